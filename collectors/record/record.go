@@ -192,15 +192,15 @@ type CrashKind string
 
 // The kinds.
 const (
-	CrashOOMKill CrashKind = "oom_kill"     // killed for exceeding a memory limit (kernel, platform)
-	HeapLimit    CrashKind = "heap_limit"   // the runtime gave up: V8, JVM or Go heap limit reached
-	Abort        CrashKind = "abort"        // SIGABRT without a heap message
-	Segfault     CrashKind = "segfault"     // SIGSEGV, SIGBUS, SIGILL
-	Exception    CrashKind = "exception"    // an uncaught exception, panic, fatal error
-	HealthCheck  CrashKind = "health_check" // killed because it did not answer
-	Exit         CrashKind = "exit"         // ended by itself with a non-zero code and nothing more is known
-	Sigterm      CrashKind = "sigterm"      // asked to stop; by itself not a crash
-	CrashOther   CrashKind = "unknown"
+	CrashOOMKill     CrashKind = "oom_kill"     // killed for exceeding a memory limit (kernel, platform)
+	CrashHeapLimit   CrashKind = "heap_limit"   // the runtime gave up: V8, JVM or Go heap limit reached
+	CrashAbort       CrashKind = "abort"        // SIGABRT without a heap message
+	CrashSegfault    CrashKind = "segfault"     // SIGSEGV, SIGBUS, SIGILL
+	CrashException   CrashKind = "exception"    // an uncaught exception, panic, fatal error
+	CrashHealthCheck CrashKind = "health_check" // killed because it did not answer
+	CrashExit        CrashKind = "exit"         // ended by itself with a non-zero code and nothing more is known
+	CrashSigterm     CrashKind = "sigterm"      // asked to stop; by itself not a crash
+	CrashOther       CrashKind = "unknown"
 )
 
 // Crash is one sign that a process died or was about to: a platform's line, a kernel report, the runtime's last words. Several
