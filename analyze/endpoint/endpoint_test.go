@@ -1,0 +1,127 @@
+package endpoint
+
+import (
+	"fmt"
+	"testing"
+)
+
+func TestTemplateReplacesIdentifiersAndKeepsNames(t *testing.T) {
+	for _, c := range []struct{ path, want string }{
+		{"/", "/"},
+		{"", "/"},
+		{"/api/users/1234?x=1", "/api/users/{id}"},
+		{"/api/users/me", "/api/users/me"},
+		{"/api/users/12", "/api/users/{id}"},
+		{"/api/campaigns/48211/profiles-collection/csv?lang=fr", "/api/campaigns/{id}/profiles-collection/csv"},
+		{"/api/progressions/progression-7002501", "/api/progressions/{id}"},
+		{"/api/challenges/recKXCpvRw82UtfuU", "/api/challenges/{id}"},
+		{"/api/courses/recMFPHvyDNVAabcd", "/api/courses/{id}"},
+		{"/api/frameworks/fr/areas", "/api/frameworks/fr/areas"},
+		{"/api/v2/things", "/api/v2/things"},
+		{"/files/0a1b2c3d4e5f", "/files/{id}"},
+		{"/x/6c203d84-76a2-4b5d-a2d9-3604a8c5d9b9/y", "/x/{id}/y"},
+		{"/x/01ARZ3NDEKTSV4RRFFQ69G5FAV", "/x/{id}"},
+		{"/u/jane@example.org", "/u/{id}"},
+		{"/api/organizations/7/sco-students/import-csv", "/api/organizations/{id}/sco-students/import-csv"},
+		{"/certificates/P-AB12CD34", "/certificates/{id}"},
+		{"//a///b/", "/a/b"},
+		{"https://api.example.org/a/77", "/a/{id}"},
+		{"/getUserProfileById", "/getUserProfileById"},
+		{"/api/complete-assessment", "/api/complete-assessment"},
+		{"/oauth2/token", "/oauth2/token"},
+		{"/2026-11-21/report", "/{id}/report"},
+		{"/wp-login.php", "/wp-login.php"},
+	} {
+		if got := string(AppendTemplate(nil, []byte(c.path))); got != c.want {
+			t.Errorf("AppendTemplate(%q) = %q, want %q", c.path, got, c.want)
+		}
+	}
+}
+
+func TestRouteParametersOfEveryRouterBecomeOne(t *testing.T) {
+	for _, c := range []struct{ route, want string }{
+		{"/users/:id", "/users/{id}"},
+		{"/users/{userId}/profile", "/users/{id}/profile"},
+		{"/users/<int:id>", "/users/{id}"},
+		{"/users/[slug]", "/users/{id}"},
+		{"/static/*", "/static/{id}"},
+		{"/users/", "/users"},
+	} {
+		if got := string(AppendRoute(nil, []byte(c.route))); got != c.want {
+			t.Errorf("AppendRoute(%q) = %q, want %q", c.route, got, c.want)
+		}
+	}
+}
+
+func TestCollapseMakesValuesOfManyRareChildrenAndKeepsCommonOnes(t *testing.T) {
+	tab := NewTable()
+	in := tab.Interner()
+	counts := make([]int64, 200)
+	add := func(path string, n int64) {
+		counts[in.ID([]byte("GET"), []byte(path), nil)] += n
+	}
+	add("/reports/export", 500)
+	letters := "abcdefghijklmnopqrstuvwxyz"
+	for i := range 100 {
+		add(fmt.Sprintf("/reports/%c%c-word/csv", letters[i%26], letters[i/26]), 1)
+	}
+	add("/users/me", 10)
+	of, names, overflow := tab.Collapse(counts)
+	if overflow != 0 {
+		t.Fatalf("overflow = %d", overflow)
+	}
+	want := []string{Overflow, "GET /reports/export", "GET /reports/{id}/csv", "GET /users/me"}
+	if fmt.Sprint(names) != fmt.Sprint(want) {
+		t.Fatalf("names = %q, want %q", names, want)
+	}
+	if got := names[of[in.ID([]byte("GET"), []byte("/reports/aa-word/csv"), nil)]]; got != "GET /reports/{id}/csv" {
+		t.Errorf("a rare child became %q", got)
+	}
+}
+
+func TestTableIsBounded(t *testing.T) {
+	tab := NewTable()
+	in := tab.Interner()
+	letters := "abcdefghijklmnopqrstuvwxyz"
+	for i := range MaxRaw * 2 {
+		s := []byte("/x/")
+		for k := i; k > 0; k /= 26 {
+			s = append(s, letters[k%26], '-')
+		}
+		in.ID([]byte("GET"), s, nil)
+	}
+	if tab.Len() > MaxRaw {
+		t.Fatalf("table holds %d templates", tab.Len())
+	}
+	if len(in.local) > maxLocal {
+		t.Fatalf("interner holds %d templates", len(in.local))
+	}
+	_, _, overflow := tab.Collapse(nil)
+	if overflow == 0 {
+		t.Fatal("overflow is not said")
+	}
+}
+
+func FuzzTemplate(f *testing.F) {
+	f.Add([]byte("/api/users/1"))
+	f.Add([]byte("https://x"))
+	f.Fuzz(func(t *testing.T, p []byte) {
+		out := AppendTemplate(nil, p)
+		if len(out) == 0 || out[0] != '/' || len(out) > len(p)*5+16 {
+			t.Fatalf("%q -> %q", p, out)
+		}
+		AppendRoute(nil, p)
+	})
+}
+
+func BenchmarkInterner(b *testing.B) {
+	in := NewTable().Interner()
+	paths := [][]byte{[]byte("/api/campaigns/48211/profiles-collection/csv?lang=fr"), []byte("/api/users/me"), []byte("/api/assessments/8823743/next")}
+	m := []byte("GET")
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		in.ID(m, paths[i%3], nil)
+		i++
+	}
+}

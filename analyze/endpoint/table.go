@@ -1,0 +1,205 @@
+package endpoint
+
+import (
+	"sort"
+	"strings"
+	"sync"
+)
+
+// Overflow is the name of the endpoint that takes what does not fit into the table.
+const Overflow = "(other)"
+
+// Limits of the table.
+const (
+	// MaxRaw bounds the templates held before collapsing: a million different ones must not take the memory.
+	MaxRaw = 50_000
+	// MaxEndpoints bounds the endpoints after collapsing (method.md 1.1: 5,000, the rest is never accusable).
+	MaxEndpoints = 5_000
+	// minFanout: under one prefix, more than 30 different children, of which at least 80 % have fewer than 3 requests and none
+	// of which is 1 % of the prefix's traffic, are values rather than names (method.md 1.1).
+	minFanout    = 30
+	rareHits     = 3
+	rareShare    = 0.8
+	commonShare  = 0.01
+	fanoutDepths = 12
+	// maxLocal bounds one goroutine's memory of the table.
+	maxLocal = 2 * MaxRaw
+)
+
+// Table interns templates for several goroutines. Ids are dense and start at 0; id 0 is Overflow.
+type Table struct {
+	mu    sync.RWMutex
+	ids   map[string]uint32
+	names []string
+	lost  int64 // requests whose template did not fit
+}
+
+// NewTable returns a Table that holds Overflow only.
+func NewTable() *Table {
+	return &Table{ids: map[string]uint32{Overflow: 0}, names: []string{Overflow}}
+}
+
+// Interner is one goroutine's way into a Table: lookups that hit need no lock.
+type Interner struct {
+	table *Table
+	local map[string]uint32
+	buf   []byte
+}
+
+// Interner returns a new Interner of t.
+func (t *Table) Interner() *Interner { return &Interner{table: t, local: make(map[string]uint32)} }
+
+// ID returns the id of the template of a request: of its route when it has one, else of its path.
+func (in *Interner) ID(method, path, route []byte) uint32 {
+	b := append(in.buf[:0], method...)
+	if len(method) == 0 {
+		b = append(b, "ANY"...)
+	}
+	b = append(b, ' ')
+	if len(route) > 0 {
+		b = AppendRoute(b, route)
+	} else {
+		b = AppendTemplate(b, path)
+	}
+	in.buf = b
+	if id, ok := in.local[string(b)]; ok {
+		return id
+	}
+	id := in.table.intern(string(b))
+	if len(in.local) >= maxLocal {
+		clear(in.local) // only hostile or raw-id traffic comes here: forget rather than grow
+	}
+	in.local[string(b)] = id
+	return id
+}
+
+func (t *Table) intern(name string) uint32 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if id, ok := t.ids[name]; ok {
+		return id
+	}
+	if len(t.names) >= MaxRaw {
+		t.lost++
+		return 0
+	}
+	id := uint32(len(t.names))
+	t.names = append(t.names, name)
+	t.ids[name] = id
+	return id
+}
+
+// Len returns the number of raw templates, Overflow included.
+func (t *Table) Len() int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return len(t.names)
+}
+
+// Collapse looks at all templates with their numbers of requests and returns, for each raw id, the id of its endpoint in names.
+// names is sorted, so that the answer does not depend on the order in which templates were seen; names[0] is Overflow.
+// overflow is how many raw templates were put into Overflow.
+func (t *Table) Collapse(counts []int64) (of []uint32, names []string, overflow int64) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	type entry struct {
+		raw    uint32
+		method string
+		segs   []string
+		n      int64
+	}
+	entries := make([]entry, 0, len(t.names)-1)
+	for raw := 1; raw < len(t.names); raw++ {
+		method, path, _ := strings.Cut(t.names[raw], " ")
+		e := entry{raw: uint32(raw), method: method, segs: strings.Split(strings.TrimPrefix(path, "/"), "/")}
+		if raw < len(counts) {
+			e.n = counts[raw]
+		}
+		entries = append(entries, e)
+	}
+	// One depth at a time, from the left: what is collapsed at one depth makes equal prefixes for the next.
+	for depth := 0; depth < fanoutDepths; depth++ {
+		type child struct {
+			n       int64
+			entries []int
+		}
+		groups := map[string]map[string]*child{}
+		for i, e := range entries {
+			if len(e.segs) <= depth {
+				continue
+			}
+			prefix := strings.Join(e.segs[:depth], "/")
+			g := groups[prefix]
+			if g == nil {
+				g = map[string]*child{}
+				groups[prefix] = g
+			}
+			c := g[e.segs[depth]]
+			if c == nil {
+				c = &child{}
+				g[e.segs[depth]] = c
+			}
+			c.n += e.n
+			c.entries = append(c.entries, i)
+		}
+		for _, g := range groups {
+			if len(g) <= minFanout {
+				continue
+			}
+			var total int64
+			rare := 0
+			for seg, c := range g {
+				total += c.n
+				if c.n < rareHits && seg != "{id}" {
+					rare++
+				}
+			}
+			if float64(rare) < rareShare*float64(len(g)) {
+				continue
+			}
+			for seg, c := range g {
+				if seg == "{id}" || float64(c.n) >= commonShare*float64(total) && c.n >= rareHits {
+					continue
+				}
+				for _, i := range c.entries {
+					entries[i].segs[depth] = "{id}"
+				}
+			}
+		}
+	}
+	total := map[string]int64{}
+	final := make([]string, len(t.names))
+	for _, e := range entries {
+		name := e.method + " /" + strings.Join(e.segs, "/")
+		final[e.raw] = name
+		total[name] += e.n
+	}
+	all := make([]string, 0, len(total))
+	for name := range total {
+		all = append(all, name)
+	}
+	if len(all) > MaxEndpoints {
+		sort.Slice(all, func(i, j int) bool {
+			if total[all[i]] != total[all[j]] {
+				return total[all[i]] > total[all[j]]
+			}
+			return all[i] < all[j]
+		})
+		overflow = int64(len(all) - MaxEndpoints)
+		all = all[:MaxEndpoints]
+	}
+	if t.lost > 0 {
+		overflow += t.lost
+	}
+	sort.Strings(all)
+	names = append([]string{Overflow}, all...)
+	index := make(map[string]uint32, len(names))
+	for i, n := range names {
+		index[n] = uint32(i)
+	}
+	of = make([]uint32, len(t.names))
+	for raw := 1; raw < len(t.names); raw++ {
+		of[raw] = index[final[raw]] // 0, Overflow, when cut
+	}
+	return of, names, overflow
+}
