@@ -1,0 +1,67 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+)
+
+// The exit codes, as the contract has them. Scripts rely on them.
+const (
+	exitDone       = 0 // done, nothing at or above the threshold
+	exitFailed     = 1 // could not do it
+	exitUsage      = 2 // wrong usage or config
+	exitFindings   = 3 // findings at or above --fail-on
+	exitIncomplete = 4 // done, but the evidence was incomplete and nothing reached the threshold (nightly)
+)
+
+// usageError is a mistake in the command line or the config file: the user can mend it without looking at the world.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+func usagef(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
+
+// statusError ends a command that did its work with a code other than 0. It prints nothing: the report has said it all.
+type statusError int
+
+func (e statusError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+// exitCode maps the error of a command to the code of the process. It is the only place that does.
+func exitCode(err error) int {
+	if err == nil {
+		return exitDone
+	}
+	if s, ok := errors.AsType[statusError](err); ok {
+		return int(s)
+	}
+	if _, ok := errors.AsType[*usageError](err); ok {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// explainError turns an error into what is printed: what, where, why, and what to do next where that is known.
+func explainError(err error) string {
+	msg := err.Error()
+	switch {
+	case errors.Is(err, context.Canceled):
+		// A command that has something to say of what it did wraps the cancellation.
+		if msg == context.Canceled.Error() {
+			return "interrupted: nothing was reported, and files named with --output are as they were"
+		}
+	case errors.Is(err, context.DeadlineExceeded):
+		return msg + "\n  a source did not answer in time; try again, or ask for a shorter window with --from and --to"
+	case errors.Is(err, syscall.ENOSPC):
+		return msg + "\n  free some space, or write to another disk; nothing was left half-written"
+	case errors.Is(err, fs.ErrPermission):
+		return msg + "\n  the permission is missing; check the owner and mode of the file and of its folder"
+	}
+	return msg
+}
+
+// brokenPipe reports whether err is the reader of our output having gone away, which is no failure of ours.
+func brokenPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }

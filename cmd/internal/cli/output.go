@@ -1,0 +1,150 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// formats of a report, by what --format takes.
+var formatNames = []string{"text", "markdown", "json", "html"}
+
+// formatOf tells the format of a report file by its extension; svg is the growth flame graph alone.
+func formatOf(path string) (string, error) {
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".txt", ".text", ".log":
+		return "text", nil
+	case ".md", ".markdown":
+		return "markdown", nil
+	case ".json":
+		return "json", nil
+	case ".html", ".htm":
+		return "html", nil
+	case ".svg":
+		return "svg", nil
+	}
+	return "", usagef("--output %s: the extension names no format; use .txt, .md, .json, .html or .svg", path)
+}
+
+func parseFormat(s string) (string, error) {
+	switch strings.ToLower(s) {
+	case "text", "txt":
+		return "text", nil
+	case "markdown", "md":
+		return "markdown", nil
+	case "json":
+		return "json", nil
+	case "html":
+		return "html", nil
+	}
+	return "", usagef("--format %s: there is no such format; use %s", s, strings.Join(formatNames, ", "))
+}
+
+// wholeFiles writes files that appear whole or not at all: all of them are written beside their place first, and only when
+// every one is complete are they moved there.
+type wholeFiles struct{ pending []pendingFile }
+
+type pendingFile struct{ temp, path string }
+
+// add writes one file with render. After an error, call discard.
+func (w *wholeFiles) add(path string, render func(io.Writer) error) error {
+	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
+		if st.IsDir() {
+			return fmt.Errorf("write %s: it is a folder; give the name of a file", path)
+		}
+		// A device or pipe (/dev/stdout, a fifo) cannot be replaced by a rename; it is written as it is.
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return fmt.Errorf("write %s: %w", path, err)
+		}
+		return errors.Join(render(f), f.Close())
+	}
+	// The link stays a link: it is its target that gets the new content.
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	f, err := createBeside(path)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, plainPathError(err))
+	}
+	w.pending = append(w.pending, pendingFile{f.Name(), path})
+	err = render(f)
+	if st, serr := os.Stat(path); err == nil && serr == nil {
+		err = f.Chmod(st.Mode().Perm()) // a file that is replaced keeps its mode
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, plainPathError(err))
+	}
+	return nil
+}
+
+// createBeside makes a new file in the folder of path. Not os.CreateTemp: its mode is for the owner alone, while a report has
+// the mode that the user's umask gives to any new file.
+func createBeside(path string) (*os.File, error) {
+	for i := range 100 {
+		f, err := os.OpenFile(fmt.Sprintf("%s.%d-%d.tmp", path, os.Getpid(), i), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		if !errors.Is(err, os.ErrExist) {
+			return f, err
+		}
+	}
+	return nil, fmt.Errorf("%s.*.tmp: a hundred left-over files are in the way; remove them", path)
+}
+
+// plainPathError drops the temporary name from an error, which would only puzzle.
+func plainPathError(err error) error {
+	if pe, ok := errors.AsType[*os.PathError](err); ok {
+		return pe.Err
+	}
+	return err
+}
+
+// commit moves all files to their places.
+func (w *wholeFiles) commit() error {
+	for i, p := range w.pending {
+		if err := os.Rename(p.temp, p.path); err != nil {
+			w.pending = w.pending[i:]
+			w.discard()
+			return fmt.Errorf("write %s: %w", p.path, err)
+		}
+	}
+	w.pending = nil
+	return nil
+}
+
+// discard removes what was not committed.
+func (w *wholeFiles) discard() {
+	for _, p := range w.pending {
+		_ = os.Remove(p.temp) // nothing to be done about a temporary file that will not go
+	}
+	w.pending = nil
+}
+
+// stickyWriter remembers the first error, so that a report can be written without checking each line, and one check at the
+// end covers all.
+type stickyWriter struct {
+	w   io.Writer
+	n   int64
+	err error
+}
+
+func (s *stickyWriter) Write(p []byte) (int, error) {
+	if s.err != nil {
+		return 0, s.err
+	}
+	n, err := s.w.Write(p)
+	s.n += int64(n)
+	if err == nil && n < len(p) {
+		err = io.ErrShortWrite
+	}
+	s.err = err
+	return n, err
+}
