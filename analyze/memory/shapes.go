@@ -1,0 +1,432 @@
+package memory
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"lastcall/analyze/finding"
+	"lastcall/analyze/internal/stat"
+	"lastcall/collectors/record"
+)
+
+// Curves reads every metric of every life, ordered by container, start and metric. A growth that looks like a leak in one short
+// life is called a leak only if something confirms it: a day of life, a second life or container that grew alike, or growth
+// into the limit.
+func Curves(lives []Life, o Options) []Curve {
+	var out []Curve
+	for _, i := range order(lives) {
+		for _, m := range metrics {
+			if s := lives[i].Series[m]; len(s) > 0 {
+				out = append(out, readCurve(lives[i], i, m, s, o.Load[lives[i].Container]))
+			}
+		}
+	}
+	confirm(out, lives)
+	return out
+}
+
+// readCurve classifies one series by itself.
+func readCurve(l Life, index int, m record.Metric, pts []Point, load []Point) Curve {
+	c := Curve{Life: index, Kind: m, Confidence: finding.Insufficient}
+	c.Container, c.Metric, c.Crash = l.Container, m.String(), l.Crash
+	if l.Instance != "" {
+		c.Instance = &l.Instance
+	}
+	c.Samples = len(pts)
+	first, last := pts[0], pts[len(pts)-1]
+	c.From, c.To = first.T.Std(), last.T.Std()
+	c.FirstBytes, c.LastBytes, c.MaxBytes = first.V, last.V, first.V
+	for _, p := range pts {
+		c.MaxBytes = max(c.MaxBytes, p.V)
+	}
+	c.SampleIntervalSeconds = sampleInterval(pts).Seconds()
+	limit := l.limit(m)
+	if limit > 0 {
+		c.LimitBytes = &limit
+	}
+	if l.Died && l.End != 0 && l.End >= last.T {
+		blind := l.End.Sub(last.T).Seconds()
+		c.BlindSeconds = &blind
+	}
+
+	t, v := hours(pts, l.start()), values(pts)
+	t, v = dropWarmUp(t, v)
+	if len(v) < minReadings {
+		c.Shape = finding.ShapeInsufficient
+		c.Reasons = append(c.Reasons, fmt.Sprintf("%d readings, at least %d are needed", len(pts), minReadings))
+		c.Note = boundNote(c, l)
+		return c
+	}
+	ft, fv := floors(t, v)
+	tr := stat.FitTrend(ft, fv, intervalLevel)
+	c.SlopeBytesPerHour = finding.Estimate{Value: tr.Slope, Low: tr.Low, High: tr.High}
+	c.Growth = tr.Slope * (ft[len(ft)-1] - ft[0])
+	level := stat.Median(fv)
+	unit := growthUnit(limit, level)
+
+	shape, reasons := leakRule(t, v, ft, fv, tr, unit)
+	if shape == finding.ShapeLeak && load != nil {
+		if ok, why := afterLoad(l, pts, load, ft, fv, unit); !ok {
+			shape, reasons = finding.ShapeFlat, []string{why}
+		}
+	}
+	if shape != finding.ShapeLeak {
+		if ok, why := burstRule(l, t, v, fv, limit, level); ok {
+			shape, reasons = finding.ShapeBurst, append([]string{why}, reasons...)
+		} else if shape == "" {
+			shape, reasons = quietRule(t, v, fv, level, reasons)
+		}
+	}
+	c.Shape, c.Reasons = shape, append(c.Reasons, reasons...)
+	c.Confidence = finding.Possible
+	if len(v) >= confidentReadings && shape != finding.ShapeLeak {
+		c.Confidence = finding.Likely
+	}
+	if shape == finding.ShapeLeak && !l.Died && limit > 0 {
+		forecast(&c, tr, limit, ft[len(ft)-1], fv[len(fv)-1], t[len(t)-1])
+	}
+	c.Note = boundNote(c, l)
+	return c
+}
+
+// leakRule is the rule for steady growth; it returns an empty shape when the curve does not grow.
+func leakRule(t, v, ft, fv []float64, tr stat.Trend, unit float64) (finding.Shape, []string) {
+	n := len(fv)
+	if tr.P >= trendP || tr.Slope <= 0 {
+		return "", []string{fmt.Sprintf("the floor does not rise (p %.2g)", tr.P)}
+	}
+	growth := tr.Slope * (ft[n-1] - ft[0])
+	if need := max(growthShare*unit, growthMADs*tr.Residual); growth < need {
+		return "", []string{fmt.Sprintf("the floor rises by %s only, %s would count", size(growth), size(need))}
+	}
+	half := stat.FitTrend(ft[n/2:], fv[n/2:], intervalLevel).Slope
+	third := stat.FitTrend(ft[n-n/3:], fv[n-n/3:], intervalLevel).Slope
+	if n/3 < 4 {
+		third = half
+	}
+	if half < secondHalf*tr.Slope || third < lastThird*tr.Slope {
+		return finding.ShapePlateau, []string{fmt.Sprintf("grew, then levelled off: the second half rises at %.0f%%, the last third at %.0f%% of the whole slope",
+			100*half/tr.Slope, 100*third/tr.Slope)}
+	}
+	line, step, at := stat.LineStep(ft, fv)
+	if step < stepShare*line && at > 0 {
+		return finding.ShapePlateau, []string{fmt.Sprintf("one step %s into the readings explains the rise better than steady growth", duration(ft[at]-ft[0]))}
+	}
+	return finding.ShapeLeak, []string{fmt.Sprintf("the floor rises steadily by %s over %s (p %.1g)", size(growth), duration(ft[n-1]-ft[0]), tr.P)}
+}
+
+// afterLoad tests whether growth remains once the part proportional to the request rate is taken out.
+func afterLoad(l Life, pts, load []Point, ft, fv []float64, unit float64) (bool, string) {
+	start := l.start()
+	rate := make([]float64, len(ft))
+	// The load that memory answers to is that of the minutes before the reading.
+	for i, h := range ft {
+		at := start.Add(time.Duration(h * float64(time.Hour)))
+		rate[i] = meanLoad(load, at.Add(-loadWindow), at)
+	}
+	b := theilSenSlope(rate, fv)
+	if math.IsNaN(b) || b <= 0 {
+		return true, ""
+	}
+	tt := stat.FitTrend(ft, rate, intervalLevel)
+	if tt.P >= trendP || tt.Slope <= 0 {
+		return true, "" // the load itself does not rise: it cannot explain growth
+	}
+	// Both rise: the load explains the growth only if memory also follows its ups and downs.
+	dm, dr := detrend(ft, fv), detrend(ft, rate)
+	if r := correlation(dm, dr); r < loadFollows {
+		return true, ""
+	}
+	rest := make([]float64, len(fv))
+	bb := stat.Dot(dm, dr) / stat.Dot(dr, dr)
+	for i := range fv {
+		rest[i] = fv[i] - bb*rate[i]
+	}
+	tr := stat.FitTrend(ft, rest, intervalLevel)
+	if growth := tr.Slope * (ft[len(ft)-1] - ft[0]); tr.P >= trendP || growth < growthShare*unit {
+		return false, "memory follows the number of requests, up and down; nothing is left when that part is taken out"
+	}
+	return true, ""
+}
+
+// burstRule sees a rise too fast for the floor: up within a small part of the life, at its end or gone again.
+func burstRule(l Life, t, v, fv []float64, limit int64, level float64) (bool, string) {
+	n := len(v)
+	base := stat.Median(v)
+	noise := stat.MAD(v)
+	need := max(burstMADs*noise, burstLevel*level)
+	if limit > 0 {
+		need = max(burstMADs*noise, burstLimit*float64(limit))
+	}
+	peak, at := v[0], 0
+	for i, x := range v {
+		if x > peak {
+			peak, at = x, i
+		}
+	}
+	if peak-base < need {
+		return false, ""
+	}
+	// How long has it been more than half way up?
+	i, j := at, at
+	for i > 0 && v[i-1] > base+(peak-base)/2 {
+		i--
+	}
+	for j+1 < n && v[j+1] > base+(peak-base)/2 {
+		j++
+	}
+	if float64(j-i+1) > max(1, burstWidth*float64(n)) {
+		return false, ""
+	}
+	where := "and fell back"
+	if j == n-1 {
+		where = "at the end of the readings"
+		if l.Died {
+			where = "just before the death"
+		}
+	}
+	return true, fmt.Sprintf("rose by %s within %s %s", size(peak-base), duration(t[at]-t[max(0, i-1)]), where)
+}
+
+// quietRule names curves that neither grow nor burst.
+func quietRule(t, v, fv []float64, level float64, reasons []string) (finding.Shape, []string) {
+	n := len(v)
+	// Early growth that stopped: compare the first tenth with the last half.
+	early, late := stat.Median(v[:max(1, n/10)]), stat.Median(v[n/2:])
+	if late-early > plateauRise*level && late-early > 3*stat.MAD(v[n/2:]) {
+		return finding.ShapePlateau, append([]string{fmt.Sprintf("rose by %s at first, then stayed", size(late-early))}, reasons...)
+	}
+	// Swings: rises that collapse again and again, by garbage collection.
+	sorted := slices.Clone(v)
+	slices.Sort(sorted)
+	swing := stat.Quantile(sorted, 0.95) - stat.Quantile(sorted, 0.05)
+	drops := 0
+	for i := 1; i < n; i++ {
+		if v[i-1]-v[i] > swing/2 {
+			drops++
+		}
+	}
+	if swing > sawtoothSwing*level && drops >= sawtoothDrops {
+		return finding.ShapeSawtooth, append([]string{fmt.Sprintf("swings by %s and comes back down %d times", size(swing), drops)}, reasons...)
+	}
+	return finding.ShapeFlat, reasons
+}
+
+// forecast fills the time to the limit, counted from the last reading.
+func forecast(c *Curve, tr stat.Trend, limit int64, floorT, floor, lastT float64) {
+	left := limitShare*float64(limit) - floor
+	at := func(slope float64) float64 { return max(0, (left/slope-(lastT-floorT))*3600) }
+	if tr.Slope <= 0 || tr.Low <= 0 {
+		return
+	}
+	v := at(tr.Slope)
+	c.TimeToLimitSeconds = &v
+	c.TimeToLimit = &finding.Estimate{Value: v, Low: at(tr.High), High: at(tr.Low)}
+}
+
+// confirm gives growth its confidence from what other lives did, and takes the name "leak" from what nothing confirms.
+func confirm(cs []Curve, lives []Life) {
+	for i := range cs {
+		c := &cs[i]
+		if c.Shape != finding.ShapeLeak {
+			continue
+		}
+		l := lives[c.Life]
+		long := c.To.Sub(c.From) >= longLife
+		reached := l.Died && c.LimitBytes != nil && c.MaxBytes >= reachedShare*float64(*c.LimitBytes)
+		alike, others, containers := 0, 0, map[string]bool{c.Container: true}
+		for j := range cs {
+			d := &cs[j]
+			if j == i || d.Kind != c.Kind || lives[d.Life].Version != l.Version || d.Samples < minReadings || d.To.Sub(d.From) < c.To.Sub(c.From)/3 {
+				continue
+			}
+			others++
+			if d.SlopeBytesPerHour.Low > 0 && d.SlopeBytesPerHour.Value > alikeShare*c.SlopeBytesPerHour.Value {
+				alike++
+				containers[d.Container] = true
+			}
+		}
+		switch {
+		case alike >= 2 && len(containers) >= 2 && 2*alike >= others && (reached || long):
+			c.Confidence = finding.Conclusive
+		case long && 2*alike >= others, alike >= 1 && 2*alike >= others, reached:
+			c.Confidence = finding.Likely
+		default:
+			c.Confidence = finding.Possible
+		}
+		if alike > 0 {
+			c.Reasons = append(c.Reasons, fmt.Sprintf("%d of %d comparable lives grew alike", alike, others))
+		}
+		if c.Confidence == finding.Possible {
+			c.Reasons = append(c.Reasons, "one life of "+duration(c.To.Sub(c.From).Hours())+" and no other that grew alike: too little to tell a leak from a warm-up")
+		}
+	}
+}
+
+// boundNote says what the sampling hides before a death.
+func boundNote(c Curve, l Life) string {
+	if c.BlindSeconds == nil || c.LimitBytes == nil || *c.BlindSeconds < 1 {
+		return ""
+	}
+	left := float64(*c.LimitBytes) - c.LastBytes
+	if left <= blindShare*float64(*c.LimitBytes) {
+		return ""
+	}
+	if l.Kind != record.CrashOOMKill && l.Kind != record.CrashHeapLimit {
+		return ""
+	}
+	// A leak of the measured slope would have filled this much of the gap.
+	if s := c.SlopeBytesPerHour.High; c.Shape == finding.ShapeLeak && s*(*c.BlindSeconds)/3600 >= left {
+		return ""
+	}
+	perMin := left / (*c.BlindSeconds / 60)
+	return fmt.Sprintf("last seen %s below its limit %s before it died: at least %s a minute, or a burst; readings every %s cannot show which, the requests can",
+		size(left), duration(*c.BlindSeconds/3600), size(perMin), duration(c.SampleIntervalSeconds/3600))
+}
+
+// sampleInterval is the median time between readings.
+func sampleInterval(pts []Point) time.Duration {
+	if len(pts) < 2 {
+		return 0
+	}
+	d := make([]float64, len(pts)-1)
+	for i := range d {
+		d[i] = float64(pts[i+1].T.Sub(pts[i].T))
+	}
+	return time.Duration(stat.Median(d))
+}
+
+func hours(pts []Point, from record.Time) []float64 {
+	out := make([]float64, len(pts))
+	for i, p := range pts {
+		out[i] = p.T.Sub(from).Hours()
+	}
+	return out
+}
+
+func values(pts []Point) []float64 {
+	out := make([]float64, len(pts))
+	for i, p := range pts {
+		out[i] = p.V
+	}
+	return out
+}
+
+// dropWarmUp leaves out the first minutes of a life, in which a process allocates what it will keep.
+func dropWarmUp(t, v []float64) ([]float64, []float64) {
+	if len(t) == 0 {
+		return t, v
+	}
+	until := min(warmUp.Hours(), t[0]+warmUpShare*(t[len(t)-1]-t[0]))
+	i := 0
+	for i < len(t) && t[i] < until {
+		i++
+	}
+	return t[i:], v[i:]
+}
+
+// floors cuts a curve into at most about 48 blocks and returns their minima.
+func floors(t, v []float64) ([]float64, []float64) {
+	n := len(v)
+	block := max(blockReadings, (n+maxFloors-1)/maxFloors)
+	if n/block < minFloors {
+		block = max(1, n/minFloors)
+	}
+	return stat.BlockMin(t, v, block)
+}
+
+// growthUnit is what growth is measured against: the limit, or about three times the level where the limit is unknown.
+func growthUnit(limit int64, level float64) float64 {
+	if limit > 0 {
+		return float64(limit)
+	}
+	return unknownLimit * level
+}
+
+func meanLoad(load []Point, from, to record.Time) float64 {
+	i, _ := slices.BinarySearchFunc(load, from, func(p Point, t record.Time) int {
+		if p.T < t {
+			return -1
+		}
+		return 1
+	})
+	var s, n float64
+	for ; i < len(load) && load[i].T <= to; i++ {
+		s += load[i].V
+		n++
+	}
+	if n == 0 {
+		return 0
+	}
+	return s / n
+}
+
+func theilSenSlope(x, y []float64) float64 {
+	idx := make([]int, len(x))
+	for i := range idx {
+		idx[i] = i
+	}
+	slices.SortStableFunc(idx, func(a, b int) int {
+		switch {
+		case x[a] < x[b]:
+			return -1
+		case x[a] > x[b]:
+			return 1
+		}
+		return 0
+	})
+	sx, sy := make([]float64, len(x)), make([]float64, len(x))
+	for k, i := range idx {
+		sx[k], sy[k] = x[i], y[i]
+	}
+	return stat.FitTrend(sx, sy, intervalLevel).Slope
+}
+
+// detrend returns y less its least-squares line.
+func detrend(x, y []float64) []float64 {
+	one := make([]float64, len(y))
+	for i := range one {
+		one[i] = 1
+	}
+	out := slices.Clone(y)
+	stat.Project(out, stat.Orthonormal([][]float64{one, x}))
+	return out
+}
+
+func correlation(a, b []float64) float64 {
+	d := math.Sqrt(stat.Dot(a, a) * stat.Dot(b, b))
+	if d == 0 {
+		return 0
+	}
+	return stat.Dot(a, b) / d
+}
+
+// size writes bytes for a person, in decimal units.
+func size(b float64) string {
+	switch a := math.Abs(b); {
+	case a >= 1e9:
+		return fmt.Sprintf("%.1f GB", b/1e9)
+	case a >= 1e7:
+		return fmt.Sprintf("%.0f MB", b/1e6)
+	case a >= 1e6:
+		return fmt.Sprintf("%.1f MB", b/1e6)
+	case a >= 1e3:
+		return fmt.Sprintf("%.0f kB", b/1e3)
+	}
+	return fmt.Sprintf("%.0f B", b)
+}
+
+// duration writes hours for a person.
+func duration(h float64) string {
+	switch s := h * 3600; {
+	case s < 90:
+		return fmt.Sprintf("%.0f s", s)
+	case s < 5400:
+		return fmt.Sprintf("%.0f minutes", s/60)
+	case h < 48:
+		return fmt.Sprintf("%.1f h", h)
+	}
+	return fmt.Sprintf("%.1f days", h/24)
+}
