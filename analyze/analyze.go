@@ -1,8 +1,31 @@
-// Package analyze is the engine: it takes records, weighs rival explanations, and builds the report.
+// Package analyze is the engine: it takes records, asks its detectors, weighs rival explanations, and builds the report.
+//
+// Data passes once, in one direction. An [Analyzer] is a record.Sink: crashes, lifecycle events, samples and profiles are few and
+// kept; requests are many and kept in compact form (internal/reqlog). [Analyzer.Report] then works in steps, each a file here:
+//
+//	names.go     one container, many names: canonical names; endpoints after collapsing
+//	life         deaths, restarts, lives (package life)
+//	requests.go  joins of router and application lines: which requests were open when a container died
+//	baseline.go  how often each endpoint is open, at each age, at a quiet moment
+//	inflight     open-at-onset evidence per endpoint (package inflight)
+//	memory       shapes of memory and whose traffic explains the growth (package memory)
+//	heap         which code holds the memory (package heap)
+//	hang         calls that end at one constant duration (package hang)
+//	verdict.go   weighs all of it: cause, endpoint, grade, checks
+//	story.go     timeline, pattern, impact, actions, charts
+//
+// It is pure: no clock, no network, and randomness only from fixed seeds. The same records in any order give the same report. It
+// does not format: the report package does.
 package analyze
 
 import (
-	"lastcall/analyze/finding"
+	"fmt"
+	"math"
+	"sync"
+	"sync/atomic"
+
+	"lastcall/analyze/endpoint"
+	"lastcall/analyze/internal/reqlog"
 	"lastcall/collectors/record"
 )
 
@@ -16,23 +39,507 @@ type Options struct {
 	From, To record.Time
 	// Service narrows the analysis to one service; empty means all.
 	Service string
+	// Spool makes a private temporary file for requests that do not fit into MemoryBytes; nil keeps all in memory.
+	Spool func() (Spool, error)
+	// MemoryBytes bounds the requests held in memory; 0 means 32 MB.
+	MemoryBytes int
 }
+
+// Spool is a temporary file for what does not fit into memory; Close removes it.
+type Spool = reqlog.Spool
 
 // Window is a span of time.
 type Window struct{ From, To record.Time }
 
 // Analyzer is a [record.Sink] that gathers what the questions need. Its memory is bounded by what lies around the crashes and
-// by the number of endpoints, not by the number of requests.
-type Analyzer struct{}
+// by the number of endpoints and containers, not by the number of requests.
+type Analyzer struct {
+	*shard
+	opts Options
+	all  *shared
+}
+
+// shared is what all goroutines write to, each part behind its own lock.
+type shared struct {
+	endpoints  *endpoint.Table
+	containers *names
+	log        *reqlog.Log
+	detailID   atomic.Uint32
+	sources    *sources
+}
+
+// shard is what one goroutine gathers.
+type shard struct {
+	parent *shard
+	mu     sync.Mutex // guards the parent while a child joins
+	all    *shared
+	opts   *Options
+
+	writer  *reqlog.Writer
+	ends    *endpoint.Interner
+	cache   map[string]uint32
+	counts  []int64 // requests by raw endpoint id
+	opened  map[openKey][]reqlog.Rec
+	nOpen   int
+	details map[uint32]detail
+
+	requests  int64
+	dropped   int64 // open starts forgotten because too many stayed open
+	crashes   []record.Crash
+	events    []record.Lifecycle
+	jobs      []record.Job
+	exposures []record.Exposure
+	profiles  []record.Profile
+	series    map[seriesKey]*series
+	points    int
+	seen      map[seenKey]*span
+	warnings  []record.Warning
+	coverage  []record.Coverage
+}
+
+type openKey struct {
+	id        uint64
+	container uint32
+	endpoint  uint32
+}
+
+// detail is what the report needs of a request that may be cited.
+type detail struct{ path, id, user string }
+
+type seriesKey struct {
+	container, instance string
+	metric              record.Metric
+}
+
+type series struct {
+	source   *record.Source
+	interval int64
+	points   []point
+	service  string
+	host     string
+	version  string
+}
+
+type point struct {
+	t    record.Time
+	v    float64
+	line int64
+}
+
+type seenKey struct{ container, instance string }
+
+type span struct{ first, last record.Time }
+
+func (s *span) add(t record.Time) {
+	if t == 0 {
+		return
+	}
+	if s.first == 0 || t < s.first {
+		s.first = t
+	}
+	if t > s.last {
+		s.last = t
+	}
+}
+
+// Limits of what is kept.
+const (
+	defaultMemory = 32 << 20
+	// notableAfter: requests that took this long, or did not end with an answer, may be cited and keep their path and caller.
+	notableAfter = 1_000_000_000
+	// maxDetails bounds them: about 30 MB.
+	maxDetails = 200_000
+	// maxOpen bounds the starts without an end that one goroutine remembers.
+	maxOpen = 500_000
+	// maxPoints bounds the samples kept: 24 bytes each.
+	maxPoints = 4_000_000
+	// maxSmall bounds each kind of small record.
+	maxSmall = 500_000
+	// maxText bounds quoted lines.
+	maxText = 300
+)
 
 // New returns an Analyzer.
-func New(opts Options) *Analyzer { return &Analyzer{} }
+func New(opts Options) *Analyzer {
+	if opts.MemoryBytes <= 0 {
+		opts.MemoryBytes = defaultMemory
+	}
+	all := &shared{
+		endpoints:  endpoint.NewTable(),
+		containers: newNames(),
+		log:        reqlog.New(opts.MemoryBytes, opts.Spool),
+		sources:    newSources(),
+	}
+	a := &Analyzer{opts: opts, all: all}
+	a.shard = newShard(nil, all, &a.opts)
+	return a
+}
+
+func newShard(parent *shard, all *shared, opts *Options) *shard {
+	return &shard{
+		parent: parent, all: all, opts: opts,
+		writer: all.log.Writer(), ends: all.endpoints.Interner(), cache: map[string]uint32{}, opened: map[openKey][]reqlog.Rec{},
+		details: map[uint32]detail{}, series: map[seriesKey]*series{}, seen: map[seenKey]*span{},
+	}
+}
 
 // Close frees what the Analyzer holds (temporary files). It may be called more than once.
-func (a *Analyzer) Close() error { return nil }
+func (a *Analyzer) Close() error { return a.all.log.Close() }
 
-// Report concludes. The same records, in any order, give the same report.
-func (a *Analyzer) Report() (*finding.Report, error) { return &finding.Report{}, nil }
+var _ record.Sink = (*Analyzer)(nil)
 
-// Rules returns every rule that a report can cite, in the order in which they are asked.
-func Rules() []finding.Rule { return nil }
+// hashSeed makes hashes that are stable over runs: they decide nothing but order among equals.
+func hash(b []byte) uint64 {
+	if len(b) == 0 {
+		return 0
+	}
+	// FNV-1a over 8 bytes at a time would be faster; request ids are short.
+	h := uint64(14695981039346656037)
+	for _, c := range b {
+		h = (h ^ uint64(c)) * 1099511628211
+	}
+	h ^= h >> 32
+	if h == 0 {
+		h = 1
+	}
+	return h
+}
+
+func hash32(b []byte) uint32 {
+	h := hash(b)
+	if h == 0 {
+		return 0
+	}
+	v := uint32(h) ^ uint32(h>>32)
+	if v == 0 {
+		v = 1
+	}
+	return v
+}
+
+// Request implements record.Sink.
+func (s *shard) Request(r *record.Request) error {
+	if s.opts.Service != "" && len(r.Service) > 0 && string(r.Service) != s.opts.Service {
+		return nil
+	}
+	s.requests++
+	rec := reqlog.Rec{
+		Start: r.Start, End: r.End, ID: hash(r.ID), User: hash32(r.User), Path: hash32(r.Path),
+		Endpoint: s.ends.ID(r.Method, r.Path, r.Route), Container: s.container(r.Container),
+		Line: uint32(min(r.Pos.Line, math.MaxUint32)), Source: s.all.sources.id(r.Pos.Source), Status: uint16(r.Status),
+		Layer: r.Layer, Phase: r.Phase, Outcome: r.Outcome,
+	}
+	if rec.User == 0 {
+		rec.User = hash32(r.Client)
+	}
+	if rec.Start == 0 {
+		rec.Start = rec.End
+	}
+	if rec.Start > rec.End && rec.End != 0 {
+		rec.Start = rec.End
+	}
+	if len(r.Instance) > 0 && len(r.Container) > 0 {
+		s.saw(r)
+	}
+	for int(rec.Endpoint) >= len(s.counts) {
+		s.counts = append(s.counts, make([]int64, 64)...)
+	}
+	if r.Phase == record.Started {
+		rec.End = 0
+		s.open(&rec, r)
+		return nil
+	}
+	s.counts[rec.Endpoint]++
+	if len(s.opened) > 0 {
+		s.close(&rec)
+	}
+	if rec.Outcome != record.Answered && rec.Outcome != record.OutcomeUnknown || rec.End.Sub(rec.Start) >= notableAfter {
+		s.keep(&rec, r)
+	}
+	return s.writer.Append(&rec)
+}
+
+func (s *shard) saw(r *record.Request) {
+	k := s.seen[seenKey{string(r.Container), string(r.Instance)}] // no allocation: the compiler knows map lookups by string(b)
+	if k == nil {
+		if len(s.seen) >= maxSmall {
+			return
+		}
+		k = &span{}
+		s.seen[seenKey{string(r.Container), string(r.Instance)}] = k
+	}
+	k.add(r.End)
+}
+
+// open remembers a start line until its end comes.
+func (s *shard) open(rec *reqlog.Rec, r *record.Request) {
+	if s.nOpen >= maxOpen {
+		s.dropped++
+		return
+	}
+	s.keep(rec, r)
+	k := keyOf(rec)
+	s.opened[k] = append(s.opened[k], *rec)
+	s.nOpen++
+}
+
+// close forgets the start line that an end belongs to: by request id, else the oldest of that endpoint and container.
+func (s *shard) close(rec *reqlog.Rec) {
+	k := keyOf(rec)
+	q := s.opened[k]
+	if len(q) == 0 {
+		return
+	}
+	delete(s.details, q[0].Detail)
+	if len(q) == 1 {
+		delete(s.opened, k)
+	} else {
+		s.opened[k] = q[1:]
+	}
+	s.nOpen--
+}
+
+func keyOf(rec *reqlog.Rec) openKey {
+	if rec.ID != 0 {
+		return openKey{id: rec.ID}
+	}
+	return openKey{container: rec.Container, endpoint: rec.Endpoint}
+}
+
+// keep stores what the report may quote of a request.
+func (s *shard) keep(rec *reqlog.Rec, r *record.Request) {
+	if len(s.details) >= maxDetails {
+		return
+	}
+	rec.Detail = s.all.detailID.Add(1)
+	user := r.User
+	if len(user) == 0 {
+		user = r.Client
+	}
+	s.details[rec.Detail] = detail{path: cut(r.Path), id: cut(r.ID), user: cut(user)}
+}
+
+func cut(b []byte) string {
+	if len(b) > maxText {
+		b = b[:maxText]
+	}
+	return string(b)
+}
+
+func (s *shard) container(name []byte) uint32 {
+	if id, ok := s.cache[string(name)]; ok {
+		return id
+	}
+	id := s.all.containers.id(string(name))
+	if len(s.cache) < maxSmall {
+		s.cache[string(name)] = id
+	}
+	return id
+}
+
+// Sample implements record.Sink.
+func (s *shard) Sample(m *record.Sample) error {
+	if s.otherService(m.Service) || m.Metric == record.MetricUnknown || math.IsNaN(m.Value) || math.IsInf(m.Value, 0) {
+		return nil
+	}
+	if s.points >= maxPoints {
+		s.points++
+		return nil
+	}
+	s.points++
+	k := seriesKey{m.Container, m.Instance, m.Metric}
+	e := s.series[k]
+	if e == nil {
+		e = &series{source: m.Pos.Source, interval: int64(m.Interval), service: m.Service, host: m.Host, version: m.Version}
+		s.series[k] = e
+	}
+	e.points = append(e.points, point{m.Time, m.Value, m.Pos.Line})
+	if m.Instance != "" {
+		sk := seenKey{m.Container, m.Instance}
+		if s.seen[sk] == nil {
+			s.seen[sk] = &span{}
+		}
+		s.seen[sk].add(m.Time)
+	}
+	return nil
+}
+
+func (s *shard) otherService(name string) bool {
+	return s.opts.Service != "" && name != "" && name != s.opts.Service
+}
+
+// Crash implements record.Sink.
+func (s *shard) Crash(c *record.Crash) error {
+	if len(s.crashes) < maxSmall {
+		s.crashes = append(s.crashes, *c)
+	}
+	return nil
+}
+
+// Lifecycle implements record.Sink.
+func (s *shard) Lifecycle(e *record.Lifecycle) error {
+	if len(s.events) < maxSmall {
+		s.events = append(s.events, *e)
+	}
+	return nil
+}
+
+// Job implements record.Sink.
+func (s *shard) Job(j *record.Job) error {
+	if len(s.jobs) < maxSmall {
+		s.jobs = append(s.jobs, *j)
+	}
+	return nil
+}
+
+// Exposure implements record.Sink.
+func (s *shard) Exposure(e *record.Exposure) error {
+	if !s.otherService(e.Service) && len(s.exposures) < maxSmall {
+		s.exposures = append(s.exposures, *e)
+	}
+	return nil
+}
+
+// Profile implements record.Sink.
+func (s *shard) Profile(p *record.Profile) error {
+	q := *p
+	q.Data = append([]byte(nil), p.Data...)
+	s.profiles = append(s.profiles, q)
+	return nil
+}
+
+// Warn implements record.Sink.
+func (s *shard) Warn(w *record.Warning) error {
+	for i := range s.warnings {
+		if k := &s.warnings[i]; k.Code == w.Code && k.Pos.Source == w.Pos.Source {
+			k.Count += w.Count
+			if w.Pos.Line != 0 && (k.Pos.Line == 0 || w.Pos.Line < k.Pos.Line) {
+				k.Pos, k.Example = w.Pos, w.Example
+			}
+			return nil
+		}
+	}
+	if len(s.warnings) < 10_000 {
+		s.warnings = append(s.warnings, *w)
+	}
+	return nil
+}
+
+// Cover implements record.Sink.
+func (s *shard) Cover(c *record.Coverage) error {
+	if len(s.coverage) < maxSmall {
+		s.coverage = append(s.coverage, *c)
+	}
+	return nil
+}
+
+// Fork implements record.Sink.
+func (s *shard) Fork() record.Sink { return newShard(s, s.all, s.opts) }
+
+// Join implements record.Sink.
+func (s *shard) Join() error {
+	if err := s.writer.Flush(); err != nil {
+		return err
+	}
+	p := s.parent
+	if p == nil {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.requests += s.requests
+	p.dropped += s.dropped
+	p.points += s.points
+	for i, n := range s.counts {
+		for i >= len(p.counts) {
+			p.counts = append(p.counts, make([]int64, 64)...)
+		}
+		p.counts[i] += n
+	}
+	for k, q := range s.opened {
+		p.opened[k] = append(p.opened[k], q...)
+		p.nOpen += len(q)
+	}
+	for k, d := range s.details {
+		p.details[k] = d
+	}
+	p.crashes = append(p.crashes, s.crashes...)
+	p.events = append(p.events, s.events...)
+	p.jobs = append(p.jobs, s.jobs...)
+	p.exposures = append(p.exposures, s.exposures...)
+	p.profiles = append(p.profiles, s.profiles...)
+	for k, e := range s.series {
+		if o := p.series[k]; o != nil {
+			if posName(e.source) < posName(o.source) {
+				o.source = e.source
+			}
+			o.points = append(o.points, e.points...)
+		} else {
+			p.series[k] = e
+		}
+	}
+	for k, e := range s.seen {
+		o := p.seen[k]
+		if o == nil {
+			o = &span{}
+			p.seen[k] = o
+		}
+		o.add(e.first)
+		o.add(e.last)
+	}
+	for i := range s.warnings {
+		if err := p.Warn(&s.warnings[i]); err != nil {
+			return err
+		}
+	}
+	p.coverage = append(p.coverage, s.coverage...)
+	return nil
+}
+
+func posName(s *record.Source) string {
+	if s == nil {
+		return ""
+	}
+	return s.Name
+}
+
+// sources gives sources small ids.
+type sources struct {
+	mu   sync.RWMutex
+	ids  map[*record.Source]uint16
+	list []*record.Source
+}
+
+func newSources() *sources {
+	return &sources{ids: map[*record.Source]uint16{nil: 0}, list: []*record.Source{nil}}
+}
+
+func (s *sources) id(src *record.Source) uint16 {
+	s.mu.RLock()
+	id, ok := s.ids[src]
+	s.mu.RUnlock()
+	if ok {
+		return id
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if id, ok := s.ids[src]; ok {
+		return id
+	}
+	if len(s.list) >= math.MaxUint16 {
+		return 0
+	}
+	id = uint16(len(s.list))
+	s.ids[src] = id
+	s.list = append(s.list, src)
+	return id
+}
+
+func (s *sources) name(id uint16) string { return posName(s.list[id]) }
+
+func (w Window) valid() error {
+	if w.To < w.From {
+		return fmt.Errorf("window ends (%v) before it begins (%v)", w.To.Std(), w.From.Std())
+	}
+	return nil
+}

@@ -1,0 +1,234 @@
+// Package reqlog holds the requests of an analysis in a compact form, cut into slots of time.
+//
+// The questions need several passes over all requests, in time order, with the deaths known; the evidence is read once, in
+// whatever order, by several goroutines. So each goroutine appends fixed-size records to a Writer; the Log sorts them into
+// slots of five minutes; a pass visits one slot after another, each sorted, so that the result depends neither on the order of
+// the input nor on the number of goroutines. Records beyond a bound in memory go to a temporary file (see Spool).
+package reqlog
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"unsafe"
+
+	"lastcall/collectors/record"
+)
+
+// Rec is one request line in compact form.
+type Rec struct {
+	Start, End record.Time // End is 0 for a start that never got an end
+	ID         uint64      // hash of the request id; 0 when it has none
+	User, Path uint32      // hashes of the caller and of the raw path; 0 when unknown
+	Endpoint   uint32
+	Container  uint32
+	Line       uint32 // saturates
+	Detail     uint32 // 1-based index into the details; 0 when none is kept
+	Source     uint16
+	Status     uint16
+	Layer      record.Layer
+	Phase      record.Phase
+	Outcome    record.Outcome
+}
+
+const recSize = int(unsafe.Sizeof(Rec{}))
+
+// slotWidth is the time of one slot. Five minutes at 500 requests a second are 8 MB.
+const slotWidth = record.Time(5 * 60 * 1e9)
+
+// Spool is a temporary file: what is written at its end is read back at random.
+type Spool interface {
+	io.ReaderAt
+	io.Writer
+	io.Closer
+}
+
+// Log is the whole.
+type Log struct {
+	mu    sync.Mutex
+	limit int // bytes in memory
+	spool func() (Spool, error)
+	file  Spool
+	off   int64
+	inMem int
+	slots map[int64]*slot
+	keys  []int64
+	err   error
+}
+
+// slot is one stretch of time: records in memory, and runs of records in the spool.
+type slot struct {
+	recs []Rec
+	runs []run
+}
+
+type run struct {
+	off int64
+	n   int
+}
+
+// New returns a Log that holds at most limit bytes of records in memory when spool is given; without a spool all stays in memory.
+func New(limit int, spool func() (Spool, error)) *Log {
+	return &Log{limit: limit, spool: spool, slots: map[int64]*slot{}}
+}
+
+// Writer is one goroutine's way into the Log.
+type Writer struct {
+	log *Log
+	buf []Rec
+}
+
+// bufRecs is how many records a Writer gathers before it takes the lock.
+const bufRecs = 4096
+
+// Writer returns a new Writer.
+func (l *Log) Writer() *Writer { return &Writer{log: l, buf: make([]Rec, 0, bufRecs)} }
+
+// Append adds one record.
+func (w *Writer) Append(r *Rec) error {
+	w.buf = append(w.buf, *r)
+	if len(w.buf) == cap(w.buf) {
+		return w.Flush()
+	}
+	return nil
+}
+
+// Flush hands over what the Writer holds.
+func (w *Writer) Flush() error {
+	err := w.log.add(w.buf)
+	w.buf = w.buf[:0]
+	return err
+}
+
+func (l *Log) add(recs []Rec) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		return l.err
+	}
+	for i := 0; i < len(recs); {
+		key := slotOf(recs[i].Start)
+		j := i + 1
+		for j < len(recs) && slotOf(recs[j].Start) == key {
+			j++
+		}
+		s := l.slots[key]
+		if s == nil {
+			s = &slot{}
+			l.slots[key] = s
+		}
+		s.recs = append(s.recs, recs[i:j]...)
+		l.inMem += (j - i) * recSize
+		i = j
+	}
+	if l.spool != nil && l.inMem > l.limit {
+		l.err = l.spill()
+	}
+	return l.err
+}
+
+// spill writes all records in memory to the spool.
+func (l *Log) spill() error {
+	if l.file == nil {
+		f, err := l.spool()
+		if err != nil {
+			return fmt.Errorf("requests do not fit into memory and no temporary file could be made: %w", err)
+		}
+		l.file = f
+	}
+	for _, key := range sortedKeys(l.slots) {
+		s := l.slots[key]
+		if len(s.recs) == 0 {
+			continue
+		}
+		b := asBytes(s.recs)
+		if _, err := l.file.Write(b); err != nil {
+			return fmt.Errorf("write temporary file of requests: %w (is the disk of the temporary folder full? set TMPDIR)", err)
+		}
+		s.runs = append(s.runs, run{l.off, len(s.recs)})
+		l.off += int64(len(b))
+		s.recs = s.recs[:0:0]
+	}
+	l.inMem = 0
+	return nil
+}
+
+// Each calls f for every slot in time order with its records sorted by start (and by everything else, so that the order is
+// total). The slice is valid during the call only. Each must not run while Writers do.
+func (l *Log) Each(f func(recs []Rec)) error {
+	if l.err != nil {
+		return l.err
+	}
+	keys := sortedKeys(l.slots)
+	var buf []Rec
+	for _, key := range keys {
+		s := l.slots[key]
+		if len(s.runs) == 0 {
+			if !slices.IsSortedFunc(s.recs, compare) {
+				slices.SortFunc(s.recs, compare)
+			}
+			f(s.recs)
+			continue
+		}
+		n := len(s.recs)
+		for _, r := range s.runs {
+			n += r.n
+		}
+		buf = slices.Grow(buf[:0], n)[:n]
+		at := copy(buf, s.recs)
+		for _, r := range s.runs {
+			if _, err := l.file.ReadAt(asBytes(buf[at:at+r.n]), r.off); err != nil {
+				return fmt.Errorf("read temporary file of requests: %w", err)
+			}
+			at += r.n
+		}
+		slices.SortFunc(buf, compare)
+		f(buf)
+	}
+	return nil
+}
+
+// Close removes the spool.
+func (l *Log) Close() error {
+	l.slots = map[int64]*slot{}
+	if l.file == nil {
+		return nil
+	}
+	f := l.file
+	l.file = nil
+	return f.Close()
+}
+
+func slotOf(t record.Time) int64 {
+	k := t / slotWidth
+	if t < 0 {
+		k--
+	}
+	return int64(k)
+}
+
+func sortedKeys(m map[int64]*slot) []int64 {
+	keys := make([]int64, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// compare is a total order that ignores ids given in order of arrival except as the last resort between equal requests.
+func compare(a, b Rec) int {
+	return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Layer, b.Layer),
+		cmp.Compare(a.Path, b.Path), cmp.Compare(a.User, b.User), cmp.Compare(a.Status, b.Status), cmp.Compare(a.Outcome, b.Outcome),
+		cmp.Compare(a.Line, b.Line), cmp.Compare(a.Phase, b.Phase))
+}
+
+// asBytes views records as bytes: the spool never leaves this process, so their layout in memory will do.
+func asBytes(r []Rec) []byte {
+	if len(r) == 0 {
+		return nil
+	}
+	return unsafe.Slice((*byte)(unsafe.Pointer(&r[0])), len(r)*recSize)
+}

@@ -1,0 +1,823 @@
+// Package life answers "what lived, what died, and of what": it brings the signs that several sources give of one death together,
+// tells deaths from planned ends, and cuts the time of each container into lives.
+//
+// It knows nothing of requests. Input is what the sources said (record.Crash, record.Lifecycle, and when each instance was
+// seen at work); output is in time order and does not depend on the order of the input.
+package life
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"lastcall/collectors/record"
+)
+
+// Thresholds of the package; see Rules.
+const (
+	// signGap: signs of one container closer than this belong to one death unless a start lies between. The platform's line
+	// lags the death by up to 30 s (recorded), the last words come up to 12 s before it, and clocks differ.
+	signGap = 75 * time.Second
+	// sameSourceGap: two exit lines of one source about one container closer than this are one exit told twice.
+	sameSourceGap = 5 * time.Second
+	// clockSlack: an event may be stamped this much too early or late against another source.
+	clockSlack = 3 * time.Second
+	// confirmWithin: words that need not be last (a logged exception) count as a death only if a restart follows so soon.
+	confirmWithin = 5 * time.Minute
+	// grace: a kill this soon after a request to stop is the end of that stop, not a crash.
+	grace = 60 * time.Second
+	// loopGap and loopDeaths: so many deaths of one container, each life shorter than loopGap, are one crash loop.
+	loopGap    = 5 * time.Minute
+	loopDeaths = 3
+	// rollGap and rollShare: ends of most of the fleet, once each, closer than this are a rolling restart (method.md 2).
+	rollGap   = 5 * time.Minute
+	rollShare = 0.6
+	// afterDeploy: a first death this soon after a deploy is said as such.
+	afterDeploy = 30 * time.Minute
+)
+
+// Span is a stretch of time.
+type Span struct{ From, To record.Time }
+
+// Contains reports whether t is in s, ends included.
+func (s Span) Contains(t record.Time) bool { return t >= s.From && t <= s.To }
+
+// Seen is when one instance (container id or pid) of a container was first and last seen at work (samples, log lines).
+type Seen struct {
+	Container, Instance string
+	First, Last         record.Time
+}
+
+// Input is what the sources said. Container names are canonical already.
+type Input struct {
+	Crashes []record.Crash
+	Events  []record.Lifecycle
+	Seen    []Seen
+	Planned []Span
+	// End is the end of the evidence.
+	End record.Time
+}
+
+// Death is one death of one container, however many sources told of it.
+type Death struct {
+	// Index is its place in time order, from 0.
+	Index int
+	// Time is when the process ended, by the sign that is closest to the end; First is the first sign of it.
+	Time, First record.Time
+	Container   string
+	// Instance is the id of the life that ended; empty when unknown.
+	Instance string
+	Kind     record.CrashKind
+	// ExitCode is -1 when unknown.
+	ExitCode               int
+	Signal                 string
+	LimitBytes             int64
+	UsedBytes              int64
+	Uptime                 time.Duration
+	Service, Host, Version string
+	// Signs are the records it rests on, in time order.
+	Signs []Sign
+	// Exited reports whether a source said that the process ended (as against last words only).
+	Exited bool
+	// Loop is the number of deaths of the crash loop that it belongs to; 0 when it belongs to none.
+	Loop int
+	// AfterDeploy names the deploy (version or text) shortly before; empty when there was none. DeployAge is the time since.
+	AfterDeploy string
+	DeployAge   time.Duration
+	// Unreachable is true when the platform lost the container rather than seeing it die.
+	Unreachable bool
+}
+
+// ID returns the id used in reports.
+func (d *Death) ID() string { return fmt.Sprintf("c%d", d.Index+1) }
+
+// Sign is one record that tells of a death.
+type Sign struct {
+	Pos    record.Pos
+	Time   record.Time
+	Kind   record.CrashKind
+	Exited bool
+	Text   string
+}
+
+// Restart is an end of a container that is no crash.
+type Restart struct {
+	Time                record.Time
+	Container, Instance string
+	// Reason is "deploy", "scale", "cycling", "maintenance", "stopped" or "stopped_reporting".
+	Reason, Detail string
+	Pos            record.Pos
+}
+
+// Life is the time of one container from a start to an end.
+type Life struct {
+	Container, Instance, Version, Host, Service string
+	// Start is 0 when the life began before the evidence; End is its end, or the end of the evidence.
+	Start, End record.Time
+	// Death is the index of the death that ended it, -1 for none. Planned is true when it ended as asked.
+	Death   int
+	Planned bool
+}
+
+// Deploy is one deploy of a service.
+type Deploy struct {
+	Time    record.Time
+	Version string
+	Pos     record.Pos
+	Text    string
+}
+
+// Result is the answer.
+type Result struct {
+	Deaths   []Death
+	Restarts []Restart
+	Lives    []Life
+	Deploys  []Deploy
+	// Rolling is true when the planned restarts went through most of the fleet one after another.
+	Rolling bool
+	// Containers are all names, sorted.
+	Containers []string
+	// Told is true when some source would have told of a death (a platform log, events, a pod list).
+	Told bool
+}
+
+// Analyze answers.
+func Analyze(in Input) *Result {
+	crashes := slices.Clone(in.Crashes)
+	events := slices.Clone(in.Events)
+	sort.SliceStable(crashes, func(i, j int) bool { return crashLess(&crashes[i], &crashes[j]) })
+	sort.SliceStable(events, func(i, j int) bool { return eventLess(&events[i], &events[j]) })
+	r := &Result{Told: len(events) > 0}
+	for i := range crashes {
+		r.Told = r.Told || crashes[i].Exited
+	}
+	r.Deploys = deploys(events)
+
+	byC := map[string]*container{}
+	get := func(name string) *container {
+		c := byC[name]
+		if c == nil {
+			c = &container{name: name}
+			byC[name] = c
+		}
+		return c
+	}
+	for i := range crashes {
+		if c := &crashes[i]; c.Container != "" {
+			k := get(c.Container)
+			k.crashes = append(k.crashes, c)
+		}
+	}
+	for i := range events {
+		if e := &events[i]; e.Container != "" {
+			k := get(e.Container)
+			k.events = append(k.events, e)
+		}
+	}
+	for _, s := range in.Seen {
+		if s.Container != "" {
+			k := get(s.Container)
+			if s.Instance != "" {
+				k.seen = append(k.seen, s)
+			}
+			if k.first == 0 || s.First < k.first {
+				k.first = s.First
+			}
+			k.last = max(k.last, s.Last)
+		}
+	}
+	for name := range byC {
+		r.Containers = append(r.Containers, name)
+	}
+	sort.Strings(r.Containers)
+	planned := slices.Clone(in.Planned)
+	for i := range events {
+		if e := &events[i]; e.Kind == record.Maintenance && e.End > e.Time {
+			planned = append(planned, Span{e.Time, e.End})
+		}
+	}
+	for _, name := range r.Containers {
+		c := byC[name]
+		c.analyze(r, planned)
+	}
+	r.explainSilentReplacements()
+	sort.SliceStable(r.Deaths, func(i, j int) bool {
+		a, b := &r.Deaths[i], &r.Deaths[j]
+		if a.Time != b.Time {
+			return a.Time < b.Time
+		}
+		return a.Container < b.Container
+	})
+	sort.SliceStable(r.Restarts, func(i, j int) bool {
+		a, b := &r.Restarts[i], &r.Restarts[j]
+		if a.Time != b.Time {
+			return a.Time < b.Time
+		}
+		return a.Container < b.Container
+	})
+	for i := range r.Deaths {
+		r.Deaths[i].Index = i
+	}
+	r.noteLoops()
+	r.noteDeploys()
+	r.Rolling = rolling(r.Restarts, len(r.Containers))
+	for _, name := range r.Containers {
+		r.Lives = append(r.Lives, byC[name].lives(r, in.End)...)
+	}
+	return r
+}
+
+type container struct {
+	name        string
+	crashes     []*record.Crash
+	events      []*record.Lifecycle
+	seen        []Seen
+	first, last record.Time
+}
+
+// starts returns the instants at which a new life of the container is known to begin: a Starting event, an Up event without
+// one shortly before, or the first sight of a new instance.
+func (c *container) starts() []record.Time {
+	var s []record.Time
+	for _, e := range c.events {
+		switch e.Kind {
+		case record.Starting:
+			s = append(s, e.Time)
+		case record.Up:
+			if len(s) == 0 || e.Time.Sub(s[len(s)-1]) > 3*time.Minute {
+				s = append(s, e.Time)
+			}
+		}
+	}
+	slices.Sort(s)
+	return s
+}
+
+// analyze finds the deaths and restarts of one container.
+func (c *container) analyze(r *Result, planned []Span) {
+	starts := c.starts()
+	startBetween := func(a, b record.Time) bool {
+		for _, s := range starts {
+			if s > a && s < b {
+				return true
+			}
+		}
+		return false
+	}
+	var clusters [][]*record.Crash
+	for _, k := range c.crashes {
+		n := len(clusters)
+		if n > 0 && sameDeath(clusters[n-1], k, startBetween) {
+			clusters[n-1] = append(clusters[n-1], k)
+			continue
+		}
+		clusters = append(clusters, []*record.Crash{k})
+	}
+	for _, signs := range clusters {
+		d := merge(signs)
+		if stop := c.stopBefore(d); stop != nil || d.Kind == record.CrashSigterm || d.ExitCode == 143 && d.Kind == record.CrashOther ||
+			d.ExitCode == 0 && d.Kind != record.CrashOOMKill && d.Kind != record.CrashHealthCheck {
+			if d.Kind != record.CrashOOMKill && d.Kind != record.CrashHeapLimit && d.Kind != record.CrashHealthCheck {
+				c.addRestart(r, d, stop)
+				continue
+			}
+		}
+		if d.Kind == record.CrashOther && (d.ExitCode == 137 || d.ExitCode == -1) {
+			c.whoKilled(&d)
+		}
+		if in(planned, d.Time) && (d.Kind == record.CrashSigterm || d.Kind == record.CrashExit || d.Kind == record.CrashOther) {
+			r.Restarts = append(r.Restarts, Restart{Time: d.Time, Container: c.name, Instance: d.Instance, Reason: "maintenance",
+				Detail: "ended within a planned window", Pos: d.Signs[0].Pos})
+			continue
+		}
+		if !d.Exited && !fatal(d.Kind) && !startWithin(starts, d.First, confirmWithin) {
+			continue // words of an error that was survived
+		}
+		r.Deaths = append(r.Deaths, d)
+	}
+	deaths := r.Deaths
+	died := func(t record.Time, within time.Duration) bool {
+		for i := range deaths {
+			if deaths[i].Container == c.name && absDur(t.Sub(deaths[i].Time)) <= within {
+				return true
+			}
+		}
+		return false
+	}
+	var failed []*record.Lifecycle
+	for _, e := range c.events {
+		switch e.Kind {
+		case record.HealthCheckFailed:
+			failed = append(failed, e)
+		case record.Unreachable:
+			if died(e.Time, signGap) {
+				continue
+			}
+			d := Death{Time: e.Time, First: e.Time, Container: c.name, Instance: e.Instance, Kind: record.CrashOther, ExitCode: -1,
+				Service: e.Service, Host: e.Host, Version: e.Version, Unreachable: true, Exited: true,
+				Signs: []Sign{{Pos: e.Pos, Time: e.Time, Kind: record.CrashOther, Text: e.Text}}}
+			for _, f := range failed {
+				if e.Time.Sub(f.Time) <= 2*signGap {
+					d.Kind = record.CrashHealthCheck
+					d.First = min(d.First, f.Time)
+					d.Signs = append(d.Signs, Sign{Pos: f.Pos, Time: f.Time, Kind: record.CrashHealthCheck, Text: f.Text})
+				}
+			}
+			sort.SliceStable(d.Signs, func(i, j int) bool { return d.Signs[i].Time < d.Signs[j].Time })
+			if n := len(r.Deaths); n > 0 && r.Deaths[n-1].Container == c.name && r.Deaths[n-1].Unreachable && e.Time.Sub(r.Deaths[n-1].Time) < signGap {
+				continue // told by a second source
+			}
+			r.Deaths = append(r.Deaths, d)
+		case record.Stopped:
+			if died(e.Time, signGap/2) || c.restarted(r, e.Time) {
+				continue
+			}
+			r.Restarts = append(r.Restarts, Restart{Time: e.Time, Container: c.name, Instance: e.Instance,
+				Reason: c.reason(e.Time, e.Reason, r.Deploys), Detail: e.Text, Pos: e.Pos})
+		}
+	}
+	c.silentReplacements(r)
+}
+
+// silentReplacements finds instances that followed one another without any sign of an end: a source that tells of ends is missing.
+func (c *container) silentReplacements(r *Result) {
+	seen := slices.Clone(c.seen)
+	sort.SliceStable(seen, func(i, j int) bool {
+		if seen[i].First != seen[j].First {
+			return seen[i].First < seen[j].First
+		}
+		return seen[i].Instance < seen[j].Instance
+	})
+	for i := 1; i < len(seen); i++ {
+		a, b := seen[i-1], seen[i]
+		if a.Instance == b.Instance || b.First <= a.Last {
+			continue // two kinds of instance ids (pid and container id) overlap: not a replacement
+		}
+		known := false
+		for k := range r.Deaths {
+			if d := &r.Deaths[k]; d.Container == c.name && d.Time >= a.Last.Add(-signGap) && d.First <= b.First.Add(clockSlack) {
+				known = true
+			}
+		}
+		for k := range r.Restarts {
+			if s := &r.Restarts[k]; s.Container == c.name && s.Time >= a.Last.Add(-signGap) && s.Time <= b.First.Add(clockSlack) {
+				known = true
+			}
+		}
+		if !known {
+			r.Restarts = append(r.Restarts, Restart{Time: a.Last, Container: c.name, Instance: a.Instance, Reason: "stopped_reporting",
+				Detail: fmt.Sprintf("instance %s was last seen then and %s followed; no source says how it ended", short(a.Instance), short(b.Instance))})
+		}
+	}
+}
+
+// explainSilentReplacements gives the ends that no source explains the reason of a deploy when one lies next to them.
+func (r *Result) explainSilentReplacements() {
+	for i := range r.Restarts {
+		s := &r.Restarts[i]
+		if s.Reason != "stopped_reporting" {
+			continue
+		}
+		for _, d := range r.Deploys {
+			if s.Time >= d.Time.Add(-signGap) && s.Time <= d.Time.Add(15*time.Minute) {
+				s.Reason = "deploy"
+			}
+		}
+	}
+}
+
+func (c *container) restarted(r *Result, t record.Time) bool {
+	for i := len(r.Restarts) - 1; i >= 0; i-- {
+		if s := &r.Restarts[i]; s.Container == c.name && absDur(t.Sub(s.Time)) <= grace {
+			return true
+		}
+	}
+	return false
+}
+
+// whoKilled looks for the reason of a kill that its own line does not give: failed health checks or memory over quota just before.
+func (c *container) whoKilled(d *Death) {
+	for _, e := range c.events {
+		if age := d.Time.Sub(e.Time); age < -clockSlack || age > 2*signGap {
+			continue
+		}
+		switch e.Kind {
+		case record.MemoryPressure:
+			d.Kind = record.CrashOOMKill
+		case record.HealthCheckFailed:
+			if d.Kind != record.CrashOOMKill {
+				d.Kind = record.CrashHealthCheck
+			}
+		default:
+			continue
+		}
+		d.First = min(d.First, e.Time)
+		d.Signs = append(d.Signs, Sign{Pos: e.Pos, Time: e.Time, Kind: d.Kind, Text: e.Text})
+	}
+	sort.SliceStable(d.Signs, func(i, j int) bool { return d.Signs[i].Time < d.Signs[j].Time })
+}
+
+// stopBefore returns the request to stop that d is the end of, or nil.
+func (c *container) stopBefore(d Death) *record.Lifecycle {
+	for i := len(c.events) - 1; i >= 0; i-- {
+		e := c.events[i]
+		if (e.Kind == record.Stopping || e.Kind == record.Cycling || e.Kind == record.Restarting) &&
+			e.Time <= d.Time.Add(clockSlack) && d.Time.Sub(e.Time) <= grace {
+			return e
+		}
+	}
+	return nil
+}
+
+func (c *container) addRestart(r *Result, d Death, stop *record.Lifecycle) {
+	if c.restarted(r, d.Time) {
+		return
+	}
+	reason, detail := "", d.Signs[0].Text
+	if stop != nil {
+		reason, detail = stop.Reason, stop.Text
+		if stop.Kind == record.Cycling {
+			reason = "cycling"
+		}
+	}
+	r.Restarts = append(r.Restarts, Restart{Time: d.Time, Container: c.name, Instance: d.Instance, Reason: c.reason(d.Time, reason, r.Deploys),
+		Detail: detail, Pos: d.Signs[0].Pos})
+}
+
+func (c *container) reason(t record.Time, word string, deploys []Deploy) string {
+	w := strings.ToLower(word)
+	switch {
+	case strings.Contains(w, "deploy") || strings.Contains(w, "release") || strings.Contains(w, "rollout"):
+		return "deploy"
+	case strings.Contains(w, "scale") || strings.Contains(w, "scaling"):
+		return "scale"
+	case strings.Contains(w, "cycl") || strings.Contains(w, "daily"):
+		return "cycling"
+	case strings.Contains(w, "maintenance") || strings.Contains(w, "planned"):
+		return "maintenance"
+	}
+	for _, e := range c.events {
+		if e.Kind == record.Cycling && absDur(t.Sub(e.Time)) <= 2*grace {
+			return "cycling"
+		}
+	}
+	for _, d := range deploys {
+		if t >= d.Time.Add(-clockSlack) && t <= d.Time.Add(15*time.Minute) {
+			return "deploy"
+		}
+	}
+	return "stopped"
+}
+
+// sameDeath decides whether sign k belongs to the cluster.
+func sameDeath(cluster []*record.Crash, k *record.Crash, startBetween func(a, b record.Time) bool) bool {
+	last := cluster[len(cluster)-1]
+	if k.Time.Sub(last.Time) > signGap {
+		return false
+	}
+	var exit *record.Crash
+	for _, s := range cluster {
+		if s.Exited {
+			exit = s
+		}
+		if differ(s.Instance, k.Instance) {
+			return false
+		}
+	}
+	if exit != nil && k.Exited && samePlace(exit, k) && k.Time.Sub(exit.Time) > sameSourceGap {
+		return false
+	}
+	if exit != nil && k.Time.Sub(exit.Time) > clockSlack && startBetween(exit.Time.Add(-clockSlack), k.Time) {
+		return false
+	}
+	return true
+}
+
+func samePlace(a, b *record.Crash) bool {
+	return a.Pos.Source != nil && b.Pos.Source != nil && a.Pos.Source.Name == b.Pos.Source.Name
+}
+
+// differ reports whether two instance ids are of the same kind and of different lives. Ids may be cut (a 12 digit prefix).
+func differ(a, b string) bool {
+	if a == "" || b == "" || a == b {
+		return false
+	}
+	if len(a) >= 12 && len(b) >= 12 {
+		return a[:12] != b[:12]
+	}
+	return false // a pid against a container id says nothing
+}
+
+// kindRank orders what signs say of one death: the more specific wins.
+func kindRank(k record.CrashKind) int {
+	switch k {
+	case record.CrashOOMKill:
+		return 9
+	case record.CrashHeapLimit:
+		return 8
+	case record.CrashHealthCheck:
+		return 7
+	case record.CrashSegfault:
+		return 6
+	case record.CrashException:
+		return 5
+	case record.CrashAbort:
+		return 4
+	case record.CrashSigterm:
+		return 3
+	case record.CrashExit:
+		return 2
+	}
+	return 1
+}
+
+// fatal reports whether words of this kind are always the last.
+func fatal(k record.CrashKind) bool {
+	return k == record.CrashHeapLimit || k == record.CrashOOMKill || k == record.CrashSegfault || k == record.CrashAbort
+}
+
+func merge(signs []*record.Crash) Death {
+	d := Death{Container: signs[0].Container, ExitCode: -1, First: signs[0].Time, Kind: record.CrashOther}
+	for _, s := range signs {
+		d.Signs = append(d.Signs, Sign{Pos: s.Pos, Time: s.Time, Kind: s.Kind, Exited: s.Exited, Text: s.Text})
+		if kindRank(s.Kind) > kindRank(d.Kind) {
+			d.Kind = s.Kind
+		}
+		if s.ExitCode >= 0 && d.ExitCode <= 0 {
+			d.ExitCode = s.ExitCode
+		}
+		d.Signal = first(d.Signal, s.Signal)
+		if len(s.Instance) > len(d.Instance) {
+			d.Instance = s.Instance
+		}
+		d.Service, d.Host, d.Version = first(d.Service, s.Service), first(d.Host, s.Host), first(d.Version, s.Version)
+		d.LimitBytes = max(d.LimitBytes, s.LimitBytes)
+		d.UsedBytes = max(d.UsedBytes, s.UsedBytes)
+		d.Uptime = max(d.Uptime, s.Uptime)
+		// The first line that says the process ended is the nearest to its end: later ones are tellings of it.
+		if s.Exited && (!d.Exited || s.Time < d.Time) {
+			d.Time, d.Exited = s.Time, true
+		}
+	}
+	if !d.Exited {
+		d.Time = signs[len(signs)-1].Time
+	}
+	if d.Kind == record.CrashOther || d.Kind == record.CrashExit {
+		switch d.ExitCode {
+		case 134:
+			d.Kind = record.CrashAbort
+		case 139, 135, 132:
+			d.Kind = record.CrashSegfault
+		case 143:
+			d.Kind = record.CrashSigterm
+		case -1, 0, 137: // 137 alone is a kill by somebody, not yet a memory kill
+		default:
+			d.Kind = record.CrashExit
+		}
+	}
+	if d.Signal == "" {
+		d.Signal = map[int]string{134: "SIGABRT", 137: "SIGKILL", 139: "SIGSEGV", 143: "SIGTERM", 135: "SIGBUS", 132: "SIGILL"}[d.ExitCode]
+	}
+	return d
+}
+
+func deploys(events []record.Lifecycle) []Deploy {
+	var out []Deploy
+	for i := range events {
+		e := &events[i]
+		if e.Kind != record.Deploy {
+			continue
+		}
+		if n := len(out); n > 0 && (e.Version == out[n-1].Version || e.Version == "") && e.Time.Sub(out[n-1].Time) < 10*time.Minute {
+			continue // told by a second source
+		}
+		out = append(out, Deploy{Time: e.Time, Version: e.Version, Pos: e.Pos, Text: e.Text})
+	}
+	return out
+}
+
+func (r *Result) noteLoops() {
+	by := map[string][]int{}
+	for i := range r.Deaths {
+		by[r.Deaths[i].Container] = append(by[r.Deaths[i].Container], i)
+	}
+	for _, idx := range by {
+		for a := 0; a < len(idx); {
+			b := a
+			for b+1 < len(idx) && r.Deaths[idx[b+1]].Time.Sub(r.Deaths[idx[b]].Time) <= loopGap {
+				b++
+			}
+			if n := b - a + 1; n >= loopDeaths {
+				for k := a; k <= b; k++ {
+					r.Deaths[idx[k]].Loop = n
+				}
+			}
+			a = b + 1
+		}
+	}
+}
+
+func (r *Result) noteDeploys() {
+	for i := range r.Deaths {
+		d := &r.Deaths[i]
+		for _, dep := range r.Deploys {
+			if age := d.Time.Sub(dep.Time); age >= 0 && age <= afterDeploy {
+				d.AfterDeploy, d.DeployAge = first(dep.Version, "a deploy"), age
+			}
+		}
+	}
+}
+
+// rolling reports whether the planned ends went through most of the fleet one after another.
+func rolling(restarts []Restart, fleet int) bool {
+	ended := map[string]bool{}
+	var last record.Time
+	for _, s := range restarts {
+		if last != 0 && s.Time.Sub(last) > rollGap {
+			if float64(len(ended)) >= rollShare*float64(max(fleet/2, 1)) && len(ended) >= 2 {
+				return true
+			}
+			clear(ended)
+		}
+		ended[s.Container] = true
+		last = s.Time
+	}
+	// Where each deploy brings new names the fleet looks twice its size.
+	return len(ended) >= 2 && float64(len(ended)) >= rollShare*float64(max(fleet/2, 1))
+}
+
+// lives cuts the container's time at its ends.
+func (c *container) lives(r *Result, end record.Time) []Life {
+	type mark struct {
+		t     record.Time
+		end   bool
+		death int
+		plan  bool
+		inst  string
+		ver   string
+	}
+	var marks []mark
+	for _, s := range c.starts() {
+		marks = append(marks, mark{t: s})
+	}
+	for i := range r.Deaths {
+		if d := &r.Deaths[i]; d.Container == c.name {
+			marks = append(marks, mark{t: d.Time, end: true, death: i, inst: d.Instance, ver: d.Version})
+		}
+	}
+	for i := range r.Restarts {
+		if s := &r.Restarts[i]; s.Container == c.name {
+			marks = append(marks, mark{t: s.Time, end: true, death: -1, plan: s.Reason != "stopped_reporting", inst: s.Instance})
+		}
+	}
+	sort.SliceStable(marks, func(i, j int) bool {
+		if marks[i].t != marks[j].t {
+			return marks[i].t < marks[j].t
+		}
+		return marks[i].end && !marks[j].end
+	})
+	var lives []Life
+	cur := Life{Container: c.name, Death: -1}
+	open := c.first != 0 && (len(marks) == 0 || marks[0].end || c.first < marks[0].t.Add(-signGap))
+	for _, m := range marks {
+		switch {
+		case m.end && open:
+			cur.End, cur.Death, cur.Planned, cur.Instance = m.t, m.death, m.plan, first(cur.Instance, m.inst)
+			cur.Version = first(cur.Version, m.ver)
+			lives = append(lives, cur)
+			cur, open = Life{Container: c.name, Death: -1}, false
+		case m.end && !open:
+			// An end without a known start: the life began before the evidence, or right at the last end.
+			cur.End, cur.Death, cur.Planned, cur.Instance, cur.Version = m.t, m.death, m.plan, m.inst, m.ver
+			if n := len(lives); n > 0 {
+				cur.Start = lives[n-1].End
+			}
+			lives = append(lives, cur)
+			cur = Life{Container: c.name, Death: -1}
+		case !m.end && open && cur.Start == 0 && len(lives) == 0 && m.t.Sub(c.first) < signGap:
+			cur.Start = m.t
+		case !m.end && open:
+			// A second start without an end between: boot told twice, or an end that nobody told.
+			if m.t.Sub(cur.Start) > signGap && cur.Start != 0 {
+				cur.End = m.t
+				lives = append(lives, cur)
+				cur = Life{Container: c.name, Death: -1, Start: m.t}
+			} else if cur.Start == 0 {
+				cur.End = m.t
+				lives = append(lives, cur)
+				cur = Life{Container: c.name, Death: -1, Start: m.t}
+			}
+		default:
+			cur = Life{Container: c.name, Death: -1, Start: m.t}
+			open = true
+		}
+	}
+	if open {
+		cur.End = end
+		lives = append(lives, cur)
+	} else if n := len(lives); n > 0 && c.last > lives[n-1].End.Add(signGap) {
+		cur.Start, cur.End = lives[n-1].End, end
+		lives = append(lives, cur)
+	}
+	for i := range lives {
+		l := &lives[i]
+		for _, e := range c.events {
+			if (e.Kind == record.Starting || e.Kind == record.Up) && e.Time >= l.Start && e.Time < l.End {
+				l.Version, l.Host, l.Service = first(l.Version, e.Version), first(l.Host, e.Host), first(l.Service, e.Service)
+				l.Instance = first(l.Instance, e.Instance)
+			}
+		}
+		if l.Death >= 0 {
+			d := &r.Deaths[l.Death]
+			if d.Uptime == 0 && l.Start != 0 {
+				d.Uptime = d.Time.Sub(l.Start)
+			}
+			d.Version, d.Instance, d.Host, d.Service = first(d.Version, l.Version), first(d.Instance, l.Instance), first(d.Host, l.Host), first(d.Service, l.Service)
+		}
+	}
+	return lives
+}
+
+func crashLess(a, b *record.Crash) bool {
+	if a.Time != b.Time {
+		return a.Time < b.Time
+	}
+	if a.Container != b.Container {
+		return a.Container < b.Container
+	}
+	if a.Exited != b.Exited {
+		return b.Exited
+	}
+	if a.Kind != b.Kind {
+		return a.Kind < b.Kind
+	}
+	return posLess(a.Pos, b.Pos) || !posLess(b.Pos, a.Pos) && a.Text < b.Text
+}
+
+func eventLess(a, b *record.Lifecycle) bool {
+	if a.Time != b.Time {
+		return a.Time < b.Time
+	}
+	if a.Container != b.Container {
+		return a.Container < b.Container
+	}
+	if a.Kind != b.Kind {
+		return a.Kind < b.Kind
+	}
+	return posLess(a.Pos, b.Pos) || !posLess(b.Pos, a.Pos) && a.Text < b.Text
+}
+
+func posLess(a, b record.Pos) bool {
+	an, bn := "", ""
+	if a.Source != nil {
+		an = a.Source.Name
+	}
+	if b.Source != nil {
+		bn = b.Source.Name
+	}
+	if an != bn {
+		return an < bn
+	}
+	return a.Line < b.Line
+}
+
+func startWithin(starts []record.Time, t record.Time, d time.Duration) bool {
+	for _, s := range starts {
+		if s >= t.Add(-clockSlack) && s.Sub(t) <= d {
+			return true
+		}
+	}
+	return false
+}
+
+func in(spans []Span, t record.Time) bool {
+	for _, s := range spans {
+		if s.Contains(t) {
+			return true
+		}
+	}
+	return false
+}
+
+func absDur(d time.Duration) time.Duration {
+	if d < 0 {
+		return -d
+	}
+	return d
+}
+
+func first(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+func short(id string) string {
+	if len(id) > 12 {
+		return id[:12]
+	}
+	return id
+}

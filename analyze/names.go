@@ -1,0 +1,253 @@
+package analyze
+
+import (
+	"regexp"
+	"sort"
+	"strings"
+	"sync"
+
+	"lastcall/collectors/record"
+)
+
+// names interns the container names that requests carry. Id 0 is the empty name.
+type names struct {
+	mu   sync.Mutex
+	ids  map[string]uint32
+	list []string
+}
+
+func newNames() *names { return &names{ids: map[string]uint32{"": 0}, list: []string{""}} }
+
+func (n *names) id(name string) uint32 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if id, ok := n.ids[name]; ok {
+		return id
+	}
+	if len(n.list) >= maxContainers {
+		return 0 // a million containers are no containers: what comes after the bound counts as unnamed
+	}
+	id := uint32(len(n.list))
+	n.ids[name] = id
+	n.list = append(n.list, name)
+	return id
+}
+
+// maxContainers bounds the names of containers.
+const maxContainers = 100_000
+
+// dotted is Heroku's way to write what others write with a dash.
+var dotted = regexp.MustCompile(`^[a-z][a-z0-9_-]*\.[0-9]+$`)
+
+// canon brings the names that sources use for one container together: "/web-1", "WEB-1", "web.1" and the id or its first
+// twelve digits, once some record names both.
+type canon struct {
+	alias map[string]string // key of a name or instance id -> display name
+}
+
+func key(name string) string {
+	k := strings.ToLower(strings.TrimPrefix(strings.TrimSpace(name), "/"))
+	if i := strings.LastIndexByte(k, '/'); i >= 0 {
+		k = k[i+1:]
+	}
+	if dotted.MatchString(k) {
+		k = strings.Replace(k, ".", "-", 1)
+	}
+	return k
+}
+
+// hexID reports whether s is a container id, whole or cut to 12 digits or more.
+func hexID(s string) bool {
+	if len(s) < 12 || len(s) > 64 {
+		return false
+	}
+	for _, c := range s {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// newCanon learns from everything that names a container. What platforms say decides how a name is shown, then the first in
+// alphabetical order.
+func newCanon(s *shard, requestNames []string) *canon {
+	c := &canon{alias: map[string]string{}}
+	shown := map[string]string{}
+	platform := map[string]bool{}
+	show := func(name string, isPlatform bool) {
+		if name == "" {
+			return
+		}
+		k := key(name)
+		old, ok := shown[k]
+		switch {
+		case !ok, isPlatform && !platform[k], isPlatform == platform[k] && name < old:
+			shown[k] = name
+			platform[k] = isPlatform
+		}
+	}
+	pair := map[string]string{}
+	tie := func(name, instance string) {
+		instance = strings.ToLower(instance)
+		if name == "" || !hexID(instance) || key(name) == instance {
+			return
+		}
+		id := instance[:12]
+		if old, ok := pair[id]; !ok || key(name) < old {
+			pair[id] = key(name)
+		}
+	}
+	for i := range s.crashes {
+		show(s.crashes[i].Container, true)
+		tie(s.crashes[i].Container, s.crashes[i].Instance)
+	}
+	for i := range s.events {
+		show(s.events[i].Container, true)
+		tie(s.events[i].Container, s.events[i].Instance)
+	}
+	for k := range s.series {
+		show(k.container, false)
+		tie(k.container, k.instance)
+	}
+	for _, n := range requestNames {
+		show(n, false)
+	}
+	for i := range s.jobs {
+		show(s.jobs[i].Container, false)
+	}
+	for i := range s.profiles {
+		show(s.profiles[i].Container, false)
+	}
+	for k, name := range shown {
+		if hexID(k) {
+			if real, ok := pair[k[:12]]; ok {
+				c.alias[k] = shown[real]
+				continue
+			}
+		}
+		c.alias[k] = name
+	}
+	for id, real := range pair {
+		if _, ok := c.alias[id]; !ok {
+			c.alias[id] = shown[real]
+		}
+	}
+	return c
+}
+
+// of returns the one name of a container.
+func (c *canon) of(name string) string {
+	if name == "" {
+		return ""
+	}
+	k := key(name)
+	if n, ok := c.alias[k]; ok {
+		return n
+	}
+	if hexID(k) {
+		if n, ok := c.alias[k[:12]]; ok {
+			return n
+		}
+	}
+	return name
+}
+
+// apply rewrites the names in all small records. A crash or event that names only an instance gets its container.
+func (c *canon) apply(s *shard) {
+	for i := range s.crashes {
+		k := &s.crashes[i]
+		if k.Container == "" && k.Instance != "" {
+			k.Container = c.of(k.Instance)
+		} else {
+			k.Container = c.of(k.Container)
+		}
+	}
+	for i := range s.events {
+		k := &s.events[i]
+		if k.Container == "" && hexID(k.Instance) {
+			k.Container = c.of(k.Instance)
+		} else {
+			k.Container = c.of(k.Container)
+		}
+	}
+	for i := range s.jobs {
+		s.jobs[i].Container = c.of(s.jobs[i].Container)
+	}
+	for i := range s.profiles {
+		s.profiles[i].Container = c.of(s.profiles[i].Container)
+	}
+	merged := map[seriesKey]*series{}
+	keys := make([]seriesKey, 0, len(s.series))
+	for k := range s.series {
+		keys = append(keys, k)
+	}
+	sort.Slice(keys, func(i, j int) bool {
+		a, b := keys[i], keys[j]
+		if a.container != b.container {
+			return a.container < b.container
+		}
+		if a.instance != b.instance {
+			return a.instance < b.instance
+		}
+		return a.metric < b.metric
+	})
+	for _, k := range keys {
+		nk := seriesKey{c.of(k.container), k.instance, k.metric}
+		if o := merged[nk]; o != nil {
+			o.points = append(o.points, s.series[k].points...)
+			continue
+		}
+		merged[nk] = s.series[k]
+	}
+	s.series = merged
+	seen := map[seenKey]*span{}
+	for k, v := range s.seen {
+		nk := seenKey{c.of(k.container), k.instance}
+		if o := seen[nk]; o != nil {
+			o.add(v.first)
+			o.add(v.last)
+			continue
+		}
+		seen[nk] = v
+	}
+	s.seen = seen
+}
+
+// sortSmall puts the small records into an order that does not depend on how they came in.
+func sortSmall(s *shard) {
+	sort.SliceStable(s.jobs, func(i, j int) bool {
+		a, b := &s.jobs[i], &s.jobs[j]
+		if a.Start != b.Start {
+			return a.Start < b.Start
+		}
+		return a.Container+a.Name < b.Container+b.Name
+	})
+	sort.SliceStable(s.profiles, func(i, j int) bool {
+		a, b := &s.profiles[i], &s.profiles[j]
+		if a.Time != b.Time {
+			return a.Time < b.Time
+		}
+		return a.Name < b.Name
+	})
+	for _, e := range s.series {
+		pts := e.points
+		sort.SliceStable(pts, func(i, j int) bool {
+			if pts[i].t != pts[j].t {
+				return pts[i].t < pts[j].t
+			}
+			return pts[i].v < pts[j].v
+		})
+		// The same point from two sources is one point.
+		out := pts[:0]
+		for i, p := range pts {
+			if i > 0 && p.t == out[len(out)-1].t {
+				out[len(out)-1].v = p.v
+				continue
+			}
+			out = append(out, p)
+		}
+		e.points = out
+	}
+	_ = record.RSS
+}
