@@ -1,4 +1,5 @@
-package cli
+// Package units reads what people write for times, ages, windows and memory sizes, on the command line and in the config.
+package units
 
 import (
 	"fmt"
@@ -8,9 +9,9 @@ import (
 	"time"
 )
 
-// parseInstant reads a point in time: RFC 3339, a date with or without a time (in loc), "now", or an age such as 3h, 90m, 2d
+// Instant reads a point in time: RFC 3339, a date with or without a time (in loc), "now", or an age such as 3h, 90m, 2d
 // or 1w, counted back from now.
-func parseInstant(s string, now time.Time, loc *time.Location) (time.Time, error) {
+func Instant(s string, now time.Time, loc *time.Location) (time.Time, error) {
 	text := strings.TrimSpace(s)
 	if text == "now" {
 		return now.UTC(), nil
@@ -23,14 +24,14 @@ func parseInstant(s string, now time.Time, loc *time.Location) (time.Time, error
 			return t.UTC(), nil
 		}
 	}
-	if d, err := parseAge(strings.TrimPrefix(text, "-")); err == nil {
+	if d, err := Age(strings.TrimPrefix(text, "-")); err == nil {
 		return now.Add(-d).UTC(), nil
 	}
 	return time.Time{}, fmt.Errorf("%q is neither a time (2026-11-16T13:30:00Z) nor an age (3h, 90m, 2d)", s)
 }
 
-// parseAge is time.ParseDuration with days and weeks.
-func parseAge(s string) (time.Duration, error) {
+// Age is time.ParseDuration with days and weeks.
+func Age(s string) (time.Duration, error) {
 	var total time.Duration
 	rest := s
 	for _, unit := range []struct {
@@ -58,8 +59,8 @@ func parseAge(s string) (time.Duration, error) {
 	return total + d, nil
 }
 
-// span is a window given by the user. A daily one has only clock times, because the day is that of the evidence.
-type span struct {
+// Span is a window given by the user. A daily one has only clock times, because the day is that of the evidence.
+type Span struct {
 	from, to time.Time
 	daily    bool
 	// fromClock and toClock are the offsets from midnight in loc of a daily window.
@@ -67,35 +68,35 @@ type span struct {
 	loc                *time.Location
 }
 
-// parseSpan reads "A..B", where A and B are instants or clock times (10:06..10:36).
-func parseSpan(s string, now time.Time, loc *time.Location) (span, error) {
+// ParseSpan reads "A..B", where A and B are instants or clock times (10:06..10:36).
+func ParseSpan(s string, now time.Time, loc *time.Location) (Span, error) {
 	a, b, ok := strings.Cut(s, "..")
 	if !ok {
-		return span{}, fmt.Errorf("%q is not a window; write FROM..TO, such as 10:06..10:36 or 2026-11-16T10:06:00Z..2026-11-16T10:36:00Z", s)
+		return Span{}, fmt.Errorf("%q is not a window; write FROM..TO, such as 10:06..10:36 or 2026-11-16T10:06:00Z..2026-11-16T10:36:00Z", s)
 	}
-	ca, errA := parseClock(a)
-	cb, errB := parseClock(b)
+	ca, errA := clock(a)
+	cb, errB := clock(b)
 	if errA == nil && errB == nil {
 		if ca == cb {
-			return span{}, fmt.Errorf("%q is empty: it begins when it ends", s)
+			return Span{}, fmt.Errorf("%q is empty: it begins when it ends", s)
 		}
-		return span{daily: true, fromClock: ca, toClock: cb, loc: loc}, nil
+		return Span{daily: true, fromClock: ca, toClock: cb, loc: loc}, nil
 	}
-	from, err := parseInstant(a, now, loc)
+	from, err := Instant(a, now, loc)
 	if err != nil {
-		return span{}, err
+		return Span{}, err
 	}
-	to, err := parseInstant(b, now, loc)
+	to, err := Instant(b, now, loc)
 	if err != nil {
-		return span{}, err
+		return Span{}, err
 	}
 	if !from.Before(to) {
-		return span{}, fmt.Errorf("%q ends before it begins", s)
+		return Span{}, fmt.Errorf("%q ends before it begins", s)
 	}
-	return span{from: from, to: to}, nil
+	return Span{from: from, to: to}, nil
 }
 
-func parseClock(s string) (time.Duration, error) {
+func clock(s string) (time.Duration, error) {
 	for _, layout := range []string{"15:04", "15:04:05"} {
 		if t, err := time.Parse(layout, strings.TrimSpace(s)); err == nil {
 			return time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute + time.Duration(t.Second())*time.Second, nil
@@ -104,8 +105,8 @@ func parseClock(s string) (time.Duration, error) {
 	return 0, fmt.Errorf("%q is not a time of day such as 10:06", s)
 }
 
-// in returns the windows of s that touch [from, to], with an end that lies before its begin taken as past midnight.
-func (s span) in(from, to time.Time) [][2]time.Time {
+// In returns the windows of s that touch [from, to], with an end that lies before its begin taken as past midnight.
+func (s Span) In(from, to time.Time) [][2]time.Time {
 	if !s.daily {
 		return [][2]time.Time{{s.from, s.to}}
 	}
@@ -132,9 +133,9 @@ func (s span) in(from, to time.Time) [][2]time.Time {
 	return out
 }
 
-// parseBytes reads a memory size. Memory comes in powers of two whatever the letter says ("512MB" of a platform is 512 MiB),
+// Bytes reads a memory size. Memory comes in powers of two whatever the letter says ("512MB" of a platform is 512 MiB),
 // so K, KB and Ki are 1024.
-func parseBytes(s string) (int64, error) {
+func Bytes(s string) (int64, error) {
 	text := strings.ToLower(strings.ReplaceAll(strings.TrimSpace(s), " ", ""))
 	i := strings.IndexFunc(text, func(r rune) bool { return (r < '0' || r > '9') && r != '.' })
 	unit := ""
