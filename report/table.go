@@ -1,0 +1,212 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/olekukonko/tablewriter"
+	"github.com/olekukonko/tablewriter/pkg/twwidth"
+	"github.com/olekukonko/tablewriter/renderer"
+	"github.com/olekukonko/tablewriter/tw"
+)
+
+// column is one column of a text table.
+type column struct {
+	title string
+	right bool // numbers
+	fixed bool // never wrapped nor narrowed
+}
+
+const (
+	columnGap      = 2
+	minColumn      = 6
+	minFlexColumn  = 14
+	textRuleSymbol = "─"
+)
+
+// table lays out rows under columns within width columns of a terminal and returns the lines. Cells that do not fit are
+// wrapped. The table library does the drawing only: it measures and wraps nothing, formats no header, and draws into memory,
+// because it drops write errors.
+func table(cols []column, rows [][]string, width int) (string, error) {
+	if len(rows) == 0 {
+		return "", nil
+	}
+	widths := columnWidths(cols, rows, width)
+	head := make([]string, len(cols))
+	align := make(tw.Alignment, len(cols))
+	for i, c := range cols {
+		head[i] = strings.Join(wrap(c.title, widths[i]), "\n")
+		align[i] = tw.AlignLeft
+		if c.right {
+			align[i] = tw.AlignRight
+		}
+	}
+	off := tw.Off
+	var buf bytes.Buffer
+	t := tablewriter.NewTable(&buf,
+		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{
+			Borders: tw.BorderNone,
+			Symbols: rule{},
+			Settings: tw.Settings{
+				Separators: tw.Separators{ShowHeader: tw.On, BetweenRows: off, BetweenColumns: off},
+				Lines:      tw.Lines{ShowTop: off, ShowBottom: off, ShowHeaderLine: tw.On, ShowFooterLine: off},
+			},
+		})),
+		tablewriter.WithHeaderAutoFormat(off),
+		tablewriter.WithRowAutoFormat(off),
+		tablewriter.WithHeaderAutoWrap(tw.WrapNone),
+		tablewriter.WithRowAutoWrap(tw.WrapNone),
+		tablewriter.WithTrimSpace(off),
+		tablewriter.WithAlignment(align),
+		tablewriter.WithHeaderAlignmentConfig(tw.CellAlignment{PerColumn: align}),
+		tablewriter.WithPadding(tw.Padding{Left: "", Right: strings.Repeat(" ", columnGap), Overwrite: true}),
+		// Otherwise widths depend on the locale of whoever runs it.
+		tablewriter.WithEastAsian(off),
+	)
+	t.Header(head)
+	for _, r := range rows {
+		cells := make([]string, len(cols)) // the library keeps it
+		for i := range cols {
+			if i < len(r) {
+				cells[i] = r[i]
+				if !cols[i].fixed {
+					cells[i] = strings.Join(wrap(r[i], widths[i]), "\n")
+				}
+			}
+		}
+		if err := t.Append(cells); err != nil {
+			return "", fmt.Errorf("lay out a table: %w", err)
+		}
+	}
+	if err := t.Render(); err != nil {
+		return "", fmt.Errorf("lay out a table: %w", err)
+	}
+	lines := strings.Split(strings.TrimRight(buf.String(), "\n"), "\n")
+	for i, l := range lines {
+		lines[i] = strings.TrimRight(l, " ")
+	}
+	return strings.Join(lines, "\n") + "\n", nil
+}
+
+// rule is the header line: a rule of dashes, broken between the columns.
+type rule struct{}
+
+func (rule) Name() string        { return "rule" }
+func (rule) Center() string      { return textRuleSymbol }
+func (rule) Row() string         { return textRuleSymbol }
+func (rule) Column() string      { return "" }
+func (rule) TopLeft() string     { return "" }
+func (rule) TopMid() string      { return "" }
+func (rule) TopRight() string    { return "" }
+func (rule) MidLeft() string     { return "" }
+func (rule) MidRight() string    { return "" }
+func (rule) BottomLeft() string  { return "" }
+func (rule) BottomMid() string   { return "" }
+func (rule) BottomRight() string { return "" }
+func (rule) HeaderLeft() string  { return "" }
+func (rule) HeaderMid() string   { return "" }
+func (rule) HeaderRight() string { return "" }
+
+// columnWidths gives every column its natural width while that fits, else takes from the widest until it does.
+func columnWidths(cols []column, rows [][]string, width int) []int {
+	w := make([]int, len(cols))
+	total := -columnGap
+	for i, c := range cols {
+		w[i] = columns(c.title)
+		for _, r := range rows {
+			if i < len(r) {
+				w[i] = max(w[i], columns(r[i]))
+			}
+		}
+		total += w[i] + columnGap
+	}
+	for floor := minFlexColumn; total > width; {
+		widest := -1
+		for i := range w {
+			if !cols[i].fixed && (widest < 0 || w[i] > w[widest]) {
+				widest = i
+			}
+		}
+		if widest < 0 {
+			break
+		}
+		if w[widest] <= floor {
+			if floor == minColumn {
+				break
+			}
+			floor = minColumn
+			continue
+		}
+		cut := min(total-width, max(1, (w[widest]-floor)/2))
+		w[widest] -= cut
+		total -= cut
+	}
+	return w
+}
+
+// columns is the width of s on a terminal.
+func columns(s string) int {
+	for i := range len(s) {
+		if s[i] >= 0x80 || s[i] == 0x1b {
+			return twwidth.Width(s)
+		}
+	}
+	return len(s)
+}
+
+// wrap breaks s into lines of at most width columns, at spaces where there are any, else after a character at which a path or
+// a list can be read on, else anywhere. It returns at least one line.
+func wrap(s string, width int) []string {
+	if columns(s) <= width {
+		return []string{s}
+	}
+	var lines []string
+	line, n := "", 0
+	for _, word := range strings.Fields(s) {
+		wn := columns(word)
+		switch {
+		case n == 0:
+			line, n = word, wn
+		case n+1+wn <= width:
+			line, n = line+" "+word, n+1+wn
+		default:
+			lines = append(lines, line)
+			line, n = word, wn
+		}
+		for n > width {
+			at := breakAt(line, width)
+			lines = append(lines, line[:at])
+			line = line[at:]
+			n = columns(line)
+		}
+	}
+	if line != "" || len(lines) == 0 {
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// breakAt finds where to break a word that is wider than width; it is more than 0.
+func breakAt(word string, width int) int {
+	at, nice, n := 0, 0, 0
+	for i, r := range word {
+		w := 1
+		if r >= 0x80 {
+			w = twwidth.Width(string(r))
+		}
+		if n+w > width && i > 0 {
+			break
+		}
+		n += w
+		at = i + utf8.RuneLen(r)
+		if strings.ContainsRune("/,;&?_-.:", r) && n > width/2 {
+			nice = at
+		}
+	}
+	if nice > 0 {
+		return nice
+	}
+	return max(at, 1)
+}
