@@ -1,0 +1,190 @@
+package heap
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"lastcall/analyze/finding"
+	"lastcall/collectors/record"
+)
+
+// series are the snapshots of one life of one process, in time order.
+type series struct {
+	snaps []*snapshot
+	death *Death
+	blind time.Duration
+	total trend
+	// reference is what the stacks held before the last snapshot, for a series that ends with a profile written as memory ran
+	// out and has nothing before it of its own; nil otherwise.
+	reference []stackBytes
+}
+
+func (s *series) first() *snapshot { return s.snaps[0] }
+func (s *series) last() *snapshot  { return s.snaps[len(s.snaps)-1] }
+func (s *series) oom() bool        { return s.last().oom }
+
+// times are the seconds since the first snapshot. Snapshots without a time are spaced evenly: their order is known at least.
+func (s *series) times() []float64 {
+	x := make([]float64, len(s.snaps))
+	known := true
+	for i, sn := range s.snaps {
+		known = known && sn.time != 0
+		if i > 0 {
+			known = known && sn.time > s.snaps[i-1].time
+		}
+	}
+	for i, sn := range s.snaps {
+		if known {
+			x[i] = sn.time.Sub(s.snaps[0].time).Seconds()
+		} else {
+			x[i] = float64(i)
+		}
+	}
+	return x
+}
+
+// weight is how much the growth of a series counts: a profile written as memory ran out above all, then one close to a death.
+func (s *series) weight() float64 {
+	switch {
+	case s.oom():
+		return 4
+	case s.death != nil && len(s.snaps) > 1 && s.blind <= s.interval()*3/2:
+		return 2
+	}
+	return 1
+}
+
+func (s *series) interval() time.Duration {
+	if len(s.snaps) < 2 {
+		return 0
+	}
+	return s.last().time.Sub(s.first().time) / time.Duration(len(s.snaps)-1)
+}
+
+// split groups absolute snapshots into lives. The snapshots are sorted by container and time.
+func (a *analysis) split() []*series {
+	groups := map[string][]*snapshot{}
+	var keys []string
+	for _, s := range a.heaps {
+		if s.measures != absolute {
+			continue
+		}
+		k := s.container + "\x00" + s.instance + "\x00" + s.version + "\x00" + s.process + "\x00" + s.sampleType
+		if _, ok := groups[k]; !ok {
+			keys = append(keys, k)
+		}
+		groups[k] = append(groups[k], s)
+	}
+	slices.Sort(keys)
+	deaths := slices.Clone(a.o.Deaths)
+	slices.SortStableFunc(deaths, func(x, y Death) int { return cmp.Or(cmp.Compare(x.Time, y.Time), cmp.Compare(x.ID, y.ID)) })
+
+	var out []*series
+	for _, k := range keys {
+		var cur *series
+		for _, s := range groups[k] {
+			if cur != nil && (deathBetween(deaths, cur.last(), s) != nil || a.restarted(cur.last(), s)) {
+				cur = nil
+			}
+			if cur == nil {
+				cur = &series{}
+				out = append(out, cur)
+			}
+			cur.snaps = append(cur.snaps, s)
+		}
+	}
+	slices.SortStableFunc(out, func(x, y *series) int {
+		return cmp.Or(cmp.Compare(x.first().container, y.first().container), cmp.Compare(x.first().time, y.first().time), cmp.Compare(x.first().name, y.first().name))
+	})
+	for i, s := range out {
+		s.attachDeath(deaths, out[i+1:])
+		x, y := s.times(), make([]float64, len(s.snaps))
+		for i, sn := range s.snaps {
+			y[i] = float64(sn.total)
+		}
+		s.total = fitTrend(x, y, s.last().period, y[len(y)-1])
+	}
+	return out
+}
+
+func deathBetween(deaths []Death, before, after *snapshot) *Death {
+	for i, d := range deaths {
+		if sameContainer(d, before) && d.Time > before.time && d.Time <= after.time {
+			return &deaths[i]
+		}
+	}
+	return nil
+}
+
+func sameContainer(d Death, s *snapshot) bool {
+	return d.Container == s.container && (d.Instance == "" || s.instance == "" || d.Instance == s.instance)
+}
+
+// attachDeath finds the death that ended a series: the first one after its last snapshot, unless another life of the same
+// container began before it. Platforms date a death up to half a minute late, and a profile at the limit may be dated after the
+// death on another clock, so a death shortly before the last snapshot of the limit counts too.
+func (s *series) attachDeath(deaths []Death, later []*series) {
+	last := s.last()
+	next := record.Time(0)
+	for _, l := range later {
+		if l.first().container == last.container && l.first().time > last.time {
+			next = l.first().time
+			break
+		}
+	}
+	for i, d := range deaths {
+		slack := record.Time(0)
+		if last.oom {
+			slack = record.Time(30 * time.Second)
+		}
+		if !sameContainer(d, last) || d.Time+slack < last.time || next != 0 && d.Time > next {
+			continue
+		}
+		s.death = &deaths[i]
+		s.blind = max(0, d.Time.Sub(last.time))
+		return
+	}
+}
+
+// Restarts that nobody reported are seen in the profiles themselves.
+const (
+	restartAllocDrop = 0.99 // what a process ever allocated cannot fall; the estimate of it may by rounding
+	restartDrop      = 0.8  // memory in use falls to this share or less …
+	restartIdentical = 0.1  // … and less than this share of it is byte for byte what it was
+)
+
+// restarted reports whether a snapshot belongs to a new life. What a process has allocated never falls. Where the profile does
+// not hold that (Node), memory loaded at start stays sampled with exactly the same values for a whole life, and with others in
+// the next.
+func (a *analysis) restarted(before, after *snapshot) bool {
+	if before.alloc > 0 && after.alloc > 0 {
+		return float64(after.alloc) < restartAllocDrop*float64(before.alloc)
+	}
+	if before.total <= 0 || float64(after.total) > restartDrop*float64(before.total) {
+		return false
+	}
+	var same int64
+	for _, v := range before.values {
+		if v.bytes > 0 && after.at(v.stack) == v.bytes {
+			same += v.bytes
+		}
+	}
+	return float64(same) < restartIdentical*float64(max(after.total, 1))
+}
+
+// describe turns a series into its public form.
+func (s *series) describe() Series {
+	d := Series{
+		Container: s.last().container, Instance: s.last().instance, Version: s.last().version, SampleType: s.last().sampleType,
+		From: s.first().time, To: s.last().time, Profiles: len(s.snaps), FirstBytes: s.first().total, LastBytes: s.last().total,
+		Shape: s.total.shape, OnOOM: s.oom(),
+	}
+	if s.oom() && s.total.shape != finding.ShapeLeak {
+		d.Shape = finding.ShapeBurst
+	}
+	if s.death != nil {
+		d.Crash, d.BlindSeconds = s.death.ID, s.blind.Seconds()
+	}
+	return d
+}
