@@ -281,7 +281,9 @@ func Evaluate(b *Baseline, cases []Case) *Result {
 }
 
 // PosteriorOf recomputes the posteriors over some of the cases, for a second culprit among what the first leaves over.
-func (r *Result) PosteriorOf(cases []int) (post []float64, nobody float64) { return posterior(r.Endpoints, cases) }
+func (r *Result) PosteriorOf(cases []int) (post []float64, nobody float64) {
+	return posterior(r.Endpoints, cases)
+}
 
 // evaluateCase fills in LR and Oldest of case i and returns the mean onset.
 func evaluateCase(b *Baseline, surv *survival, c *Case, i int, eps []Endpoint) float64 {

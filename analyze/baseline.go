@@ -1,0 +1,383 @@
+package analyze
+
+import (
+	"math"
+	"slices"
+	"sort"
+	"time"
+
+	"lastcall/analyze/inflight"
+	"lastcall/analyze/internal/reqlog"
+	"lastcall/analyze/life"
+	"lastcall/analyze/memory"
+	"lastcall/collectors/record"
+)
+
+// pressureWindows marks the time around deaths: [death - lookback, death + after] of the container that died, and
+// [death, death + after] of the others.
+func (t *traffic) pressureWindows() {
+	alive := t.aliveSpans()
+	for t.lookback = pressureBefore; ; t.lookback /= 2 {
+		t.pressure = make([][]life.Span, len(t.containers))
+		for d := range t.life.Deaths {
+			at := t.deathAt[d]
+			own := t.deathContainer(&t.life.Deaths[d])
+			after := min(pressureAfter, t.lookback)
+			for c := range t.pressure {
+				s := life.Span{From: at, To: at.Add(after)}
+				if uint32(c) == own {
+					s.From = at.Add(-t.lookback)
+				}
+				t.pressure[c] = append(t.pressure[c], s)
+			}
+		}
+		t.aliveSecs, t.quietSecs = 0, 0
+		for c := range t.pressure {
+			t.pressure[c] = union(t.pressure[c])
+			for _, s := range alive[c] {
+				t.aliveSecs += s.To.Sub(s.From).Seconds()
+				t.quietSecs += s.To.Sub(s.From).Seconds() - overlap(s, t.pressure[c])
+			}
+		}
+		if t.quietSecs >= minQuietShare*t.aliveSecs || t.lookback < time.Minute {
+			return
+		}
+	}
+}
+
+// aliveSpans returns per container when it could serve requests.
+func (t *traffic) aliveSpans() [][]life.Span {
+	alive := make([][]life.Span, len(t.containers))
+	if !t.named {
+		alive[0] = []life.Span{{From: t.from, To: t.to}}
+		return alive
+	}
+	spans := make([]span, len(t.containers))
+	_ = t.each(false, func(r *reqlog.Rec) {
+		spans[r.Container].add(r.Start)
+	})
+	for i := range t.life.Lives {
+		l := &t.life.Lives[i]
+		c := t.containerIndex(l.Container)
+		if c == 0 || spans[c].first == 0 {
+			continue // serves no requests (a dependency, a worker)
+		}
+		s := life.Span{From: max(l.Start, t.from, spans[c].first), To: min(l.End, t.to)}
+		if l.Start == 0 {
+			s.From = max(t.from, spans[c].first)
+		}
+		if s.To > s.From {
+			alive[c] = append(alive[c], s)
+		}
+	}
+	for c := range spans {
+		if c > 0 && len(alive[c]) == 0 && spans[c].first != 0 {
+			alive[c] = []life.Span{{From: spans[c].first, To: spans[c].last}}
+		}
+		alive[c] = union(alive[c])
+	}
+	return alive
+}
+
+func union(s []life.Span) []life.Span {
+	sort.Slice(s, func(i, j int) bool { return s[i].From < s[j].From })
+	out := s[:0]
+	for _, x := range s {
+		if n := len(out); n > 0 && x.From <= out[n-1].To {
+			out[n-1].To = max(out[n-1].To, x.To)
+			continue
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+func overlap(s life.Span, with []life.Span) float64 {
+	total := 0.0
+	for _, w := range with {
+		lo, hi := max(s.From, w.From), min(s.To, w.To)
+		if hi > lo {
+			total += hi.Sub(lo).Seconds()
+		}
+	}
+	return total
+}
+
+// quietUntil reports whether t0 is quiet on container c and until when.
+func (t *traffic) quietUntil(c uint32, t0 record.Time) (record.Time, bool) {
+	for _, w := range t.pressure[c] {
+		if t0 < w.From {
+			return w.From, true
+		}
+		if t0 <= w.To {
+			return 0, false
+		}
+	}
+	return math.MaxInt64, true
+}
+
+// measure makes the pass over all requests: base rates, the requests of each case, block counts, slow requests, impact.
+func (t *traffic) measure() error {
+	t.pressureWindows()
+	nE := len(t.endpoints)
+	hours := t.to.Sub(t.from) >= 36*time.Hour
+	t.base = &inflight.Baseline{Open: make([][inflight.Bins]float64, nE), Durations: make([]inflight.Histogram, nE), Seconds: max(t.quietSecs, 1)}
+	var byHour [][24][inflight.Bins]float64
+	var quietHour [24]float64
+	if hours {
+		byHour = make([][24][inflight.Bins]float64, nE)
+		for h := range quietHour {
+			quietHour[h] = t.quietSecs / 24
+		}
+	}
+	t.cases = make([]inflight.Case, len(t.life.Deaths))
+	byContainer := map[uint32][]int{}
+	for d := range t.life.Deaths {
+		t.cases[d].Time = t.deathAt[d]
+		t.cases[d].Hour = t.deathAt[d].Std().Hour()
+		c := t.deathContainer(&t.life.Deaths[d])
+		byContainer[c] = append(byContainer[c], d)
+	}
+	t.block = max(minBlock, (t.to.Sub(t.from)/maxBlocks + time.Second).Truncate(time.Second))
+	t.nBlocks = int(t.to.Sub(t.from)/t.block) + 1
+	t.cells = map[uint64][]float64{}
+	t.perEp = make([]int64, nE)
+	t.users = map[uint32]struct{}{}
+	t.load = map[uint32][]int32{}
+	nLoad := int(t.to.Sub(t.from)/loadStep) + 1
+
+	openBins := func(e uint32, start, end record.Time, hour int) {
+		age := end.Sub(start).Seconds()
+		for k := range inflight.Bins {
+			lo, hi := inflight.Ages[k], inflight.Ages[k+1]
+			if age <= lo {
+				break
+			}
+			in := min(age, hi) - lo
+			t.base.Open[e][k] += in
+			if hours {
+				byHour[e][hour][k] += in
+			}
+		}
+	}
+	addCase := func(d int, q inflight.Request) {
+		if c := &t.cases[d]; len(c.Requests) < maxCaseRequests {
+			c.Requests = append(c.Requests, q)
+		}
+	}
+	count := func(r *reqlog.Rec) {
+		t.total++
+		t.perEp[r.Endpoint]++
+		b := int(r.Start.Sub(t.from) / t.block)
+		k := uint64(r.Endpoint)<<32 | uint64(r.Container)
+		cell := t.cells[k]
+		if cell == nil && len(t.cells) < maxCells {
+			cell = make([]float64, t.nBlocks)
+			t.cells[k] = cell
+		}
+		if cell != nil && b >= 0 && b < len(cell) {
+			cell[b]++
+		}
+		l := t.load[r.Container]
+		if l == nil {
+			l = make([]int32, nLoad)
+			t.load[r.Container] = l
+		}
+		l[int(r.Start.Sub(t.from)/loadStep)]++
+		if r.Status >= 500 {
+			t.errors5xx++
+		}
+	}
+	err := t.each(false, func(r *reqlog.Rec) {
+		switch r.Outcome {
+		case record.GaveUp, record.ClientGone, record.Cut, record.Refused:
+			return // below, with what the joins know
+		}
+		count(r)
+		dur := r.End.Sub(r.Start)
+		if limit, quiet := t.quietUntil(r.Container, r.Start); quiet {
+			t.base.Durations[r.Endpoint].Add(dur.Seconds())
+			openBins(r.Endpoint, r.Start, min(r.End, limit), r.Start.Std().Hour())
+		}
+		if dur >= slowFrom && len(t.slow) < maxSlow && r.Outcome == record.Answered {
+			t.slow = append(t.slow, slowRequest{r.Endpoint, r.Container, r.Start, dur, r.Source, r.Line})
+		}
+		for _, d := range byContainer[r.Container] {
+			at := t.deathAt[d]
+			if r.Start <= at && at.Sub(r.Start) <= inflight.Lookback {
+				q := inflight.Request{Endpoint: int(r.Endpoint), Start: r.Start, End: r.End, Ref: -1}
+				if r.End > at {
+					// Answered after the death of its container: clocks differ by that much. It was alive: no suspect.
+					q.End = at
+				}
+				addCase(d, q)
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for i := range t.pend {
+		p := &t.pend[i]
+		count(&p.Rec)
+		if p.Outcome != record.OutcomeUnknown && p.Phase == record.Completed {
+			t.failed++
+			if p.User != 0 {
+				t.users[p.User] = struct{}{}
+			}
+		}
+		if p.Outcome == record.Refused {
+			continue
+		}
+		end := p.end()
+		// The death that it was open at: the first of its container after its start, unless it had ended before.
+		for _, d := range byContainer[p.Container] {
+			at := t.deathAt[d]
+			if at < p.Start {
+				if t.cutAt[d] || at.Add(5*time.Second) < p.Start {
+					continue
+				}
+			}
+			cutHere := p.Outcome == record.Cut && p.done == 0 && end != 0 && absDur(end.Sub(at)) <= cutLate
+			if end != 0 && end < at && !cutHere {
+				break
+			}
+			if at.Sub(p.Start) > lostAfter {
+				break
+			}
+			p.death = d
+			break
+		}
+		if d := p.death; d >= 0 {
+			q := inflight.Request{Endpoint: int(p.Endpoint), Start: min(p.Start, t.deathAt[d]), Ref: i}
+			if p.Path != 0 && p.User != 0 {
+				q.Same = uint64(p.Path)<<32 | uint64(p.User)
+			}
+			addCase(d, q)
+		}
+		if limit, quiet := t.quietUntil(p.Container, p.Start); quiet {
+			until := end
+			if until == 0 {
+				until = p.Start.Add(lostAfter)
+			}
+			if p.death >= 0 {
+				until = min(until, t.deathAt[p.death])
+			}
+			until = min(until, limit, t.to)
+			openBins(p.Endpoint, p.Start, until, p.Start.Std().Hour())
+			seen := until.Sub(p.Start)
+			if p.Phase == record.Completed {
+				seen = max(seen, p.End.Sub(p.Start))
+			}
+			t.base.Durations[p.Endpoint].Add(seen.Seconds())
+		}
+		// It ran elsewhere in its life as well: a request that was given up on and finished later is part of the case's history.
+		if p.death < 0 && end != 0 {
+			for _, d := range byContainer[p.Container] {
+				at := t.deathAt[d]
+				if p.Start <= at && at.Sub(p.Start) <= inflight.Lookback {
+					addCase(d, inflight.Request{Endpoint: int(p.Endpoint), Start: p.Start, End: min(end, at), Ref: i})
+				}
+			}
+		}
+	}
+	// One more request that stays the whole bin: a never-seen event keeps a finite likelihood ratio (method.md 3.1).
+	for e := range t.base.Open {
+		for k := range inflight.Bins {
+			one := min(inflight.Ages[k+1]-inflight.Ages[k], 600)
+			mean := (t.base.Open[e][k] + one) / t.base.Seconds
+			if hours {
+				const kappa = 18_000
+				for h := range 24 {
+					byHour[e][h][k] = (byHour[e][h][k] + kappa*mean) / (quietHour[h] + kappa)
+				}
+			}
+			t.base.Open[e][k] = mean
+		}
+	}
+	if hours {
+		t.base.HourOpen = byHour
+	}
+	for d := range t.cases {
+		c := &t.cases[d]
+		slices.SortStableFunc(c.Requests, func(a, b inflight.Request) int {
+			switch {
+			case a.Start != b.Start:
+				return int(min(1, max(-1, a.Start-b.Start)))
+			case a.Endpoint != b.Endpoint:
+				return a.Endpoint - b.Endpoint
+			}
+			return int(min(1, max(-1, a.End-b.End)))
+		})
+		c.Load = t.loadBefore(d)
+	}
+	t.chains()
+	return nil
+}
+
+// loadBefore is the traffic of the container in the ten minutes before the last one, over its usual traffic (method.md 3.1).
+func (t *traffic) loadBefore(d int) float64 {
+	c := t.deathContainer(&t.life.Deaths[d])
+	l := t.load[c]
+	if l == nil || t.aliveSecs == 0 {
+		return 1
+	}
+	to := int(t.deathAt[d].Add(-time.Minute).Sub(t.from) / loadStep)
+	from := to - int(10*time.Minute/loadStep)
+	var n, steps float64
+	for i := max(0, from); i < to && i < len(l); i++ {
+		n += float64(l[i])
+		steps++
+	}
+	if steps < 2 {
+		return 1
+	}
+	var all float64
+	for _, x := range t.load {
+		for _, v := range x {
+			all += float64(v)
+		}
+	}
+	expected := all / t.aliveSecs * steps * loadStep.Seconds()
+	return min(max((n+5)/(expected+5), 0.5), 5)
+}
+
+// chains numbers deaths that may follow from one another: less than 20 minutes apart (method.md 4.5).
+func (t *traffic) chains() {
+	chain := 0
+	for d := range t.cases {
+		if d > 0 && t.cases[d].Time.Sub(t.cases[d-1].Time) > 20*time.Minute {
+			chain++
+		}
+		t.cases[d].Chain = chain
+	}
+}
+
+// exposure turns the block counts into what the memory regression takes.
+func (t *traffic) exposure() memory.Exposure {
+	ex := memory.Exposure{From: t.from, Block: t.block, N: t.nBlocks}
+	by := make([]map[string][]float64, len(t.endpoints))
+	for k, cell := range t.cells {
+		e, c := uint32(k>>32), uint32(k)
+		if c == 0 || e == 0 {
+			continue
+		}
+		if by[e] == nil {
+			by[e] = map[string][]float64{}
+		}
+		by[e][t.containers[c]] = cell
+	}
+	for e, m := range by {
+		if m != nil {
+			ex.Endpoints = append(ex.Endpoints, memory.Counts{Endpoint: t.endpoints[e], ByContainer: m})
+		}
+	}
+	return ex
+}
+
+func absDur(d time.Duration) time.Duration {
+	if d < 0 {
+		return -d
+	}
+	return d
+}

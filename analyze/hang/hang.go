@@ -1,0 +1,141 @@
+// Package hang answers "do calls end at one constant duration": the mark that a client timeout leaves when a peer hangs without
+// dying. Slow requests then are fallout, spread over endpoints and containers like the traffic itself, and no endpoint is to blame.
+package hang
+
+import (
+	"math"
+	"sort"
+	"time"
+
+	"lastcall/collectors/record"
+)
+
+// Thresholds; see the rule hang.constant-duration.
+const (
+	// minCalls and minEndpoints: so many slow calls on so many endpoints, else one slow endpoint would do.
+	minCalls     = 15
+	minEndpoints = 4
+	// width is how wide the peak may be: a timeout plus the rest of the request's work.
+	width = 1.06
+	// peak is how much denser the peak must be than its surroundings on both sides.
+	peak = 4
+	// maxTopShare: no endpoint may hold more of the peak than this above its share of the traffic.
+	maxTopShare = 0.5
+	// minRise is how many times as frequent such calls must be inside their window as outside.
+	minRise = 10
+)
+
+// Call is one slow request that was answered.
+type Call struct {
+	Endpoint, Container int
+	Start               record.Time
+	Duration            time.Duration
+	Ref                 int
+}
+
+// Result is a constant duration at which calls end.
+type Result struct {
+	// Constant is the lower edge of the peak.
+	Constant time.Duration
+	// From and To bound the calls; Calls, Endpoints and Containers count them.
+	From, To                     record.Time
+	Calls, Endpoints, Containers int
+	// Share is their share of all requests in the window, Outside how many ended so outside of it.
+	Share   float64
+	Outside int
+	// Refs are the calls, in time order.
+	Refs []int
+}
+
+// Constant looks for such a duration; it returns nil when there is none. trafficShare gives each endpoint's share of all
+// requests; rate is requests a second over all; from and to bound the evidence.
+func Constant(calls []Call, trafficShare []float64, rate float64, from, to record.Time) *Result {
+	if len(calls) < minCalls {
+		return nil
+	}
+	byDur := make([]int, len(calls))
+	for i := range byDur {
+		byDur[i] = i
+	}
+	sort.SliceStable(byDur, func(a, b int) bool {
+		x, y := calls[byDur[a]], calls[byDur[b]]
+		if x.Duration != y.Duration {
+			return x.Duration < y.Duration
+		}
+		return x.Start < y.Start
+	})
+	dur := make([]float64, len(calls))
+	for i, k := range byDur {
+		dur[i] = calls[k].Duration.Seconds()
+	}
+	count := func(lo, hi float64) int { return sort.SearchFloat64s(dur, hi) - sort.SearchFloat64s(dur, lo) }
+	best, bestAt := 0.0, -1.0
+	for i, d := range dur {
+		if i > 0 && d < dur[i-1]*1.002 {
+			continue
+		}
+		n := count(d, d*width)
+		if n < minCalls {
+			continue
+		}
+		// Density per unit of log duration, below and above the peak. Below it there is nothing of a timeout's own; above, a tail.
+		below := float64(count(d/1.35, d/1.01)) / math.Log(1.35/1.01)
+		above := float64(count(d*1.5, d*2)) / math.Log(2/1.5)
+		here := float64(n) / math.Log(width)
+		if here < peak*below || here < peak*above {
+			continue
+		}
+		if score := here - below; score > best {
+			best, bestAt = score, d
+		}
+	}
+	if bestAt < 0 {
+		return nil
+	}
+	lo, hi := sort.SearchFloat64s(dur, bestAt), sort.SearchFloat64s(dur, bestAt*width)
+	in := append([]int(nil), byDur[lo:hi]...)
+	sort.SliceStable(in, func(a, b int) bool { return calls[in[a]].Start < calls[in[b]].Start })
+	// The window: from the 2nd to the 98th percentile of the starts, so that a stray one does not stretch it.
+	a, b := len(in)/50, len(in)-1-len(in)/50
+	r := &Result{Constant: time.Duration(bestAt * 1e9).Round(10 * time.Millisecond), From: calls[in[a]].Start, To: calls[in[b]].Start}
+	perEp, perC := map[int]int{}, map[int]int{}
+	for _, k := range in {
+		c := &calls[k]
+		if c.Start < r.From || c.Start > r.To {
+			r.Outside++
+			continue
+		}
+		r.Calls++
+		perEp[c.Endpoint]++
+		perC[c.Container]++
+		r.Refs = append(r.Refs, c.Ref)
+	}
+	r.Endpoints, r.Containers = len(perEp), len(perC)
+	if r.Calls < minCalls || r.Endpoints < minEndpoints {
+		return nil
+	}
+	for e, n := range perEp {
+		share := 0.0
+		if e < len(trafficShare) {
+			share = trafficShare[e]
+		}
+		if float64(n)/float64(r.Calls) > maxTopShare+share {
+			return nil
+		}
+	}
+	inside := r.To.Sub(r.From).Seconds()
+	outside := to.Sub(from).Seconds() - inside
+	if inside <= 0 {
+		return nil
+	}
+	if rate > 0 {
+		r.Share = float64(r.Calls) / (rate * inside)
+	}
+	if outside < 0.1*inside {
+		return nil // always there: a slow endpoint's habit (long polling), or the evidence is too short to tell
+	}
+	if rIn, rOut := float64(r.Calls)/inside, (float64(r.Outside)+0.5)/outside; rIn < minRise*rOut {
+		return nil
+	}
+	return r
+}

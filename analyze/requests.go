@@ -1,0 +1,619 @@
+package analyze
+
+import (
+	"cmp"
+	"slices"
+	"sort"
+	"time"
+
+	"lastcall/analyze/inflight"
+	"lastcall/analyze/internal/reqlog"
+	"lastcall/analyze/life"
+	"lastcall/collectors/record"
+)
+
+// Constants of the joins.
+const (
+	// lostAfter: a request that never ended in the log, on a container that did not die, counts as open for this long. Logs that
+	// lose lines so make their endpoints look open often, and weaken accusations by themselves (method.md 1.2).
+	lostAfter = time.Hour
+	// pressureBefore and pressureAfter: the time around a death in which everything is slow is no base rate (method.md 1.4).
+	pressureBefore = 15 * time.Minute
+	pressureAfter  = 5 * time.Minute
+	// cutEarly and cutLate bound how far the lines of cut requests may lie from the death as the platform tells it.
+	cutEarly = 15 * time.Second
+	cutLate  = 40 * time.Second
+	// wordsLead: last words this long before the exit line are the better time of death.
+	wordsLead = 40 * time.Second
+	// minQuietShare: when less of the time than this is quiet, the pressure window before deaths is shortened.
+	minQuietShare = 0.3
+	// maxCaseRequests bounds the requests of one case.
+	maxCaseRequests = 20_000
+	// maxSlow bounds the slow requests kept to look for a constant timeout.
+	maxSlow = 300_000
+	// slowFrom is what counts as slow there.
+	slowFrom = time.Second
+	// maxBlocks and minBlock set the width of the blocks in which requests are counted for the memory regression.
+	maxBlocks = 720
+	minBlock  = 15 * time.Second
+	// maxCells bounds (endpoint, container) pairs with block counts: the rest of the endpoints is too rare to tell a leak.
+	maxCells = 20_000
+)
+
+// pending is a request that did not end with an answer as the primary log has it, or whose end is not known.
+type pending struct {
+	reqlog.Rec
+	// done is when the application says it finished; 0 when it never said so.
+	done record.Time
+	// death is the index of the death it was open at, -1 for none.
+	death int
+}
+
+// end returns when the process was done with the request: 0 when that is not known.
+func (p *pending) end() record.Time {
+	if p.done != 0 {
+		return p.done
+	}
+	if p.Phase == record.Completed && p.Outcome == record.Cut {
+		return p.End
+	}
+	if p.Outcome == record.Refused {
+		return p.End
+	}
+	return 0
+}
+
+// group is a set of sources of one layer and format: two groups of one layer tell of the same requests.
+type group struct {
+	layer  record.Layer
+	format string
+}
+
+// traffic is what the passes over the requests find.
+type traffic struct {
+	*Analyzer
+	from, to   record.Time
+	canon      *canon
+	epOf       []uint32 // raw endpoint id -> index in endpoints
+	endpoints  []string
+	overflow   int64
+	contOf     []uint32 // raw container id -> index in containers
+	containers []string
+	named      bool // requests name their container
+	primary    group
+	groups     map[group]int64
+	useGroup   []bool // by source id: whether its lines are counted
+	layerOf    []record.Layer
+	outside    int64 // records dropped because they lie far outside the evidence
+	duplicates int64
+
+	pend    []pending
+	life    *life.Result
+	deathAt []record.Time // per death, on the clock of the requests
+	cutAt   []bool        // deathAt comes from cut requests
+	skew    []time.Duration
+
+	pressure  [][]life.Span // per container
+	lookback  time.Duration
+	aliveSecs float64
+	quietSecs float64
+
+	base      *inflight.Baseline
+	cases     []inflight.Case // per death
+	slow      []slowRequest
+	block     time.Duration
+	nBlocks   int
+	cells     map[uint64][]float64
+	total     int64
+	perEp     []int64
+	failed    int64
+	errors5xx int64
+	users     map[uint32]struct{}
+	load      map[uint32][]int32 // per container, starts per loadStep
+}
+
+// slowRequest is one slow answered request, for the search for a constant timeout.
+type slowRequest struct {
+	endpoint, container uint32
+	start               record.Time
+	dur                 time.Duration
+	source              uint16
+	line                uint32
+}
+
+// loadStep is the resolution of the load before a death.
+const loadStep = 30 * time.Second
+
+// bound finds the window of the evidence. A stray timestamp (1970, 9999) must not stretch it, so time is cut into hours, and the
+// densest run of hours without a gap of more than three days is kept; what lies outside is counted.
+func (t *traffic) bound() error {
+	const hour = record.Time(time.Hour)
+	hours := map[int64]int64{}
+	err := t.all.log.Each(func(recs []reqlog.Rec) {
+		for i := range recs {
+			hours[int64(recs[i].Start/hour)]++
+		}
+	})
+	if err != nil {
+		return err
+	}
+	add := func(at record.Time, weight int64) {
+		if at != 0 {
+			hours[int64(at/hour)] += weight
+		}
+	}
+	for i := range t.crashes {
+		add(t.crashes[i].Time, 1000)
+	}
+	for i := range t.events {
+		add(t.events[i].Time, 10)
+	}
+	for _, s := range t.series {
+		for _, p := range s.points {
+			add(p.t, 1)
+		}
+	}
+	for i := range t.exposures {
+		add(t.exposures[i].From, 1)
+		add(t.exposures[i].To, 1)
+	}
+	for i := range t.jobs {
+		add(t.jobs[i].Start, 1)
+	}
+	keys := make([]int64, 0, len(hours))
+	for k := range hours {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	var bestN int64
+	var lo, hi int64
+	for i := 0; i < len(keys); {
+		j := i
+		n := hours[keys[i]]
+		for j+1 < len(keys) && keys[j+1]-keys[j] <= 72 {
+			j++
+			n += hours[keys[j]]
+		}
+		if n > bestN {
+			bestN, lo, hi = n, keys[i], keys[j]
+		}
+		i = j + 1
+	}
+	if bestN == 0 {
+		t.from, t.to = t.opts.From, t.opts.To
+		return nil
+	}
+	min, max := record.Time(lo)*hour, record.Time(hi+1)*hour
+	sp := span{}
+	see := func(at record.Time) {
+		if at >= min && at < max {
+			sp.add(at)
+		} else if at != 0 {
+			t.outside++
+		}
+	}
+	err = t.all.log.Each(func(recs []reqlog.Rec) {
+		for i := range recs {
+			see(recs[i].Start)
+			if recs[i].End < max {
+				sp.add(recs[i].End)
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for i := range t.crashes {
+		see(t.crashes[i].Time)
+	}
+	for i := range t.events {
+		see(t.events[i].Time)
+	}
+	for _, s := range t.series {
+		for _, p := range s.points {
+			see(p.t)
+		}
+	}
+	for i := range t.exposures {
+		see(t.exposures[i].From)
+		see(t.exposures[i].To)
+	}
+	t.from, t.to = sp.first, sp.last
+	if t.opts.From != 0 && t.opts.From > t.from {
+		t.from = t.opts.From
+	}
+	if t.opts.To != 0 && t.opts.To < t.to {
+		t.to = t.opts.To
+	}
+	t.crashes = slices.DeleteFunc(t.crashes, func(c record.Crash) bool { return c.Time < t.from || c.Time > t.to })
+	t.events = slices.DeleteFunc(t.events, func(e record.Lifecycle) bool { return e.Time < t.from || e.Time > t.to })
+	for _, s := range t.series {
+		s.points = slices.DeleteFunc(s.points, func(p point) bool { return p.t < t.from || p.t > t.to })
+	}
+	return nil
+}
+
+// each visits every counted request line once, in time order: exact duplicates, lines outside the window and lines of groups
+// that tell of the same requests again are passed over. Endpoint and Container are indexes into t.endpoints and t.containers.
+func (t *traffic) each(all bool, f func(r *reqlog.Rec)) error {
+	return t.all.log.Each(func(recs []reqlog.Rec) {
+		var last reqlog.Rec
+		for i := range recs {
+			r := recs[i]
+			if r.Start < t.from || r.Start > t.to {
+				continue
+			}
+			if i > 0 && sameLine(&last, &recs[i]) {
+				continue
+			}
+			last = recs[i]
+			if !all && !t.useGroup[r.Source] {
+				continue
+			}
+			r.Endpoint = t.epOf[r.Endpoint]
+			r.Container = t.contOf[r.Container]
+			f(&r)
+		}
+	})
+}
+
+// sameLine reports whether two lines, equal in time, are one line read twice.
+func sameLine(a, b *reqlog.Rec) bool {
+	if a.Start != b.Start || a.End != b.End || a.ID != b.ID || a.Path != b.Path || a.User != b.User || a.Status != b.Status ||
+		a.Layer != b.Layer || a.Outcome != b.Outcome || a.Phase != b.Phase {
+		return false
+	}
+	return a.ID != 0 || a.Source != b.Source && a.Line == b.Line
+}
+
+// prepare maps ids, chooses whose lines count, and joins what the other lines know.
+func (t *traffic) prepare() error {
+	t.canon = newCanon(t.shard, t.all.containers.list)
+	t.canon.apply(t.shard)
+	sortSmall(t.shard)
+	t.epOf, t.endpoints, t.overflow = t.all.endpoints.Collapse(t.counts)
+	for len(t.epOf) < t.all.endpoints.Len() {
+		t.epOf = append(t.epOf, 0)
+	}
+	t.mapContainers()
+	if err := t.bound(); err != nil {
+		return err
+	}
+	if err := t.chooseGroups(); err != nil {
+		return err
+	}
+	return t.join()
+}
+
+// mapContainers gives containers dense indexes in the order of their names.
+func (t *traffic) mapContainers() {
+	set := map[string]bool{}
+	for _, n := range t.all.containers.list {
+		set[t.canon.of(n)] = true
+	}
+	for i := range t.crashes {
+		set[t.crashes[i].Container] = true
+	}
+	for i := range t.events {
+		set[t.events[i].Container] = true
+	}
+	for k := range t.series {
+		set[k.container] = true
+	}
+	delete(set, "")
+	t.containers = make([]string, 0, len(set)+1)
+	t.containers = append(t.containers, "")
+	for n := range set {
+		t.containers = append(t.containers, n)
+	}
+	sort.Strings(t.containers)
+	t.contOf = make([]uint32, len(t.all.containers.list))
+	for raw, n := range t.all.containers.list {
+		t.contOf[raw] = t.containerIndex(t.canon.of(n))
+	}
+}
+
+func (t *traffic) containerIndex(name string) uint32 {
+	i, ok := slices.BinarySearch(t.containers, name)
+	if !ok {
+		return 0
+	}
+	return uint32(i)
+}
+
+// chooseGroups decides whose lines count as the requests. The router's view is preferred: it sees every request and when it gave
+// up on it. Another group is counted as well only where it tells of other containers.
+func (t *traffic) chooseGroups() error {
+	list := t.all.sources.list
+	type tally struct {
+		n, named   int64
+		containers map[uint32]int64
+	}
+	by := map[group]*tally{}
+	groupOf := make([]group, len(list))
+	t.layerOf = make([]record.Layer, len(list))
+	counts := make([]map[group]bool, len(list))
+	err := t.all.log.Each(func(recs []reqlog.Rec) {
+		for i := range recs {
+			r := &recs[i]
+			g := group{layer: r.Layer}
+			if s := list[r.Source]; s != nil {
+				g.format = s.Format
+			}
+			if counts[r.Source] == nil {
+				counts[r.Source] = map[group]bool{}
+				groupOf[r.Source] = g
+				t.layerOf[r.Source] = r.Layer
+			}
+			e := by[g]
+			if e == nil {
+				e = &tally{containers: map[uint32]int64{}}
+				by[g] = e
+			}
+			e.n++
+			if r.Container != 0 {
+				e.named++
+				e.containers[t.contOf[r.Container]]++
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	groups := make([]group, 0, len(by))
+	t.groups = map[group]int64{}
+	for g, e := range by {
+		groups = append(groups, g)
+		t.groups[g] = e.n
+	}
+	score := func(g group) float64 {
+		e := by[g]
+		s := float64(e.named) + 0.1*float64(e.n-e.named)
+		if g.layer == record.LayerRouter {
+			s *= 3
+		}
+		return s
+	}
+	slices.SortFunc(groups, func(a, b group) int {
+		return cmp.Or(cmp.Compare(score(b), score(a)), cmp.Compare(a.layer, b.layer), cmp.Compare(a.format, b.format))
+	})
+	use := map[group]bool{}
+	covered := map[uint32]bool{}
+	for i, g := range groups {
+		e := by[g]
+		if i == 0 {
+			t.primary = g
+			t.named = e.named*2 >= e.n
+		} else {
+			fresh := 0
+			for c := range e.containers {
+				if !covered[c] {
+					fresh++
+				}
+			}
+			if len(e.containers) == 0 || fresh*2 < len(e.containers) {
+				continue
+			}
+		}
+		use[g] = true
+		for c := range e.containers {
+			covered[c] = true
+		}
+	}
+	t.useGroup = make([]bool, len(list))
+	for id := range list {
+		t.useGroup[id] = use[groupOf[id]]
+	}
+	if !t.named {
+		// Without names all containers are one: whatever is open anywhere at a death may be its cause.
+		only := t.soleContainer()
+		for i := range t.contOf {
+			if t.contOf[i] == 0 {
+				t.contOf[i] = only
+			}
+		}
+		t.named = only != 0
+	}
+	return nil
+}
+
+// soleContainer returns the container that all requests must be of when there is only one; 0 otherwise.
+func (t *traffic) soleContainer() uint32 {
+	if len(t.containers) == 2 {
+		return 1
+	}
+	return 0
+}
+
+// join gathers the requests without an answer and looks up what the application says of them.
+func (t *traffic) join() error {
+	// Starts whose end another goroutine read.
+	left := map[uint64][]int{}
+	var starts []reqlog.Rec
+	keys := make([]openKey, 0, len(t.opened))
+	for k := range t.opened {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b openKey) int {
+		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.container, b.container), cmp.Compare(a.endpoint, b.endpoint))
+	})
+	for _, k := range keys {
+		q := t.opened[k]
+		slices.SortFunc(q, func(a, b reqlog.Rec) int { return cmp.Compare(a.Start, b.Start) })
+		for _, r := range q {
+			if r.Start < t.from || r.Start > t.to {
+				continue
+			}
+			r.Endpoint, r.Container = t.epOf[r.Endpoint], t.contOf[r.Container]
+			if r.ID != 0 {
+				left[r.ID] = append(left[r.ID], len(starts))
+			}
+			starts = append(starts, r)
+		}
+	}
+	byID := map[uint64]int{}
+	err := t.each(false, func(r *reqlog.Rec) {
+		switch r.Outcome {
+		case record.GaveUp, record.ClientGone, record.Cut, record.Refused:
+			if r.ID != 0 {
+				byID[r.ID] = len(t.pend)
+			}
+			t.pend = append(t.pend, pending{Rec: *r, death: -1})
+		}
+	})
+	if err != nil {
+		return err
+	}
+	type vote struct{ from, to uint32 }
+	votes := map[vote]int{}
+	sampled := map[uint64]uint32{}
+	ended := map[uint64]bool{}
+	if len(byID) > 0 || len(left) > 0 || len(t.groups) > 1 {
+		err = t.each(true, func(r *reqlog.Rec) {
+			if r.ID == 0 {
+				return
+			}
+			if _, ok := left[r.ID]; ok && (r.Layer == record.LayerApp || r.Outcome == record.Answered) {
+				ended[r.ID] = true
+			}
+			if !t.useGroup[r.Source] || r.Layer == record.LayerApp && t.primary.layer != record.LayerApp {
+				if i, ok := byID[r.ID]; ok && r.Layer == record.LayerApp && t.pend[i].Layer != record.LayerApp {
+					t.pend[i].done = max(t.pend[i].done, r.End)
+					if r.Container != 0 && t.pend[i].Container == 0 {
+						t.pend[i].Container = r.Container
+					}
+				}
+			}
+			// The application's route names the endpoint better than the router's path: learn which is which.
+			if r.ID%16 == 0 && len(sampled) < 50_000 {
+				if ep, ok := sampled[r.ID]; ok {
+					if ep != r.Endpoint {
+						if r.Layer == record.LayerApp {
+							votes[vote{ep, r.Endpoint}]++
+						} else {
+							votes[vote{r.Endpoint, ep}]++
+						}
+					}
+				} else {
+					sampled[r.ID] = r.Endpoint
+				}
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	seen := map[uint64]bool{}
+	for i := range t.pend {
+		seen[t.pend[i].ID] = true
+	}
+	for _, r := range starts {
+		if r.ID != 0 && (ended[r.ID] || seen[r.ID]) {
+			continue
+		}
+		t.pend = append(t.pend, pending{Rec: r, death: -1})
+	}
+	_ = votes // both layers template alike today; routes that differ stay two endpoints
+	slices.SortStableFunc(t.pend, func(a, b pending) int {
+		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Container, b.Container), cmp.Compare(a.Line, b.Line))
+	})
+	return nil
+}
+
+// lives asks the life package, then sets each death on the clock of the requests.
+func (t *traffic) lives() {
+	in := life.Input{Crashes: t.crashes, Events: t.events, End: t.to}
+	for _, w := range t.opts.Planned {
+		in.Planned = append(in.Planned, life.Span{From: w.From, To: w.To})
+	}
+	for k, s := range t.seen {
+		in.Seen = append(in.Seen, life.Seen{Container: k.container, Instance: k.instance, First: s.first, Last: s.last})
+	}
+	byC := map[string]*span{}
+	for k, s := range t.series {
+		if len(s.points) == 0 {
+			continue
+		}
+		if byC[k.container] == nil {
+			byC[k.container] = &span{}
+		}
+		byC[k.container].add(s.points[0].t)
+		byC[k.container].add(s.points[len(s.points)-1].t)
+	}
+	spans := make([]span, len(t.containers))
+	_ = t.each(false, func(r *reqlog.Rec) {
+		spans[r.Container].add(r.Start)
+		spans[r.Container].add(min(r.End, t.to))
+	})
+	for i, s := range spans {
+		if i > 0 && s.first != 0 {
+			in.Seen = append(in.Seen, life.Seen{Container: t.containers[i], First: s.first, Last: s.last})
+		}
+	}
+	for c, s := range byC {
+		in.Seen = append(in.Seen, life.Seen{Container: c, First: s.first, Last: s.last})
+	}
+	sort.Slice(in.Seen, func(i, j int) bool {
+		a, b := in.Seen[i], in.Seen[j]
+		if a.Container != b.Container {
+			return a.Container < b.Container
+		}
+		if a.Instance != b.Instance {
+			return a.Instance < b.Instance
+		}
+		return a.First < b.First
+	})
+	t.life = life.Analyze(in)
+	t.alignDeaths()
+}
+
+// alignDeaths finds each death on the clock of the requests: where the connections of a container broke at once.
+func (t *traffic) alignDeaths() {
+	n := len(t.life.Deaths)
+	t.deathAt = make([]record.Time, n)
+	t.cutAt = make([]bool, n)
+	for d := range t.life.Deaths {
+		death := &t.life.Deaths[d]
+		c := t.deathContainer(death)
+		t.deathAt[d] = death.Time
+		if !death.Unreachable && death.Kind != record.CrashHealthCheck {
+			for _, s := range death.Signs {
+				if !s.Exited && death.Time.Sub(s.Time) >= 0 && death.Time.Sub(s.Time) <= wordsLead &&
+					(s.Kind == record.CrashHeapLimit || s.Kind == record.CrashOOMKill || s.Kind == record.CrashSegfault || s.Kind == record.CrashException) {
+					t.deathAt[d] = s.Time
+				}
+			}
+		}
+		var cuts []record.Time
+		for i := range t.pend {
+			p := &t.pend[i]
+			if p.Outcome == record.Cut && p.Container == c && p.End >= t.deathAt[d].Add(-cutEarly) && p.End <= death.Time.Add(cutLate) {
+				cuts = append(cuts, p.End)
+			}
+		}
+		if len(cuts) == 0 {
+			continue
+		}
+		slices.Sort(cuts)
+		// The densest second: cuts after the death (connections tried on a dead container) trickle in later.
+		best, at := 0, cuts[0]
+		for i := range cuts {
+			j := i
+			for j+1 < len(cuts) && cuts[j+1].Sub(cuts[i]) <= 2*time.Second {
+				j++
+			}
+			if j-i+1 > best {
+				best, at = j-i+1, cuts[(i+j)/2]
+			}
+		}
+		t.deathAt[d], t.cutAt[d] = at, true
+		t.skew = append(t.skew, death.Time.Sub(at))
+	}
+}
+
+func (t *traffic) deathContainer(d *life.Death) uint32 {
+	if !t.named {
+		return 0
+	}
+	return t.containerIndex(d.Container)
+}
