@@ -7,6 +7,7 @@ import (
 
 	"lastcall/analyze"
 	"lastcall/analyze/finding"
+	"lastcall/cmd/internal/prose"
 
 	"github.com/spf13/cobra"
 )
@@ -71,41 +72,21 @@ func explainRule(w io.Writer, r finding.Rule, width int) error {
 		if text == "" {
 			return
 		}
-		fmt.Fprintf(&b, "\n%s\n%s", name, wrap(text, "  ", width))
+		fmt.Fprintf(&b, "\n%s\n%s", name, prose.Wrap(text, "  ", width))
 	}
 	part("Question", r.Question)
 	part("Test", r.Test)
 	if len(r.Thresholds) > 0 {
 		b.WriteString("\nThresholds\n")
 		for _, t := range r.Thresholds {
-			b.WriteString(wrap(t.Name+" = "+t.Value, "  ", width))
-			b.WriteString(wrap(t.Why, "      ", width))
+			b.WriteString(prose.Wrap(t.Name+" = "+t.Value, "  ", width))
+			b.WriteString(prose.Wrap(t.Why, "      ", width))
 		}
 	}
 	part("Limits", r.Limits)
 	part("Source", r.Source)
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// wrap breaks text at spaces into lines of at most width columns, each begun with indent.
-func wrap(text, indent string, width int) string {
-	var b strings.Builder
-	for _, para := range strings.Split(strings.TrimSpace(text), "\n") {
-		line := indent
-		for _, word := range strings.Fields(para) {
-			if len(line) > len(indent) && len(line)+1+len(word) > width {
-				b.WriteString(line + "\n")
-				line = indent
-			}
-			if len(line) > len(indent) {
-				line += " "
-			}
-			line += word
-		}
-		b.WriteString(strings.TrimRight(line, " ") + "\n")
-	}
-	return b.String()
 }
 
 // nearRules names rules that share a word with what was asked for.
