@@ -213,7 +213,7 @@ func outcomeText(o string, status int) string {
 	case "answered":
 		s = "answered"
 	case "given_up":
-		s = "router gave up"
+		s = "gave up"
 	case "client_gone":
 		s = "client left"
 	default:

@@ -1,12 +1,387 @@
-// Package redact masks personal data and secrets.
+// Package redact masks personal data and secrets: in a whole report ([Report]), in one string ([Text]), and in a stream of log
+// lines ([Writer]).
+//
+// What is masked: query strings are dropped; ids in paths become {id}; e-mails, IP and MAC addresses, JWTs, bearer tokens,
+// API keys and other well-known tokens, cookies and authorization headers, values of keys such as password=, credentials in
+// URLs, private keys, card numbers, IBANs, UUIDs and long hexadecimal or base64 strings. In a report, values that the analyzer
+// named as sensitive, and the users and request ids of its examples, get stable pseudonyms ("user-1", "request-2", in the
+// order in which they first appear), so that "the same user in all four crashes" can still be said.
+//
+// What stays readable: container names, endpoint templates, versions, functions and files, times. Ids of containers are cut to
+// 12 characters, as docker shows them.
+//
+// Masking goes by form, so it can miss a secret that looks like a word, and may mask a word that looks like a secret; where it
+// has to choose it masks.
 package redact
 
 import (
+	"regexp"
+	"sort"
+	"strconv"
+	"strings"
+
 	"lastcall/analyze/finding"
 	"lastcall/report/internal/walk"
 )
 
-// Report returns a redacted deep copy of r.
+// Report returns a redacted deep copy of r, with Redacted set and Sensitive empty. A report that is redacted already keeps its
+// pseudonyms.
 func Report(r *finding.Report) *finding.Report {
-	return walk.Copy(r, func(_ walk.Field, s string) string { return s })
+	c := &reportRedactor{names: map[string]int{}, seen: map[string]string{}, done: map[job]string{}, keepNames: r.Redacted}
+	c.collect(r)
+	out := walk.Copy(r, c.field)
+	out.Redacted = true
+	out.Sensitive = nil
+	return out
+}
+
+// class says how the strings of a field are treated.
+type class int
+
+const (
+	classText     class = iota // prose and quotations: everything is masked
+	classPath                  // a raw path: templated
+	classEndpoint              // a template: as text, but known names inside are not protected
+	classCode                  // functions, files, words of ours: well-known secrets only
+	classSource                // names of inputs: also the home folder
+	className                  // containers, hosts: also long ids cut
+	classVersion               // as names, but 1.2.3.4 is no address
+	classUser
+	classRequest
+	classPattern
+)
+
+// classes names the fields that are not text. A field missing here is text, which masks most; a new field of the model is
+// safe before anybody thinks of it.
+var classes = map[walk.Field]class{
+	{Struct: "Report", Name: "SchemaVersion"}: classCode,
+	{Struct: "Verdict", Name: "Cause"}:        classCode,
+	{Struct: "Verdict", Name: "Grade"}:        classCode,
+	{Struct: "Verdict", Name: "Endpoint"}:     classEndpoint,
+	{Struct: "Verdict", Name: "Function"}:     classCode,
+	{Struct: "Verdict", Name: "File"}:         classCode,
+	{Struct: "Verdict", Name: "Crashes"}:      classCode,
+	{Struct: "Evidence", Name: "Source"}:      classSource,
+	{Struct: "Crash", Name: "ID"}:             classCode,
+	{Struct: "Crash", Name: "Container"}:      className,
+	{Struct: "Crash", Name: "Instance"}:       className,
+	{Struct: "Crash", Name: "Kind"}:           classCode,
+	{Struct: "Crash", Name: "Signal"}:         classCode,
+	{Struct: "Crash", Name: "Service"}:        className,
+	{Struct: "Crash", Name: "Host"}:           className,
+	{Struct: "Crash", Name: "Version"}:        classVersion,
+	{Struct: "Crash", Name: "ExplainedBy"}:    classEndpoint,
+	{Struct: "LastMemory", Name: "Metric"}:    classCode,
+	{Struct: "Effect", Name: "Measure"}:       classCode,
+	{Struct: "Suspect", Name: "Endpoint"}:     classEndpoint,
+	{Struct: "Suspect", Name: "Role"}:         classCode,
+	{Struct: "Suspect", Name: "Grade"}:        classCode,
+	{Struct: "Suspect", Name: "Function"}:     classCode,
+	{Struct: "Suspect", Name: "File"}:         classCode,
+	{Struct: "Example", Name: "Crash"}:        classCode,
+	{Struct: "Example", Name: "Container"}:    className,
+	{Struct: "Example", Name: "Outcome"}:      classCode,
+	{Struct: "Example", Name: "Path"}:         classPath,
+	{Struct: "Example", Name: "RequestID"}:    classRequest,
+	{Struct: "Example", Name: "User"}:         classUser,
+	{Struct: "Example", Name: "Source"}:       classSource,
+	{Struct: "Memory", Name: "Container"}:     className,
+	{Struct: "Memory", Name: "Instance"}:      className,
+	{Struct: "Memory", Name: "Metric"}:        classCode,
+	{Struct: "Memory", Name: "Shape"}:         classCode,
+	{Struct: "Memory", Name: "Crash"}:         classCode,
+	{Struct: "Heap", Name: "Function"}:        classCode,
+	{Struct: "Heap", Name: "File"}:            classCode,
+	{Struct: "Heap", Name: "Endpoint"}:        classEndpoint,
+	{Struct: "Heap", Name: "Shape"}:           classCode,
+	{Struct: "Heap", Name: "CalledFrom"}:      classCode,
+	{Struct: "Goroutines", Name: "Function"}:  classCode,
+	{Struct: "Goroutines", Name: "File"}:      classCode,
+	{Struct: "Goroutines", Name: "State"}:     classCode,
+	{Struct: "Goroutines", Name: "Container"}: className,
+	{Struct: "Event", Name: "Kind"}:           classCode,
+	{Struct: "Event", Name: "Source"}:         classSource,
+	{Struct: "Event", Name: "Container"}:      className,
+	{Struct: "Event", Name: "Crash"}:          classCode,
+	{Struct: "Check", Name: "Rule"}:           classCode,
+	{Struct: "Check", Name: "Outcome"}:        classCode,
+	{Struct: "Coverage", Name: "Source"}:      classSource,
+	{Struct: "Coverage", Name: "Signal"}:      classCode,
+	{Struct: "Coverage", Name: "Format"}:      classCode,
+	{Struct: "Warning", Name: "Code"}:         classCode,
+	{Struct: "Warning", Name: "Source"}:       classSource,
+	{Struct: "Pattern", Name: "Kind"}:         classCode,
+	{Struct: "Pattern", Name: "Value"}:        classPattern,
+	{Struct: "Step", Name: "Crash"}:           classCode,
+	{Struct: "Step", Name: "Container"}:       className,
+	{Struct: "Restart", Name: "Container"}:    className,
+	{Struct: "Restart", Name: "Reason"}:       classCode,
+	{Struct: "Action", Name: "Rule"}:          classCode,
+	{Struct: "Action", Name: "Kind"}:          classCode,
+	{Struct: "Series", Name: "Container"}:     className,
+	{Struct: "Series", Name: "Instance"}:      className,
+	{Struct: "Series", Name: "Metric"}:        classCode,
+	{Struct: "Series", Name: "Crash"}:         classCode,
+	{Struct: "Bar", Name: "Container"}:        className,
+	{Struct: "Bar", Name: "Endpoint"}:         classEndpoint,
+	{Struct: "Bar", Name: "Role"}:             classCode,
+	{Struct: "Bar", Name: "Outcome"}:          classCode,
+	{Struct: "Bar", Name: "Crash"}:            classCode,
+	{Struct: "Bar", Name: "Source"}:           classSource,
+	{Struct: "Latency", Name: "Endpoint"}:     classEndpoint,
+	{Struct: "Flame", Name: "Name"}:           classCode,
+	{Struct: "Flame", Name: "File"}:           classCode,
+}
+
+type job struct {
+	class class
+	s     string
+}
+
+// reportRedactor holds what stands for what in one report.
+type reportRedactor struct {
+	// sensitive are the values to replace in text, longest first.
+	sensitive []finding.Sensitive
+	// protected are names that text masking would garble, longest first, each with the form in which it is shown.
+	protected [][2]string
+	// names counts the pseudonyms given per kind; seen maps kind and value to the pseudonym.
+	names map[string]int
+	seen  map[string]string
+	// patternKind is what the value of the serial pattern is.
+	patternKind string
+	// done remembers results: the charts repeat few strings thousands of times.
+	done map[job]string
+	// keepNames: the report is redacted already, and its pseudonyms stay.
+	keepNames bool
+}
+
+// collect finds the values to replace and the names to protect.
+func (c *reportRedactor) collect(r *finding.Report) {
+	if r.Pattern != nil {
+		c.patternKind = r.Pattern.Kind
+	}
+	known := map[string]bool{}
+	add := func(kind, value string) {
+		if value = strings.TrimSpace(value); value != "" && !known[value] && !c.keepNames {
+			known[value] = true
+			c.sensitive = append(c.sensitive, finding.Sensitive{Kind: kindName(kind), Value: value})
+		}
+	}
+	for _, s := range r.Sensitive {
+		add(s.Kind, s.Value)
+	}
+	for i := range r.Suspects {
+		for j := range r.Suspects[i].Examples {
+			e := &r.Suspects[i].Examples[j]
+			add("user", e.User)
+			add("request", e.RequestID)
+		}
+	}
+	if r.Pattern != nil && r.Pattern.Kind != "endpoint" {
+		add(r.Pattern.Kind, r.Pattern.Value)
+	}
+	sort.SliceStable(c.sensitive, func(i, j int) bool { return len(c.sensitive[i].Value) > len(c.sensitive[j].Value) })
+
+	plain := masker{name: brackets}
+	names := map[string]string{}
+	walk.Copy(r, func(f walk.Field, s string) string {
+		cl := classes[f]
+		if cl != className && cl != classVersion && cl != classCode && cl != classSource || len(s) < 6 || len(s) > 300 {
+			return s
+		}
+		if _, ok := names[s]; ok {
+			return s
+		}
+		// Shown as its class shows it, where text would show something else.
+		if shown := plain.class(cl, s); shown != plain.text(s) || c.touches(s) {
+			names[s] = shown
+		}
+		return s
+	})
+	for s, shown := range names {
+		c.protected = append(c.protected, [2]string{s, shown})
+	}
+	sort.Slice(c.protected, func(i, j int) bool {
+		a, b := c.protected[i][0], c.protected[j][0]
+		if len(a) != len(b) {
+			return len(a) > len(b)
+		}
+		return a < b
+	})
+}
+
+// touches reports whether a sensitive value stands inside s.
+func (c *reportRedactor) touches(s string) bool {
+	for i := range c.sensitive {
+		if strings.Contains(s, c.sensitive[i].Value) && s != c.sensitive[i].Value {
+			return true
+		}
+	}
+	return false
+}
+
+func kindName(kind string) string {
+	switch kind {
+	case "user", "request", "client", "path":
+		return kind
+	case "":
+		return "value"
+	}
+	return "value"
+}
+
+// field is called for every string of the report.
+func (c *reportRedactor) field(f walk.Field, s string) string {
+	j := job{classes[f], s}
+	if out, ok := c.done[j]; ok {
+		return out
+	}
+	out := c.redact(j)
+	c.done[j] = out
+	return out
+}
+
+func (c *reportRedactor) redact(j job) string {
+	m := masker{name: c.pseudonym}
+	if c.keepNames {
+		m.name = brackets
+	}
+	switch j.class {
+	case classUser, classRequest:
+		if c.keepNames {
+			return m.text(j.s)
+		}
+		kind := "user"
+		if j.class == classRequest {
+			kind = "request"
+		}
+		return c.pseudonymAs(kind, j.s)
+	case classPattern:
+		switch {
+		case c.keepNames, c.patternKind == "endpoint":
+			return m.class(classEndpoint, j.s)
+		case c.patternKind == "path":
+			return c.pseudonymAs("path", j.s) + " (" + m.path(j.s) + ")"
+		}
+		return c.pseudonymAs(kindName(c.patternKind), j.s)
+	case classText:
+		return c.text(m, j.s)
+	case classPath:
+		return c.replaceSensitive(m.class(classPath, j.s), true)
+	}
+	return m.class(j.class, j.s)
+}
+
+// text masks prose: names that would be garbled are taken out, values are replaced, the rest is masked by form, and the names
+// are put back.
+func (c *reportRedactor) text(m masker, s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r == holeOpen || r == holeClose {
+			return -1 // ours alone
+		}
+		return r
+	}, s)
+	for i, p := range c.protected {
+		if strings.Contains(s, p[0]) {
+			s = replaceWhole(s, p[0], func(int, int) (string, bool) { return string(holeOpen) + strconv.Itoa(i) + string(holeClose), true })
+		}
+	}
+	s = stutter.ReplaceAllStringFunc(c.replaceSensitive(s, false), func(v string) string {
+		word, name, _ := strings.Cut(v, " ")
+		if strings.HasPrefix(name, strings.ToLower(word)+"-") {
+			return name
+		}
+		return v
+	})
+	s = m.text(s)
+	if !strings.ContainsRune(s, holeOpen) {
+		return s
+	}
+	var b strings.Builder
+	for {
+		before, rest, ok := strings.Cut(s, string(holeOpen))
+		b.WriteString(before)
+		if !ok {
+			return b.String()
+		}
+		num, after, _ := strings.Cut(rest, string(holeClose))
+		if i, err := strconv.Atoi(num); err == nil && i < len(c.protected) {
+			b.WriteString(c.protected[i][1])
+		}
+		s = after
+	}
+}
+
+// stutter finds "user user-1".
+var stutter = regexp.MustCompile(`(?i)\b(?:user|request|client|path) (?:user|request|client|path)-\d+`)
+
+// Private-use characters that stand around a name that was taken out.
+const (
+	holeOpen  = '\uf8f0'
+	holeClose = '\uf8f1'
+)
+
+// replaceSensitive replaces the known values by their pseudonyms wherever they stand as a whole word. A value that is a plain
+// number or very short is replaced only where the words around it say that it is an id: "42" is also a count. always lifts
+// that (paths).
+func (c *reportRedactor) replaceSensitive(s string, always bool) string {
+	for _, v := range c.sensitive {
+		for _, form := range forms(v.Value) {
+			if !strings.Contains(s, form) {
+				continue
+			}
+			text := s
+			s = replaceWhole(s, form, func(from, to int) (string, bool) {
+				if from > 0 && text[from-1] == '/' {
+					return "{id}", true
+				}
+				if !always && !namesSomebody(text, from, to) {
+					return "", false
+				}
+				if v.Kind == "path" {
+					return c.pseudonymAs("path", v.Value) + " (" + masker{name: c.pseudonym}.path(v.Value) + ")", true
+				}
+				return c.pseudonymAs(v.Kind, v.Value), true
+			})
+		}
+	}
+	return s
+}
+
+// forms are the ways in which a value is written: as it is, and percent-encoded.
+func forms(v string) []string {
+	if e := percentEncode(v); e != v {
+		return []string{v, e}
+	}
+	return []string{v}
+}
+
+// pseudonym names a value found by its form: "email-1".
+func (c *reportRedactor) pseudonym(kind, value string) string {
+	for i := range c.sensitive {
+		if c.sensitive[i].Value == value {
+			return c.pseudonymAs(c.sensitive[i].Kind, value)
+		}
+	}
+	switch kind {
+	case "email", "ip", "id", "user":
+		return c.pseudonymAs(kind, value)
+	}
+	return brackets(kind, value) // secrets are not to be told apart
+}
+
+// pseudonymAs returns the pseudonym of value, giving it the next number of its kind when it is new. A value has one pseudonym
+// whatever it is found as.
+func (c *reportRedactor) pseudonymAs(kind, value string) string {
+	value = strings.TrimSpace(value)
+	if value == "" {
+		return ""
+	}
+	if n, ok := c.seen[value]; ok {
+		return n
+	}
+	c.names[kind]++
+	n := kind + "-" + strconv.Itoa(c.names[kind])
+	c.seen[value] = n
+	return n
 }
