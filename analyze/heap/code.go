@@ -67,6 +67,9 @@ func newClassifier(fns []function, hints []string) classifier {
 // import path; otherwise it names the folder of the module, less a trailing cmd/name.
 func mainModule(file string) (module, root string) {
 	dir := path.Dir(file)
+	if dir == "." || strings.HasPrefix(dir, "_") || strings.HasPrefix(dir, "command-line-arguments") {
+		return "", "" // a test binary, or a file built by itself
+	}
 	ip := dir
 	if _, after, ok := strings.Cut(dir, "/src/"); ok && strings.Contains(strings.SplitN(after, "/", 2)[0], ".") {
 		ip = after
@@ -171,7 +174,7 @@ func vendored(file string) bool {
 var (
 	// versioned matches a Go module cache path or a -trimpath file of a dependency: host.tld/owner/name@v1.2.3/file.go.
 	versioned     = regexp.MustCompile(`@v\d+\.\d+\.\d+[^/]*/`)
-	vendorFolders = regexp.MustCompile(`(^|/)(node_modules|\.pnpm|\.yarn|pkg/mod|vendor|third_party|site-packages|dist-packages|\.cargo/registry|\.cargo/git|gems|bower_components|jspm_packages)/`)
+	vendorFolders = regexp.MustCompile(`(^|/)(node_modules|\.pnpm|\.yarn|pkg/mod|vendor|third_party|site-packages|dist-packages|\.cargo/registry|\.cargo/git|gems|bower_components|jspm_packages)/|(^|/)external/[a-z]+_`)
 	nodeInternal  = regexp.MustCompile(`^(node:|internal/|native |evalmachine|wasm:|\[eval\]|electron/)`)
 	rustStd       = regexp.MustCompile(`(^|/)rustc/[0-9a-f]+/|/\.rustup/|^library/(std|core|alloc)/`)
 	rustCrate     = regexp.MustCompile(`^<?&?(mut )?(std|core|alloc|tokio|hyper|h2|tower|axum|actix|actix_web|serde|serde_json|futures|futures_util|bytes|rayon|mio|tracing|prost|tonic|reqwest|hashbrown|crossbeam|je_|__rust|_rjem_)[a-z_]*(::|_|$)`)
@@ -301,7 +304,7 @@ func (c *classifier) goCode(name, file string) codeKind {
 		return codeStandard
 	case c.goRoot != "" && hasFolder(file, c.goRoot):
 		return codeUser
-	case strings.HasPrefix(pkg, "golang.org/x/"), strings.HasPrefix(pkg, "google.golang.org/"), strings.HasPrefix(pkg, "gopkg.in/"), strings.HasPrefix(pkg, "go.uber.org/"), strings.HasPrefix(pkg, "k8s.io/"), strings.HasPrefix(pkg, "go.opentelemetry.io/"):
+	case file == "" && thirdPartyHosts[first]:
 		return codeLibrary
 	case c.goModule != "" && strings.Contains(first, "."):
 		return codeLibrary // the main module is known, and this is another
@@ -310,6 +313,9 @@ func (c *classifier) goCode(name, file string) codeKind {
 	}
 	return codeUser
 }
+
+// thirdPartyHosts host libraries, mostly; used only where a profile names no files.
+var thirdPartyHosts = wordSet("golang.org google.golang.org gopkg.in go.uber.org k8s.io go.opentelemetry.io cloud.google.com sigs.k8s.io")
 
 // goPackage returns the import path in a Go function name: "net/http" of "net/http.(*conn).serve".
 func goPackage(name string) string {

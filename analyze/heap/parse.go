@@ -60,6 +60,7 @@ func Parse(data []byte) (p *profile.Profile, err error) {
 	if err != nil {
 		return nil, &ParseError{Code: "malformed_profile", Why: "not a complete pprof profile; if it was cut short, fetch it again", Err: err}
 	}
+	symbolize(p, data)
 	if len(p.SampleType) == 0 {
 		return nil, &ParseError{Code: "malformed_profile", Why: "the profile names no sample type"}
 	}

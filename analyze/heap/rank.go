@@ -5,13 +5,11 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 	"time"
 
 	"lastcall/analyze/finding"
-	"lastcall/collectors/record"
 )
 
 const (
@@ -57,20 +55,24 @@ func (a *analysis) conclude(ctx context.Context) (*Result, error) {
 	res := &Result{Confidence: finding.Insufficient}
 	lives := a.split()
 	a.setReferences(lives)
+	compared := lives
+	if !slices.ContainsFunc(lives, func(s *series) bool { return len(s.snaps) > 1 || s.alone() }) {
+		compared = a.changes()
+	}
 
 	weights := map[int32]float64{}
-	for _, s := range lives {
+	for _, s := range compared {
 		a.addGrowth(weights, s)
 	}
 	own := a.findOwners(weights)
-	rows, gross, err := a.rows(ctx, lives, own)
+	rows, gross, err := a.rows(ctx, compared, own)
 	if err != nil {
 		return nil, err
 	}
-	a.publish(res, lives, rows, gross, own, weights)
-	res.Flame = a.flame(rows, lives)
+	a.publish(res, rows, gross, own, weights)
+	res.Flame = a.flame(rows, compared)
 	res.Goroutines = a.goroutines(res)
-	a.notesFor(res, lives, rows)
+	a.notesFor(res, lives)
 	for _, s := range lives {
 		res.Series = append(res.Series, s.describe())
 	}
@@ -134,7 +136,7 @@ func (a *analysis) addGrowth(sum map[int32]float64, s *series) {
 	}
 	n := len(s.snaps)
 	switch {
-	case n == 1 && s.oom():
+	case s.alone():
 		add(s.last().values, w)
 		add(s.reference, -w)
 	case n == 1:
@@ -195,7 +197,7 @@ func b2i(b bool) int {
 // seriesRows follows the owners through one series.
 func (a *analysis) seriesRows(s *series, own *owners) map[int32]*seriesRow {
 	n := len(s.snaps)
-	if n == 1 && !s.oom() {
+	if n == 1 && !s.alone() {
 		return nil
 	}
 	offset := 0
@@ -240,7 +242,7 @@ func (a *analysis) seriesRows(s *series, own *owners) map[int32]*seriesRow {
 			if sr.shape == finding.ShapeLeak && !s.oom() && s.total.kept < totalFollows*sr.trend.kept {
 				sr.shape = finding.ShapeFlat // it replaced something else: the heap as a whole did not grow
 			}
-			if sr.shape == finding.ShapeBurst && s.death == nil {
+			if sr.shape == finding.ShapeBurst && s.death == nil && !s.oom() {
 				sr.shape = finding.ShapeInsufficient // one rise at the very end: it may fall again
 			}
 		} else if n >= minLeakProfiles {
@@ -319,7 +321,7 @@ func rankOf(sr *seriesRow, counted bool) float64 {
 }
 
 // publish writes the rows into the result and chooses the leading one.
-func (a *analysis) publish(res *Result, lives []*series, rows []*row, gross float64, own *owners, weights map[int32]float64) {
+func (a *analysis) publish(res *Result, rows []*row, gross float64, own *owners, weights map[int32]float64) {
 	res.Heap = []finding.Heap{}
 	join := a.newJoiner()
 	var leading *row
@@ -334,38 +336,18 @@ func (a *analysis) publish(res *Result, lives []*series, rows []*row, gross floa
 		res.Heap = append(res.Heap, h)
 		switch {
 		case !r.suspicious():
-		case r.user && leading == nil && res.Outside == nil && r.share(rows) >= leadingShare:
-			leading = r
-			res.Leading = clone(h)
-		case !r.user && leading == nil && res.Outside == nil && r.share(rows) >= outsideShare:
+		case r.user && leading == nil && r.best.share >= leadingShare:
+			leading, res.Leading = r, clone(h)
+		case !r.user && res.Outside == nil && r.best.share >= outsideShare:
 			res.Outside = clone(h)
-		case r.user && leading == nil && r.share(rows) >= leadingShare:
-			leading = r
-			res.Leading = clone(h)
 		}
 	}
 	if leading != nil {
-		res.Confidence, res.Reasons = a.grade(leading, rows, lives)
+		res.Confidence, res.Reasons = a.grade(leading, rows)
 	}
 }
 
 func clone(h finding.Heap) *finding.Heap { return &h }
-
-// share is the part of a row in everything that grew in the series where it leaks or burst.
-func (r *row) share(rows []*row) float64 {
-	if r.score <= 0 {
-		return 0
-	}
-	var all float64
-	for _, o := range rows {
-		all += max(0, o.score)
-	}
-	s := r.best.share
-	if all > 0 {
-		s = max(s, 0) * math.Min(1, 1)
-	}
-	return s
-}
 
 func (a *analysis) heapRow(r *row, gross float64, own *owners, weights map[int32]float64, join *joiner) finding.Heap {
 	b := r.best
@@ -472,6 +454,10 @@ func (a *analysis) rowNote(r *row) string {
 		parts = append(parts, "grew, then stayed: a start-up step or a cache that fills")
 	case b.shape == finding.ShapeSawtooth:
 		parts = append(parts, "gives memory back")
+	case b.s.change && b.s.last().measures == delta:
+		parts = append(parts, fmt.Sprintf("change within the %s that the profile spans", b.s.last().span.Round(time.Second)))
+	case b.s.change:
+		parts = append(parts, "the profile is a difference already")
 	case b.shape == finding.ShapeInsufficient && len(b.s.snaps) == 2:
 		parts = append(parts, "two profiles: a leak cannot be told from a step")
 	case b.shape == finding.ShapeInsufficient:
@@ -492,7 +478,7 @@ func (a *analysis) rowNote(r *row) string {
 }
 
 // grade says how sure the leading function is.
-func (a *analysis) grade(r *row, rows []*row, lives []*series) (finding.Grade, []string) {
+func (a *analysis) grade(r *row, rows []*row) (finding.Grade, []string) {
 	b := r.best
 	share := b.share
 	var reasons []string
@@ -542,7 +528,6 @@ func (a *analysis) grade(r *row, rows []*row, lives []*series) (finding.Grade, [
 			break
 		}
 	}
-	_ = lives
 	return g, reasons
 }
 
@@ -557,7 +542,7 @@ func lower(g finding.Grade) finding.Grade {
 }
 
 // notesFor says what the profiles can and cannot show.
-func (a *analysis) notesFor(res *Result, lives []*series, rows []*row) {
+func (a *analysis) notesFor(res *Result, lives []*series) {
 	note := func(f string, args ...any) { res.Notes = append(res.Notes, fmt.Sprintf(f, args...)) }
 	var deltas, diffs, single, pairs, merged int
 	for _, s := range a.heaps {
@@ -580,16 +565,17 @@ func (a *analysis) notesFor(res *Result, lives []*series, rows []*row) {
 		}
 	}
 	if deltas > 0 {
-		note("%d profiles are deltas (they span a time, as ?seconds=N makes them): they say what changed within it, not what is in use, and are not compared with others", deltas)
+		note("%d profiles are deltas (they span a time, as ?seconds=N makes them): they say what changed within it, not what is in use, and are compared with no other", deltas)
 	}
 	if diffs > 0 {
-		note("%d profiles are differences already (they hold negative values): not compared with others", diffs)
+		note("%d profiles are differences already (they hold negative values): they are compared with no other", diffs)
 	}
 	if merged > 0 {
 		note("%d profiles seem merged from several processes: the leak of one hides in the sum", merged)
 	}
 	if len(lives) > 0 && single == len(lives) {
 		note("no life of a process has two profiles: growth cannot be told")
+		a.holdings(note, lives)
 	} else if len(lives) > 0 && single+pairs == len(lives) && res.Leading == nil {
 		note("no life of a process has %d profiles: growth can be shown, but a leak cannot be told from a step", minLeakProfiles)
 	}
@@ -614,14 +600,38 @@ func (a *analysis) notesFor(res *Result, lives []*series, rows []*row) {
 	if between > 0 && visible == 0 && (res.Leading == nil || res.Leading.Shape != finding.ShapeLeak) {
 		note("%d of %d containers died between two profiles (up to %s after the last one) without growth before: what grew then is in no profile", between, died, longest.Round(time.Second))
 	}
-	if res.Leading == nil && res.Outside == nil && len(lives) > single && len(lives) > 0 {
+	if res.Leading == nil && res.Outside == nil && len(lives) > single+pairs {
 		note("nothing in the heap profiles keeps growing")
 	}
 	slices.Sort(a.notes)
 	res.Notes = append(res.Notes, slices.Compact(a.notes)...)
-	_ = rows
+}
+
+// holdings names what single profiles hold, where there is no growth to rank.
+func (a *analysis) holdings(note func(string, ...any), lives []*series) {
+	held := map[int32]float64{}
+	for _, s := range lives {
+		for _, v := range s.last().values {
+			held[v.stack] += float64(v.bytes)
+		}
+	}
+	own := a.findOwners(held)
+	for i, s := range lives {
+		if i == 5 {
+			note("… and %d more", len(lives)-i)
+			return
+		}
+		byName := map[string]float64{}
+		for _, v := range s.last().values {
+			fn, _ := own.owner(v.stack)
+			byName[a.display(fn, 0)] += float64(v.bytes)
+		}
+		var top []string
+		for _, n := range topKeys(byName, 3) {
+			top = append(top, n+" "+megabytes(int64(byName[n])))
+		}
+		note("%s holds %s: %s", s.last().name, megabytes(s.last().total), strings.Join(top, ", "))
+	}
 }
 
 func megabytes(b int64) string { return fmt.Sprintf("%.1f MB", float64(b)/1e6) }
-
-var _ = record.Time(0)

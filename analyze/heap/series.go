@@ -18,7 +18,12 @@ type series struct {
 	// reference is what the stacks held before the last snapshot, for a series that ends with a profile written as memory ran
 	// out and has nothing before it of its own; nil otherwise.
 	reference []stackBytes
+	// change is true for a single delta or difference.
+	change bool
 }
+
+// alone reports whether the last snapshot is the only one, so that what stands before it is the reference.
+func (s *series) alone() bool { return len(s.snaps) == 1 && (s.oom() || s.change) }
 
 func (s *series) first() *snapshot { return s.snaps[0] }
 func (s *series) last() *snapshot  { return s.snaps[len(s.snaps)-1] }
@@ -64,13 +69,14 @@ func (s *series) interval() time.Duration {
 
 // split groups absolute snapshots into lives. The snapshots are sorted by container and time.
 func (a *analysis) split() []*series {
+	a.adopt()
 	groups := map[string][]*snapshot{}
 	var keys []string
 	for _, s := range a.heaps {
 		if s.measures != absolute {
 			continue
 		}
-		k := s.container + "\x00" + s.instance + "\x00" + s.version + "\x00" + s.process + "\x00" + s.sampleType
+		k := s.container + "\x00" + s.instance + "\x00" + s.version + "\x00" + s.process
 		if _, ok := groups[k]; !ok {
 			keys = append(keys, k)
 		}
@@ -104,6 +110,39 @@ func (a *analysis) split() []*series {
 			y[i] = float64(sn.total)
 		}
 		s.total = fitTrend(x, y, s.last().period, y[len(y)-1])
+	}
+	return out
+}
+
+// adopt gives a profile written at the limit, which another writer makes than the periodic ones, the identity of its container
+// where it says none itself and the container leaves no doubt.
+func (a *analysis) adopt() {
+	type identity struct{ instance, version, process string }
+	known := map[string]map[identity]bool{}
+	for _, s := range a.heaps {
+		if !s.oom {
+			if known[s.container] == nil {
+				known[s.container] = map[identity]bool{}
+			}
+			known[s.container][identity{s.instance, s.version, s.process}] = true
+		}
+	}
+	for _, s := range a.heaps {
+		if s.oom && s.instance == "" && s.process == "" && len(known[s.container]) == 1 {
+			for id := range known[s.container] {
+				s.instance, s.version, s.process = id.instance, id.version, id.process
+			}
+		}
+	}
+}
+
+// changes returns deltas and differences as series of their own: each says by itself what grew.
+func (a *analysis) changes() []*series {
+	var out []*series
+	for _, s := range a.heaps {
+		if s.measures != absolute {
+			out = append(out, &series{snaps: []*snapshot{s}, change: true, total: trend{shape: finding.ShapeInsufficient, growth: float64(s.total)}})
+		}
 	}
 	return out
 }

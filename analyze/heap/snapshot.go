@@ -247,7 +247,7 @@ func (a *analysis) fold(rp *record.Profile, p *profile.Profile) (s *snapshot, co
 
 	r := a.stacks.resolver(p)
 	sums := make(map[int32]int64, len(p.Sample))
-	var negative int64
+	var negative, excess int64
 	ids := map[string]bool{}
 	for _, sm := range p.Sample {
 		v := scale(sm.Value[vi], factor)
@@ -267,6 +267,9 @@ func (a *analysis) fold(rp *record.Profile, p *profile.Profile) (s *snapshot, co
 		}
 		if v < 0 {
 			negative++
+		}
+		if ai >= 0 {
+			excess += max(0, v-sm.Value[ai])
 		}
 		sums[id] += v
 		s.total += v
@@ -290,13 +293,23 @@ func (a *analysis) fold(rp *record.Profile, p *profile.Profile) (s *snapshot, co
 	s.merged = s.merged || len(ids) > 1
 	switch {
 	case s.measures == diffed:
-	case p.DurationNanos > 0 || isDelta(p):
+	case (p.DurationNanos > 0 || isDelta(p)) && !provenAbsolute(p.SampleType[vi].Type, negative, excess, s.total):
 		s.measures, s.span = delta, time.Duration(p.DurationNanos)
 	case negative > 0:
 		s.measures = diffed
 	}
 	a.languages[s.language] = true
 	return s, "", ""
+}
+
+// provenAbsolute reports whether a profile that spans a time holds memory in use nevertheless, as some agents write them. In a
+// delta no stack can keep more than it allocated within the time, so an excess proves that the values are older than that; and
+// "live" is what it says.
+func provenAbsolute(sampleType string, negative, excess, total int64) bool {
+	if negative > 0 {
+		return false
+	}
+	return strings.Contains(normalType(sampleType), "live") || total > 0 && float64(excess) > 0.05*float64(total)
 }
 
 func scale(v int64, factor float64) int64 {
