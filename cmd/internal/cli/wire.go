@@ -1,0 +1,58 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"lastcall/collectors/capture"
+	"lastcall/collectors/record"
+)
+
+// sources turns the command line into collectors: the paths given, else the live sources.
+func (a *app) sources(paths []string, live liveOptions, zone *time.Location) ([]record.Collector, error) {
+	var out []record.Collector
+	var plain []string
+	stdin := false
+	for _, p := range paths {
+		switch {
+		case p == "-":
+			if stdin {
+				return nil, usagef("- is given twice, and stdin can be read once")
+			}
+			if stdin = true; a.stdinIsTerminal() {
+				return nil, usagef("- means stdin, and stdin is a terminal; pipe logs in, or name files")
+			}
+			plain = append(plain, p)
+		case p == "":
+			return nil, usagef("an empty path was given; was a variable not set?")
+		default:
+			st, err := os.Stat(p)
+			if err != nil {
+				return nil, fmt.Errorf("%w\n  give files or folders that are there; `lastcall investigate --help` says what is read", err)
+			}
+			if st.IsDir() && capture.Is(p) {
+				out = append(out, capture.New(p))
+			} else {
+				plain = append(plain, p)
+			}
+		}
+	}
+	if len(plain) > 0 {
+		out = append(out, a.files(plain, zone))
+	}
+	if live.pprof != nil {
+		out = append(out, a.pprofCollector(*live.pprof))
+	}
+	if len(paths) == 0 && live.datadog != nil {
+		out = append(out, a.datadogCollector(*live.datadog))
+	}
+	if len(out) == 0 {
+		if live.missingKeys != "" {
+			return nil, usagef("%s", live.missingKeys)
+		}
+		return nil, usagef("there is nothing to look at: give files or folders, set DD_API_KEY and DD_APP_KEY, or use --pprof URL\n" +
+			"  `lastcall demo` shows what comes of it")
+	}
+	return out, nil
+}
