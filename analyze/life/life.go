@@ -821,3 +821,12 @@ func short(id string) string {
 	}
 	return id
 }
+
+// Pool returns what a container is one of: its service, or its name without the number ("web-3" and "web.3" are of "web").
+func Pool(name, service string) string {
+	n := strings.TrimRight(name, "0123456789")
+	if n = strings.TrimRight(n, "-._"); n != "" && n != name {
+		return n
+	}
+	return first(service, name)
+}

@@ -1,0 +1,18 @@
+package hang
+
+import "lastcall/analyze/finding"
+
+// Rules documents the tests of this package.
+func Rules() []finding.Rule {
+	return []finding.Rule{{
+		ID: "hang.constant-duration", Title: "Calls that end at one constant duration", Question: "Do slow requests wait for something that hangs?",
+		Test: "Slow answered requests are searched for a duration at which many of them end, on many endpoints, in a stretch of time: the mark of a client's timeout.",
+		Thresholds: []finding.Threshold{
+			{Name: "calls", Value: "15", Why: "fewer can fall together by chance"},
+			{Name: "endpoints", Value: "4, none with more than half above its share of the traffic", Why: "one slow endpoint is another story"},
+			{Name: "width", Value: "6 %", Why: "a timeout plus the rest of the request's work"},
+			{Name: "density", Value: "4 times that on both sides", Why: "a tail of ordinary slow requests has no peak"},
+			{Name: "rise", Value: "10 times as often as at other times", Why: "long polling has a constant duration, too, but always"}},
+		Source: "recorded incidents", Limits: "A hang that lasts as long as the evidence, or whose timeout is the router's, is not seen.",
+	}}
+}

@@ -1,0 +1,520 @@
+package analyze
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"sort"
+	"strings"
+	"time"
+
+	"lastcall/analyze/finding"
+	"lastcall/analyze/hang"
+	"lastcall/analyze/heap"
+	"lastcall/analyze/inflight"
+	"lastcall/analyze/life"
+	"lastcall/analyze/memory"
+	"lastcall/collectors/record"
+)
+
+// inquiry is everything the detectors found, for the verdict and the story to draw on.
+type inquiry struct {
+	*traffic
+	burst  map[class]*inflight.Result // by class of death, over the cases of that class
+	caseOf map[class][]int            // which deaths those are
+	mem    []memory.Life
+	curves []memory.Curve
+	growth memory.Attribution
+	heap   *heap.Result
+	hang   *hang.Result
+	load   []float64 // per death: rank of the load in the 30 s before it, 0..1; NaN when unknown
+
+	report *finding.Report
+}
+
+// class is the kind of explanation that a death asks for.
+type class int
+
+const (
+	byMemory class = iota // killed for memory, or a kill that nothing else explains
+	byStall               // killed because it did not answer
+	byFault               // died of an error of its own
+	lost                  // vanished: the platform lost it
+)
+
+func classOf(d *life.Death) class {
+	switch {
+	case d.Unreachable:
+		return lost
+	case d.Kind == record.CrashHealthCheck:
+		return byStall
+	case d.Kind == record.CrashException || d.Kind == record.CrashSegfault || d.Kind == record.CrashExit || d.Kind == record.CrashSigterm:
+		return byFault
+	}
+	return byMemory
+}
+
+// Report concludes. The same records, in any order, give the same report. It may be called once, after all goroutines joined.
+func (a *Analyzer) Report() (*finding.Report, error) { return a.ReportContext(context.Background()) }
+
+// ReportContext is Report with a context: cancelling it ends the work with the context's error.
+func (a *Analyzer) ReportContext(ctx context.Context) (*finding.Report, error) {
+	for _, w := range a.opts.Planned {
+		if err := w.valid(); err != nil {
+			return nil, err
+		}
+	}
+	if err := a.shard.Join(); err != nil {
+		return nil, err
+	}
+	t := &traffic{Analyzer: a}
+	if err := t.prepare(); err != nil {
+		return nil, err
+	}
+	t.lives()
+	if err := t.measure(); err != nil {
+		return nil, err
+	}
+	q := &inquiry{traffic: t, burst: map[class]*inflight.Result{}, caseOf: map[class][]int{}}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	q.readMemory()
+	q.readLoad()
+	q.readInflight()
+	q.readHang()
+	if err := q.readHeap(ctx); err != nil {
+		return nil, err
+	}
+	q.report = &finding.Report{SchemaVersion: finding.SchemaVersion, Window: finding.Window{From: t.from.Std(), To: t.to.Std()}}
+	q.writeCrashes()
+	q.decide()
+	q.writeStory()
+	return q.report, ctx.Err()
+}
+
+// readMemory builds the lives with their curves and asks the memory package.
+func (q *inquiry) readMemory() {
+	for i := range q.life.Lives {
+		l := &q.life.Lives[i]
+		m := memory.Life{Container: l.Container, Instance: l.Instance, Start: l.Start, End: l.End, Planned: l.Planned, Version: l.Version,
+			Series: map[record.Metric][]memory.Point{}}
+		if l.Death >= 0 {
+			d := &q.life.Deaths[l.Death]
+			m.Died, m.Crash, m.Kind, m.End = true, d.ID(), d.Kind, d.Time
+			if d.Kind == record.CrashHeapLimit {
+				m.HeapLimitBytes = d.UsedBytes
+			}
+			if d.Kind == record.CrashOOMKill || d.Kind == record.CrashOther {
+				m.LimitBytes = d.LimitBytes
+			}
+		}
+		from, to := l.Start, l.End
+		if from == 0 {
+			from = q.from
+		}
+		for _, metric := range []record.Metric{record.RSS, record.WorkingSet, record.HeapUsed, record.HeapTotal, record.External} {
+			if pts := q.pointsOf(l.Container, metric, from, to); len(pts) > 0 {
+				m.Series[metric] = pts
+			}
+		}
+		if m.LimitBytes == 0 {
+			if pts := q.pointsOf(l.Container, record.MemoryLimit, from, to); len(pts) > 0 {
+				m.LimitBytes = int64(pts[len(pts)-1].V)
+			} else {
+				m.LimitBytes = q.opts.LimitBytes
+			}
+		}
+		if m.HeapLimitBytes == 0 {
+			if pts := q.pointsOf(l.Container, record.HeapLimit, from, to); len(pts) > 0 {
+				m.HeapLimitBytes = int64(pts[len(pts)-1].V)
+			}
+		}
+		q.mem = append(q.mem, m)
+	}
+	// A heap limit that one death tells is that of the other lives, too: it is a setting of the runtime.
+	var heapLimit int64
+	for i := range q.mem {
+		heapLimit = max(heapLimit, q.mem[i].HeapLimitBytes)
+	}
+	for i := range q.mem {
+		if q.mem[i].HeapLimitBytes == 0 {
+			q.mem[i].HeapLimitBytes = heapLimit
+		}
+	}
+	ex := q.exposure()
+	opts := memory.Options{Load: ex.Load()}
+	q.curves = memory.Curves(q.mem, opts)
+	var jobs []memory.Job
+	for i := range q.jobs {
+		j := &q.jobs[i]
+		jobs = append(jobs, memory.Job{Name: j.Name, Container: j.Container, Start: j.Start, End: j.End})
+	}
+	q.growth = memory.Attribute(q.mem, ex, jobs, opts)
+}
+
+// pointsOf returns one curve of a container between two instants, from the source that has most of it.
+func (t *traffic) pointsOf(container string, metric record.Metric, from, to record.Time) []memory.Point {
+	bySource := map[string][]memory.Point{}
+	for k, s := range t.series {
+		if k.container != container || k.metric != metric {
+			continue
+		}
+		name := posName(s.source)
+		for _, p := range s.points {
+			if p.t >= from && p.t <= to {
+				bySource[name] = append(bySource[name], memory.Point{T: p.t, V: p.v})
+			}
+		}
+	}
+	best := ""
+	for name, pts := range bySource {
+		if n := len(bySource[best]); len(pts) > n || len(pts) == n && (best == "" || name < best) {
+			best = name
+		}
+	}
+	pts := bySource[best]
+	sort.SliceStable(pts, func(i, j int) bool {
+		if pts[i].T != pts[j].T {
+			return pts[i].T < pts[j].T
+		}
+		return pts[i].V < pts[j].V
+	})
+	return pts
+}
+
+// readLoad ranks the load just before each death among all stretches of the same length, over the whole fleet: a fleet dies of
+// too much load when it has the most to do.
+func (q *inquiry) readLoad() {
+	n := int(q.to.Sub(q.from)/loadStep) + 1
+	fleet := make([]float64, n)
+	for _, l := range q.traffic.load {
+		for i, v := range l {
+			fleet[i] += float64(v)
+		}
+	}
+	q.load = make([]float64, len(q.life.Deaths))
+	for d := range q.life.Deaths {
+		i := int(q.deathAt[d].Sub(q.from)/loadStep) - 1
+		if q.total == 0 || i < 0 || i >= n {
+			q.load[d] = math.NaN()
+			continue
+		}
+		below, equal := 0, 0
+		for _, v := range fleet {
+			switch {
+			case v < fleet[i]:
+				below++
+			case v == fleet[i]:
+				equal++
+			}
+		}
+		q.load[d] = (float64(below) + float64(equal)/2) / float64(n)
+	}
+}
+
+// loadRival is the e-value of "the load did it" over some deaths: density 8u^7 of the rank (method.md 4.4), one factor per chain.
+func (q *inquiry) loadRival(deaths []int) float64 {
+	e := 1.0
+	last := -1
+	for _, d := range deaths {
+		if math.IsNaN(q.load[d]) || q.cases[d].Chain == last {
+			continue // deaths of one chain share their load
+		}
+		last = q.cases[d].Chain
+		e *= 8 * math.Pow(q.load[d], 7)
+	}
+	return e
+}
+
+// readInflight evaluates the open-at-onset evidence per class of death.
+func (q *inquiry) readInflight() {
+	for d := range q.life.Deaths {
+		c := classOf(&q.life.Deaths[d])
+		if c != lost {
+			q.caseOf[c] = append(q.caseOf[c], d)
+		}
+		q.brackets(d)
+	}
+	for c, deaths := range q.caseOf {
+		if len(q.base.Open) <= 1 {
+			continue
+		}
+		cases := make([]inflight.Case, len(deaths))
+		for i, d := range deaths {
+			cases[i] = q.cases[d]
+		}
+		q.burst[c] = inflight.Evaluate(q.quietBaseline(), cases)
+	}
+}
+
+// quietBaseline is the baseline without Overflow's evidence: endpoint 0 is never accused, as it stands for many.
+func (q *inquiry) quietBaseline() *inflight.Baseline {
+	for k := range q.base.Open[0] {
+		q.base.Open[0][k] = 1e6
+	}
+	return q.base
+}
+
+// brackets looks in the memory curve for the last normal reading before a death and the first one above normal.
+func (q *inquiry) brackets(d int) {
+	death := &q.life.Deaths[d]
+	var l *memory.Life
+	for i := range q.mem {
+		if q.mem[i].Crash == death.ID() {
+			l = &q.mem[i]
+		}
+	}
+	if l == nil {
+		return
+	}
+	metric := record.RSS
+	if death.Kind == record.CrashHeapLimit {
+		metric = record.HeapUsed
+	}
+	pts := l.Series[metric]
+	if len(pts) < 8 {
+		return
+	}
+	at := q.deathAt[d]
+	var before []float64
+	for _, p := range pts {
+		if at.Sub(p.T) > 5*time.Minute && (l.Start == 0 || p.T.Sub(l.Start) > time.Minute) {
+			before = append(before, p.V)
+		}
+	}
+	if len(before) < 6 {
+		return
+	}
+	sort.Float64s(before)
+	lo, hi := before[len(before)/10], before[len(before)*9/10]
+	limit := float64(l.LimitBytes)
+	if metric == record.HeapUsed && l.HeapLimitBytes > 0 {
+		limit = float64(l.HeapLimitBytes)
+	}
+	threshold := hi + max(0.5*(hi-lo), 0.1*max(limit-hi, 0), 0.05*hi)
+	c := &q.cases[d]
+	for _, p := range pts {
+		if p.T > at || at.Sub(p.T) > inflight.Lookback {
+			continue
+		}
+		if p.V <= threshold {
+			c.NormalAt, c.Elevated = p.T, 0
+		} else if c.Elevated == 0 {
+			c.Elevated = p.T
+		}
+	}
+}
+
+// readHang looks for a constant duration among the slow calls.
+func (q *inquiry) readHang() {
+	calls := make([]hang.Call, len(q.slow))
+	for i, s := range q.slow {
+		calls[i] = hang.Call{Endpoint: int(s.endpoint), Container: int(s.container), Start: s.start, Duration: s.dur, Ref: i}
+	}
+	share := make([]float64, len(q.perEp))
+	for e, n := range q.perEp {
+		share[e] = float64(n) / float64(max(q.total, 1))
+	}
+	secs := q.to.Sub(q.from).Seconds()
+	if secs <= 0 {
+		return
+	}
+	q.hang = hang.Constant(calls, share, float64(q.total)/secs, q.from, q.to)
+}
+
+// readHeap asks the heap package.
+func (q *inquiry) readHeap(ctx context.Context) error {
+	if len(q.profiles) == 0 {
+		return nil
+	}
+	o := heap.Options{}
+	for d := range q.life.Deaths {
+		x := &q.life.Deaths[d]
+		o.Deaths = append(o.Deaths, heap.Death{Container: x.Container, Instance: x.Instance, Time: x.Time, ID: x.ID()})
+	}
+	for e := 1; e < len(q.endpoints); e++ {
+		if q.perEp[e] > 0 {
+			o.Endpoints = append(o.Endpoints, q.endpoints[e])
+		}
+	}
+	r, err := heap.Analyze(ctx, q.profiles, o)
+	if err != nil {
+		return fmt.Errorf("heap profiles: %w", err)
+	}
+	q.heap = r
+	return nil
+}
+
+// writeCrashes turns deaths into the report's crashes.
+func (q *inquiry) writeCrashes() {
+	r := q.report
+	r.Crashes = []finding.Crash{}
+	for d := range q.life.Deaths {
+		x := &q.life.Deaths[d]
+		c := finding.Crash{ID: x.ID(), Time: x.Time.Std(), Container: x.Container, Instance: ptr(shorten(x.Instance)), Kind: string(x.Kind),
+			Signal: ptr(x.Signal), Service: ptr(x.Service), Host: ptr(x.Host), Version: ptr(x.Version), Evidence: []finding.Evidence{}}
+		if x.ExitCode >= 0 {
+			code := x.ExitCode
+			c.ExitCode = &code
+		}
+		if x.Uptime > 0 {
+			up := round(x.Uptime.Seconds(), 3)
+			c.UptimeSeconds = &up
+		}
+		for _, s := range pick(x.Signs) {
+			at := s.Time.Std()
+			c.Evidence = append(c.Evidence, finding.Evidence{Source: posName(s.Pos.Source), Line: s.Pos.Line, Time: &at, Text: clip(s.Text, 200)})
+		}
+		c.Requests = q.crashRequests(d)
+		c.LastMemory = q.lastMemory(d)
+		var notes []string
+		if x.AfterDeploy != "" {
+			notes = append(notes, fmt.Sprintf("%s after deploy %s", minutes(x.DeployAge), x.AfterDeploy))
+		}
+		if x.Loop > 0 {
+			notes = append(notes, fmt.Sprintf("one of %d deaths of a crash loop", x.Loop))
+		}
+		if x.Unreachable {
+			notes = append(notes, "the platform lost the container and moved it; nothing says that the process died")
+		}
+		if !x.Exited {
+			notes = append(notes, "known by its last words only: no source tells how the process ended")
+		}
+		c.Note = strings.Join(notes, "; ")
+		r.Crashes = append(r.Crashes, c)
+	}
+	for i := range q.life.Restarts {
+		s := &q.life.Restarts[i]
+		r.Restarts = append(r.Restarts, finding.Restart{Time: s.Time.Std(), Container: s.Container, Reason: s.Reason, Detail: clip(s.Detail, 200)})
+	}
+}
+
+// pick chooses at most six signs of a death to quote: the most telling ones, in time order.
+func pick(signs []life.Sign) []life.Sign {
+	if len(signs) <= 6 {
+		return signs
+	}
+	rank := func(s life.Sign) int {
+		n := 0
+		if s.Exited {
+			n += 2
+		}
+		if s.Kind != record.CrashOther {
+			n += 3
+		}
+		return n
+	}
+	idx := make([]int, len(signs))
+	for i := range idx {
+		idx[i] = i
+	}
+	sort.SliceStable(idx, func(a, b int) bool { return rank(signs[idx[a]]) > rank(signs[idx[b]]) })
+	idx = idx[:6]
+	sort.Ints(idx)
+	out := make([]life.Sign, 0, 6)
+	for _, i := range idx {
+		out = append(out, signs[i])
+	}
+	return out
+}
+
+func (q *inquiry) crashRequests(d int) *finding.CrashRequests {
+	if q.total == 0 {
+		return nil
+	}
+	n := &finding.CrashRequests{}
+	for i := range q.pend {
+		p := &q.pend[i]
+		if p.death != d {
+			continue
+		}
+		switch {
+		case p.Phase == record.Started:
+			n.Open++
+		case p.Outcome == record.Cut:
+			n.Cut++
+		default:
+			n.GivenUp++
+		}
+	}
+	for _, x := range q.cases[d].Requests {
+		if x.End != 0 && x.Ref < 0 && q.deathAt[d].Sub(x.End) <= time.Minute {
+			n.Finished++
+		}
+	}
+	return n
+}
+
+func (q *inquiry) lastMemory(d int) *finding.LastMemory {
+	x := &q.life.Deaths[d]
+	metrics := []record.Metric{record.RSS, record.WorkingSet, record.HeapUsed}
+	if x.Kind == record.CrashHeapLimit {
+		metrics = []record.Metric{record.HeapUsed, record.RSS, record.WorkingSet}
+	}
+	for i := range q.mem {
+		l := &q.mem[i]
+		if l.Crash != x.ID() {
+			continue
+		}
+		for _, m := range metrics {
+			pts := l.Series[m]
+			if len(pts) == 0 {
+				continue
+			}
+			p := pts[len(pts)-1]
+			lm := &finding.LastMemory{Metric: m.String(), Bytes: p.V, AgeSeconds: round(max(0, x.Time.Sub(p.T).Seconds()), 3)}
+			limit := l.LimitBytes
+			if m == record.HeapUsed {
+				limit = l.HeapLimitBytes
+			}
+			if limit > 0 {
+				lm.LimitBytes = &limit
+			}
+			return lm
+		}
+	}
+	return nil
+}
+
+func ptr(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func shorten(id string) string {
+	if hexID(strings.ToLower(id)) {
+		return id[:12]
+	}
+	return id
+}
+
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && s[n]&0xC0 == 0x80 {
+		n--
+	}
+	return s[:n] + "…"
+}
+
+func round(v float64, digits int) float64 {
+	p := math.Pow10(digits)
+	return math.Round(v*p) / p
+}
+
+// minutes says a duration in whole units, as a person would.
+func minutes(d time.Duration) string {
+	switch {
+	case d < 90*time.Second:
+		return fmt.Sprintf("%d seconds", int(d.Seconds()))
+	case d < 120*time.Minute:
+		return fmt.Sprintf("%d minutes", int(d.Minutes()+0.5))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d hours", int(d.Hours()+0.5))
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24+0.5))
+}

@@ -1,0 +1,47 @@
+package analyze
+
+import (
+	"lastcall/analyze/finding"
+	"lastcall/analyze/hang"
+	"lastcall/analyze/heap"
+	"lastcall/analyze/inflight"
+	"lastcall/analyze/life"
+	"lastcall/analyze/memory"
+)
+
+// Rules returns every rule that a report can cite, in the order in which they are asked.
+func Rules() []finding.Rule {
+	var r []finding.Rule
+	r = append(r, life.Rules()...)
+	r = append(r, inflight.Rules()...)
+	r = append(r, memory.Rules()...)
+	r = append(r, heap.Rules()...)
+	r = append(r, hang.Rules()...)
+	r = append(r, ownRules()...)
+	return r
+}
+
+func ownRules() []finding.Rule {
+	return []finding.Rule{
+		{ID: "rival.load", Title: "Load as a rival", Question: "Did the containers die because the load was at its peak?",
+			Test:       "The number of requests in the 30 seconds before each death is ranked among all stretches of 30 seconds (0 the lowest, 1 the highest). Under no connection ranks are uniform; 8·rank⁷ is then an e-value, multiplied over stories (deaths within 20 minutes share their load).",
+			Thresholds: []finding.Threshold{{Name: "e-value", Value: "20", Why: "by Markov's inequality reached by chance in at most 1 of 20 incidents; above the best endpoint it lowers an accusation to possible"}},
+			Source:     "Vovk and Wang 2021 for e-values; the density is a choice that favours the highest ranks", Limits: "One story cannot reach the threshold."},
+		{ID: "stall.memory-flat", Title: "Memory at a death by health check", Question: "Did the container stop answering because memory was short?",
+			Test:       "The last reading before the death is compared with the limit.",
+			Thresholds: []finding.Threshold{{Name: "share of the limit", Value: "0.9", Why: "a collector that thrashes holds the CPU as well; then memory is the cause"}}, Source: "golang/go#58106 on GC death spirals", Limits: "Needs memory readings and a limit."},
+		{ID: "stall.silence", Title: "Runtime metrics fall silent", Question: "Was the event loop held?",
+			Test:       "A runtime that cannot run its timers reports nothing: the age of its last reading at the death.",
+			Thresholds: []finding.Threshold{{Name: "silence", Value: "20 s", Why: "recorded: blocked loops are silent for 50 to 106 s before a death, others for 1 to 30 s"}}, Source: "recorded incidents", Limits: "Coarse metrics are always that old."},
+		{ID: "rival.host", Title: "Host failure", Question: "Did a host take several services with it?",
+			Test:       "Containers of at least two services that the platform lost within the window.",
+			Thresholds: []finding.Threshold{{Name: "window", Value: "60 s", Why: "health checks notice a lost host within three intervals"}}, Source: "method of the project", Limits: "Needs a platform log that names several services."},
+		{ID: "evidence.starts", Title: "Starts of requests", Question: "Could the evidence show a request that never ended?",
+			Test:   "Start lines in the application's log, or a router's log that says when it gave up or a connection broke.",
+			Source: "survivorship bias: span exporters, endpoint counters and completion lines know finished requests only", Limits: "Without them nobody is accused of a burst."},
+		{ID: "evidence.requests", Title: "Requests", Question: "Were requests seen at all?", Test: "Any request line.", Source: "-", Limits: "-"},
+		{ID: "evidence.container", Title: "Requests name their container", Question: "Can a request be tied to the container that died?", Test: "At least half of the request lines name a container, or there is only one.", Source: "-", Limits: "-"},
+		{ID: "evidence.memory", Title: "Memory readings", Question: "Is there a curve to tell a leak from a burst?", Test: "At least eight readings of a life.", Source: "-", Limits: "-"},
+		{ID: "evidence.platform", Title: "Platform log or events", Question: "Does a source tell crashes from stops?", Test: "Any exit line or lifecycle event.", Source: "-", Limits: "-"},
+	}
+}

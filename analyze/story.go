@@ -1,0 +1,567 @@
+package analyze
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+	"time"
+
+	"lastcall/analyze/finding"
+	"lastcall/analyze/inflight"
+	"lastcall/analyze/internal/reqlog"
+	"lastcall/analyze/life"
+	"lastcall/collectors/record"
+)
+
+const (
+	maxTimeline    = 400
+	maxChartPoints = 400
+	maxBars        = 3000
+	latencyBuckets = 120
+)
+
+// writeStory fills in everything that explains the verdict rather than makes it.
+func (q *inquiry) writeStory() {
+	r := q.report
+	r.Memory = []finding.Memory{}
+	for i := range q.curves {
+		r.Memory = append(r.Memory, q.curves[i].Memory)
+	}
+	r.Heap = []finding.Heap{}
+	if q.heap != nil {
+		r.Heap = append(r.Heap, q.heap.Heap...)
+		r.Goroutines = q.heap.Goroutines
+		r.HeapNotes = q.heap.Notes
+	}
+	q.timeline()
+	q.impact()
+	q.actions()
+	q.method()
+	q.coverageRows()
+	q.warningRows()
+	q.charts()
+}
+
+func (q *inquiry) timeline() {
+	var ev []finding.Event
+	add := func(t record.Time, kind, text string, pos record.Pos, observed bool, container, crash string) {
+		if t != 0 {
+			ev = append(ev, finding.Event{Time: t.Std(), Text: text, Kind: kind, Source: posName(pos.Source), Line: pos.Line, Observed: observed, Container: container, Crash: crash})
+		}
+	}
+	for _, d := range q.life.Deploys {
+		text := "deploy"
+		if d.Version != "" {
+			text = "deploy of " + d.Version
+		}
+		add(d.Time, "deploy", text, d.Pos, true, "", "")
+	}
+	for i := range q.events {
+		e := &q.events[i]
+		switch e.Kind {
+		case record.Scale:
+			add(e.Time, "planned", "scaling"+after(e.Reason), e.Pos, true, e.Container, "")
+		case record.Maintenance:
+			add(e.Time, "planned", "maintenance"+after(e.Reason), e.Pos, true, e.Container, "")
+		case record.MembersChanged:
+			add(e.Time, "members", "list of live instances refreshed: "+clip(e.Text, 120), e.Pos, true, e.Container, "")
+		case record.HostDown:
+			add(e.Time, "host", "host down"+after(e.Host), e.Pos, true, e.Container, "")
+		case record.MemoryPressure:
+			add(e.Time, "memory", e.Container+" is over its memory quota", e.Pos, true, e.Container, "")
+		}
+	}
+	for _, w := range q.opts.Planned {
+		add(w.From, "planned", "planned window begins (told by the user)", record.Pos{}, true, "", "")
+		add(w.To, "planned", "planned window ends (told by the user)", record.Pos{}, true, "", "")
+	}
+	for i := range q.life.Restarts {
+		s := &q.life.Restarts[i]
+		text := fmt.Sprintf("%s ended as asked (%s)", s.Container, s.Reason)
+		if s.Reason == "stopped_reporting" {
+			text = s.Container + " stopped reporting; another instance followed"
+		}
+		add(s.Time, "restart", text, s.Pos, s.Reason != "stopped_reporting", s.Container, "")
+	}
+	for d := range q.life.Deaths {
+		x := &q.life.Deaths[d]
+		pos := record.Pos{}
+		for _, s := range x.Signs {
+			pos = s.Pos
+			if s.Exited {
+				break
+			}
+		}
+		for _, s := range x.Signs {
+			if !s.Exited && (s.Kind == record.CrashHeapLimit || s.Kind == record.CrashException || s.Kind == record.CrashSegfault) {
+				add(s.Time, "last_words", x.Container+": "+clip(s.Text, 140), s.Pos, true, x.Container, x.ID())
+				break
+			}
+		}
+		text := fmt.Sprintf("%s died: %s", x.Container, kindWords(x))
+		if x.Unreachable {
+			text = x.Container + " became unreachable and was moved"
+		}
+		add(x.Time, "crash", text, pos, true, x.Container, x.ID())
+		for _, l := range q.life.Lives {
+			if l.Container == x.Container && l.Start > x.Time && l.Start.Sub(x.Time) < 10*time.Minute {
+				add(l.Start, "start", x.Container+" starts again", q.startPos(x.Container, l.Start), true, x.Container, "")
+				break
+			}
+		}
+	}
+	// The requests of whoever is accused or comes closest, on the containers that died.
+	for i := range q.report.Suspects {
+		s := &q.report.Suspects[i]
+		if s.Role != finding.Culprit && i > 0 {
+			continue
+		}
+		if s.Role != finding.Culprit && s.Grade != finding.Possible {
+			continue
+		}
+		for _, x := range s.Examples {
+			ev = append(ev, finding.Event{Time: x.Start, Kind: "request", Text: fmt.Sprintf("%s begins on %s", s.Endpoint, x.Container), Source: x.Source, Line: x.Line, Observed: true, Container: x.Container, Crash: x.Crash})
+			if x.Outcome == "given_up" {
+				if p := q.find(x); p != nil {
+					ev = append(ev, finding.Event{Time: p.End.Std(), Kind: "request", Text: fmt.Sprintf("the router gives up on %s on %s; the work may go on", s.Endpoint, x.Container), Source: x.Source, Line: x.Line, Observed: true, Container: x.Container, Crash: x.Crash})
+				}
+			}
+		}
+	}
+	for c, res := range q.burst {
+		if res == nil || res.Leader < 0 || res.Endpoints[res.Leader].Posterior < likelyP {
+			continue
+		}
+		for i, d := range q.caseOf[c] {
+			if res.Onsets[i] >= 2 {
+				add(q.deathAt[d].Add(-time.Duration(res.Onsets[i]*1e9)), "onset", q.life.Deaths[d].Container+" begins to slow down (estimated from its requests)", record.Pos{}, false, q.life.Deaths[d].Container, q.life.Deaths[d].ID())
+			}
+		}
+	}
+	if q.hang != nil {
+		add(q.hang.From, "hang", fmt.Sprintf("requests begin to end after the same %.1f s", q.hang.Constant.Seconds()), q.slowPos(q.hang.Refs[0]), true, "", "")
+		add(q.hang.To, "hang", fmt.Sprintf("the last request that ends after %.1f s begins", q.hang.Constant.Seconds()), q.slowPos(q.hang.Refs[len(q.hang.Refs)-1]), true, "", "")
+	}
+	sort.SliceStable(ev, func(i, j int) bool {
+		a, b := &ev[i], &ev[j]
+		if !a.Time.Equal(b.Time) {
+			return a.Time.Before(b.Time)
+		}
+		if a.Container != b.Container {
+			return a.Container < b.Container
+		}
+		if a.Kind != b.Kind {
+			return a.Kind < b.Kind
+		}
+		return a.Text < b.Text
+	})
+	ev = slices.CompactFunc(ev, func(a, b finding.Event) bool { return a.Time.Equal(b.Time) && a.Text == b.Text })
+	if len(ev) > maxTimeline {
+		cutoff := ev[maxTimeline-1]
+		n := len(ev) - maxTimeline + 1
+		ev = append(ev[:maxTimeline-1], finding.Event{Time: cutoff.Time, Kind: "more", Text: fmt.Sprintf("… and %d more events", n), Observed: false})
+	}
+	if ev == nil {
+		ev = []finding.Event{}
+	}
+	q.report.Timeline = ev
+}
+
+func (q *inquiry) find(x finding.Example) *pending {
+	for i := range q.pend {
+		p := &q.pend[i]
+		if int64(p.Line) == x.Line && q.all.sources.name(p.Source) == x.Source && p.Start.Std().Equal(x.Start) {
+			return p
+		}
+	}
+	return nil
+}
+
+func (q *inquiry) slowPos(ref int) record.Pos {
+	s := &q.slow[ref]
+	return record.Pos{Source: q.all.sources.list[s.source], Line: int64(s.line)}
+}
+
+func (q *inquiry) startPos(container string, t record.Time) record.Pos {
+	for i := range q.events {
+		if e := &q.events[i]; e.Container == container && e.Time == t {
+			return e.Pos
+		}
+	}
+	return record.Pos{}
+}
+
+func after(s string) string {
+	if s == "" {
+		return ""
+	}
+	return ": " + s
+}
+
+func kindWords(d *life.Death) string {
+	s := map[record.CrashKind]string{record.CrashOOMKill: "killed for exceeding its memory limit", record.CrashHeapLimit: "heap limit reached, the runtime aborted",
+		record.CrashAbort: "aborted", record.CrashSegfault: "segmentation fault", record.CrashException: "uncaught exception", record.CrashHealthCheck: "killed because it did not answer health checks",
+		record.CrashExit: "exited with an error", record.CrashSigterm: "terminated", record.CrashOther: "killed or ended, no source says why"}[d.Kind]
+	if d.ExitCode >= 0 {
+		s += fmt.Sprintf(" (exit status %d)", d.ExitCode)
+	}
+	return s
+}
+
+func (q *inquiry) impact() {
+	if q.total == 0 {
+		return
+	}
+	im := &finding.Impact{Requests: q.total, Failed: q.failed, ServerErrors: q.errors5xx, Users: int64(len(q.users))}
+	for d := range q.life.Deaths {
+		x := &q.life.Deaths[d]
+		next := q.to
+		for _, l := range q.life.Lives {
+			if l.Container == x.Container && l.Start >= x.Time && l.Start < next {
+				next = l.Start
+			}
+		}
+		for i := range q.events {
+			if e := &q.events[i]; e.Kind == record.Up && e.Container == x.Container && e.Time > x.Time && e.Time.Sub(next) < 5*time.Minute {
+				next = max(next, e.Time)
+				break
+			}
+		}
+		if next < q.to {
+			im.DownSeconds += next.Sub(x.Time).Seconds()
+		}
+	}
+	im.DownSeconds = round(im.DownSeconds, 1)
+	q.report.Impact = im
+}
+
+// actions follow from the verdict and from what was missing.
+func (q *inquiry) actions() {
+	r := q.report
+	add := func(kind, rule, text string) {
+		r.Actions = append(r.Actions, finding.Action{Kind: kind, Rule: rule, Text: text})
+	}
+	r.Actions = []finding.Action{}
+	v := &r.Verdict
+	ep := ""
+	if v.Endpoint != nil {
+		ep = *v.Endpoint
+	}
+	switch v.Cause {
+	case finding.RequestBurst:
+		add("mitigate", "burst.open-at-onset", "Limit or switch off "+ep+" until it is fixed, and block the request or caller shown in the examples.")
+		add("fix", "burst.open-at-onset", "In the code of "+ep+", look for work over a whole collection at once (Promise.all over a list, loading all rows): stream it or bound its concurrency, and cap the size.")
+		add("fix", "burst.open-at-onset", "Let the process stop working on a request once the router has given up on it, and do not let clients retry it without a limit.")
+	case finding.RequestLeak:
+		add("mitigate", "leak.attribution", "Restart the containers in turn before they reach the limit, until the leak is fixed.")
+		add("fix", "leak.attribution", "In the code of "+ep+", look for what is kept after the answer: caches without bound, listeners, timers, maps at module level.")
+	case finding.BackgroundLeak:
+		add("mitigate", "leak.time-only", "Restart the containers in turn before they reach the limit, until the leak is fixed.")
+		add("fix", "leak.time-only", "Look at what runs without a request: timers, jobs, consumers, metric buffers; compare two heap profiles some minutes apart.")
+	case finding.Capacity:
+		add("mitigate", "rival.load", "Add containers or raise the memory limit; limit concurrency per container.")
+	case finding.CPUStall:
+		add("mitigate", "stall.silence", "Limit or switch off "+ep+", and block the request shown in the examples.")
+		add("fix", "stall.silence", "In the code of "+ep+", look for work that never yields: regular expressions on user input, parsing, sorting, synchronous crypto; move it to a worker or bound its input.")
+	case finding.RequestCrash:
+		add("mitigate", "burst.open-at-onset", "Block the request shown in the examples.")
+		add("fix", "burst.open-at-onset", "Handle the error that ends the process in the code of "+ep+"; the last words in the crash's evidence say which.")
+	case finding.HungDependency:
+		add("mitigate", "hang.constant-duration", "Take the instance that hangs out of the list of live instances, or restart its clients so that they forget it.")
+		add("fix", "hang.constant-duration", "Give calls a shorter timeout with one retry on another instance, and let health checks take hung instances off the list.")
+	case finding.HostFailure:
+		add("fix", "rival.host", "Spread the containers of one service over several hosts.")
+	}
+	if len(q.life.Deaths) > 0 || v.Cause == finding.Undetermined {
+		if q.total > 0 && q.primary.layer == record.LayerApp && !q.hasStarts() {
+			add("observe", "evidence.starts", "Log the start of requests (or save the router's log): the request that kills never logs its end.")
+		}
+		if q.total == 0 {
+			add("observe", "evidence.requests", "Add the router's log or the application's request log of the hour before the crashes.")
+		}
+		if q.total > 0 && !q.named {
+			add("observe", "evidence.container", "Let the request log say which container served each request.")
+		}
+		if len(q.curves) == 0 {
+			add("observe", "evidence.memory", "Add memory readings of each container (RSS and heap, every minute or finer).")
+		}
+		if !q.life.Told {
+			add("observe", "evidence.platform", "Add the platform's log or events: they tell a crash from a deploy.")
+		}
+		for i := range r.Memory {
+			if r.Memory[i].SampleIntervalSeconds >= 300 {
+				add("observe", "memory.blind", fmt.Sprintf("Sample memory every minute or finer: readings %s apart cannot show a burst.", minutes(time.Duration(r.Memory[i].SampleIntervalSeconds*1e9))))
+				break
+			}
+		}
+		if q.heap == nil && (v.Cause == finding.RequestLeak || v.Cause == finding.BackgroundLeak || v.Cause == finding.Undetermined && q.growth.Gate.Open) {
+			add("observe", "heap.growth", "Take two heap profiles of one container some minutes apart and add them: they name the code.")
+		}
+	}
+}
+
+// method says what the numbers rest on.
+func (q *inquiry) method() {
+	r := q.report
+	add := func(format string, a ...any) { r.Method = append(r.Method, fmt.Sprintf(format, a...)) }
+	if q.total > 0 {
+		layer := map[record.Layer]string{record.LayerRouter: "the router's log (every request, and when it gave up on one)", record.LayerApp: "the application's log", record.LayerUnknown: "access logs"}[q.primary.layer]
+		if q.primary.layer == record.LayerApp && !q.hasStarts() {
+			layer += " (finished requests only)"
+		}
+		add("Requests are counted from %s: %d requests on %d endpoints.", layer, q.total, q.endpointCount())
+	}
+	if len(q.life.Deaths) > 0 && q.total > 0 {
+		add("Base rates rest on %s of quiet container time; %s before and %s after each death are left out.", minutes(time.Duration(q.quietSecs*1e9)), minutes(q.lookback), minutes(min(pressureAfter, q.lookback)))
+		if len(q.skew) > 0 {
+			s := slices.Clone(q.skew)
+			slices.Sort(s)
+			add("Deaths are set on the clock of the requests, by the moment their connections broke: the platform's lines differ by %.1f s (median).", s[len(s)/2].Seconds())
+		}
+	}
+	if len(q.containers) > 1 {
+		add("%d containers were seen, %d of them died.", len(q.containers)-1, len(q.containersOf(q.allDeaths())))
+	}
+}
+
+func (q *inquiry) allDeaths() []int {
+	d := make([]int, len(q.life.Deaths))
+	for i := range d {
+		d[i] = i
+	}
+	return d
+}
+
+func (q *inquiry) endpointCount() int {
+	n := 0
+	for _, c := range q.perEp {
+		if c > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+func (q *inquiry) coverageRows() {
+	rows := []finding.Coverage{}
+	for i := range q.coverage {
+		c := &q.coverage[i]
+		x := finding.Coverage{Signal: c.Signal, Records: c.Records, MissingReason: ptr(c.MissingReason)}
+		if c.Source != nil {
+			x.Source, x.Format = c.Source.Name, c.Source.Format
+		}
+		if c.Records > 0 && c.From != 0 {
+			from, to := c.From.Std(), c.To.Std()
+			x.From, x.To = &from, &to
+		}
+		if c.Sampled > 0 && c.Sampled < 1 {
+			s := c.Sampled
+			x.Sampled = &s
+		}
+		rows = append(rows, x)
+	}
+	missing := func(signal, why string) {
+		for i := range rows {
+			if rows[i].Signal == signal {
+				return
+			}
+		}
+		rows = append(rows, finding.Coverage{Source: "(none)", Signal: signal, MissingReason: &why})
+	}
+	if q.total == 0 {
+		missing("requests", "no request log was given")
+	}
+	if len(q.series) == 0 {
+		missing("memory", "no memory readings were given")
+	}
+	if !q.life.Told {
+		missing("lifecycle", "no platform log or events were given: crashes are known by last words only")
+	}
+	if len(q.profiles) == 0 {
+		missing("profiles", "no heap profiles were given")
+	}
+	sort.SliceStable(rows, func(i, j int) bool {
+		if rows[i].Source != rows[j].Source {
+			return rows[i].Source < rows[j].Source
+		}
+		return rows[i].Signal < rows[j].Signal
+	})
+	q.report.Coverage = rows
+}
+
+func (q *inquiry) warningRows() {
+	w := slices.Clone(q.shard.warnings)
+	if q.heap != nil {
+		w = append(w, q.heap.Warnings...)
+	}
+	own := func(code string, n int64, text string) {
+		if n > 0 {
+			w = append(w, record.Warning{Code: code, Count: n, Text: text})
+		}
+	}
+	own("endpoint_overflow", q.overflow, "endpoints that did not fit into the table were counted together; they are never accused")
+	own("outside_window", q.outside, "records lie days away from the rest (a wrong clock?) and were left out")
+	own("open_overflow", q.dropped, "start lines without an end were forgotten because too many stayed open")
+	own("sample_overflow", int64(q.points-maxPoints), "memory readings beyond what can be held were left out")
+	if q.total > 0 && !q.named {
+		own("no_container", q.total, "requests do not say which container served them: no request can be tied to a death")
+	}
+	rows := []finding.Warning{}
+	for i := range w {
+		rows = append(rows, finding.Warning{Code: w[i].Code, Count: w[i].Count, Text: w[i].Text, Example: ptr(w[i].Example), Source: posName(w[i].Pos.Source), Line: w[i].Pos.Line})
+	}
+	sort.SliceStable(rows, func(i, j int) bool {
+		a, b := &rows[i], &rows[j]
+		if a.Code != b.Code {
+			return a.Code < b.Code
+		}
+		if a.Source != b.Source {
+			return a.Source < b.Source
+		}
+		return a.Line < b.Line
+	})
+	q.report.Warnings = rows
+}
+
+// charts gathers what the pictures need, downsampled.
+func (q *inquiry) charts() {
+	c := &finding.Charts{}
+	for i := range q.mem {
+		l := &q.mem[i]
+		for _, m := range []record.Metric{record.RSS, record.WorkingSet, record.HeapUsed, record.External} {
+			pts := l.Series[m]
+			if len(pts) < 2 {
+				continue
+			}
+			s := finding.Series{Container: l.Container, Instance: shorten(l.Instance), Metric: m.String(), Crash: l.Crash}
+			limit := l.LimitBytes
+			if m == record.HeapUsed {
+				limit = l.HeapLimitBytes
+			}
+			if limit > 0 && m != record.External {
+				s.LimitBytes = &limit
+			}
+			step := float64(len(pts)-1) / float64(maxChartPoints-1)
+			if step < 1 {
+				step = 1
+			}
+			// Keep the highest reading of each stretch: peaks matter more than averages.
+			for x := 0.0; int(x) < len(pts); x += step {
+				lo, hi := int(x), min(len(pts), max(int(x)+1, int(x+step)))
+				top := lo
+				for k := lo; k < hi; k++ {
+					if pts[k].V > pts[top].V {
+						top = k
+					}
+				}
+				s.Points = append(s.Points, finding.Point{T: pts[top].T.Std(), V: pts[top].V})
+			}
+			c.Memory = append(c.Memory, s)
+		}
+	}
+	shown := map[int]finding.Role{}
+	for i, s := range q.report.Suspects {
+		if s.Role == finding.Culprit || i < 3 {
+			shown[q.endpointIndex(s.Endpoint)] = s.Role
+		}
+	}
+	for i := range q.pend {
+		p := &q.pend[i]
+		role, ok := shown[int(p.Endpoint)]
+		if !ok && p.death < 0 {
+			continue
+		}
+		if !ok {
+			role = finding.Bystander
+		}
+		end := p.end()
+		if end == 0 {
+			end = max(p.End, p.Start)
+		}
+		b := finding.Bar{Container: q.containers[p.Container], Endpoint: q.endpoints[p.Endpoint], Role: role, Start: p.Start.Std(), Outcome: outcomeWord(p),
+			Source: q.all.sources.name(p.Source), Line: int64(p.Line)}
+		if p.death >= 0 {
+			end = q.deathAt[p.death]
+			b.Crash = q.life.Deaths[p.death].ID()
+		}
+		b.Seconds = round(max(0, end.Sub(p.Start).Seconds()), 3)
+		if len(c.Requests) < maxBars || role == finding.Culprit {
+			c.Requests = append(c.Requests, b)
+		}
+	}
+	culprits := map[int]bool{}
+	for e, role := range shown {
+		if role == finding.Culprit {
+			culprits[e] = true
+		}
+	}
+	c.Latency = q.latency(culprits)
+	for i := range q.slow {
+		s := &q.slow[i]
+		if culprits[int(s.endpoint)] && len(c.Requests) < 2*maxBars {
+			c.Requests = append(c.Requests, finding.Bar{Container: q.containers[s.container], Endpoint: q.endpoints[s.endpoint], Role: finding.Culprit, Start: s.start.Std(),
+				Seconds: round(s.dur.Seconds(), 3), Outcome: "answered", Source: q.all.sources.name(s.source), Line: int64(s.line)})
+		}
+	}
+	sort.SliceStable(c.Requests, func(i, j int) bool {
+		if !c.Requests[i].Start.Equal(c.Requests[j].Start) {
+			return c.Requests[i].Start.Before(c.Requests[j].Start)
+		}
+		return c.Requests[i].Container < c.Requests[j].Container
+	})
+	if q.heap != nil {
+		c.Flame = q.heap.Flame
+	}
+	q.report.Charts = c
+}
+
+// latency is the latency of the culprits and of all others together, in buckets over the window.
+func (q *inquiry) latency(culprits map[int]bool) []finding.Latency {
+	if q.total == 0 || len(q.life.Deaths) == 0 {
+		return nil
+	}
+	width := q.to.Sub(q.from)/latencyBuckets + 1
+	type cell struct {
+		e int
+		b int
+	}
+	hist := map[cell]*inflight.Histogram{}
+	_ = q.each(false, func(r *reqlog.Rec) {
+		e := -1
+		if culprits[int(r.Endpoint)] {
+			e = int(r.Endpoint)
+		}
+		k := cell{e, int(r.Start.Sub(q.from) / width)}
+		h := hist[k]
+		if h == nil {
+			h = &inflight.Histogram{}
+			hist[k] = h
+		}
+		h.Add(max(0, r.End.Sub(r.Start).Seconds()))
+	})
+	keys := make([]cell, 0, len(hist))
+	for k := range hist {
+		keys = append(keys, k)
+	}
+	sort.Slice(keys, func(i, j int) bool {
+		if keys[i].e != keys[j].e {
+			return keys[i].e > keys[j].e
+		}
+		return keys[i].b < keys[j].b
+	})
+	var out []finding.Latency
+	for _, k := range keys {
+		h := hist[k]
+		name := "others"
+		if k.e >= 0 {
+			name = q.endpoints[k.e]
+		}
+		p99 := h.Quantile(0.99)
+		if math.IsNaN(p99) {
+			continue
+		}
+		out = append(out, finding.Latency{Endpoint: name, T: q.from.Add(time.Duration(k.b) * width).Std(), P50: round(h.Quantile(0.5), 4), P99: round(p99, 4), Count: h.N})
+	}
+	return out
+}

@@ -1,0 +1,576 @@
+package analyze
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+	"time"
+
+	"lastcall/analyze/finding"
+	"lastcall/analyze/inflight"
+	"lastcall/analyze/internal/reqlog"
+	"lastcall/analyze/life"
+	"lastcall/collectors/record"
+)
+
+const (
+	maxSuspects = 12
+	maxExamples = 5
+	// quietStep is the distance of the quiet moments that deaths are compared with.
+	quietStep = time.Minute
+)
+
+// control is what quiet moments show of one endpoint: how often a request of it was open that old.
+type control struct {
+	age         float64 // seconds
+	with, total int
+}
+
+// suspects writes the ranked rows: the accused, those that come closest, and the cleared with the reason that clears them.
+func (q *inquiry) suspects(cands []candidate) {
+	r := q.report
+	type row struct {
+		e       int
+		score   float64
+		c       *candidate
+		culprit bool
+		hang    bool
+	}
+	rows := map[int]*row{}
+	add := func(e int, score float64, c *candidate) *row {
+		if e <= 0 {
+			return nil
+		}
+		x := rows[e]
+		if x == nil {
+			x = &row{e: e, c: c}
+			rows[e] = x
+		}
+		x.score = max(x.score, score)
+		return x
+	}
+	for i := range cands {
+		c := &cands[i]
+		if c.endpoint > 0 {
+			x := add(c.endpoint, 1e9-float64(i), c)
+			x.culprit, x.c = true, c
+		}
+		if c.by == "growth" {
+			for j, g := range q.growth.Endpoints[:min(4, len(q.growth.Endpoints))] {
+				add(q.endpointIndex(g.Endpoint), 10+g.Posterior-float64(j)*1e-3, c)
+			}
+		}
+	}
+	openAt := make([]int, len(q.endpoints))
+	deathsWith := make([]map[int]bool, len(q.endpoints))
+	for i := range q.pend {
+		if d := q.pend[i].death; d >= 0 {
+			e := q.pend[i].Endpoint
+			openAt[e]++
+			if deathsWith[e] == nil {
+				deathsWith[e] = map[int]bool{}
+			}
+			deathsWith[e][d] = true
+		}
+	}
+	for c, res := range q.burst {
+		for e := 1; e < len(res.Endpoints); e++ {
+			if ep := &res.Endpoints[e]; ep.Posterior > 0.001 {
+				var cand *candidate
+				for i := range cands {
+					if cands[i].class == c {
+						cand = &cands[i]
+					}
+				}
+				add(e, 1+ep.Posterior, cand)
+			}
+		}
+	}
+	// The busiest among those open at deaths, and the slowest: what people will ask about.
+	order := make([]int, 0, len(openAt))
+	for e := range openAt {
+		if e > 0 && openAt[e] > 0 {
+			order = append(order, e)
+		}
+	}
+	sort.SliceStable(order, func(i, j int) bool {
+		a, b := order[i], order[j]
+		if len(deathsWith[a]) != len(deathsWith[b]) {
+			return len(deathsWith[a]) > len(deathsWith[b])
+		}
+		if openAt[a] != openAt[b] {
+			return openAt[a] > openAt[b]
+		}
+		return a < b
+	})
+	for i, e := range order[:min(6, len(order))] {
+		add(e, 0.5-float64(i)*1e-3, nil)
+	}
+	if len(q.life.Deaths) > 0 || q.hang != nil {
+		if e := q.slowest(); e > 0 {
+			add(e, 0.1, nil)
+		}
+	}
+	if q.hang != nil {
+		n := map[int]int{}
+		for _, ref := range q.hang.Refs {
+			n[int(q.slow[ref].endpoint)]++
+		}
+		es := make([]int, 0, len(n))
+		for e := range n {
+			es = append(es, e)
+		}
+		sort.Slice(es, func(i, j int) bool {
+			if n[es[i]] != n[es[j]] {
+				return n[es[i]] > n[es[j]]
+			}
+			return es[i] < es[j]
+		})
+		for i, e := range es[:min(5, len(es))] {
+			if x := add(e, 0.4-float64(i)*1e-3, nil); x != nil {
+				x.hang = true
+			}
+		}
+	}
+	list := make([]*row, 0, len(rows))
+	for _, x := range rows {
+		list = append(list, x)
+	}
+	sort.Slice(list, func(i, j int) bool {
+		if list[i].score != list[j].score {
+			return list[i].score > list[j].score
+		}
+		return q.endpoints[list[i].e] < q.endpoints[list[j].e]
+	})
+	list = list[:min(len(list), maxSuspects)]
+	ages := map[int]float64{}
+	for _, x := range list {
+		ages[x.e] = q.ageAtDeath(x.e)
+	}
+	controls := q.controls(ages)
+	for _, x := range list {
+		s := finding.Suspect{Endpoint: q.endpoints[x.e], Role: finding.Bystander, Grade: finding.Insufficient, CrashesTotal: len(q.life.Deaths),
+			CrashesWith: len(deathsWith[x.e]), OpenAtDeath: openAt[x.e], Requests: q.perEp[x.e], Examples: []finding.Example{}, Reasons: []string{}}
+		s.TrafficShare = round(float64(q.perEp[x.e])/float64(max(q.total, 1)), 5)
+		if c := controls[x.e]; c.total > 0 {
+			s.Baseline, s.BaselineWith, s.BaselineTotal = round(float64(c.with)/float64(c.total), 5), c.with, c.total
+		}
+		s.Examples, s.LongestSeconds = q.examples(x.e)
+		q.describe(&s, x.e, x.culprit, x.hang, x.c, controls[x.e])
+		r.Suspects = append(r.Suspects, s)
+	}
+}
+
+// slowest returns the endpoint with the highest median latency among those with some traffic.
+func (q *inquiry) slowest() int {
+	best, at := -1.0, 0
+	for e := 1; e < len(q.base.Durations); e++ {
+		if h := &q.base.Durations[e]; h.N >= 5 {
+			if m := h.Quantile(0.5); m > best {
+				best, at = m, e
+			}
+		}
+	}
+	return at
+}
+
+// ageAtDeath is the youngest of the endpoint's oldest requests over the deaths that it was open at, seconds; 0 when none.
+func (q *inquiry) ageAtDeath(e int) float64 {
+	oldest := map[int]float64{}
+	for i := range q.pend {
+		p := &q.pend[i]
+		if p.death >= 0 && int(p.Endpoint) == e {
+			oldest[p.death] = max(oldest[p.death], q.deathAt[p.death].Sub(p.Start).Seconds())
+		}
+	}
+	age := 0.0
+	for _, a := range oldest {
+		if age == 0 || a < age {
+			age = a
+		}
+	}
+	return age
+}
+
+// controls counts, at one quiet moment a minute on every container, whether a request of each endpoint was open at least as old.
+func (q *inquiry) controls(ages map[int]float64) map[int]control {
+	out := map[int]control{}
+	if q.total == 0 {
+		return out
+	}
+	alive := q.aliveSpans()
+	moments := make([][]record.Time, len(alive))
+	total := 0
+	for c := range alive {
+		for _, s := range alive[c] {
+			first := s.From.Add(quietStep / 2)
+			for t := first; t < s.To; t = t.Add(quietStep) {
+				if _, quiet := q.quietUntil(uint32(c), t); quiet {
+					moments[c] = append(moments[c], t)
+				}
+			}
+		}
+		total += len(moments[c])
+	}
+	hits := map[int]map[[2]int]bool{}
+	for e := range ages {
+		hits[e] = map[[2]int]bool{}
+	}
+	mark := func(e int, c uint32, start, end record.Time) {
+		h, ok := hits[e]
+		if !ok || ages[e] == 0 {
+			return
+		}
+		m := moments[c]
+		i, _ := slices.BinarySearch(m, start.Add(time.Duration(ages[e]*1e9)))
+		for ; i < len(m) && m[i] <= end; i++ {
+			h[[2]int{int(c), i}] = true
+		}
+	}
+	_ = q.each(false, func(r *reqlog.Rec) {
+		switch r.Outcome {
+		case record.GaveUp, record.ClientGone, record.Cut, record.Refused:
+			return
+		}
+		if h := ages[int(r.Endpoint)]; h > 0 && r.End.Sub(r.Start).Seconds() >= h {
+			mark(int(r.Endpoint), r.Container, r.Start, r.End)
+		}
+	})
+	for i := range q.pend {
+		p := &q.pend[i]
+		if p.Outcome == record.Refused {
+			continue
+		}
+		end := p.end()
+		if end == 0 {
+			end = p.Start.Add(lostAfter)
+		}
+		if p.death >= 0 {
+			end = min(end, q.deathAt[p.death])
+		}
+		mark(int(p.Endpoint), p.Container, p.Start, end)
+	}
+	for e := range ages {
+		out[e] = control{age: ages[e], with: len(hits[e]), total: total}
+	}
+	return out
+}
+
+// examples are the requests to look at: the oldest one open at each death, then the longest.
+func (q *inquiry) examples(e int) (ex []finding.Example, longest float64) {
+	ex = []finding.Example{}
+	type cand struct {
+		i   int
+		age float64
+	}
+	per := map[int]cand{}
+	for i := range q.pend {
+		p := &q.pend[i]
+		if int(p.Endpoint) != e || p.death < 0 {
+			continue
+		}
+		age := q.deathAt[p.death].Sub(p.Start).Seconds()
+		longest = max(longest, age)
+		if c, ok := per[p.death]; !ok || age > c.age {
+			per[p.death] = cand{i, age}
+		}
+	}
+	deaths := make([]int, 0, len(per))
+	for d := range per {
+		deaths = append(deaths, d)
+	}
+	slices.Sort(deaths)
+	for _, d := range deaths[:min(len(deaths), maxExamples)] {
+		ex = append(ex, q.example(per[d].i, per[d].age, d))
+	}
+	if len(ex) == 0 {
+		h := &q.base.Durations[e]
+		if h.N > 0 {
+			longest = round(h.Quantile(1), 3)
+		}
+	}
+	return ex, round(max(longest, 0), 3)
+}
+
+func (q *inquiry) example(i int, age float64, d int) finding.Example {
+	p := &q.pend[i]
+	x := finding.Example{Container: q.containers[p.Container], Start: p.Start.Std(), Seconds: round(max(age, 0), 3), Outcome: outcomeWord(p), Status: int(p.Status),
+		Source: q.all.sources.name(p.Source), Line: int64(p.Line)}
+	if d >= 0 {
+		x.Crash = q.life.Deaths[d].ID()
+	}
+	if det, ok := q.details[p.Detail]; ok {
+		x.Path, x.RequestID, x.User = det.path, det.id, det.user
+		q.sensitive("request", det.id)
+		q.sensitive("user", det.user)
+		q.sensitive("path", det.path)
+	}
+	return x
+}
+
+func (q *inquiry) sensitive(kind, value string) {
+	if value == "" {
+		return
+	}
+	s := finding.Sensitive{Kind: kind, Value: value}
+	if !slices.Contains(q.report.Sensitive, s) {
+		q.report.Sensitive = append(q.report.Sensitive, s)
+	}
+}
+
+func outcomeWord(p *pending) string {
+	switch {
+	case p.Phase == record.Started:
+		return "open"
+	case p.Outcome == record.GaveUp:
+		return "given_up"
+	case p.Outcome == record.Cut:
+		return "cut"
+	case p.Outcome == record.ClientGone:
+		return "client_gone"
+	}
+	return "answered"
+}
+
+// describe decides role and grade of one row and says why.
+func (q *inquiry) describe(s *finding.Suspect, e int, culprit, hung bool, c *candidate, ctl control) {
+	arithmetic := ""
+	if s.CrashesWith > 0 {
+		arithmetic = fmt.Sprintf("open at death in %d of %d crashes", s.CrashesWith, s.CrashesTotal)
+		if ctl.total > 0 {
+			arithmetic += fmt.Sprintf("; as old (%s or more) in %d of %d comparable quiet windows", seconds(ctl.age), ctl.with, ctl.total)
+		}
+	}
+	var ep *inflight.Endpoint
+	var res *inflight.Result
+	var deaths []int
+	for cl, r := range q.burst {
+		if r == nil || e >= len(r.Endpoints) {
+			continue
+		}
+		if ep == nil || r.Endpoints[e].Posterior > ep.Posterior || r.Endpoints[e].Posterior == ep.Posterior && cl == byMemory {
+			ep, res, deaths = &r.Endpoints[e], r, q.caseOf[cl]
+		}
+	}
+	if ep != nil {
+		s.Effect = finding.Effect{Measure: "likelihood_ratio", Value: sig(geomean(ep.LR))}
+		s.Effect.Low, s.Effect.High = sig(slices.Min(ep.LR)), sig(slices.Max(ep.LR))
+		p := round(ep.Posterior, 4)
+		s.Probability = &p
+		// The e-value, divided by the number of endpoints, bounds the p-value (Markov): corrected for all of them.
+		adj := sig(min(1, float64(len(res.Endpoints)-1)/math.Max(ep.EValue, 1e-9)))
+		s.PAdjusted = &adj
+	} else {
+		s.Effect = finding.Effect{Measure: "likelihood_ratio", Value: 1, Low: 1, High: 1}
+	}
+	for i := range q.growth.Endpoints {
+		g := &q.growth.Endpoints[i]
+		if g.Endpoint != s.Endpoint {
+			continue
+		}
+		if g.BytesPerRequest.Value > 0 && (culprit || g.Posterior > 0.05) {
+			b := g.BytesPerRequest
+			s.BytesPerRequest = &finding.Estimate{Value: math.Round(b.Value), Low: math.Round(b.Low), High: math.Round(b.High)}
+		}
+		if c != nil && c.by == "growth" {
+			s.Effect = finding.Effect{Measure: "share_of_growth", Value: sig(g.ShareOfGrowth.Value), Low: sig(g.ShareOfGrowth.Low), High: sig(g.ShareOfGrowth.High)}
+			p := round(g.Posterior, 4)
+			s.Probability = &p
+			s.PAdjusted = nil
+			if g.PlaceboP != nil {
+				pp := round(*g.PlaceboP, 4)
+				s.PAdjusted = &pp
+			}
+			s.Reasons = append(s.Reasons, g.Reasons...)
+			if culprit {
+				s.CrashesWith = len(c.deaths)
+			}
+		}
+	}
+	switch {
+	case culprit:
+		s.Role, s.Grade = finding.Culprit, c.verdict.Grade
+		if c.by == "inflight" {
+			_, why := q.gradeInflight(res, deaths)
+			s.Reasons = append(s.Reasons, arithmetic)
+			if e == res.Leader {
+				s.Reasons = append(s.Reasons, why...)
+			}
+		} else {
+			s.Reasons = append(s.Reasons, "a leak needs no request open at the death: what counts is what its requests leave behind")
+		}
+		if c.verdict.Function != nil {
+			s.Function, s.File = c.verdict.Function, c.verdict.File
+		}
+	case hung:
+		s.Role = finding.Fallout
+		n := 0
+		for _, ref := range q.hang.Refs {
+			if int(q.slow[ref].endpoint) == e {
+				n++
+			}
+		}
+		s.Reasons = append(s.Reasons, fmt.Sprintf("%d of its calls ended after the same %.1f s as calls of %d other endpoints: they waited for something else", n, q.hang.Constant.Seconds(), q.hang.Endpoints-1))
+	case c != nil && c.named == e && c.endpoint < 0:
+		s.Grade = finding.Possible
+		if arithmetic != "" {
+			s.Reasons = append(s.Reasons, arithmetic)
+		}
+		s.Reasons = append(s.Reasons, "comes closest, but not close enough to be accused")
+	default:
+		q.clear(s, e, res, deaths, arithmetic)
+	}
+	s.Reasons = slices.DeleteFunc(s.Reasons, func(r string) bool { return r == "" })
+}
+
+// clear says why an endpoint is not to blame.
+func (q *inquiry) clear(s *finding.Suspect, e int, res *inflight.Result, deaths []int, arithmetic string) {
+	// A victim: what was open had mostly begun after the slow-down.
+	after, open := 0, 0
+	if res != nil {
+		for i, d := range deaths {
+			onset := q.deathAt[d].Add(-time.Duration(res.Onsets[i] * 1e9))
+			for k := range q.pend {
+				p := &q.pend[k]
+				if p.death == d && int(p.Endpoint) == e {
+					open++
+					if p.Start >= onset.Add(-time.Second) {
+						after++
+					}
+				}
+			}
+		}
+	}
+	usual := q.base.Durations[e].Quantile(0.5)
+	switch {
+	case open > 0 && 3*after >= 2*open && s.LongestSeconds > 5*max(usual, 0.1):
+		s.Role = finding.Victim
+		s.Reasons = append(s.Reasons, arithmetic, fmt.Sprintf("%d of the %d open requests began after the slow-down; usually it takes %s", after, open, seconds(usual)))
+	case s.CrashesWith == 0:
+		s.Reasons = append(s.Reasons, fmt.Sprintf("never open when a container died; usually it takes %s", seconds(usual)))
+		if q.base.Durations[e].N > 0 && usual >= 1 {
+			s.Reasons[len(s.Reasons)-1] += ", always, and is innocent"
+		}
+	case s.TrafficShare >= 0.05:
+		s.Reasons = append(s.Reasons, arithmetic, fmt.Sprintf("busy (%.0f %% of all requests): some of it is open at any moment", 100*s.TrafficShare))
+	case open > 0 && usual < 1 && s.LongestSeconds > 10*usual:
+		s.Role = finding.Victim
+		s.Reasons = append(s.Reasons, arithmetic, fmt.Sprintf("usually takes %s; it was slow only on containers about to die", seconds(usual)))
+	default:
+		s.Reasons = append(s.Reasons, arithmetic, "its presence does not repeat over the crashes more than chance brings about")
+	}
+}
+
+func seconds(s float64) string {
+	switch {
+	case math.IsNaN(s):
+		return "an unknown time"
+	case s < 1:
+		return fmt.Sprintf("%.0f ms", s*1000)
+	case s < 10:
+		return fmt.Sprintf("%.1f s", s)
+	case s < 600:
+		return fmt.Sprintf("%.0f s", s)
+	}
+	return fmt.Sprintf("%.0f min", s/60)
+}
+
+func geomean(x []float64) float64 {
+	l := 0.0
+	for _, v := range x {
+		l += math.Log(max(v, 1e-9))
+	}
+	return math.Exp(l / float64(max(len(x), 1)))
+}
+
+// sig rounds to three significant digits, so that the last bits of arithmetic never show.
+func sig(v float64) float64 {
+	if v == 0 || math.IsNaN(v) || math.IsInf(v, 0) {
+		return 0
+	}
+	p := math.Pow10(2 - int(math.Floor(math.Log10(math.Abs(v)))))
+	return math.Round(v*p) / p
+}
+
+// serial writes the pattern of one request, user or endpoint that walks from container to container.
+func (q *inquiry) serial(main *candidate) {
+	res := q.burst[main.class]
+	if res == nil || len(main.deaths) < 2 {
+		return
+	}
+	deaths := q.caseOf[main.class]
+	p := &finding.Pattern{}
+	var refs []int
+	switch {
+	case res.Same != nil && res.Same.EValue >= sameLikely:
+		refs = res.Same.Refs
+		p.Kind = "request"
+	case main.endpoint > 0:
+		refs = res.Endpoints[main.endpoint].Oldest
+		p.Kind, p.Value = "endpoint", q.endpoints[main.endpoint]
+	default:
+		return
+	}
+	var times []record.Time
+	for i, ref := range refs {
+		if ref < 0 {
+			continue
+		}
+		d := deaths[i]
+		r := &q.pend[ref]
+		if p.Value == "" {
+			if det, ok := q.details[r.Detail]; ok {
+				p.Value = det.path
+				if det.user != "" {
+					p.Value += " of user " + det.user
+					q.sensitive("user", det.user)
+				}
+				q.sensitive("path", det.path)
+			} else {
+				p.Value = q.endpoints[r.Endpoint]
+			}
+		}
+		p.Steps = append(p.Steps, finding.Step{Crash: q.life.Deaths[d].ID(), Container: q.life.Deaths[d].Container, Start: r.Start.Std(),
+			Seconds: round(max(0, q.deathAt[d].Sub(r.Start).Seconds()), 3)})
+		times = append(times, q.deathAt[d])
+	}
+	if len(p.Steps) < 2 {
+		return
+	}
+	gaps := make([]float64, 0, len(times))
+	for i := 1; i < len(times); i++ {
+		gaps = append(gaps, times[i].Sub(times[i-1]).Seconds())
+	}
+	sort.Float64s(gaps)
+	p.SpacingSeconds = round(gaps[len(gaps)/2], 1)
+	hit := map[string]bool{}
+	for _, s := range p.Steps {
+		hit[s.Container] = true
+	}
+	var spared []string
+	pool := life.Pool(p.Steps[0].Container, "")
+	for _, n := range q.containers {
+		if n != "" && !hit[n] && life.Pool(n, "") == pool {
+			spared = append(spared, n)
+		}
+	}
+	if len(spared) > 0 && p.Kind == "request" {
+		p.Next = fmt.Sprintf("if it is sent again, the next container dies about %s after the last; not yet hit: %s", minutes(time.Duration(p.SpacingSeconds*1e9)), listSome(spared, 6))
+	}
+	q.report.Pattern = p
+}
+
+func listSome(s []string, n int) string {
+	if len(s) <= n {
+		out := ""
+		for i, x := range s {
+			if i > 0 {
+				out += ", "
+			}
+			out += x
+		}
+		return out
+	}
+	return listSome(s[:n], n) + fmt.Sprintf(" and %d more", len(s)-n)
+}
