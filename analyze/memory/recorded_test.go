@@ -288,8 +288,8 @@ func TestRecordedIncidentsDump(t *testing.T) {
 }
 
 func dumpAttribution(a Attribution) {
-	fmt.Printf("%s %s %q: %s\n gate %+v\n growth %+v metric %s lives %d cont %d rows %d\n time %.3f all %.3f (lbf %.1f)\n", a.Cause, a.Grade, a.Endpoint, a.Explanation, a.Gate, a.Growth, a.Metric, a.Lives, a.Containers, a.Readings,
-		a.TimeOnly.Posterior, a.AllRequests.Posterior, a.AllRequests.LogBayesFactor)
+	fmt.Printf("%s %s %q: %s\n gate %+v\n growth %+v metric %s lives %d cont %d rows %d\n time %.3f all %.3f (lbf %.1f) load %.3f (lbf %.1f) also %v\n", a.Cause, a.Grade, a.Endpoint, a.Explanation, a.Gate, a.Growth, a.Metric, a.Lives, a.Containers, a.Readings,
+		a.TimeOnly.Posterior, a.AllRequests.Posterior, a.AllRequests.LogBayesFactor, a.Load.Posterior, a.Load.LogBayesFactor, len(a.Also))
 	for _, j := range a.Jobs {
 		fmt.Printf("  job %s lbf %.1f p %.3f\n", j.Name, j.LogBayesFactor, j.Posterior)
 	}

@@ -14,6 +14,7 @@ const (
 	blockReadings     = 5    // readings per floor, at least
 	maxFloors         = 48
 	minFloors         = 12
+	minFloorsGC       = 8 // where the garbage collector makes long saw teeth
 	warmUp            = 5 * time.Minute
 	warmUpShare       = 0.15 // of a short life
 	trendP            = 0.01
@@ -37,6 +38,11 @@ const (
 	reachedShare      = 0.85
 	alikeShare        = 0.25
 	blindShare        = 0.05
+	shortLife         = 6 * time.Hour
+	creepShare        = 0.10
+	collections       = 3   // collapses that make a saw tooth
+	collapse          = 0.5 // of the swing
+	toothWidths       = 1.2 // saw teeth per floor
 )
 
 // Thresholds of the attribution.
@@ -47,8 +53,9 @@ const (
 	minRows          = 12
 	maxRowsPerLife   = 300
 	minRequests      = 3
-	priorTimeOnly    = 0.30
-	priorAll         = 0.20
+	priorTimeOnly    = 0.25
+	priorAll         = 0.15
+	priorLoad        = 0.10
 	priorEndpoints   = 0.50
 	partnerLog       = 3
 	placeboFrom      = 0.5
@@ -59,7 +66,13 @@ const (
 	likelyP          = 0.90
 	possibleP        = 0.50
 	accuseShare      = 0.50
+	aloneShare       = 0.85
+	secondShare      = 0.15
+	startUpFade      = 0.25
 )
+
+// paceGrid are the spreads of the pace of growth between lives, and between containers, that are averaged over; of the mean pace.
+var paceGrid = [...]float64{0, 0.15, 0.5}
 
 // noiseGrid are the ratios, per step between readings, of drift to reading error that are averaged over.
 var noiseGrid = [...]float64{0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 100}

@@ -330,11 +330,42 @@ func dropWarmUp(t, v []float64) ([]float64, []float64) {
 // floors cuts a curve into at most about 48 blocks and returns their minima.
 func floors(t, v []float64) ([]float64, []float64) {
 	n := len(v)
-	block := max(blockReadings, (n+maxFloors-1)/maxFloors)
+	return stat.BlockMin(t, v, max(floorBlock(t, v, minFloorsGC, blockReadings), (n+maxFloors-1)/maxFloors))
+}
+
+// floorBlock is the number of readings that make one floor: at least usual where there are enough, and wider than a saw tooth
+// of the garbage collector where the curve shows them, but not so many that fewer than atLeast floors remain.
+func floorBlock(t, v []float64, atLeast, usual int) int {
+	n := len(v)
+	block := usual
 	if n/block < minFloors {
 		block = max(1, n/minFloors)
 	}
-	return stat.BlockMin(t, v, block)
+	if tooth := sawTooth(t, v); tooth > 0 {
+		block = max(block, min(int(math.Ceil(toothWidths*tooth)), n/atLeast))
+	}
+	return max(block, 1)
+}
+
+// sawTooth is the typical number of readings from one collapse of the curve to the next; 0 when it has no such form.
+func sawTooth(t, v []float64) float64 {
+	d := detrend(t, v)
+	sorted := slices.Clone(d)
+	slices.Sort(sorted)
+	swing := stat.Quantile(sorted, 0.95) - stat.Quantile(sorted, 0.05)
+	if swing <= 0 {
+		return 0
+	}
+	k := 0
+	for i := 1; i < len(d); i++ {
+		if d[i-1]-d[i] > collapse*swing {
+			k++
+		}
+	}
+	if k < collections {
+		return 0
+	}
+	return float64(len(d)) / float64(k)
 }
 
 // growthUnit is what growth is measured against: the limit, or about three times the level where the limit is unknown.
