@@ -16,13 +16,11 @@ import (
 type liveFlags struct {
 	datadogURL, site string
 	maxCalls         int
-	wait             string
+	wait             bool
 	metrics          []string
 	attributes       []string
 	containerTag     string
-	logsQuery        string
-	indexes          []string
-	storageTier      string
+	related          []string
 	profiles         bool
 
 	pprof       []string
@@ -35,29 +33,26 @@ type liveFlags struct {
 var (
 	metricNames = []string{
 		"rss", "working_set", "heap_used", "heap_total", "external", "memory_limit", "heap_limit", "cpu", "event_loop_delay_max",
-		"event_loop_delay_mean", "gc_pause", "goroutines", "oom_events", "restarts", "request_rate", "duration",
+		"event_loop_delay_mean", "gc_pause", "goroutines", "oom_events", "restarts", "duration",
 	}
-	attributeNames = []string{"method", "path", "route", "status", "duration", "request_id", "container", "user", "version"}
+	attributeNames = []string{"method", "path", "route", "status", "duration", "request_id", "container"}
 )
 
 func (f *liveFlags) register(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVar(&f.datadogURL, "datadog-url", "", "base `URL` of Datadog's API (default: of the site; LASTCALL_DATADOG_URL)")
 	fl.StringVar(&f.site, "site", "", "Datadog `SITE`, such as datadoghq.eu (default DD_SITE, else datadoghq.com)")
-	fl.IntVar(&f.maxCalls, "max-calls", 0, "make at most this many calls to Datadog (default 300)")
-	fl.StringVar(&f.wait, "wait", "", "wait so long in all for Datadog's quota to come back, such as 10m (default: do not wait)")
+	fl.IntVar(&f.maxCalls, "max-calls", 0, "make at most this many calls to Datadog (default 60)")
+	fl.BoolVar(&f.wait, "wait", false, "wait for Datadog's quota to come back, which can take an hour, rather than do without")
 	fl.StringArrayVar(&f.metrics, "metric", nil, "the Datadog metric for something, `NAME=METRIC`, such as rss=captain.api.memory.rss (repeatable)")
 	fl.StringArrayVar(&f.attributes, "attribute", nil, "the log attribute for something, `NAME=ATTRIBUTE`, such as route=http.route (repeatable)")
 	fl.StringVar(&f.containerTag, "container-tag", "", "the metric tag that names a container, such as pod_name")
-	fl.StringVar(&f.logsQuery, "logs-query", "", "narrow the Datadog logs further, in its search syntax")
-	fl.StringArrayVar(&f.indexes, "index", nil, "a Datadog log index (repeatable; default: all)")
-	fl.StringVar(&f.storageTier, "storage-tier", "", "Datadog log storage: indexes, online-archives or flex")
+	fl.StringArrayVar(&f.related, "related-service", nil, "a Datadog `SERVICE` whose logs tell of the same containers, such as the router's (repeatable; default: found by name)")
 	fl.BoolVar(&f.profiles, "profiles", false, "also take heap profiles of Datadog's profiler (an unofficial API)")
 	fl.StringArrayVar(&f.pprof, "pprof", nil, "a live process with net/http/pprof, `URL` such as http://host:6060 (repeatable)")
 	fl.StringArrayVar(&f.pprofHeader, "pprof-header", nil, "`HEADER` for --pprof, such as 'Authorization: Bearer …' (repeatable)")
 	fl.StringVar(&f.every, "every", "", "take profiles again and again, this far apart, such as 30s")
 	fl.StringVar(&f.during, "for", "", "take profiles for so long, such as 10m")
-	complete(cmd, "storage-tier", "indexes", "online-archives", "flex")
 }
 
 // liveOptions are liveFlags with environment and config, checked.
@@ -72,13 +67,11 @@ type datadogOptions struct {
 	apiKey, appKey string
 	site, url      string
 	maxCalls       int
-	wait           time.Duration
+	wait           bool
 	metrics        map[string]string
 	attributes     map[string]string
 	containerTag   string
-	logsQuery      string
-	indexes        []string
-	storageTier    string
+	related        []string
 	profiles       bool
 }
 
@@ -89,7 +82,8 @@ type pprofOptions struct {
 	during  time.Duration
 }
 
-const defaultMaxCalls = 300
+// defaultMaxCalls is what a verdict on a large service takes.
+const defaultMaxCalls = 60
 
 // options checks the flags. What the config says of the service that the query names is taken where no flag says otherwise,
 // and the query is completed from it.
@@ -107,9 +101,8 @@ func (f *liveFlags) options(a *app, cfg *config.Config, q *record.Query) (liveOp
 		site:   either(f.site, cfg.Datadog.Site, a.sys.Env("DD_SITE"), a.sys.Env("DATADOG_SITE"), "datadoghq.com"),
 		url:    either(f.datadogURL, a.sys.Env("LASTCALL_DATADOG_URL")),
 
-		containerTag: either(f.containerTag, cfg.Datadog.ContainerTag), logsQuery: either(f.logsQuery, cfg.Datadog.LogsQuery),
-		storageTier: either(f.storageTier, cfg.Datadog.StorageTier), profiles: f.profiles || svc.Profiles,
-		indexes: f.indexes, maxCalls: defaultMaxCalls, wait: time.Duration(cfg.Wait),
+		containerTag: either(f.containerTag, cfg.Datadog.ContainerTag), related: f.related,
+		profiles: f.profiles || svc.Profiles, maxCalls: defaultMaxCalls, wait: f.wait || cfg.Wait,
 	}
 	if d.url == "" {
 		if d.url, err = cfg.Datadog.URL.Expand(a.sys.Env); err != nil {
@@ -125,13 +118,8 @@ func (f *liveFlags) options(a *app, cfg *config.Config, q *record.Query) (liveOp
 	if strings.ContainsAny(d.site, "/: @") {
 		return o, usagef("--site %s: give the bare site, such as datadoghq.eu; for another base URL use --datadog-url", d.site)
 	}
-	switch d.storageTier {
-	case "", "indexes", "online-archives", "flex":
-	default:
-		return o, usagef("--storage-tier %s: use indexes, online-archives or flex", d.storageTier)
-	}
-	if len(d.indexes) == 0 {
-		d.indexes = cfg.Datadog.Indexes
+	if len(d.related) == 0 {
+		d.related = svc.RelatedServices
 	}
 	switch {
 	case f.maxCalls < 0:
@@ -140,13 +128,6 @@ func (f *liveFlags) options(a *app, cfg *config.Config, q *record.Query) (liveOp
 		d.maxCalls = f.maxCalls
 	case svc.MaxCalls > 0:
 		d.maxCalls = svc.MaxCalls
-	case cfg.MaxCalls > 0:
-		d.maxCalls = cfg.MaxCalls
-	}
-	if f.wait != "" {
-		if d.wait, err = units.Age(f.wait); err != nil {
-			return o, usagef("--wait: %w", err)
-		}
 	}
 	if d.metrics, err = merged("--metric", f.metrics, cfg.Datadog.Metrics, metricNames); err != nil {
 		return o, err

@@ -45,7 +45,7 @@ type Config struct {
 	Remind    Duration  `yaml:"remind"`
 	Retries   *int      `yaml:"retries"`
 	MaxCalls  int       `yaml:"max_calls"`
-	Wait      Duration  `yaml:"wait"`
+	Wait      bool      `yaml:"wait"`
 	Heartbeat Endpoint  `yaml:"heartbeat"`
 	Webhook   Endpoint  `yaml:"webhook"`
 	Datadog   Datadog   `yaml:"datadog"`
@@ -65,6 +65,8 @@ type Service struct {
 	Datadog  *bool    `yaml:"datadog"`
 	Profiles bool     `yaml:"profiles"`
 	MaxCalls int      `yaml:"max_calls"`
+	// RelatedServices are services whose logs tell of the same containers.
+	RelatedServices []string `yaml:"related_services"`
 }
 
 // Endpoint is a URL that is called when a night is over.
@@ -78,9 +80,6 @@ type Datadog struct {
 	Site         string            `yaml:"site"`
 	URL          Text              `yaml:"url"`
 	ContainerTag string            `yaml:"container_tag"`
-	LogsQuery    string            `yaml:"logs_query"`
-	Indexes      []string          `yaml:"indexes"`
-	StorageTier  string            `yaml:"storage_tier"`
 	Metrics      map[string]string `yaml:"metrics"`
 	Attributes   map[string]string `yaml:"attributes"`
 }
