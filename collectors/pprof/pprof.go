@@ -1,0 +1,470 @@
+// Package pprof collects profiles: again and again from live processes that serve /debug/pprof ([New]), and from files and
+// folders ([Files]). It finds out what a file name says of container and time, and whether bytes look like a profile; what is in
+// a profile is the analyzer's to read.
+package pprof
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"lastcall/collectors/internal/httpx"
+	"lastcall/collectors/record"
+)
+
+// Kind is a profile that a live process serves.
+type Kind string
+
+// The kinds.
+const (
+	Heap          Kind = "heap"
+	Allocs        Kind = "allocs"
+	Goroutine     Kind = "goroutine"
+	GoroutineLeak Kind = "goroutineleak" // an experiment in Go 1.26; a process without it is not at fault
+)
+
+// Options say what to ask of live processes.
+type Options struct {
+	// URLs name the processes: "http://host:6060", a folder such as "http://host:6060/internal/pprof", or one profile such as
+	// "http://host:6060/debug/pprof/heap". A user and password in them are sent as basic authentication and never shown.
+	URLs []string
+	// Kinds are what to fetch; empty means heap, goroutine, and goroutineleak where the process has it.
+	Kinds []Kind
+	// Every and For ask again and again: one round every Every until For has passed, the first at once. Both zero: one round.
+	Every, For time.Duration
+	// Timeout bounds one answer; default 30 s.
+	Timeout time.Duration
+	// Header goes with every request (authentication). Its values are never logged, and never sent to another host.
+	Header http.Header
+	// CA are certificates in PEM to trust besides the system's. Insecure trusts any certificate.
+	CA       []byte
+	Insecure bool
+	// CollectGarbage asks the process to collect before each heap profile, so that it shows what is in use now rather than at the
+	// last collection. It costs the process a full collection each time.
+	CollectGarbage bool
+	// MaxBytes bounds one profile; default 256 MiB.
+	MaxBytes int64
+	// Base makes the connections; nil means a transport of its own by CA and Insecure.
+	Base http.RoundTripper
+	// Now and Sleep are the clock; nil means the real one. Sleep returns early with the context's error.
+	Now   func() time.Time
+	Sleep func(ctx context.Context, d time.Duration) error
+	// OnRound, when set, is told before each round, from 1, and how many there will be.
+	OnRound func(round, rounds int)
+}
+
+const (
+	defaultTimeout  = 30 * time.Second
+	defaultMaxBytes = 256 << 20
+	maxParallel     = 8 // processes asked at the same time
+)
+
+// Collector fetches profiles from live processes.
+type Collector struct {
+	o       Options
+	client  *http.Client
+	base    http.RoundTripper
+	targets []*target
+}
+
+var _ record.Collector = (*Collector)(nil)
+
+// target is one profile of one process.
+type target struct {
+	process   int // index into Options.URLs
+	kind      Kind
+	url       *url.URL
+	source    *record.Source
+	container string
+	optional  bool // its absence is no fault
+
+	got         int64
+	first, last record.Time
+	failed      int64
+	why         string
+	absent      bool
+}
+
+// New checks the options. An error names the option that is wrong.
+func New(o Options) (*Collector, error) {
+	if len(o.URLs) == 0 {
+		return nil, errors.New("no URL of a process to fetch profiles from; give one such as http://host:6060")
+	}
+	if (o.Every > 0) != (o.For > 0) || o.Every < 0 || o.For < 0 {
+		return nil, errors.New("how far apart and for how long to fetch profiles go together")
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = defaultTimeout
+	}
+	if o.MaxBytes <= 0 {
+		o.MaxBytes = defaultMaxBytes
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Sleep == nil {
+		o.Sleep = sleep
+	}
+	kinds, optional := o.Kinds, false
+	if len(kinds) == 0 {
+		kinds, optional = []Kind{Heap, Goroutine, GoroutineLeak}, true
+	}
+	c := &Collector{o: o}
+	if o.Base == nil {
+		base := http.DefaultTransport.(*http.Transport).Clone()
+		cfg := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: o.Insecure}
+		if len(o.CA) > 0 {
+			pool, err := x509.SystemCertPool()
+			if err != nil {
+				pool = x509.NewCertPool()
+			}
+			if !pool.AppendCertsFromPEM(o.CA) {
+				return nil, errors.New("the certificate file holds no certificate in PEM form")
+			}
+			cfg.RootCAs = pool
+		}
+		base.TLSClientConfig = cfg
+		base.DisableCompression = true // profiles are gzipped already
+		c.base = base
+	} else {
+		c.base = o.Base
+	}
+	t := httpx.New(httpx.Options{Base: c.base, MaxAttempts: 2, MaxElapsed: 2 * o.Timeout, AttemptTimeout: o.Timeout, MaxBody: o.MaxBytes, Now: o.Now, Sleep: o.Sleep})
+	c.client = t.Client()
+	for i, raw := range o.URLs {
+		ts, err := targets(raw, kinds, optional, o.CollectGarbage)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range ts {
+			t.process = i
+			c.targets = append(c.targets, t)
+		}
+	}
+	return c, nil
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// targets turns the URL of a process into the URLs of its profiles.
+func targets(raw string, kinds []Kind, optional, gc bool) ([]*target, error) {
+	if !strings.Contains(raw, "://") {
+		raw = "http://" + raw
+	}
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		// The URL itself may hold a password: it is not repeated.
+		return nil, errors.New("this is not an http or https URL of a process, such as http://host:6060")
+	}
+	u.Fragment = ""
+	single := Kind(path.Base(u.Path))
+	switch {
+	case single == Heap || single == Allocs || single == Goroutine || single == GoroutineLeak:
+		kinds, optional = []Kind{single}, false
+		u.Path = path.Dir(strings.TrimRight(u.Path, "/"))
+	case strings.Contains(u.Path, "pprof"):
+	default:
+		u.Path = strings.TrimRight(u.Path, "/") + "/debug/pprof"
+	}
+	var out []*target
+	for _, k := range kinds {
+		v := *u
+		v.Path = strings.TrimRight(u.Path, "/") + "/" + string(k)
+		v.RawPath = ""
+		if gc && k == Heap {
+			q := v.Query()
+			q.Set("gc", "1")
+			v.RawQuery = q.Encode()
+		}
+		out = append(out, &target{
+			kind: k, url: &v, source: &record.Source{Name: httpx.RedactURL(&v), Format: "pprof"}, container: hostPort(u),
+			optional: k == GoroutineLeak && optional,
+		})
+	}
+	return out, nil
+}
+
+func hostPort(u *url.URL) string {
+	if u.Port() != "" {
+		return u.Host
+	}
+	port := "80"
+	if u.Scheme == "https" {
+		port = "443"
+	}
+	return net.JoinHostPort(u.Hostname(), port)
+}
+
+// Name is "pprof".
+func (c *Collector) Name() string { return "pprof" }
+
+// fetched is one answer on its way to the sink.
+type fetched struct {
+	t    *target
+	data []byte
+	at   time.Time
+	err  error
+}
+
+// Collect fetches the rounds and pushes every profile as it comes, so that what was seen is kept when the run is interrupted. A
+// process that fails in a round is asked again in the next. The window of q does not apply: a live process knows only now.
+func (c *Collector) Collect(ctx context.Context, _ record.Query, sink record.Sink) error {
+	if t, ok := c.base.(interface{ CloseIdleConnections() }); ok && c.o.Base == nil {
+		defer t.CloseIdleConnections()
+	}
+	rounds := 1
+	if c.o.Every > 0 {
+		rounds += int(c.o.For / c.o.Every)
+	}
+	begin := c.o.Now()
+	for r := range rounds {
+		if r > 0 {
+			if err := c.o.Sleep(ctx, begin.Add(time.Duration(r)*c.o.Every).Sub(c.o.Now())); err != nil {
+				return cancelled(ctx, err)
+			}
+		}
+		if c.o.OnRound != nil {
+			c.o.OnRound(r+1, rounds)
+		}
+		if err := c.round(ctx, sink); err != nil {
+			return err
+		}
+	}
+	return c.finish(sink)
+}
+
+func cancelled(ctx context.Context, err error) error {
+	if e := ctx.Err(); e != nil {
+		return e
+	}
+	return err
+}
+
+// round asks every process once, several at a time, and writes to the sink from this goroutine only.
+func (c *Collector) round(ctx context.Context, sink record.Sink) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	out := make(chan fetched)
+	slots := make(chan struct{}, maxParallel)
+	var wg sync.WaitGroup
+	for p := range c.o.URLs {
+		wg.Go(func() {
+			select {
+			case slots <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+			defer func() { <-slots }()
+			for _, t := range c.targets {
+				if t.process != p || t.absent {
+					continue
+				}
+				f := c.fetch(ctx, t)
+				select {
+				case out <- f:
+				case <-ctx.Done():
+					return
+				}
+			}
+		})
+	}
+	go func() { wg.Wait(); close(out) }()
+	var err error
+	for f := range out {
+		if err == nil {
+			if err = c.deliver(sink, f); err != nil {
+				cancel() // and drain: no goroutine is left behind
+			}
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+func (c *Collector) fetch(ctx context.Context, t *target) fetched {
+	f := fetched{t: t}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, t.url.String(), nil)
+	if err != nil {
+		f.err = err
+		return f
+	}
+	for k, vs := range c.o.Header {
+		if http.CanonicalHeaderKey(k) == "Host" && len(vs) > 0 {
+			req.Host = vs[0]
+			continue
+		}
+		req.Header[http.CanonicalHeaderKey(k)] = slices.Clone(vs)
+	}
+	resp, err := c.client.Do(req)
+	if err != nil {
+		f.err = err
+		return f
+	}
+	defer resp.Body.Close()
+	f.at = c.o.Now()
+	if resp.StatusCode != http.StatusOK {
+		f.err = &statusError{resp.StatusCode}
+		return f
+	}
+	if f.data, err = io.ReadAll(resp.Body); err != nil {
+		f.err = err
+		return f
+	}
+	if !LooksLikeProfile(f.data) {
+		f.err = errNotAProfile(f.data)
+	}
+	return f
+}
+
+type statusError struct{ status int }
+
+func (e *statusError) Error() string {
+	return strings.TrimSpace(fmt.Sprintf("HTTP status %d %s", e.status, http.StatusText(e.status)))
+}
+
+func errNotAProfile(data []byte) error {
+	if t := strings.ToLower(string(bytes.TrimSpace(data[:min(len(data), 64)]))); strings.HasPrefix(t, "<") {
+		return errors.New("the answer is an HTML page, not a profile")
+	}
+	if len(data) == 0 {
+		return errors.New("the answer is empty")
+	}
+	return errors.New("the answer is not a profile")
+}
+
+func (c *Collector) deliver(sink record.Sink, f fetched) error {
+	t := f.t
+	if f.err != nil {
+		var st *statusError
+		if t.optional && errors.As(f.err, &st) && (st.status == http.StatusNotFound || st.status == http.StatusBadRequest) {
+			t.absent = true
+			return nil
+		}
+		t.failed++
+		if t.why == "" {
+			t.why = c.explain(f.err)
+		}
+		return nil
+	}
+	now := record.TimeOf(f.at)
+	p := record.Profile{Pos: record.Pos{Source: t.source}, Name: t.source.Name, Data: f.data, Time: now, Container: t.container}
+	if err := sink.Profile(&p); err != nil {
+		return err
+	}
+	t.got++
+	if t.first == 0 {
+		t.first = now
+	}
+	t.last = now
+	return nil
+}
+
+// finish tells what came of each profile. Nothing at all is an error.
+func (c *Collector) finish(sink record.Sink) error {
+	var got int64
+	var errs []error
+	for _, t := range c.targets {
+		got += t.got
+		if t.got == 0 && t.failed > 0 && !slices.ContainsFunc(errs, func(e error) bool { return strings.HasSuffix(e.Error(), t.why) }) {
+			errs = append(errs, fmt.Errorf("%s: %s", t.source.Name, t.why))
+		}
+	}
+	if got == 0 {
+		if len(errs) == 0 {
+			errs = append(errs, errors.New("the processes serve none of the profiles asked for"))
+		}
+		return errors.Join(errs...)
+	}
+	for _, t := range c.targets {
+		if t.absent && t.got == 0 {
+			continue
+		}
+		cov := record.Coverage{Source: t.source, Signal: "profiles", From: t.first, To: t.last, Records: t.got}
+		if t.failed > 0 {
+			cov.MissingReason = fmt.Sprintf("%d of %d fetches failed: %s", t.failed, t.failed+t.got, t.why)
+			w := record.Warning{Code: "profile_fetch_failed", Pos: record.Pos{Source: t.source}, Count: t.failed, Text: "a profile could not be fetched from a live process; the others stand", Example: clip(t.why)}
+			if err := sink.Warn(&w); err != nil {
+				return err
+			}
+		}
+		if err := sink.Cover(&cov); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func clip(s string) string {
+	if len(s) > 200 {
+		s = strings.ToValidUTF8(s[:200], "")
+	}
+	return s
+}
+
+// explain turns an error into what is wrong and what to do. It never holds the URL, which may hold a password.
+func (c *Collector) explain(err error) string {
+	var (
+		st       *statusError
+		redirect *httpx.RedirectError
+		unknown  x509.UnknownAuthorityError
+		host     x509.HostnameError
+		dns      *net.DNSError
+		ue       *url.Error
+	)
+	switch {
+	case errors.As(err, &redirect):
+		return redirect.Error() + "; give the URL that it redirects to"
+	case errors.As(err, &st) && (st.status == http.StatusUnauthorized || st.status == http.StatusForbidden):
+		return st.Error() + ": the process wants authentication; give its header (--pprof-header 'Authorization: …')"
+	case errors.As(err, &st) && st.status == http.StatusNotFound:
+		return st.Error() + ": no such profile there; import net/http/pprof in the process, or give the URL of the folder that serves the profiles"
+	case errors.As(err, &st):
+		return st.Error()
+	case errors.Is(err, httpx.ErrTooLarge):
+		return fmt.Sprintf("the profile is larger than %d MB", c.o.MaxBytes>>20)
+	case errors.As(err, &unknown), errors.As(err, &host):
+		return "the certificate is not trusted; give the authority's certificate"
+	case errors.Is(err, context.DeadlineExceeded), isTimeout(err):
+		return fmt.Sprintf("no answer within %s; the process may be hung, or the network closed", c.o.Timeout)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "nothing listens there (connection refused); is the process running, and the port the right one?"
+	case errors.As(err, &dns):
+		return "the host name is not known"
+	}
+	for errors.As(err, &ue) {
+		err = ue.Err // without the URL
+	}
+	return err.Error()
+}
+
+func isTimeout(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.As(err, &t) && t.Timeout()
+}
