@@ -46,8 +46,21 @@ const (
 	beforeNormal = 0.05
 )
 
-// lags are the candidate onsets, in seconds before the death.
-var lags = [...]float64{0, 0.5, 1, 2, 3, 4, 5, 6.5, 8, 10, 12, 15, 18, 22, 26, 31, 38, 46, 55, 66, 80, 95, 115, 138, 165, 200, 240, 290, 340, 410, 480, 580, 700, 900}
+// Candidate onsets lie lagStep times as far before the death as the one before, from firstLag to Lookback. Fine enough to fall
+// between the starts of the requests: with coarse steps the onset falls before the culprit's start by accident.
+const (
+	firstLag = 0.5
+	lagStep  = 1.04
+)
+
+// onsets returns the candidate onsets in seconds before the death, 0 first.
+func onsets() []float64 {
+	lags := []float64{0}
+	for l := firstLag; l <= Lookback.Seconds(); l *= lagStep {
+		lags = append(lags, l)
+	}
+	return lags
+}
 
 // BinOf returns the age bin of an age in seconds.
 func BinOf(age float64) int {
@@ -287,10 +300,11 @@ func (r *Result) PosteriorOf(cases []int) (post []float64, nobody float64) {
 
 // evaluateCase fills in LR and Oldest of case i and returns the mean onset.
 func evaluateCase(b *Baseline, surv *survival, c *Case, i int, eps []Endpoint) float64 {
-	type term struct{ v [len(lags)]float64 }
+	lags := onsets()
 	reqs := c.Requests
-	terms := make([]term, len(reqs))
-	var sum [len(lags)]float64
+	terms := make([]float64, len(lags)) // of one request
+	sum := make([]float64, len(lags))
+	own := map[int][]float64{} // the terms of requests that never ended, by index
 	for j := range reqs {
 		q := &reqs[j]
 		age := c.Time.Sub(q.Start).Seconds()
@@ -301,6 +315,7 @@ func evaluateCase(b *Baseline, surv *survival, c *Case, i int, eps []Endpoint) f
 		}
 		u := surv.of(q.Endpoint, ran)
 		recent := age <= Lookback.Seconds()
+		clear(terms)
 		for k, lag := range lags {
 			var v float64
 			switch {
@@ -321,24 +336,27 @@ func evaluateCase(b *Baseline, surv *survival, c *Case, i int, eps []Endpoint) f
 			default:
 				// Ended before the onset: must have been ordinary, which it is by the base rate.
 			}
-			terms[j].v[k] = v
+			terms[k] = v
 			sum[k] += v
 		}
+		if open {
+			own[j] = slices.Clone(terms)
+		}
 	}
-	prior := [len(lags)]float64{}
+	prior := make([]float64, len(lags))
 	for k, lag := range lags {
 		onset := c.Time.Add(-time.Duration(lag * 1e9))
 		if c.NormalAt != 0 && onset < c.NormalAt.Add(-5*time.Second) {
 			prior[k] = math.Log(beforeNormal)
 		}
 	}
-	weights := func(without int) [len(lags)]float64 {
-		var w [len(lags)]float64
+	weights := func(without []float64) []float64 {
+		w := make([]float64, len(lags))
 		top := math.Inf(-1)
 		for k := range lags {
 			w[k] = sum[k] + prior[k]
-			if without >= 0 {
-				w[k] -= terms[without].v[k]
+			if without != nil {
+				w[k] -= without[k]
 			}
 			top = max(top, w[k])
 		}
@@ -368,7 +386,7 @@ func evaluateCase(b *Baseline, surv *survival, c *Case, i int, eps []Endpoint) f
 	for _, p := range ageWeight {
 		weightSum += p
 	}
-	base := weights(-1)
+	base := weights(nil)
 	for j := range reqs {
 		q := &reqs[j]
 		ep := &eps[q.Endpoint]
@@ -376,7 +394,7 @@ func evaluateCase(b *Baseline, surv *survival, c *Case, i int, eps []Endpoint) f
 			if o := ep.Oldest[i]; o < 0 || q.Start < reqs[o].Start {
 				ep.Oldest[i] = j
 			}
-			w := weights(j)
+			w := weights(own[j])
 			for k, lag := range lags {
 				t := c.Time.Add(-time.Duration(lag * 1e9))
 				if c.Elevated != 0 && t > c.Elevated {
