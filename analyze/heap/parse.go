@@ -61,6 +61,8 @@ func Parse(data []byte) (p *profile.Profile, err error) {
 		return nil, &ParseError{Code: "malformed_profile", Why: "not a complete pprof profile; if it was cut short, fetch it again", Err: err}
 	}
 	symbolize(p, data)
+	// Allocators at the inner end of legacy stacks hide who called them. A bad expression drops nothing.
+	_ = p.RemoveUninteresting()
 	if len(p.SampleType) == 0 {
 		return nil, &ParseError{Code: "malformed_profile", Why: "the profile names no sample type"}
 	}
