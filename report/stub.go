@@ -7,9 +7,6 @@ import (
 	"lastcall/analyze/finding"
 )
 
-func writeMarkdown(w *bytes.Buffer, r *finding.Report, o Options) error {
-	return errors.New("markdown is not written yet")
-}
 func writeHTML(w *bytes.Buffer, r *finding.Report, o Options) error {
 	return errors.New("html is not written yet")
 }

@@ -193,9 +193,9 @@ func strengthText(s *finding.Suspect) string {
 
 func pText(p float64) string {
 	if p < 0.0001 {
-		return "< 0.0001"
+		return "below 0.0001"
 	}
-	return "= " + numberText(p)
+	return numberText(p)
 }
 
 // trafficText is "70 requests seen, 0.3% of the traffic".
