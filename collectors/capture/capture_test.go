@@ -200,7 +200,7 @@ func draw(t *rapid.T, s tee) {
 		case 8:
 			r := record.Coverage{
 				Source: pos.Source, Signal: str(), From: times.Draw(t, "f"), To: times.Draw(t, "to"), Records: i64(), MissingReason: str(),
-				Sampled: float.Draw(t, "sa"),
+				Sampled: float.Draw(t, "sa"), Container: str(),
 			}
 			must(s.a.Cover(&r), s.b.Cover(&r))
 		}

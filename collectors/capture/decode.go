@@ -146,7 +146,7 @@ func (d *decoder) line(line []byte, sink record.Sink) error {
 	case "coverage":
 		r := record.Coverage{
 			Source: pos.Source, Signal: o.str("signal"), From: record.Time(o.int("from")), To: record.Time(o.int("to")),
-			Records: o.int("records"), MissingReason: o.str("missing_reason"), Sampled: o.float("sampled", 0),
+			Records: o.int("records"), MissingReason: o.str("missing_reason"), Sampled: o.float("sampled", 0), Container: o.str("container"),
 		}
 		if o.err == nil {
 			return sink.Cover(&r)

@@ -33,7 +33,7 @@
 //	exposure   from, to, method, route, container, service, count, errors, p50, p99, max
 //	profile    name, data (base64), time, container, instance, version, on_oom
 //	warning    code, count, text, example
-//	coverage   signal, from, to, records, missing_reason, sampled
+//	coverage   signal, from, to, records, missing_reason, sampled, container
 //	note       name, value (any JSON): what the collector wants to remember, such as its plan; not evidence
 //
 // Every record may have "s" (its source) and "line". Names, units and meaning are those of package record: times are

@@ -306,6 +306,7 @@ func (c *chunk) coverage(r *record.Coverage) {
 	c.int("records", r.Records)
 	c.str("missing_reason", r.MissingReason)
 	c.float("sampled", r.Sampled)
+	c.str("container", r.Container)
 	c.close()
 }
 

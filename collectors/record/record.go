@@ -323,6 +323,9 @@ type Coverage struct {
 	MissingReason string
 	// Sampled is the fraction of the records that was fetched, in (0, 1]; 0 means all.
 	Sampled float64
+	// Container narrows the row to one container; empty means all. Where a source was sampled by windows, a row with Sampled set
+	// tells the fraction, and one row per window (with From, To and Container) tells where every record was fetched.
+	Container string
 }
 
 // Sink takes records. The methods of one Sink are called from one goroutine at a time; to write from several, each takes its
