@@ -30,8 +30,11 @@ func (w *world) schedule(a *actState) {
 		}
 	case "surge":
 		for _, t := range a.at {
-			// Traffic swells over a tenth of the time and ebbs likewise.
+			// Traffic swells over a tenth of the time (or what the text says) and ebbs likewise.
 			edge := a.length / 10
+			if a.ramp > 0 {
+				edge = math.Min(a.ramp, a.length/2)
+			}
 			for i := 0; i <= 10; i++ {
 				f := float64(i) / 10
 				w.at(t+f*edge, func() { w.surge = 1 + (a.share-1)*f })

@@ -97,8 +97,9 @@ func (e *epSpec) name() string { return e.method + " " + normalTemplate(e.path) 
 
 // act is one thing that happens; which fields count depends on kind.
 type act struct {
-	kind string
-	ep   int // index into config.endpoints; -1: none
+	kind  string
+	ep    int // index into config.endpoints; -1: none
+	other int // another endpoint
 
 	at     []float64 // instants
 	every  float64

@@ -115,12 +115,23 @@ func (w *world) truth() Truth {
 	switch t.Cause {
 	case finding.PlannedRestart:
 		t.Accept = append(t.Accept, finding.None) // nothing is wrong, either way
+	case finding.Capacity:
+		if len(t.Deaths) == 0 {
+			t.Accept = append(t.Accept, finding.None, finding.Undetermined)
+		}
 	case finding.HungDependency:
-		if !has("hang") || len(t.Deaths) == 0 {
-			t.Accept = append(t.Accept, finding.Undetermined)
+		switch {
+		case !has("hang"):
+			// A slow dependency does not hang: "something is wrong that kills nobody" is as right.
+			t.Accept = append(t.Accept, finding.Undetermined, finding.None)
+		case w.stuck < 10:
+			t.Accept = append(t.Accept, finding.None)
 		}
 	case finding.Undetermined:
-	case finding.None:
+		if has("pressure") {
+			// Work that no log tells of takes memory: the contract's nearest word for it.
+			t.Accept = append(t.Accept, finding.BackgroundLeak)
+		}
 	}
 	if has("deploy", "cycling", "maintenance", "scale") && t.Cause == finding.None {
 		t.Accept = append(t.Accept, finding.PlannedRestart)
@@ -201,6 +212,8 @@ func (w *world) canTell(t *Truth) {
 		}
 	}
 	deathsSeen := l.events || l.lastWords
+	// How long a life is in the window.
+	span := w.cfg.duration * float64(w.cfg.containers) / float64(w.cfg.containers+len(t.Deaths))
 	switch t.Cause {
 	case finding.RequestBurst, finding.CPUStall, finding.RequestCrash:
 		if !l.router && !l.started {
@@ -222,11 +235,11 @@ func (w *world) canTell(t *Truth) {
 		if !l.containers || !m.named {
 			no("memory or requests do not say which container they belong to")
 		}
-		if m.every > w.cfg.duration/12 {
+		if m.every > span/10 {
 			no("memory was sampled too rarely")
 		}
 	case finding.BackgroundLeak:
-		if m.every == 0 || m.every > w.cfg.duration/12 || !m.named {
+		if m.every == 0 || m.every > span/10 || !m.named {
 			no("memory was measured too rarely or not per container")
 		}
 		if !l.router && !l.app {
@@ -242,6 +255,9 @@ func (w *world) canTell(t *Truth) {
 	case finding.HungDependency:
 		if !l.router && !l.app {
 			no("no request was logged")
+		}
+		if w.stuck < 10 {
+			no("too few requests met the dependency that hung")
 		}
 	case finding.HostFailure:
 		if w.cfg.hosts == 0 || !l.events {

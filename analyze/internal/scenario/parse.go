@@ -32,7 +32,8 @@ import (
 //	poison EP WHEN [exit N] [after-start D] [hops N after D] [words]     makes the process die
 //	   WHEN: at D,D,… | every D [from D] [times N] | chance P [from D] [times N] (each ordinary request of EP)
 //	job NAME every D [leaks S] [length D] [logged] [from D] · drift SIZE (per hour) [from D]
-//	surge at D length D times X · batch EP every D [from D] length D
+//	surge at D length D times X [ramp D] · batch EP every D [from D] length D
+//	follow EP by EP after D [chance P] (a page makes another request)
 //	pressure WHO at D size S ramp D (memory that no log tells of) · kill WHO at D exit N [reason WORD]
 //	hang PEER at D length D timeout D share P [who CONTAINER replaced D] [announced]
 //	deploy V at D gap D · cycling at D gap D · maintenance at D length D [announced] · scale N at D
@@ -388,6 +389,13 @@ func (s *Scenario) actDirective(word string, a *args) error {
 	switch word {
 	case "burst", "leak", "stall", "poison", "batch":
 		x.ep = s.endpoint(a)
+	case "follow":
+		x.ep = s.endpoint(a)
+		if by := a.next(); by != "by" {
+			a.fail(`word, "by" was expected`, by)
+		}
+		x.other = s.endpoint(a)
+		x.chance = 1
 	case "deploy", "hang", "kill", "pressure", "crashloop", "host", "job":
 		x.who = a.next()
 	case "scale":
@@ -404,6 +412,9 @@ func (s *Scenario) actDirective(word string, a *args) error {
 	}
 	if word == "burst" {
 		x.slow = 3
+	}
+	if a.err != nil {
+		return a.err
 	}
 	err := a.opts(map[string]func(){
 		"at": func() { x.at = a.durs() }, "from": from, "every": set(&x.every, a.dur), "until": set(&x.until, a.dur),

@@ -227,6 +227,9 @@ func (m *maker) fleet(lo, hi float64) {
 	if m.chance(0.5) {
 		m.endpoint("share "+pct(m.logBetween(0.001, 0.01)), "latency "+dur2(m.logBetween(1, 15)), "memory 1MiB")
 	}
+	if m.chance(0.15) {
+		m.endpoint("share "+pct(m.logBetween(0.001, 0.01)), "latency "+dur(m.logBetween(30, 300)), "stream")
+	}
 	if m.chance(0.25) && m.duration > 1800 {
 		ep := m.endpoint("share 0.01%", "latency 5s", m.oneOf("stream", ""))
 		m.line("batch %s every %s from %s length %s", ep, dur(m.logBetween(600, 7200)), dur(m.between(0, 1500)), dur(m.logBetween(20, 600)))
@@ -381,6 +384,16 @@ func (m *maker) lethal() string { return fmt.Sprintf("%.1fMiB", m.headroom*m.bet
 func (m *maker) rare() string    { return pct(m.logBetween(0.0003, 0.004)) }
 func (m *maker) latency() string { return dur2(m.logBetween(0.08, 2.5)) }
 
+// guilty declares an endpoint that is to be the culprit, and perhaps one that its page calls next.
+func (m *maker) guilty(share string) string {
+	ep := m.endpoint("share "+share, "latency "+m.latency(), "memory 0.5MiB")
+	if m.chance(0.25) {
+		m.line("follow %s by %s after %s chance %.0f%%", ep, m.endpoint("share "+pct(m.logBetween(0.0005, 0.02)), "latency "+dur2(m.logBetween(0.05, 0.5))),
+			dur2(m.logBetween(0.05, 3)), 100*m.between(0.4, 1))
+	}
+	return ep
+}
+
 // nearMiss lets the same endpoint take a lot without killing.
 func (m *maker) nearMiss(ep string) {
 	if m.chance(0.3) {
@@ -392,14 +405,14 @@ func (m *maker) slowness() float64 { return m.logBetween(1, 40) }
 
 func (m *maker) burst() {
 	m.fleet(1800, 24*3600)
-	ep := m.endpoint("share "+m.rare(), "latency "+m.latency(), "memory 0.5MiB")
+	ep := m.guilty(m.rare())
 	m.line("burst %s at %s size %s ramp %s slow %.1f", ep, m.when(m.crashes()), m.lethal(), dur(m.logBetween(5, 300)), m.slowness())
 	m.nearMiss(ep)
 }
 
 func (m *maker) burstHop() {
 	m.fleet(1500, 4*3600)
-	ep := m.endpoint("share "+m.rare(), "latency "+m.latency(), "memory 0.5MiB")
+	ep := m.guilty(m.rare())
 	m.line("burst %s at %s size %s ramp %s slow %.1f hops %d after %s", ep, dur(m.between(0.2, 0.5)*m.duration), m.lethal(), dur(m.logBetween(5, 90)),
 		m.slowness(), 2+m.rng.IntN(6), dur(m.logBetween(3, 150)))
 	m.nearMiss(ep)
@@ -408,7 +421,7 @@ func (m *maker) burstHop() {
 func (m *maker) burstBusy() {
 	m.fleet(2400, 12*3600)
 	share := m.between(0.02, 0.12)
-	ep := m.endpoint("share "+pct(share), "latency "+m.latency())
+	ep := m.guilty(pct(share))
 	n := m.crashes()
 	m.line("burst %s chance %.7f from %s times %d size %s ramp %s slow %.1f", ep, math.Min(1, 2*float64(n)/(share*m.rate*m.duration)), dur(0.15*m.duration), n,
 		m.lethal(), dur(m.logBetween(4, 120)), m.slowness())
@@ -416,7 +429,7 @@ func (m *maker) burstBusy() {
 
 func (m *maker) burstLate() {
 	m.fleet(1800, 12*3600)
-	ep := m.endpoint("share "+m.rare(), "latency "+m.latency())
+	ep := m.guilty(m.rare())
 	m.line("burst %s at %s size %s ramp %s slow %.1f release", ep, m.when(m.crashes()), fmt.Sprintf("%.1fMiB", m.headroom*m.between(1.2, 1.6)),
 		dur(m.logBetween(8, 60)), m.between(1, 3))
 }
@@ -424,27 +437,32 @@ func (m *maker) burstLate() {
 // leakOf writes a leak that fills room MiB about lives times in the window.
 func (m *maker) leakOf(room, lives float64, kind string) string {
 	share := m.logBetween(0.01, 0.15)
-	ep := m.endpoint("share "+pct(share), "latency "+m.latency())
+	ep := m.guilty(pct(share))
 	perLife := share * m.rate / float64(m.containers) * m.duration / lives
 	m.line("leak %s %.1fKiB %s", ep, 1024*room/math.Max(1, perLife), kind)
 	return ep
 }
 
+// lives is how often a leak fills a container in the window: in all some ten times at most.
+func (m *maker) lives() float64 {
+	return math.Max(1.1, math.Min(m.between(1.1, 3.5), m.between(5, 12)/float64(m.containers)))
+}
+
 func (m *maker) leak() {
 	m.fleet(3*3600, 48*3600)
-	m.leakOf(m.headroom, m.between(1.1, 3.5), "")
+	m.leakOf(m.headroom, m.lives(), "")
 }
 
 func (m *maker) leakNative() {
 	m.fleet(3*3600, 48*3600)
-	m.leakOf(m.nativeRoom, m.between(1.1, 3.5), m.oneOf("native", "external"))
+	m.leakOf(m.nativeRoom, m.lives(), m.oneOf("native", "external"))
 }
 
 func (m *maker) leakDeploy() {
 	m.fleet(4*3600, 48*3600)
 	at := m.between(0.1, 0.35) * m.duration
 	m.line("deploy v%d at %s gap %s", 300+m.rng.IntN(90), dur(at), dur(m.between(15, 60)))
-	m.leakOf(m.headroom, m.between(1.6, 4), "from "+dur(at))
+	m.leakOf(m.headroom, 1.5*m.lives(), "from "+dur(at))
 }
 
 func (m *maker) leakEarly() {
@@ -454,7 +472,7 @@ func (m *maker) leakEarly() {
 
 func (m *maker) stall() {
 	m.fleet(1500, 12*3600)
-	ep := m.endpoint("share "+m.rare(), "latency "+m.latency())
+	ep := m.guilty(m.rare())
 	every := m.oneOf("5s", "10s", "20s")
 	m.line("health every %s timeout %s failures %d kill", every, m.oneOf("2s", "5s"), 2+m.rng.IntN(3))
 	if m.chance(0.5) {
@@ -469,7 +487,7 @@ func (m *maker) stall() {
 
 func (m *maker) poison() {
 	m.fleet(1200, 12*3600)
-	ep := m.endpoint("share "+m.rare(), "latency "+m.latency())
+	ep := m.guilty(m.rare())
 	code := m.oneOf("1", "1", "139", "134")
 	words := ""
 	if m.chance(0.6) {
@@ -485,8 +503,8 @@ func (m *maker) poison() {
 
 func (m *maker) twoCulprits() {
 	m.fleet(3*3600, 24*3600)
-	a := m.endpoint("share "+m.rare(), "latency "+m.latency())
-	b := m.endpoint("share "+m.rare(), "latency "+m.latency())
+	a := m.guilty(m.rare())
+	b := m.guilty(m.rare())
 	m.line("burst %s at %s size %s ramp %s slow %.1f", a, m.when(2+m.rng.IntN(4)), m.lethal(), dur(m.logBetween(5, 120)), m.slowness())
 	if m.chance(0.5) {
 		m.line("burst %s at %s size %s ramp %s slow %.1f", b, m.when(2+m.rng.IntN(4)), m.lethal(), dur(m.logBetween(5, 120)), m.slowness())
@@ -499,6 +517,7 @@ func (m *maker) healthy() { m.fleet(1200, 48*3600) }
 
 func (m *maker) warmup() {
 	m.fleet(3600, 24*3600)
+	m.line("deploy v%d at %s gap %s", 300+m.rng.IntN(90), dur(m.between(0.02, 0.3)*m.duration), dur(m.between(15, 60)))
 	if m.chance(0.5) {
 		m.line("warmup %.1fMiB over %s", m.headroom*m.between(0.3, 0.75), dur(m.logBetween(300, 0.25*m.duration)))
 	} else {
@@ -533,12 +552,15 @@ func (m *maker) background() {
 
 func (m *maker) capacity() {
 	m.fleet(3600, 12*3600)
-	length := m.between(0.08, 0.25) * m.duration
+	length := math.Min(m.between(0.05, 0.2)*m.duration, m.between(900, 2400))
+	if m.chance(0.5) {
+		m.line("router slots %d", 2+m.rng.IntN(6))
+	}
 	times := m.between(3, 6)
 	// At the top of the surge, memory per request a second passes what there is.
-	m.line("memory per-rate %.2fMiB", 1.15*m.headroom/(times*m.rate/float64(m.containers)))
-	for range 1 + m.rng.IntN(2) {
-		m.line("surge at %s length %s times %.1f", dur(m.between(0.15, 0.7)*m.duration), dur(length), times)
+	m.line("memory per-rate %.2fMiB", 1.02*m.headroom/(times*m.rate/float64(m.containers)))
+	for range 1 + m.rng.IntN(5)/4 {
+		m.line("surge at %s length %s times %.1f ramp %s", dur(m.between(0.15, 0.7)*m.duration), dur(length), times, dur(length*m.between(0.3, 0.5)))
 	}
 }
 

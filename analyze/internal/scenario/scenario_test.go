@@ -1,15 +1,23 @@
 package scenario
 
 import (
+	"fmt"
+	"hash/fnv"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"lastcall/analyze/finding"
+	"lastcall/collectors/record"
 	"lastcall/collectors/record/recordtest"
 )
 
+// files reads the hand-written scenarios, by name.
 func files(t testing.TB) map[string]string {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join("..", "..", "..", "testdata", "scenarios", "*.txt"))
@@ -40,32 +48,409 @@ func emit(t testing.TB, text string) (*Scenario, *recordtest.Sink) {
 	return s, sink
 }
 
-func TestDump(t *testing.T) {
-	for name, text := range files(t) {
-		s, sink := emit(t, text)
-		t.Logf("%s: %s %s tell=%v reqs=%d records=%d samples=%d deaths=%d", name, s.Truth.Cause, s.Truth.Endpoint, s.Truth.CanTell, s.Truth.Requests, len(sink.Requests), len(sink.Samples), len(s.Truth.Deaths))
-		for _, d := range s.Truth.Deaths {
-			t.Logf("   %s %s %s %s %s", d.Time.Format("15:04:05"), d.Container, d.Kind, d.Cause, d.Endpoint)
+// digest is a hash over all records.
+func digest(s *recordtest.Sink) string {
+	h := fnv.New64a()
+	for _, r := range s.Requests {
+		fmt.Fprintln(h, r.Layer, r.Phase, r.Outcome, r.Start, r.End, r.Status, string(r.Method), string(r.Path), string(r.Route), string(r.ID),
+			string(r.Container), string(r.Instance), string(r.User), string(r.Client), r.Pos.Source.Name, r.Pos.Line)
+	}
+	for _, x := range s.Samples {
+		x.Pos.Source = nil
+		fmt.Fprintln(h, x)
+	}
+	for _, x := range s.Crashes {
+		x.Pos.Source = nil
+		fmt.Fprintln(h, x)
+	}
+	for _, x := range s.Lifecycles {
+		x.Pos.Source = nil
+		fmt.Fprintln(h, x)
+	}
+	for _, x := range s.Jobs {
+		x.Pos.Source = nil
+		fmt.Fprintln(h, x)
+	}
+	return fmt.Sprintf("%016x %d %d", h.Sum64(), len(s.Requests), len(s.Samples))
+}
+
+// clean is a sink's records of one world without noise: what hold checks.
+func hold(t *testing.T, name string, s *Scenario, sink *recordtest.Sink) {
+	t.Helper()
+	exact := len(s.cfg.noise.skew) == 0
+	until := map[string]record.Time{}   // by container and instance, when it died
+	begin := map[string][]record.Time{} // by container, deaths
+	for _, d := range s.Truth.Deaths {
+		at := record.TimeOf(d.Time)
+		until[d.Instance] = at
+		begin[d.Container] = append(begin[d.Container], at)
+	}
+	limit := seconds(s.cfg.timeout + 0.5)
+	streams := map[string]bool{}
+	for _, e := range s.cfg.endpoints {
+		streams[e.name()] = e.stream
+	}
+	bad := 0
+	complain := func(format string, a ...any) {
+		t.Helper()
+		if bad++; bad < 5 {
+			t.Errorf(name+": "+format, a...)
 		}
-		st := map[int]int{}
-		for _, r := range sink.Requests {
-			st[r.Status]++
+	}
+	for i := range s.Truth.Deaths {
+		d := s.Truth.Deaths[i]
+		if d.Kind == "" || d.Cause == "" || d.Container == "" {
+			complain("death %d is incomplete: %+v", i, d)
 		}
-		t.Log("   ", st)
+		if i > 0 && d.Time.Before(s.Truth.Deaths[i-1].Time) {
+			complain("deaths are not in order")
+		}
+	}
+	anyStream := slices.ContainsFunc(s.cfg.endpoints, func(e epSpec) bool { return e.stream })
+	for i := range sink.Requests {
+		r := &sink.Requests[i]
+		switch {
+		case r.Start == 0 || r.End < r.Start:
+			complain("request %d begins at %d and ends at %d", i, r.Start, r.End)
+		case r.Phase == record.Started && (r.End != r.Start || r.Status != 0 || r.Layer != record.LayerApp):
+			complain("a started line that is none: %+v", r)
+		case r.Layer == record.LayerRouter && !anyStream && r.End.Sub(r.Start) > limit:
+			complain("the router waited %v for %s", r.End.Sub(r.Start), r.Path)
+		case r.Outcome == record.GaveUp && r.End.Sub(r.Start) < seconds(s.cfg.timeout)-time.Millisecond:
+			complain("the router gave up after %v", r.End.Sub(r.Start))
+		case r.Outcome == record.GaveUp && r.Status != 504, r.Outcome == record.Cut && r.Status != 502, r.Outcome == record.Refused && r.Status != 503:
+			complain("status %d of outcome %d", r.Status, r.Outcome)
+		case r.Layer == record.LayerApp && r.Phase == record.Completed && r.Outcome != record.Answered:
+			complain("the application logs only what it answered: %+v", r)
+		case s.cfg.logs.containers && r.Outcome != record.Refused && len(r.Container) == 0:
+			complain("no container in %+v", r)
+		case !s.cfg.logs.ids && len(r.ID) > 0, !s.cfg.logs.containers && len(r.Container) > 0:
+			complain("a line holds what it should not: %+v", r)
+		}
+		if exact && r.Outcome == record.Cut && !s.cfg.logs.started {
+			near := false
+			for _, at := range begin[string(r.Container)] {
+				near = near || r.End.Sub(at).Abs() < 200*time.Millisecond
+			}
+			// Stops cut too, after their grace.
+			if !near && !slices.ContainsFunc(sink.Lifecycles, func(l record.Lifecycle) bool { return l.Kind == record.Stopped }) &&
+				!slices.ContainsFunc(sink.Crashes, func(c record.Crash) bool { return c.Kind == record.CrashSigterm }) && s.cfg.logs.events {
+				complain("%s of %s was cut at %v, when nothing died", r.Path, r.Container, r.End.Std())
+			}
+		}
+	}
+	// No life does anything after its death. Application lines carry the pid, deaths the id of the container: lives are told
+	// apart by time.
+	if exact {
+		for i := range sink.Requests {
+			r := &sink.Requests[i]
+			if r.Layer != record.LayerApp {
+				continue
+			}
+			for _, at := range begin[string(r.Container)] {
+				if r.Start < at.Add(-10*time.Millisecond) && r.End > at.Add(2*time.Millisecond) {
+					complain("%s of %s ran across the death of its container at %v", r.Path, r.Container, at.Std())
+				}
+			}
+		}
+	}
+	for i := range sink.Samples {
+		x := &sink.Samples[i]
+		if x.Value < 0 || x.Time == 0 || x.Metric == record.MetricUnknown {
+			complain("sample %+v", x)
+		}
+		if x.Metric == record.RSS && x.Value > 1.2*s.cfg.limit {
+			complain("RSS of %.0f MiB above the limit of %.0f", x.Value/mib, s.cfg.limit/mib)
+		}
+	}
+	if s.cfg.logs.events {
+		exits := 0
+		for _, c := range sink.Crashes {
+			if c.Exited && c.Kind != record.CrashSigterm {
+				exits++
+			}
+		}
+		if lag := 31 * time.Second; exits > len(s.Truth.Deaths) || exits < len(s.Truth.Deaths)-lateDeaths(s, lag) {
+			complain("%d exits for %d deaths", exits, len(s.Truth.Deaths))
+		}
 	}
 }
 
-func TestRandomDump(t *testing.T) {
-	for _, k := range Kinds() {
-		for seed := uint64(1); seed <= 4; seed++ {
-			s := Random(k.Name, seed)
-			sink := &recordtest.Sink{}
-			began := time.Now()
-			if err := s.Emit(sink); err != nil {
-				t.Fatal(err)
+// lateDeaths counts the deaths whose line may lie past the end of the window.
+func lateDeaths(s *Scenario, lag time.Duration) int {
+	end, n := s.cfg.start.Add(seconds(s.cfg.duration)), 0
+	for _, d := range s.Truth.Deaths {
+		if end.Sub(d.Time) < lag {
+			n++
+		}
+	}
+	return n
+}
+
+func TestEveryScenarioFileParsesAndItsWorldHoldsTogether(t *testing.T) {
+	for name, text := range files(t) {
+		t.Run(name, func(t *testing.T) {
+			s, sink := emit(t, text)
+			hold(t, name, s, sink)
+			if s.Title == "" || len(s.Expectations()) < 2 {
+				t.Errorf("%s has no title or hardly an expectation", name)
 			}
 			tr := s.Truth
-			t.Logf("%-16s %d %v: %s %q also %q tell=%v(%s) accept=%v reqs=%d lines=%d samples=%d deaths=%d", k.Name, seed, time.Since(began).Round(time.Millisecond), tr.Cause, tr.Endpoint, tr.Also, tr.CanTell, tr.Why, tr.Accept, tr.Requests, len(sink.Requests), len(sink.Samples), len(tr.Deaths))
+			t.Logf("%s %q also %q tell %v %s; %d requests, %d lines, %d samples, %d deaths", tr.Cause, tr.Endpoint, tr.Also, tr.CanTell, tr.Why,
+				tr.Requests, len(sink.Requests), len(sink.Samples), len(tr.Deaths))
+			for _, d := range tr.Deaths[:min(12, len(tr.Deaths))] {
+				t.Logf("  %s %s %s %s %s", d.Time.Format("15:04:05"), d.Container, d.Kind, d.Cause, d.Endpoint)
+			}
+			agree(t, s)
+		})
+	}
+}
+
+// agree holds the expectations of a file against a report that tells the truth: a file must not ask for what is not so.
+func agree(t *testing.T, s *Scenario) {
+	t.Helper()
+	tr := &s.Truth
+	rep := &finding.Report{Verdict: finding.Verdict{Cause: tr.Cause, Grade: finding.Conclusive}}
+	for range tr.Deaths {
+		rep.Crashes = append(rep.Crashes, finding.Crash{})
+	}
+	for i, c := range tr.Culprits() {
+		if i == 0 {
+			rep.Verdict.Endpoint = &c
+		}
+		rep.Suspects = append(rep.Suspects, finding.Suspect{Endpoint: c, Role: finding.Culprit, Grade: finding.Likely})
+	}
+	if !tr.CanTell {
+		rep.Verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient}
+		rep.Suspects = nil
+	}
+	for _, msg := range s.Check(rep) {
+		// Roles, restarts, shapes and patterns are the analyzer's to find; the rest follows from the truth.
+		what := strings.Fields(msg)[1]
+		if slices.Contains([]string{"role", "restarts", "shape", "pattern"}, what) {
+			continue
+		}
+		t.Errorf("the truth itself fails %s", msg)
+	}
+}
+
+func TestThereAreAtLeastThirtyFilesAndAsManyNegativeAsPositive(t *testing.T) {
+	guilty, innocent := 0, 0
+	for _, text := range files(t) {
+		if strings.Contains(text, "expect no accusation") {
+			innocent++
+		} else {
+			guilty++
+		}
+	}
+	if guilty+innocent < 30 || innocent < guilty {
+		t.Errorf("%d accuse, %d do not", guilty, innocent)
+	}
+}
+
+func TestEmissionIsTheSameEachTime(t *testing.T) {
+	var texts []string
+	for _, text := range files(t) {
+		texts = append(texts, text)
+	}
+	slices.Sort(texts)
+	texts = append(texts[:6], Random("burst", 5).String(), Random("leak", 6).String(), Random("host-failure", 7).String())
+	for _, text := range texts {
+		a, one := emit(t, text)
+		b, two := emit(t, text)
+		if digest(one) != digest(two) {
+			t.Errorf("%s: two runs differ", a.Title)
+		}
+		if d := cmp.Diff(a.Truth, b.Truth); d != "" {
+			t.Errorf("%s: two truths differ: %s", a.Title, d)
 		}
 	}
 }
+
+func TestNoiseChangesTheLinesAndNotTheWorld(t *testing.T) {
+	quiet := Random("burst", 3).String()
+	quiet = strings.ReplaceAll(quiet, "lose ", "#lose ")
+	a, one := emit(t, quiet)
+	b, two := emit(t, quiet+"lose 20%\nskew router 5s\nshuffle 4s\n")
+	if d := cmp.Diff(a.Truth, b.Truth); d != "" {
+		t.Errorf("the world changed: %s", d)
+	}
+	if r := float64(len(two.Requests)) / float64(len(one.Requests)); r < 0.75 || r > 0.85 {
+		t.Errorf("a fifth lost leaves %.2f", r)
+	}
+	back := 0
+	for i := 1; i < len(two.Requests); i++ {
+		if two.Requests[i].End < two.Requests[i-1].End {
+			back++
+		}
+	}
+	if back < len(two.Requests)/20 {
+		t.Errorf("only %d lines are out of order", back)
+	}
+}
+
+func TestRandomWorldsHoldTogetherAndAreWhatTheyAreCalled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs a hundred worlds")
+	}
+	as, runs := map[string]int{}, map[string]int{}
+	for _, k := range Kinds() {
+		for seed := uint64(100); seed < 104; seed++ {
+			s := Random(k.Name, seed)
+			sink := &recordtest.Sink{}
+			if err := s.Emit(sink); err != nil {
+				t.Fatal(err)
+			}
+			hold(t, fmt.Sprintf("%s %d", k.Name, seed), s, sink)
+			runs[k.Name]++
+			if slices.Contains(s.Truth.Accept, k.Cause) && (s.Truth.Endpoint != "") == k.Guilty {
+				as[k.Name]++
+			}
+			if again, err := Parse(s.String()); err != nil {
+				t.Errorf("%s %d: its text does not parse: %v", k.Name, seed, err)
+			} else if again.cfg.seed != s.cfg.seed || len(again.cfg.acts) != len(s.cfg.acts) {
+				t.Errorf("%s %d: its text says something else", k.Name, seed)
+			}
+		}
+	}
+	for _, k := range Kinds() {
+		if as[k.Name]*2 < runs[k.Name] {
+			t.Errorf("%s: only %d of %d worlds are what they are called", k.Name, as[k.Name], runs[k.Name])
+		}
+	}
+}
+
+func TestKindsWithAndWithoutACulpritAreInBalance(t *testing.T) {
+	guilty := 0
+	for _, k := range Kinds() {
+		if k.Guilty {
+			guilty++
+		}
+	}
+	if n := len(Kinds()); guilty*2 != n {
+		t.Errorf("%d of %d kinds have a culprit", guilty, n)
+	}
+}
+
+func TestParseRefusesWhatItDoesNotUnderstand(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"duration never", "line 1"},
+		{"conatiners 3", "unknown directive"},
+		{"burst GET /a at 3m size 1MiB ramp 3s", "no declared endpoint"},
+		{"endpoint GET a", "no path"},
+		{"endpoint GET /a\nburst GET /a size 3MiB ramp 3s", "say when"},
+		{"endpoint GET /a\nstall GET /a at 3m", "length"},
+		{"expect cause guilt", "unknown cause"},
+		{"expect grade > likely", "write >="},
+		{"log everything", "unknown mode"},
+		{"containers 3 4", "unknown option"},
+		{"seed 3 4", "unexpected"},
+		{"memory limit 3", "no size"},
+		{"traffic 100000/s\nduration 2d", "too many"},
+		{"deploy v1", "at when"},
+	} {
+		if _, err := Parse(c.text); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("Parse(%q) = %v, want an error with %q", c.text, err, c.want)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, text := range files(f) {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		s, err := Parse(text)
+		if err == nil && s.String() != text {
+			t.Error("the text was lost")
+		}
+	})
+}
+
+func TestCheckTellsWhichExpectationsFail(t *testing.T) {
+	s, err := Parse("endpoint GET /x/{id}\nexpect cause request_burst\nexpect endpoint GET /x/{id}\nexpect grade >= likely\nexpect crashes 2\n" +
+		"expect role POST /y victim\nexpect no accusation\nexpect shape leak\nexpect no shape plateau\nexpect restarts <= 0\nexpect pattern >= 2\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ep := "GET /x/{id}"
+	rep := &finding.Report{
+		Verdict:  finding.Verdict{Cause: finding.RequestBurst, Grade: finding.Likely, Endpoint: &ep},
+		Crashes:  make([]finding.Crash, 2),
+		Suspects: []finding.Suspect{{Endpoint: "POST /y", Role: finding.Victim}},
+		Memory:   []finding.Memory{{Shape: finding.ShapeLeak}},
+		Pattern:  &finding.Pattern{Steps: make([]finding.Step, 2)},
+	}
+	if got := s.Check(rep); len(got) != 1 || !strings.HasPrefix(got[0], "expect no accusation") {
+		t.Errorf("Check = %q", got)
+	}
+	if got := s.Check(&finding.Report{}); len(got) != 7 {
+		t.Errorf("Check of an empty report = %d: %q", len(got), got)
+	}
+}
+
+func TestJudge(t *testing.T) {
+	right, wrong := "GET /x/{userId}", "GET /y"
+	burst := Truth{Cause: finding.RequestBurst, Accept: []finding.Cause{finding.RequestBurst}, Endpoint: "GET /x/{id}", CanTell: true}
+	blind := burst
+	blind.CanTell = false
+	none := Truth{Cause: finding.None, Accept: []finding.Cause{finding.None}, CanTell: true}
+	lost := Truth{Cause: finding.Undetermined, Accept: []finding.Cause{finding.Undetermined}, CanTell: true}
+	v := func(c finding.Cause, g finding.Grade, e *string) finding.Verdict {
+		return finding.Verdict{Cause: c, Grade: g, Endpoint: e}
+	}
+	for _, c := range []struct {
+		name    string
+		truth   Truth
+		verdict finding.Verdict
+		want    Outcome
+		accused bool
+	}{
+		{"the culprit named is right", burst, v(finding.RequestBurst, finding.Likely, &right), Right, false},
+		{"an innocent named is wrong", burst, v(finding.RequestBurst, finding.Likely, &wrong), Wrong, true},
+		{"an innocent merely possible is undecided", burst, v(finding.RequestBurst, finding.Possible, &wrong), Undecided, false},
+		{"undetermined is undecided where it could be told", burst, v(finding.Undetermined, finding.Insufficient, nil), Undecided, false},
+		{"undetermined is right where it could not be told", blind, v(finding.Undetermined, finding.Insufficient, nil), Right, false},
+		{"none said of an incident is wrong", burst, v(finding.None, finding.Likely, nil), Wrong, false},
+		{"another cause is wrong", burst, v(finding.Capacity, finding.Likely, nil), Wrong, false},
+		{"another cause with the culprit is wrong, but accuses nobody innocent", burst, v(finding.RequestLeak, finding.Likely, &right), Wrong, false},
+		{"the cause without the endpoint is undecided", burst, v(finding.RequestBurst, finding.Likely, nil), Undecided, false},
+		{"none is right of a healthy fleet", none, v(finding.None, finding.Likely, nil), Right, false},
+		{"an accusation in a healthy fleet is wrong", none, v(finding.RequestLeak, finding.Likely, &wrong), Wrong, true},
+		{"undetermined is right of the unexplained", lost, v(finding.Undetermined, finding.Insufficient, nil), Right, false},
+		{"host failure said of the unexplained is wrong", lost, v(finding.HostFailure, finding.Likely, nil), Wrong, false},
+	} {
+		s := &Scenario{Truth: c.truth}
+		j := s.Judge(&finding.Report{Verdict: c.verdict})
+		if j.Outcome != c.want || j.WrongAccusation != c.accused {
+			t.Errorf("%s: got %+v", c.name, j)
+		}
+	}
+}
+
+func BenchmarkEmit(b *testing.B) {
+	kinds := Kinds()
+	i := uint64(0)
+	for b.Loop() {
+		s := Random(kinds[i%uint64(len(kinds))].Name, 1000+i)
+		i++
+		if err := s.Emit(discard{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// discard is a sink that keeps nothing.
+type discard struct{}
+
+func (discard) Request(*record.Request) error     { return nil }
+func (discard) Sample(*record.Sample) error       { return nil }
+func (discard) Crash(*record.Crash) error         { return nil }
+func (discard) Lifecycle(*record.Lifecycle) error { return nil }
+func (discard) Job(*record.Job) error             { return nil }
+func (discard) Exposure(*record.Exposure) error   { return nil }
+func (discard) Profile(*record.Profile) error     { return nil }
+func (discard) Warn(*record.Warning) error        { return nil }
+func (discard) Cover(*record.Coverage) error      { return nil }
+func (d discard) Fork() record.Sink               { return d }
+func (discard) Join() error                       { return nil }

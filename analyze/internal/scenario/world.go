@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 
-	"lastcall/analyze/finding"
 	"lastcall/collectors/record"
 )
 
@@ -45,6 +44,7 @@ type world struct {
 	trace  trace
 	deaths []Death
 	total  int
+	stuck  int            // requests that waited for a hung dependency
 	rate   float64        // traffic now, for the fleet
 	open   float64        // when traffic begins: once the fleet is up
 	killed map[string]int // deaths by culprit
@@ -101,6 +101,7 @@ type life struct {
 	blocked   float64 // since when the event loop stands still; 0: it runs
 	resumed   float64
 	arrived   float64 // arrivals lately, decaying
+	load      float64 // its share of the traffic, requests a second over the last minute or so
 	grown     map[int]float64
 
 	samples []int // of this life among the trace's runtime samples not yet safe from silence
@@ -126,7 +127,6 @@ type req struct {
 	gaveUp    bool
 	left      bool
 	started   bool
-	dep       bool
 }
 
 // killer is a request of a burst, stall or poison act at work.
@@ -164,11 +164,15 @@ type event struct {
 type events []event
 
 func (e events) Len() int { return len(e) }
+
 func (e events) Less(i, j int) bool {
 	return e[i].t < e[j].t || e[i].t == e[j].t && e[i].seq < e[j].seq
 }
+
 func (e events) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
-func (e *events) Push(x any)   { *e = append(*e, x.(event)) }
+
+func (e *events) Push(x any) { *e = append(*e, x.(event)) }
+
 func (e *events) Pop() any {
 	old := *e
 	x := old[len(old)-1]
@@ -280,38 +284,51 @@ func (w *world) bear(s *slot, t, boot float64) *life {
 		w.at(c.up, func() { w.rise(c) })
 		return c
 	}
-	// It has lived before the window: what it would have kept by now.
+	// It has lived before the window: what it would have kept by now. Had that been too much, it would have died, so it is
+	// younger than the text says.
 	c.routed = s.http
-	perSecond := w.cfg.rate / float64(w.cfg.containers) * -t
-	c.served = perSecond
+	room := w.cfg.limit - w.cfg.native - 1.05*w.cfg.base
+	if w.cfg.heap > 0 {
+		room = math.Min(room, w.cfg.heap-w.cfg.base)
+	}
+	perSecond := 0.0
 	for i := range w.acts {
 		a := &w.acts[i]
+		if len(a.at) > 0 && a.at[0] > 0 {
+			continue
+		}
+		switch a.kind {
+		case "leak":
+			perSecond += w.cfg.rate / float64(w.cfg.containers) * w.eps[a.ep].share * a.size
+		case "drift":
+			perSecond += a.size / 3600
+		case "job":
+			perSecond += a.size / a.every
+		}
+	}
+	past := -t
+	if perSecond*past > 0.6*room {
+		past = 0.6 * room / perSecond * w.rng.Float64()
+		c.start, c.up = -past, -past
+	}
+	c.load = w.cfg.rate / float64(w.cfg.containers)
+	c.served = c.load * past
+	for i := range w.acts {
+		a := &w.acts[i]
+		if len(a.at) > 0 && a.at[0] > 0 {
+			continue
+		}
 		switch {
-		case a.kind == "leak" && s.http && (len(a.at) == 0 || a.at[0] <= 0):
-			c.keep(a, perSecond*w.eps[a.ep].share*a.size)
-		case a.kind == "drift" && (len(a.at) == 0 || a.at[0] <= 0):
-			c.jobHeap += a.size * -t / 3600
-		case a.kind == "job" && (len(a.at) == 0 || a.at[0] <= 0):
-			c.jobHeap += a.size * math.Floor(-t/a.every)
+		case a.kind == "leak" && s.http:
+			c.keep(a, w.cfg.rate/float64(w.cfg.containers)*past*w.eps[a.ep].share*a.size)
+		case a.kind == "drift":
+			c.jobHeap += a.size * past / 3600
+		case a.kind == "job" && s.http:
+			c.jobHeap += a.size * math.Floor(past/a.every)
 		}
 	}
 	w.memory(c, 0)
 	return c
-}
-
-func (c *life) keep(a *actState, size float64) {
-	switch {
-	case a.external:
-		c.leakExt += size
-	case a.native:
-		c.leakNat += size
-	default:
-		c.leakHeap += size
-	}
-	if c.grown == nil {
-		c.grown = map[int]float64{}
-	}
-	c.grown[a.ep] += size
 }
 
 // rise makes a life that has booted serve.
@@ -390,6 +407,10 @@ func (w *world) traffic(t, end float64) {
 		hour := float64(cfg.start.Hour()) + float64(cfg.start.Minute())/60 + t/3600
 		rate *= 1 + cfg.diurnal*math.Sin(2*math.Pi*(hour-9)/24)
 	}
+	// Who finds a site half dead gives up.
+	if up := w.upCount(); up < w.cfg.containers {
+		rate *= 0.3 + 0.7*float64(up)/float64(w.cfg.containers)
+	}
 	w.rate = rate
 	if t < w.open || rate <= 0 || len(w.cum) == 0 || w.cum[len(w.cum)-1] == 0 {
 		return
@@ -431,6 +452,9 @@ func (w *world) route(a *arrival) {
 			w.turn(a)
 		}
 	}
+	if a.ep >= 0 && a.probe == 0 && a.tries == 0 {
+		w.follow(a)
+	}
 	c := w.pick(a)
 	id := w.rng.Uint64()
 	if c == nil {
@@ -438,6 +462,21 @@ func (w *world) route(a *arrival) {
 			start: a.t, end: a.t + 0.002, ep: a.ep, path: a.path, user: a.user, id: id, status: 503, outcome: record.Refused,
 		})
 		w.retry(a, a.t+0.002)
+		return
+	}
+	if a.t >= c.deathAt {
+		// It is dead, and the router has not noticed yet.
+		w.trace.router = append(w.trace.router, reqLine{
+			start: a.t, end: a.t + 0.001 + 0.01*w.rng.Float64(), ep: a.ep, path: a.path, user: a.user, id: id, life: c, status: 503,
+			outcome: record.Refused,
+		})
+		if a.act == nil {
+			w.retry(a, a.t+0.01)
+		} else {
+			b := *a
+			b.t += a.act.after * (0.75 + 0.5*w.rng.Float64())
+			w.arrive(b)
+		}
 		return
 	}
 	r := &req{
@@ -469,7 +508,7 @@ func (w *world) route(a *arrival) {
 		if w.hang != nil && e.dep && w.rng.Float64() < w.hang.share {
 			// The dependency does not answer: the caller's own timeout ends it, then another instance answers, or none.
 			work += w.hang.timeout * (1 + 0.01*math.Abs(w.rng.NormFloat64()))
-			r.dep = true
+			w.stuck++
 			if w.rng.Float64() < 0.3 {
 				r.status = 500
 			}
@@ -493,9 +532,10 @@ func (w *world) route(a *arrival) {
 			r.vf = math.Inf(1)
 			r.k.dies = r.app0 + a.act.ramp*(0.5+w.rng.Float64())
 			c.killers = append(c.killers, r.k)
+			c.deathAt = math.Min(c.deathAt, r.k.dies)
 		}
 	}
-	if w.cfg.logs.started && c.rate > 0.02 && !c.hung {
+	if w.cfg.logs.started && c.rate > 0.02 && !c.hung && r.app0 < c.deathAt {
 		r.started = true
 		w.trace.app = append(w.trace.app, reqLine{
 			start: r.app0, end: r.app0, ep: r.ep, path: r.path, user: r.user, id: r.id, life: c, phase: record.Started,
@@ -515,6 +555,15 @@ func (w *world) turn(a *arrival) {
 			s.done++
 			a.act, a.hop = s, 1
 			return
+		}
+	}
+}
+
+// follow lets the page that made a request make another.
+func (w *world) follow(a *arrival) {
+	for i := range w.acts {
+		if f := &w.acts[i]; f.kind == "follow" && f.ep == int(a.ep) && w.rng.Float64() < f.chance {
+			w.arrive(arrival{t: a.t + f.after*(0.5+w.rng.Float64()), ep: int32(f.other), user: a.user, tries: 1})
 		}
 	}
 }
@@ -546,315 +595,6 @@ func (w *world) pick(a *arrival) *life {
 	return up[w.rng.IntN(len(up))]
 }
 
-// push and pop keep the requests of a life as a heap by virtual end.
-func (c *life) push(r *req) {
-	c.inflight = append(c.inflight, r)
-	i := len(c.inflight) - 1
-	for i > 0 {
-		p := (i - 1) / 2
-		if c.inflight[p].vf <= c.inflight[i].vf {
-			break
-		}
-		c.inflight[p], c.inflight[i] = c.inflight[i], c.inflight[p]
-		i = p
-	}
-}
-
-func (c *life) down(i int) {
-	for n := len(c.inflight); ; {
-		l := 2*i + 1
-		if l >= n {
-			return
-		}
-		if l+1 < n && c.inflight[l+1].vf < c.inflight[l].vf {
-			l++
-		}
-		if c.inflight[i].vf <= c.inflight[l].vf {
-			return
-		}
-		c.inflight[i], c.inflight[l] = c.inflight[l], c.inflight[i]
-		i = l
-	}
-}
-
-func (c *life) pop() *req {
-	r := c.inflight[0]
-	n := len(c.inflight) - 1
-	c.inflight[0] = c.inflight[n]
-	c.inflight[n] = nil
-	c.inflight = c.inflight[:n]
-	c.down(0)
-	return r
-}
-
-// remove takes r out of the heap.
-func (c *life) remove(r *req) {
-	for i, x := range c.inflight {
-		if x == r {
-			n := len(c.inflight) - 1
-			c.inflight[i] = c.inflight[n]
-			c.inflight[n] = nil
-			c.inflight = c.inflight[:n]
-			slices.SortFunc(c.inflight, func(a, b *req) int {
-				switch {
-				case a.vf < b.vf:
-					return -1
-				case a.vf > b.vf:
-					return 1
-				}
-				return 0
-			})
-			return
-		}
-	}
-}
-
-// advance lets the requests of c work from instant t to instant end and ends those that are done.
-func (w *world) advance(c *life, t, end float64) {
-	if end <= t {
-		return
-	}
-	v1 := c.v + (end-t)*c.rate
-	for len(c.inflight) > 0 && c.inflight[0].vf <= v1 {
-		r := c.pop()
-		at := end
-		if c.rate > 0 {
-			at = t + (r.vf-c.v)/c.rate
-		}
-		w.complete(c, r, math.Max(at, r.app0+0.0005))
-	}
-	c.v = v1
-}
-
-// stepLife lets one container live from t to end.
-func (w *world) stepLife(c *life, t, end float64) {
-	stop := math.Min(end, c.deathAt)
-	from := t
-	if w.cfg.health.every > 0 && c.nextCheck < stop && c.slot.http {
-		w.check(c)
-		if c.over {
-			return
-		}
-		stop = math.Min(end, c.deathAt)
-	}
-	for _, k := range c.killers {
-		if k.act.kind == "poison" && k.dies < stop {
-			stop = math.Max(t, k.dies)
-			c.deathAt = stop
-		}
-	}
-	w.advance(c, from, stop)
-	w.work(c, stop-from, stop)
-	if len(c.inflight) > 0 {
-		w.giveUp(c, stop)
-	}
-	if c.deathAt < end {
-		w.killAsPlanned(c)
-		return
-	}
-	hot := len(c.killers) > 0 || len(c.pressure) > 0 || len(c.inflight) > 10 || w.cfg.heap > 0 && c.live > 0.75*w.cfg.heap || c.rss > 0.9*w.cfg.limit
-	if hot || end-c.ticks >= 5 {
-		w.memory(c, end)
-	}
-}
-
-// killAsPlanned carries out a death that was foreseen within this step.
-func (w *world) killAsPlanned(c *life) {
-	for _, k := range c.killers {
-		if k.act.kind == "poison" && k.dies <= c.deathAt {
-			a := k.act
-			kind := record.CrashException
-			switch a.code {
-			case 139:
-				kind = record.CrashSegfault
-			case 134:
-				kind = record.CrashAbort
-			}
-			w.die(c, c.deathAt, kind, a.code, finding.RequestCrash, w.eps[a.ep].name(), a.words)
-			return
-		}
-	}
-	cause, ep := w.blame(c)
-	code := 137
-	if c.deathKind == record.CrashHeapLimit {
-		code = 134
-	}
-	w.die(c, c.deathAt, c.deathKind, code, cause, ep, true)
-}
-
-// blame says what took the memory of a container that runs out of it.
-func (w *world) blame(c *life) (finding.Cause, string) {
-	size := w.cfg.limit
-	if w.cfg.heap > 0 {
-		size = math.Min(size, w.cfg.heap)
-	}
-	best, cause, ep := 0.12*size, finding.Capacity, ""
-	for _, k := range c.killers {
-		if m := k.memory(); m > best {
-			best, cause, ep = m, finding.RequestBurst, w.eps[k.act.ep].name()
-		}
-	}
-	for _, p := range c.pressure {
-		if m := p.act.size * math.Min(1, p.progress); m > best {
-			best, cause, ep = m, finding.Undetermined, ""
-		}
-	}
-	for i := range w.acts {
-		if m := c.grown[w.acts[i].ep]; w.acts[i].kind == "leak" && m > best {
-			best, cause, ep = m, finding.RequestLeak, w.eps[w.acts[i].ep].name()
-		}
-	}
-	if c.jobHeap > best {
-		best, cause, ep = c.jobHeap, finding.BackgroundLeak, ""
-	}
-	return cause, ep
-}
-
-// memory of a killer's request.
-func (k *killer) memory() float64 {
-	if k.act.kind != "burst" {
-		return 0
-	}
-	return k.act.size * math.Min(1, k.progress)
-}
-
-// work lets the killers of a container go on for dt and ends those that are done.
-func (w *world) work(c *life, dt, end float64) {
-	for i := 0; i < len(c.killers); {
-		k := c.killers[i]
-		done := false
-		switch k.act.kind {
-		case "burst":
-			// It slows itself down too, but less than it slows the others: it is on the processor.
-			speed := math.Min(1, 3*c.rate)
-			if w.cfg.heap > 0 && c.live > 0.8*w.cfg.heap {
-				speed = 1 / (1 + w.cfg.thrash*math.Pow(math.Min(1, (c.live/w.cfg.heap-0.8)/0.2), 2))
-			}
-			k.progress += dt / k.act.ramp * speed
-			if k.act.release && !k.finished && k.progress > 0.6 {
-				k.finished = true
-				c.remove(k.req)
-				w.complete(c, k.req, end)
-			}
-			done = k.progress >= 1.05
-		case "stall":
-			k.progress += dt
-			done = k.progress >= k.act.length
-		case "poison":
-			i++
-			continue
-		}
-		if !done {
-			i++
-			continue
-		}
-		if !k.finished {
-			c.remove(k.req)
-			w.complete(c, k.req, end)
-		}
-		c.killers = slices.Delete(c.killers, i, i+1)
-	}
-	for i := 0; i < len(c.pressure); {
-		p := c.pressure[i]
-		p.progress += dt / p.act.ramp
-		if p.progress > 1.5 {
-			c.pressure = slices.Delete(c.pressure, i, i+1)
-			continue
-		}
-		i++
-	}
-	w.speed(c, end)
-}
-
-// speed sets how fast the requests of a container go on.
-func (w *world) speed(c *life, now float64) {
-	slow := 1.0
-	if w.cfg.heap > 0 && c.live > 0.8*w.cfg.heap {
-		x := math.Min(1, (c.live/w.cfg.heap-0.8)/0.2)
-		slow += w.cfg.thrash * x * x
-	}
-	for _, k := range c.killers {
-		if k.act.kind == "burst" && k.progress > k.act.onset {
-			slow *= math.Max(1, k.act.slow)
-		}
-	}
-	for _, p := range c.pressure {
-		slow *= math.Max(1, p.act.slow)
-	}
-	if now < w.fallTill && w.cfg.falloutSlow > 1 {
-		slow *= w.cfg.falloutSlow
-	}
-	if n := float64(len(c.inflight)); w.cfg.slots > 0 && n > w.cfg.slots {
-		slow *= n / w.cfg.slots
-	}
-	c.rate = 1 / slow
-	blocked := c.hung
-	for _, k := range c.killers {
-		blocked = blocked || k.act.kind == "stall"
-	}
-	if blocked {
-		c.rate = 0
-	}
-	switch {
-	case c.rate < 0.02 && c.blocked == 0:
-		c.blocked = now
-	case c.rate >= 0.02 && c.blocked != 0:
-		c.blocked, c.resumed = 0, now
-	}
-}
-
-// memory computes the memory of a container at instant t and foresees its death when a limit is passed.
-func (w *world) memory(c *life, t float64) {
-	cfg := w.cfg
-	dt := math.Max(0, t-c.ticks)
-	c.ticks = t
-	if dt > 0 && cfg.wander > 0 {
-		const tau = 1500.0
-		c.wander += -c.wander*math.Min(1, dt/tau) + cfg.wander*math.Sqrt(2*dt/tau)*w.rng.NormFloat64()
-	}
-	c.arrived *= math.Exp(-dt / 20)
-	age := math.Max(0, t-c.up)
-	live := cfg.base + c.wander + c.infMem + c.leakHeap + c.jobHeap
-	if cfg.warmSize > 0 {
-		live += cfg.warmSize * (1 - math.Exp(-age/math.Max(1, cfg.warmTau)))
-	}
-	if cfg.cacheSize > 0 {
-		live += cfg.cacheSize * (1 - math.Exp(-c.served/math.Max(1, cfg.cacheReqs)))
-	}
-	if cfg.perRate > 0 {
-		live += cfg.perRate * w.rate / float64(max(1, w.upCount()))
-	}
-	for _, k := range c.killers {
-		live += k.memory()
-	}
-	for i := range w.acts {
-		if a := &w.acts[i]; a.kind == "drift" && (len(a.at) == 0 || t > a.at[0]) && dt > 0 {
-			c.jobHeap += a.size * dt / 3600
-		}
-	}
-	for _, p := range c.pressure {
-		live += p.act.size * math.Min(1, p.progress)
-	}
-	c.live = live
-	target := live + cfg.young
-	switch {
-	case target > c.committed:
-		c.committed = target
-	case cfg.release > 0:
-		c.committed += (target - c.committed) * math.Min(1, dt/cfg.release)
-	}
-	c.rss = cfg.native + 1.03*c.committed + c.leakExt + c.leakNat
-	if c.over || t <= 0 || t < c.up || !math.IsInf(c.deathAt, 1) {
-		return
-	}
-	switch {
-	case cfg.heap > 0 && cfg.runtime == "node" && live > cfg.heap:
-		c.deathAt, c.deathKind = t+step*w.rng.Float64(), record.CrashHeapLimit
-	case c.rss > cfg.limit:
-		c.deathAt, c.deathKind = t+step*w.rng.Float64(), record.CrashOOMKill
-	}
-}
-
 func (w *world) upCount() int {
 	n := 0
 	for _, s := range w.slots {
@@ -863,262 +603,4 @@ func (w *world) upCount() int {
 		}
 	}
 	return n
-}
-
-// complete ends a request that the process answered at instant t.
-func (w *world) complete(c *life, r *req, t float64) {
-	c.served++
-	if r.ep >= 0 {
-		c.infMem -= w.eps[r.ep].memory
-		w.leak(c, r, t)
-	}
-	if !r.started && w.cfg.logs.started {
-		// The loop stood still as it came: the line is written when the loop runs again.
-		w.trace.app = append(w.trace.app, reqLine{
-			start: math.Min(t, math.Max(r.app0, c.resumed)), ep: r.ep, path: r.path, user: r.user, id: r.id, life: c, phase: record.Started,
-		})
-		l := &w.trace.app[len(w.trace.app)-1]
-		l.end = l.start
-	}
-	abandoned := r.gaveUp || r.left
-	stream := r.ep >= 0 && w.eps[r.ep].stream
-	if !abandoned && !stream && t-r.arr > w.cfg.timeout {
-		w.lose(c, r)
-		abandoned = true
-	}
-	if !abandoned || w.cfg.noise.abandonedLog {
-		w.trace.app = append(w.trace.app, reqLine{
-			start: r.app0, end: t, ep: r.ep, path: r.path, user: r.user, id: r.id, life: c, status: r.status, outcome: record.Answered,
-		})
-	}
-	if !abandoned {
-		w.trace.router = append(w.trace.router, reqLine{
-			start: r.arr, end: t + 0.001, ep: r.ep, path: r.path, user: r.user, id: r.id, life: c, status: r.status, outcome: record.Answered,
-		})
-	}
-}
-
-// leak keeps what the acts say of a request that ended.
-func (w *world) leak(c *life, r *req, t float64) {
-	for i := range w.acts {
-		a := &w.acts[i]
-		if a.kind == "leak" && a.ep == int(r.ep) && (len(a.at) == 0 || t >= a.at[0]) && t < a.until {
-			c.keep(a, a.size*lognormal(w.rng, -0.08, 0.4))
-		}
-	}
-}
-
-// giveUp lets the router and the clients give up on requests that take too long, up to instant now.
-func (w *world) giveUp(c *life, now float64) {
-	for _, r := range c.inflight {
-		age := now - r.arr
-		if r.gaveUp || r.left || age < 8 {
-			continue
-		}
-		if age < w.cfg.timeout && age >= 8 && age < 8+step && w.rng.Float64() < w.cfg.leave {
-			r.left = true
-			at := math.Max(r.arr+0.1, now-step*w.rng.Float64())
-			w.trace.router = append(w.trace.router, reqLine{
-				start: r.arr, end: at, ep: r.ep, path: r.path, user: r.user, id: r.id, life: c, status: 499, outcome: record.ClientGone,
-			})
-			continue
-		}
-		if r.ep >= 0 && w.eps[r.ep].stream {
-			continue
-		}
-		if age > w.cfg.timeout {
-			w.lose(c, r)
-		}
-	}
-}
-
-// lose writes the router's 504 for a request that is still being worked on.
-func (w *world) lose(c *life, r *req) {
-	r.gaveUp = true
-	at := r.arr + w.cfg.timeout + 0.001 + 0.02*w.rng.ExpFloat64()
-	w.trace.router = append(w.trace.router, reqLine{
-		start: r.arr, end: at, ep: r.ep, path: r.path, user: r.user, id: r.id, life: c, status: 504, outcome: record.GaveUp,
-	})
-	w.failed(r, at)
-}
-
-// failed lets the client of a request that failed at instant t try again.
-func (w *world) failed(r *req, t float64) {
-	if k := r.k; k != nil {
-		if !k.retried && k.hop < k.act.hops {
-			k.retried = true
-			w.arrive(arrival{
-				t: t + k.act.after*(0.75+0.5*w.rng.Float64()), ep: r.ep, user: r.user, path: r.path, act: k.act, hop: k.hop + 1,
-			})
-		}
-		return
-	}
-	w.retry(&arrival{ep: r.ep, user: r.user, path: r.path, tries: r.tries}, t)
-}
-
-func (w *world) retry(a *arrival, t float64) {
-	if a.ep < 0 || a.tries >= 3 || w.rng.Float64() >= w.cfg.retry {
-		return
-	}
-	b := *a
-	b.t, b.tries = t+1+3*w.rng.ExpFloat64(), a.tries+1
-	w.arrive(b)
-}
-
-// die ends a life at instant t.
-func (w *world) die(c *life, t float64, kind record.CrashKind, code int, cause finding.Cause, ep string, words bool) {
-	w.end(c, t, true)
-	w.deaths = append(w.deaths, Death{
-		Time: w.cfg.instant(t).Std(), Container: c.name, Instance: c.id, Kind: kind, Cause: cause, Endpoint: ep,
-	})
-	lag := math.Min(30, w.cfg.noise.platformLag*0.3*w.rng.ExpFloat64())
-	if w.rng.IntN(4) == 0 {
-		lag = w.cfg.noise.platformLag * w.rng.Float64()
-	}
-	lag += 0.02
-	line := platLine{t: t + lag, life: c, crash: kind, exited: true, code: code, uptime: t - c.up}
-	switch kind {
-	case record.CrashOOMKill:
-		line.signal, line.text = "SIGKILL", fmt.Sprintf("Container %s (%s) crashed, exit status 137 (out of memory)", c.name, c.id)
-		used := math.Ceil(c.rss / mib)
-		w.platform(platLine{
-			t: t - 0.05*w.rng.Float64(), life: c, crash: record.CrashOOMKill, code: -1, used: c.rss, limit: w.cfg.limit,
-			text: fmt.Sprintf("Container %s exceeds its memory limit: %.0fMB/%.0fMB, killing", c.name, used, w.cfg.limit/mib),
-		})
-	case record.CrashHeapLimit:
-		// The platform only sees that it aborted; the process' last words say why.
-		line.crash, line.signal = record.CrashAbort, "SIGABRT"
-		line.text = fmt.Sprintf("Container %s (%s) crashed, exit status 134", c.name, c.id)
-		w.word(platLine{
-			t: t - 0.1 - 0.4*w.rng.Float64(), life: c, crash: record.CrashHeapLimit, code: -1,
-			text: "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory",
-		})
-	case record.CrashHealthCheck:
-		line.signal, line.text = "SIGKILL", fmt.Sprintf("Container %s (%s) crashed, exit status 137", c.name, c.id)
-	default:
-		line.crash = record.CrashExit
-		switch code {
-		case 139:
-			line.crash, line.signal = record.CrashSegfault, "SIGSEGV"
-		case 134:
-			line.crash, line.signal = record.CrashAbort, "SIGABRT"
-		case 137:
-			line.crash, line.signal = record.CrashOther, "SIGKILL"
-		}
-		if kind == record.CrashOther {
-			line.crash = record.CrashOther
-		}
-		line.text = fmt.Sprintf("Container %s (%s) crashed, exit status %d", c.name, c.id, code)
-		if words {
-			text := "Uncaught TypeError: Cannot read properties of undefined (reading 'id')"
-			if kind == record.CrashSegfault {
-				text = "Segmentation fault (core dumped)"
-			}
-			w.word(platLine{t: t - 0.02*w.rng.Float64(), life: c, crash: kind, code: -1, text: text})
-		}
-	}
-	w.platform(line)
-	s := c.slot
-	for len(s.crashes) > 0 && s.crashes[0] < t-600 {
-		s.crashes = s.crashes[1:]
-	}
-	s.crashes = append(s.crashes, t)
-	delay := 4 + 0.3*w.rng.Float64()
-	for i := 1; i < min(len(s.crashes), 5); i++ {
-		delay *= 1.8
-	}
-	if !s.gone {
-		w.reborn(s, t+lag+delay)
-	}
-	if w.cfg.fallout > 0 {
-		w.fallTill = math.Max(w.fallTill, t+w.cfg.fallout*(0.5+w.rng.Float64()))
-	}
-}
-
-// reborn begins the next life of a slot at instant t.
-func (w *world) reborn(s *slot, t float64) {
-	w.at(t, func() {
-		if s.life == nil || s.life.over {
-			w.bear(s, t, w.cfg.boot*lognormal(w.rng, 0, 0.4))
-		}
-	})
-}
-
-// end takes a life out at instant t and ends its requests: those in flight are cut, and what comes later finds nobody.
-func (w *world) end(c *life, t float64, silence bool) {
-	c.end, c.over, c.routed = t, true, false
-	for _, r := range c.inflight {
-		switch {
-		case r.gaveUp || r.left:
-		case r.arr > t:
-			w.trace.router = append(w.trace.router, reqLine{
-				start: r.arr, end: r.arr + 0.001 + 0.01*w.rng.Float64(), ep: r.ep, path: r.path, user: r.user, id: r.id, life: c, status: 503,
-				outcome: record.Refused,
-			})
-			w.failed(r, r.arr+0.01)
-		case t-r.arr > w.cfg.timeout && !(r.ep >= 0 && w.eps[r.ep].stream):
-			w.lose(c, r)
-		default:
-			at := math.Max(r.arr+0.001, t-0.06+0.1*w.rng.Float64())
-			w.trace.router = append(w.trace.router, reqLine{
-				start: r.arr, end: at, ep: r.ep, path: r.path, user: r.user, id: r.id, life: c, status: 502, outcome: record.Cut,
-			})
-			w.failed(r, at)
-		}
-	}
-	c.inflight, c.killers, c.pressure = nil, nil, nil
-	if silence {
-		w.silence(c, t)
-	}
-}
-
-// check is a health check.
-func (w *world) check(c *life) {
-	h := w.cfg.health
-	at := c.nextCheck
-	c.nextCheck += h.every
-	if c.rate >= 0.02 {
-		c.fails = 0
-		return
-	}
-	c.fails++
-	w.platform(platLine{t: at + h.timeout, life: c, kind: record.HealthCheckFailed, text: fmt.Sprintf("Health check failed (%d): timeout", c.fails)})
-	if c.fails < h.failures {
-		return
-	}
-	t := at + h.timeout + 0.05*w.rng.Float64()
-	w.at(t, func() {
-		if c.over || c.rate >= 0.02 {
-			return
-		}
-		cause, ep := finding.HungDependency, ""
-		for _, k := range c.killers {
-			cause, ep = causeOfAct(k.act.kind), w.eps[k.act.ep].name()
-		}
-		if !h.kill || c.hung {
-			w.replace(c, t)
-			return
-		}
-		w.advance(c, w.now, t)
-		w.platform(platLine{t: t, life: c, crash: record.CrashHealthCheck, code: -1, text: "Container " + c.name + " does not answer health checks, killing"})
-		w.die(c, t, record.CrashHealthCheck, 137, cause, ep, false)
-	})
-}
-
-// replace is what a platform does with a container that it has lost: it goes on elsewhere.
-func (w *world) replace(c *life, t float64) {
-	for _, r := range c.inflight {
-		if !r.gaveUp && !r.left && t-r.arr < w.cfg.timeout {
-			// Nobody closes the connection of a hung machine: the router waits its time.
-			r.gaveUp = true
-			at := r.arr + w.cfg.timeout + 0.01*w.rng.ExpFloat64()
-			w.trace.router = append(w.trace.router, reqLine{
-				start: r.arr, end: at, ep: r.ep, path: r.path, user: r.user, id: r.id, life: c, status: 504, outcome: record.GaveUp,
-			})
-			w.failed(r, at)
-		}
-	}
-	w.end(c, t, false)
-	w.platform(platLine{t: t + 0.01, life: c, kind: record.Unreachable, text: "Container " + c.name + " unreachable, rescheduling"})
-	w.reborn(c.slot, t+3+2*w.rng.Float64())
 }
