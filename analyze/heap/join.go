@@ -109,12 +109,13 @@ func (a *analysis) newJoiner() *joiner {
 // endpoint returns the endpoint that a function works for, nil when that is not clear. A label on the samples decides before a
 // route that the caller knows, and that before likeness of names, which takes a handler's name, file and folders for what
 // people mostly make them: the words of its route.
-func (j *joiner) endpoint(fn int32, own *owners, weights map[int32]float64) *string {
+func (j *joiner) endpoint(fn int32, own *owners, weights []float64) *string {
 	a := j.a
 	labelled, routed := map[string]float64{}, map[string]float64{}
 	var all, background float64
 	chain := map[int32]float64{}
-	for id, g := range weights {
+	for i, g := range weights {
+		id := int32(i)
 		if g <= 0 {
 			continue
 		}

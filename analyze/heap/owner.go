@@ -13,6 +13,8 @@ const (
 	carries = 0.6
 	// manyEntries is in how many different pieces of work a function must be seen to be a shared helper …
 	manyEntries = 3
+	// entryShare is the share of all growth from which a piece of work is looked at closely.
+	entryShare = 0.001
 	// oneEntry … and the share of its growth that one of them must make up: then that one is to blame, not the helper.
 	oneEntry = 0.8
 )
@@ -25,8 +27,7 @@ type owners struct {
 	a *analysis
 	// entryOf and of are by stack; -1 where there is none of the user's code.
 	entryOf, of []int32
-	// cum is the growth that passes through each function of the user's, by entry.
-	cum    map[[2]int32]float64
+	// shared are the helpers that all kinds of work use.
 	shared map[int32]bool
 }
 
@@ -44,68 +45,74 @@ func (a *analysis) segment(dst []int32, stack int32) []int32 {
 }
 
 // findOwners decides from the growth of each stack, summed over all series by their weight.
-func (a *analysis) findOwners(growth map[int32]float64) *owners {
+func (a *analysis) findOwners(growth []float64) *owners {
 	n := a.stacks.len()
-	o := &owners{a: a, entryOf: make([]int32, n), of: make([]int32, n), cum: map[[2]int32]float64{}, shared: map[int32]bool{}}
-	type pair struct{ fn, entry int32 }
-	seen := map[pair]bool{}
-	entries := map[int32]int{}
-	through := map[int32]float64{}
-	most := map[int32]float64{}
+	o := &owners{a: a, entryOf: make([]int32, n), of: make([]int32, n), shared: map[int32]bool{}}
+	// Segments are walked three times rather than kept: they are as many as stacks.
 	var seg []int32
+	whole := map[int32]float64{} // by entry
+	var total float64
 	for id := range int32(n) {
 		seg = a.segment(seg[:0], id)
 		o.entryOf[id], o.of[id] = -1, -1
-		if len(seg) == 0 {
+		if len(seg) > 0 {
+			o.entryOf[id] = seg[len(seg)-1]
+			whole[o.entryOf[id]] += growth[id]
+		}
+		total += max(0, growth[id])
+	}
+	matters := func(entry int32) bool { return whole[entry] > 0 && whole[entry] >= entryShare*total }
+
+	entries := make([][manyEntries]int32, len(a.stacks.fns)) // the first entries each function was seen under, less one for none
+	through := make([]float64, len(a.stacks.fns))
+	cum := map[[2]int32]float64{} // growth through a function, by entry
+	for id := range int32(n) {
+		entry := o.entryOf[id]
+		if entry < 0 {
 			continue
 		}
-		entry := seg[len(seg)-1]
-		o.entryOf[id] = entry
+		seg = a.segment(seg[:0], id)
 		g := growth[id]
+		big := matters(entry)
 		for i, fn := range seg {
 			if slices.Contains(seg[:i], fn) {
 				continue
 			}
 			if fn != entry {
-				if p := (pair{fn, entry}); !seen[p] {
-					seen[p] = true
-					entries[fn]++
-				}
+				see(&entries[fn], entry+1)
 			}
-			if g != 0 {
-				o.cum[[2]int32{entry, fn}] += g
-				through[fn] += g
+			through[fn] += g
+			if big && g != 0 {
+				cum[[2]int32{entry, fn}] += g
 			}
 		}
 	}
-	for k, g := range o.cum {
+	most := map[int32]float64{}
+	for k, g := range cum {
 		if k[0] != k[1] {
 			most[k[1]] = max(most[k[1]], g)
 		}
 	}
-	for fn, n := range entries {
-		if n >= manyEntries && most[fn] >= oneEntry*through[fn] {
-			o.shared[fn] = true
+	for fn, seen := range entries {
+		if f := int32(fn); seen[manyEntries-1] != 0 && most[f] >= oneEntry*through[f] {
+			o.shared[f] = true
 		}
 	}
 	for id := range int32(n) {
-		seg = a.segment(seg[:0], id)
-		if len(seg) == 0 {
+		entry := o.entryOf[id]
+		if entry < 0 {
 			continue
 		}
-		entry := seg[len(seg)-1]
-		whole := o.cum[[2]int32{entry, entry}]
-		at := len(seg) - 1
-		for i := len(seg) - 2; i >= 0; i-- {
-			if whole <= 0 || o.cum[[2]int32{entry, seg[i]}] < carries*whole {
-				break
+		seg = a.segment(seg[:0], id)
+		var at int
+		if matters(entry) {
+			at = len(seg) - 1
+			for i := len(seg) - 2; i >= 0 && cum[[2]int32{entry, seg[i]}] >= carries*whole[entry]; i-- {
+				if !o.shared[seg[i]] {
+					at = i
+				}
 			}
-			if !o.shared[seg[i]] {
-				at = i
-			}
-		}
-		if whole <= 0 { // nothing grew here: the innermost that is no helper
-			at = 0
+		} else { // little or nothing grew here: the innermost that is no helper
 			for at < len(seg)-1 && o.shared[seg[at]] {
 				at++
 			}
@@ -113,6 +120,19 @@ func (a *analysis) findOwners(growth map[int32]float64) *owners {
 		o.of[id] = o.named(id, seg[at])
 	}
 	return o
+}
+
+// see notes an entry, unless it is known or there are enough.
+func see(seen *[manyEntries]int32, entry int32) {
+	for i, e := range seen {
+		if e == entry {
+			return
+		}
+		if e == 0 {
+			seen[i] = entry
+			return
+		}
+	}
 }
 
 // named replaces a function without a name by the nearest caller in the same file that has one: the function it is written in.

@@ -2,13 +2,13 @@ package heap
 
 import (
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 
 	"github.com/google/pprof/profile"
+	"github.com/klauspost/compress/gzip"
 )
 
 // maxProfileBytes bounds one uncompressed profile: 200 000 samples of deep stacks take about 60 MB, and a small gzip file can

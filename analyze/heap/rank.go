@@ -60,7 +60,7 @@ func (a *analysis) conclude(ctx context.Context) (*Result, error) {
 		compared = a.changes()
 	}
 
-	weights := map[int32]float64{}
+	weights := make([]float64, a.stacks.len())
 	for _, s := range compared {
 		a.addGrowth(weights, s)
 	}
@@ -127,7 +127,7 @@ func meanOf(snaps []*snapshot) []stackBytes {
 
 // addGrowth adds the growth of each stack in one series: the mean of the late profiles less the mean of the early ones, and for
 // a series that ends at the limit the last less the one before.
-func (a *analysis) addGrowth(sum map[int32]float64, s *series) {
+func (a *analysis) addGrowth(sum []float64, s *series) {
 	w := s.weight()
 	add := func(vs []stackBytes, f float64) {
 		for _, v := range vs {
@@ -321,7 +321,7 @@ func rankOf(sr *seriesRow, counted bool) float64 {
 }
 
 // publish writes the rows into the result and chooses the leading one.
-func (a *analysis) publish(res *Result, rows []*row, gross float64, own *owners, weights map[int32]float64) {
+func (a *analysis) publish(res *Result, rows []*row, gross float64, own *owners, weights []float64) {
 	res.Heap = []finding.Heap{}
 	join := a.newJoiner()
 	var leading *row
@@ -349,7 +349,7 @@ func (a *analysis) publish(res *Result, rows []*row, gross float64, own *owners,
 
 func clone(h finding.Heap) *finding.Heap { return &h }
 
-func (a *analysis) heapRow(r *row, gross float64, own *owners, weights map[int32]float64, join *joiner) finding.Heap {
+func (a *analysis) heapRow(r *row, gross float64, own *owners, weights []float64, join *joiner) finding.Heap {
 	b := r.best
 	line, callers, flat, cum := a.detail(r, own, weights)
 	h := finding.Heap{
@@ -372,11 +372,11 @@ func (a *analysis) heapRow(r *row, gross float64, own *owners, weights map[int32
 
 // detail looks at the stacks of a row: the line that grew most, who calls it, and its flat and cumulative growth in the series
 // where it shows most.
-func (a *analysis) detail(r *row, own *owners, weights map[int32]float64) (line int64, callers []string, flat, cum int64) {
+func (a *analysis) detail(r *row, own *owners, weights []float64) (line int64, callers []string, flat, cum int64) {
 	lines, from := map[int64]float64{}, map[string]float64{}
 	name := a.stacks.fns[r.fn].name
-	for _, id := range slices.Sorted(maps.Keys(weights)) {
-		g := weights[id]
+	for i, g := range weights {
+		id := int32(i)
 		if g <= 0 {
 			continue
 		}
@@ -609,7 +609,7 @@ func (a *analysis) notesFor(res *Result, lives []*series) {
 
 // holdings names what single profiles hold, where there is no growth to rank.
 func (a *analysis) holdings(note func(string, ...any), lives []*series) {
-	held := map[int32]float64{}
+	held := make([]float64, a.stacks.len())
 	for _, s := range lives {
 		for _, v := range s.last().values {
 			held[v.stack] += float64(v.bytes)

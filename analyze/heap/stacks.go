@@ -2,7 +2,7 @@ package heap
 
 import (
 	"fmt"
-	"hash/maphash"
+	"math/bits"
 	"path"
 	"slices"
 	"strconv"
@@ -27,10 +27,10 @@ type function struct {
 type stacks struct {
 	fns    []function
 	fnID   map[[2]string]int32
-	frames []frame // of all stacks, innermost frame first
-	offset []int32 // stack i is frames[offset[i]:offset[i+1]]
+	list   [][]frame // by stack, innermost frame first; slices of blocks
+	block  []frame   // the room left for frames
+	kept   int       // frames in all
 	byHash map[uint64]int32
-	seed   maphash.Seed
 	full   bool
 }
 
@@ -40,8 +40,10 @@ const maxFrames = 24 << 20
 // maxDepth bounds one stack; runaway recursion gives thousands of frames, of which the outermost say where it began.
 const maxDepth = 1024
 
+const blockFrames = 16 << 10
+
 func newStacks() *stacks {
-	return &stacks{fnID: map[[2]string]int32{}, offset: []int32{0}, byHash: map[uint64]int32{}, seed: maphash.MakeSeed()}
+	return &stacks{fnID: map[[2]string]int32{}, byHash: map[uint64]int32{}}
 }
 
 func (s *stacks) function(name, file string) int32 {
@@ -63,20 +65,19 @@ func (s *stacks) stack(fs []frame) int32 {
 	if s.full && len(fs) > 4 {
 		fs = fs[:4]
 	}
-	var h maphash.Hash
-	h.SetSeed(s.seed)
-	for _, f := range fs {
-		maphash.WriteComparable(&h, f)
+	h := uint64(len(fs))
+	for _, f := range fs { // multiply and fold; stacks that collide are told apart below
+		hi, lo := bits.Mul64(h^uint64(uint32(f.fn))<<32^uint64(uint32(f.line)), 0x9e3779b97f4a7c15)
+		h = hi ^ lo
 	}
 	// Open addressing over the hash space: a collision moves on to the next key.
-	for k := h.Sum64(); ; k++ {
+	for k := h; ; k++ {
 		id, ok := s.byHash[k]
 		if !ok {
-			id = int32(len(s.offset) - 1)
-			s.frames = append(s.frames, fs...)
-			s.offset = append(s.offset, int32(len(s.frames)))
+			id = int32(len(s.list))
+			s.list = append(s.list, s.keep(fs))
 			s.byHash[k] = id
-			s.full = s.full || len(s.frames) > maxFrames
+			s.full = s.full || s.kept > maxFrames
 			return id
 		}
 		if slices.Equal(s.of(id), fs) {
@@ -85,23 +86,36 @@ func (s *stacks) stack(fs []frame) int32 {
 	}
 }
 
+// keep copies frames into a block: one slice for all would be copied again and again as it grows.
+func (s *stacks) keep(fs []frame) []frame {
+	if len(fs) > len(s.block) {
+		s.block = make([]frame, max(blockFrames, len(fs)))
+	}
+	out := s.block[:len(fs):len(fs)]
+	copy(out, fs)
+	s.block = s.block[len(fs):]
+	s.kept += len(fs)
+	return out
+}
+
 // of returns the frames of a stack, innermost first. The slice must not be changed.
-func (s *stacks) of(id int32) []frame { return s.frames[s.offset[id]:s.offset[id+1]] }
+func (s *stacks) of(id int32) []frame { return s.list[id] }
 
-func (s *stacks) len() int { return len(s.offset) - 1 }
+func (s *stacks) len() int { return len(s.list) }
 
-// resolver turns the locations of one profile into frames.
+// resolver turns the locations of one profile into frames. It renumbers the locations, so the profile is of no other use after.
 type resolver struct {
 	s     *stacks
-	byID  map[uint64][]frame
+	locs  [][]frame // by location, whose id is its index here
 	funcs map[*profile.Function]int32
 	buf   []frame
 }
 
 func (s *stacks) resolver(p *profile.Profile) *resolver {
-	r := &resolver{s: s, byID: make(map[uint64][]frame, len(p.Location)), funcs: make(map[*profile.Function]int32, len(p.Function))}
-	for _, l := range p.Location {
-		r.byID[l.ID] = r.location(l)
+	r := &resolver{s: s, locs: make([][]frame, len(p.Location)), funcs: make(map[*profile.Function]int32, len(p.Function))}
+	for i, l := range p.Location {
+		r.locs[i] = r.location(l)
+		l.ID = uint64(i)
 	}
 	return r
 }
@@ -140,7 +154,7 @@ func (r *resolver) location(l *profile.Location) []frame {
 func (r *resolver) frames(s *profile.Sample) []frame {
 	r.buf = r.buf[:0]
 	for _, l := range s.Location {
-		r.buf = append(r.buf, r.byID[l.ID]...)
+		r.buf = append(r.buf, r.locs[l.ID]...)
 	}
 	return r.buf
 }
