@@ -1,0 +1,144 @@
+package evidence
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"strings"
+
+	"lastcall/collectors/record"
+)
+
+// crashesCSV reads lists of crashes: "container,epoch_ms" without a header, or with a header that has a container, a time, and a word
+// on how it ended (exit_code, signal, reason or kind).
+type crashesCSV struct{}
+
+// Name implements Format.
+func (crashesCSV) Name() string { return "crashes-csv" }
+
+// Sniff implements Format. Two bare columns say little, so every line must fit.
+func (crashesCSV) Sniff(head []byte) int {
+	if header, row := headerAndRow(head); header != nil && row != nil {
+		if c := newCrashTable(header); c != nil {
+			if _, _, ok := parseTime([]byte(cellAt(row, c.time))); ok {
+				return 91 // A table of crashes may also have a column that measures something.
+			}
+		}
+	}
+	bad := 0
+	n := firstLines(head, 1000, func(line []byte) {
+		if len(bytes.TrimSpace(line)) > 0 && !isBareCrash(line) {
+			bad++
+		}
+	})
+	if n == 0 || bad > 0 || len(bytes.TrimSpace(head)) == 0 {
+		return 0
+	}
+	return 70
+}
+
+// isBareCrash fits "web-1,1794836877860".
+func isBareCrash(line []byte) bool {
+	name, ms, ok := bytes.Cut(bytes.TrimSpace(line), []byte(","))
+	if !ok || !isContainerName(name) || len(ms) < 12 || len(ms) > 13 {
+		return false
+	}
+	_, ok = digits64(ms)
+	return ok
+}
+
+type crashTable struct {
+	time, kind, exit, signal, reason int
+	labels                           []labelColumn
+}
+
+// newCrashTable returns nil when the header is not that of a list of crashes.
+func newCrashTable(header []string) *crashTable {
+	c := &crashTable{-1, -1, -1, -1, -1, nil}
+	rank := 0
+	for i, name := range header {
+		words := strings.Join(wordsOf(name), ".")
+		if r := timeColumnRank(words, i); r > 0 {
+			if r > rank {
+				c.time, rank = i, r
+			}
+			continue
+		}
+		switch words {
+		case "crash.time", "crashed.at", "death.time", "died.at":
+			c.time, rank = i, 5
+		case "exit.code", "exit.status", "exitcode", "code":
+			c.exit = i
+		case "signal":
+			c.signal = i
+		case "reason", "cause":
+			c.reason = i
+		case "kind", "crash.kind":
+			c.kind = i
+		default:
+			if labelKindOf(name) != labelNone {
+				c.labels = append(c.labels, labelColumn{i, name})
+			}
+		}
+	}
+	if c.time < 0 || len(c.labels) == 0 || (c.exit < 0 && c.signal < 0 && c.reason < 0 && c.kind < 0 && rank < 5) {
+		return nil
+	}
+	return c
+}
+
+// Parse implements WholeFormat.
+func (crashesCSV) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
+	rows, header, err := openCSV(r)
+	if err != nil {
+		return err
+	}
+	c := newCrashTable(header)
+	if c == nil {
+		c = &crashTable{time: 1, kind: -1, exit: -1, signal: -1, reason: -1, labels: []labelColumn{{0, "container"}}}
+		if err := c.row(record.Pos{Source: src, Line: 1}, header, sink); err != nil {
+			return err
+		}
+	}
+	return eachRow(ctx, rows, src, sink, func(line int64, row []string) error {
+		return c.row(record.Pos{Source: src, Line: line}, row, sink)
+	})
+}
+
+func (c *crashTable) row(pos record.Pos, row []string, sink record.Sink) error {
+	text := []byte(strings.Join(row, ","))
+	t, _, ok := parseTime([]byte(cellAt(row, c.time)))
+	if !ok {
+		return warn(sink, pos, "malformed_line", "a crash whose time cannot be read was left out", text)
+	}
+	var l labelSet
+	for _, x := range c.labels {
+		l.add(x.name, strings.TrimSpace(strings.Clone(cellAt(row, x.column))))
+	}
+	names := l.resolve(&podNames{})
+	o := origin{
+		pos: pos, time: t, container: []byte(names.container), instance: []byte(names.instance), service: []byte(names.service),
+		host: []byte(names.host), version: []byte(names.version),
+	}
+	code := -1
+	if n, ok := digits64([]byte(strings.TrimSpace(cellAt(row, c.exit)))); ok && n < 256 {
+		code = int(n)
+	}
+	crash := o.exited(code, cellAt(row, c.reason), text)
+	if s := strings.TrimSpace(cellAt(row, c.signal)); s != "" {
+		crash.Signal = strings.Clone(s)
+	}
+	switch k := record.CrashKind(strings.TrimSpace(cellAt(row, c.kind))); k {
+	case record.CrashOOMKill, record.CrashHeapLimit, record.CrashAbort, record.CrashSegfault, record.CrashException, record.CrashHealthCheck, record.CrashExit, record.CrashSigterm:
+		crash.Kind = record.CrashKind(strings.Clone(string(k)))
+	}
+	return sink.Crash(crash)
+}
+
+// cellAt is the cell of a column; empty for a column that is not there.
+func cellAt(row []string, column int) string {
+	if column < 0 || column >= len(row) {
+		return ""
+	}
+	return row[column]
+}

@@ -1,0 +1,220 @@
+package evidence
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"lastcall/collectors/record"
+)
+
+// datadogQuery reads an answer of Datadog's GET /api/v1/query: series[] with metric, scope, tag_set, unit and
+// pointlist [[ms, value|null], …]. An answer can be 200 and still carry an error, which is told. The interval comes from the points,
+// because answers give it in seconds where the description says milliseconds.
+type datadogQuery struct{}
+
+// Name implements Format.
+func (datadogQuery) Name() string { return "datadog-query" }
+
+// Sniff implements Format.
+func (datadogQuery) Sniff(head []byte) int {
+	if !looksLikeJSON(head) {
+		return 0
+	}
+	has := func(s string) bool { return bytes.Contains(head, []byte(s)) }
+	switch {
+	case has(`"pointlist"`) && (has(`"metric"`) || has(`"scope"`)):
+		return 95
+	case has(`"series"`) && (has(`"from_date"`) || has(`"res_type"`)):
+		return 90
+	}
+	return 0
+}
+
+// Parse implements WholeFormat.
+func (datadogQuery) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
+	d := &datadogQueryReader{src: src, sink: sink, w: newJSONWalker(ctx, r), set: newSeriesSet(src, sink)}
+	err := d.w.documents(func(first json.Token) error {
+		switch first {
+		case json.Delim('{'):
+			return d.answer()
+		case json.Delim('['): // several answers in one array
+			return d.w.array(func() error {
+				_, err := d.w.objectValue(d.field)
+				return err
+			})
+		}
+		return d.w.skipRest(first)
+	})
+	// What a broken document held before the break is used.
+	if closeErr := d.set.close(); closeErr != nil {
+		return closeErr
+	}
+	return err
+}
+
+type datadogQueryReader struct {
+	src  *record.Source
+	sink record.Sink
+	w    *jsonWalker
+	set  *seriesSet
+	pods podNames
+	n    int64
+}
+
+func (d *datadogQueryReader) answer() error { return d.w.object(d.field) }
+
+func (d *datadogQueryReader) field(key string) error {
+	switch key {
+	case "series":
+		_, err := d.w.arrayValue(d.series)
+		return err
+	case "error", "errors":
+		var raw json.RawMessage
+		if _, err := d.w.decode(&raw); err != nil {
+			return err
+		}
+		switch string(raw) {
+		case `""`, "null", "[]":
+			return nil
+		}
+		return warn(d.sink, record.Pos{Source: d.src}, "source_error", "the answer of Datadog carries an error; its series may be missing or partial", raw)
+	case "status":
+		s, err := d.w.text()
+		if err != nil || s == "" || s == "ok" {
+			return err
+		}
+		return warn(d.sink, record.Pos{Source: d.src}, "source_error", "the answer of Datadog has a status other than ok; its series may be missing or partial", []byte(s))
+	}
+	return d.w.skip()
+}
+
+// datadogSeries is one series of the answer.
+type datadogSeries struct {
+	Metric      string          `json:"metric"`
+	DisplayName string          `json:"display_name"`
+	Scope       string          `json:"scope"`
+	TagSet      []string        `json:"tag_set"`
+	Unit        json.RawMessage `json:"unit"`
+	Pointlist   [][]*float64    `json:"pointlist"`
+}
+
+func (d *datadogQueryReader) series() error {
+	d.n++
+	var s datadogSeries
+	ok, err := d.w.decode(&s)
+	if err != nil {
+		return err
+	}
+	pos := record.Pos{Source: d.src, Line: d.n}
+	if !ok {
+		return warn(d.sink, pos, "malformed_line", "a series that is not as Datadog describes it; what could be read of it was used", []byte(s.Metric))
+	}
+	name := s.Metric
+	if name == "" {
+		name = s.DisplayName
+	}
+	times := make([]record.Time, 0, len(s.Pointlist))
+	points := make([]point, 0, len(s.Pointlist))
+	for _, p := range s.Pointlist {
+		if len(p) < 1 || p[0] == nil {
+			continue
+		}
+		t, ok := epochTime(*p[0])
+		if !ok {
+			continue
+		}
+		times = append(times, t)
+		if len(p) > 1 && p[1] != nil {
+			points = append(points, point{t, *p[1]})
+		}
+	}
+	var l labelSet
+	addTags(&l, strings.Split(s.Scope, ","))
+	addTags(&l, s.TagSet)
+	names := l.resolve(&d.pods)
+	if names.container == "" && len(points) > 0 {
+		err := warn(d.sink, pos, "no_container", "a series over the whole fleet; ask Datadog for it by the tag that names a container", []byte(fmt.Sprintf("%s{%s}", name, s.Scope)))
+		if err != nil {
+			return err
+		}
+	}
+	u, factor := datadogUnit(s.Unit)
+	for i := range points {
+		points[i].value *= factor
+	}
+	return d.set.add(name, u, names, d.n, stepOf(times), points)
+}
+
+// addTags adds "key:value" tags; "*" and tags without a value say nothing.
+func addTags(l *labelSet, tags []string) {
+	for _, t := range tags {
+		key, value, ok := strings.Cut(strings.TrimSpace(t), ":")
+		if ok && value != "*" {
+			l.add(key, value)
+		}
+	}
+}
+
+// datadogUnit reads the unit of a series: an array of up to two objects (the second divides), one object, or null. The scale factor
+// that comes with it is used rather than a table of names, since it is what Datadog counts with.
+func datadogUnit(raw json.RawMessage) (unit, float64) {
+	type info struct {
+		Family      string   `json:"family"`
+		Name        string   `json:"name"`
+		ScaleFactor *float64 `json:"scale_factor"`
+	}
+	var list []*info
+	if json.Unmarshal(raw, &list) != nil {
+		var one info
+		if json.Unmarshal(raw, &one) != nil {
+			return unitNone, 1
+		}
+		list = []*info{&one}
+	}
+	if len(list) == 0 || list[0] == nil || list[0].Name == "" {
+		return unitNone, 1
+	}
+	if len(list) > 1 && list[1] != nil && list[1].Name != "" {
+		// "byte per second" is no level; "nanosecond per second" is a share of a core.
+		if list[0].Family == "time" && list[1].Family == "time" {
+			return unitCore, factorOf(list[0].ScaleFactor, 1) / factorOf(list[1].ScaleFactor, 1)
+		}
+		return unitFraction, 1
+	}
+	switch list[0].Family {
+	case "bytes":
+		return unitByte, factorOf(list[0].ScaleFactor, unitOf(list[0].Name).scale())
+	case "time":
+		return unitSecond, factorOf(list[0].ScaleFactor, unitOf(list[0].Name).scale())
+	case "percentage":
+		if list[0].Name == "percent" {
+			return unitPercent, 1
+		}
+		return unitFraction, 1
+	case "cpu":
+		switch list[0].Name {
+		case "nanocore":
+			return unitNanocore, 1
+		case "millicore":
+			return unitMillicore, 1
+		case "microcore":
+			return unitCore, 1e-6
+		case "core", "kilocore", "megacore", "gigacore":
+			return unitCore, factorOf(list[0].ScaleFactor, 1)
+		}
+	case "general", "memory", "system", "network", "database", "frequency", "logging":
+		return unitCount, 1
+	}
+	return unitNone, 1
+}
+
+func factorOf(f *float64, otherwise float64) float64 {
+	if f == nil || *f <= 0 {
+		return otherwise
+	}
+	return *f
+}

@@ -1,0 +1,217 @@
+package evidence
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"path"
+	"strings"
+
+	"lastcall/collectors/record"
+)
+
+// datadogTimeseries reads an answer of Datadog's POST /api/v2/query/timeseries: data.attributes with series[] (group_tags, query_index,
+// unit), one shared times[] in milliseconds, and values[][] with nulls. The answer does not name its metrics. They are taken from the request when it was
+// saved along ("query" fields anywhere in the document, in order), else from the name of the file; without either
+// the series are counted and told of.
+type datadogTimeseries struct{}
+
+// Name implements Format.
+func (datadogTimeseries) Name() string { return "datadog-timeseries" }
+
+// Sniff implements Format.
+func (datadogTimeseries) Sniff(head []byte) int {
+	if !looksLikeJSON(head) {
+		return 0
+	}
+	has := func(s string) bool { return bytes.Contains(head, []byte(s)) }
+	if has(`"timeseries_response"`) || (has(`"group_tags"`) && has(`"query_index"`)) {
+		return 95
+	}
+	return 0
+}
+
+// Parse implements WholeFormat.
+func (datadogTimeseries) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
+	d := &timeseriesReader{src: src, sink: sink, w: newJSONWalker(ctx, r), set: newSeriesSet(src, sink)}
+	err := d.w.documents(func(first json.Token) error {
+		switch first {
+		case json.Delim('{'):
+			return d.document()
+		case json.Delim('['):
+			return d.w.array(func() error {
+				t, err := d.w.dec.Token()
+				if err != nil {
+					return d.w.broken(err)
+				}
+				if err := d.value(t); err != nil {
+					return err
+				}
+				return d.flush()
+			})
+		}
+		return d.w.skipRest(first)
+	})
+	if closeErr := d.set.close(); closeErr != nil {
+		return closeErr
+	}
+	return err
+}
+
+type timeseriesReader struct {
+	src     *record.Source
+	sink    record.Sink
+	w       *jsonWalker
+	set     *seriesSet
+	pods    podNames
+	n       int64
+	queries []string
+	answers []timeseriesAttributes
+}
+
+type timeseriesAttributes struct {
+	Series []struct {
+		GroupTags  []string        `json:"group_tags"`
+		QueryIndex int             `json:"query_index"`
+		Unit       json.RawMessage `json:"unit"`
+	} `json:"series"`
+	Times  []float64    `json:"times"`
+	Values [][]*float64 `json:"values"`
+}
+
+func (d *timeseriesReader) document() error {
+	if err := d.w.object(d.field); err != nil {
+		return err
+	}
+	return d.flush()
+}
+
+// field reads one field of the document, whatever the answer is wrapped in.
+func (d *timeseriesReader) field(key string) error {
+	switch key {
+	case "attributes":
+		var a timeseriesAttributes
+		ok, err := d.w.decode(&a)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			if err := warn(d.sink, record.Pos{Source: d.src}, "malformed_line", "an answer that is not as Datadog describes it; what could be read of it was used", nil); err != nil {
+				return err
+			}
+		}
+		if len(a.Series) > 0 {
+			d.answers = append(d.answers, a)
+		}
+		return nil
+	case "errors":
+		var raw json.RawMessage
+		if _, err := d.w.decode(&raw); err != nil {
+			return err
+		}
+		if s := string(raw); s == "null" || s == "[]" || s == `""` {
+			return nil
+		}
+		return warn(d.sink, record.Pos{Source: d.src}, "source_error", "the answer of Datadog carries an error; its series may be missing or partial", raw)
+	}
+	t, err := d.w.dec.Token()
+	if err != nil {
+		return d.w.broken(err)
+	}
+	if q, ok := t.(string); ok && key == "query" {
+		d.queries = append(d.queries, q)
+	}
+	return d.value(t)
+}
+
+// value looks into a value that may hold the answer or the request; t is its first token.
+func (d *timeseriesReader) value(t json.Token) error {
+	switch t {
+	case json.Delim('{'):
+		return d.w.object(d.field)
+	case json.Delim('['):
+		return d.w.array(func() error {
+			t, err := d.w.dec.Token()
+			if err != nil {
+				return d.w.broken(err)
+			}
+			return d.value(t)
+		})
+	}
+	return nil
+}
+
+// flush makes samples of the answers gathered.
+func (d *timeseriesReader) flush() error {
+	for _, a := range d.answers {
+		times := make([]record.Time, len(a.Times))
+		for i, ms := range a.Times {
+			times[i], _ = epochTime(ms)
+		}
+		step := stepOf(times)
+		for i, s := range a.Series {
+			d.n++
+			if i >= len(a.Values) {
+				break
+			}
+			name := d.metric(s.QueryIndex)
+			points := make([]point, 0, len(times))
+			u, factor := datadogUnit(s.Unit)
+			for j, v := range a.Values[i] {
+				if j < len(times) && times[j] != 0 && v != nil {
+					points = append(points, point{times[j], *v * factor})
+				}
+			}
+			if name == "" {
+				err := d.sink.Warn(&record.Warning{
+					Code: "unnamed_series", Pos: record.Pos{Source: d.src, Line: d.n}, Count: 1,
+					Text: "the answer does not say which metric it holds; save the request beside it, or name the file after the metric",
+				})
+				if err != nil {
+					return err
+				}
+				continue
+			}
+			var l labelSet
+			addTags(&l, s.GroupTags)
+			names := l.resolve(&d.pods)
+			if names.container == "" && len(points) > 0 {
+				if err := warn(d.sink, record.Pos{Source: d.src, Line: d.n}, "no_container", "a series over the whole fleet; ask Datadog for it by the tag that names a container", []byte(name)); err != nil {
+					return err
+				}
+			}
+			if err := d.set.add(name, u, names, d.n, step, points); err != nil {
+				return err
+			}
+		}
+	}
+	d.answers, d.queries = nil, nil
+	return nil
+}
+
+// metric names the series of a query.
+func (d *timeseriesReader) metric(index int) string {
+	if index >= 0 && index < len(d.queries) {
+		return metricOfQuery(d.queries[index])
+	}
+	name := path.Base(strings.ReplaceAll(d.src.Name, "\\", "/"))
+	for _, ext := range []string{".gz", ".zst", ".json", ".ndjson"} {
+		name = strings.TrimSuffix(name, ext)
+	}
+	if _, ok := meaningOf(name, unitNone); ok {
+		return name
+	}
+	return ""
+}
+
+// metricOfQuery takes the metric out of a query such as "max:runtime.node.mem.heap_used{service:api} by {container}.rollup(max, 20)".
+func metricOfQuery(q string) string {
+	brace := strings.IndexByte(q, '{')
+	if brace < 0 {
+		brace = len(q)
+	}
+	q = q[:brace]
+	start := strings.LastIndexAny(q, ":( ,")
+	return strings.TrimSpace(q[start+1:])
+}

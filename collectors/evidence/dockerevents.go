@@ -1,0 +1,197 @@
+package evidence
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/valyala/fastjson"
+
+	"lastcall/collectors/record"
+)
+
+// dockerEvents reads `docker events --format json` (and '{{json .}}'), and the text that plain `docker events` prints:
+//
+//	{"status":"die","id":"3f1c…","from":"api:1","Type":"container","Action":"die","Actor":{"ID":"3f1c…","Attributes":{"exitCode":"137","name":"web-1"}},"time":1794836877,"timeNano":1794836877859982910}
+//	2026-11-16T13:47:57.859982910Z container die 3f1c… (exitCode=137, image=api:1, name=web-1)
+//
+// Source: Docker Engine API, "Monitor events"; moby daemon/events.
+type dockerEvents struct{}
+
+// Name implements Format.
+func (dockerEvents) Name() string { return "docker-events" }
+
+// Sequential implements Sequential: whether a death was asked for is told by the kill before it.
+func (dockerEvents) Sequential() bool { return true }
+
+// Sniff implements Format.
+func (dockerEvents) Sniff(head []byte) int {
+	return sniffLines(head, func(line []byte) bool { return isDockerJSON(line) || isDockerText(line) })
+}
+
+func isDockerJSON(line []byte) bool {
+	return len(line) > 20 && line[0] == '{' && bytes.Contains(line, []byte(`"Type":"`)) && bytes.Contains(line, []byte(`"Action":"`)) && bytes.Contains(line, []byte(`"Actor"`))
+}
+
+func isDockerText(line []byte) bool {
+	st, ok := readStamp(line)
+	if !ok || !st.zoned {
+		return false
+	}
+	rest := line[st.n:]
+	if !bytes.HasPrefix(rest, []byte(" container ")) || !bytes.HasSuffix(rest, []byte(")")) {
+		return false
+	}
+	open := bytes.IndexByte(rest, '(')
+	return open > 0 && bytes.Contains(rest[open:], []byte("name="))
+}
+
+// NewParser implements LineFormat.
+func (dockerEvents) NewParser(src *record.Source) LineParser {
+	return &dockerParser{src: src, asked: map[string]record.Time{}}
+}
+
+type dockerParser struct {
+	src    *record.Source
+	parser fastjson.Parser
+	asked  map[string]record.Time // when a container was last asked to stop, by id
+}
+
+const (
+	// askedFor is how long after a request to stop a death still counts as its answer: Docker itself kills after 10 s by default,
+	// Compose and Swarm files often say minutes.
+	askedFor = 5 * time.Minute
+	maxAsked = 10_000
+)
+
+// ParseLine implements LineParser.
+func (p *dockerParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
+	pos := record.Pos{Source: p.src, Line: lineNo}
+	switch {
+	case isDockerJSON(line):
+		v, err := p.parser.ParseBytes(line)
+		if err != nil {
+			return true, warn(sink, pos, "malformed_line", "a Docker event that is broken JSON was left out", line)
+		}
+		return true, p.json(pos, v, line, sink)
+	case isDockerText(line):
+		return true, p.text(pos, line, sink)
+	}
+	return false, nil
+}
+
+// dockerEvent is one event of a container.
+type dockerEvent struct {
+	action, detail      []byte // "health_status", "unhealthy"
+	exitCode, signal    []byte
+	service, name, node []byte
+}
+
+func (p *dockerParser) json(pos record.Pos, v *fastjson.Value, line []byte, sink record.Sink) error {
+	if string(v.GetStringBytes("Type")) != "container" {
+		return nil
+	}
+	o := origin{pos: pos, instance: v.GetStringBytes("Actor", "ID")}
+	if f, ok := numberOf(v.Get("timeNano")); ok && f > 0 {
+		// The number has more digits than a float64 holds.
+		n, err := v.Get("timeNano").Int64()
+		if err == nil {
+			o.time = record.Time(n)
+		}
+	}
+	if o.time == 0 {
+		o.time = timeOf(v.Get("time"))
+	}
+	attrs := v.Get("Actor", "Attributes")
+	ev := dockerEvent{name: textOf(attrs.Get("name")), exitCode: textOf(attrs.Get("exitCode")), signal: textOf(attrs.Get("signal"))}
+	ev.service = textOf(firstOf(attrs, "com.docker.compose.service", "com.docker.swarm.service.name"))
+	ev.node = textOf(attrs.Get("com.docker.swarm.node.id"))
+	ev.action, ev.detail, _ = bytes.Cut(v.GetStringBytes("Action"), []byte(": "))
+	return p.event(&o, ev, line, sink)
+}
+
+func (p *dockerParser) text(pos record.Pos, line []byte, sink record.Sink) error {
+	st, _ := readStamp(line)
+	rest := line[st.n+len(" container "):]
+	open := bytes.Index(rest, []byte(" ("))
+	if open < 0 {
+		return nil
+	}
+	head, attrs := rest[:open], rest[open+2:len(rest)-1]
+	space := bytes.LastIndexByte(head, ' ')
+	if space < 0 {
+		return nil
+	}
+	o := origin{pos: pos, time: st.time, instance: head[space+1:]}
+	var ev dockerEvent
+	ev.action, ev.detail, _ = bytes.Cut(head[:space], []byte(": "))
+	for len(attrs) > 0 {
+		var pair []byte
+		pair, attrs, _ = bytes.Cut(attrs, []byte(", "))
+		key, value, _ := bytes.Cut(pair, []byte("="))
+		switch string(key) {
+		case "name":
+			ev.name = value
+		case "exitCode":
+			ev.exitCode = value
+		case "signal":
+			ev.signal = value
+		case "com.docker.compose.service", "com.docker.swarm.service.name":
+			ev.service = value
+		}
+	}
+	return p.event(&o, ev, line, sink)
+}
+
+func (p *dockerParser) event(o *origin, ev dockerEvent, line []byte, sink record.Sink) error {
+	o.container, o.service, o.host = ev.name, ev.service, ev.node
+	if o.time == 0 {
+		return warn(sink, o.pos, "no_time", noTimeText, line)
+	}
+	id := string(o.instance)
+	switch string(ev.action) {
+	case "oom":
+		delete(p.asked, id)
+		return sink.Crash(o.crash(record.CrashOOMKill, line))
+	case "die":
+		code := -1
+		if n, ok := digits64(ev.exitCode); ok && n < 256 {
+			code = int(n)
+		}
+		asked, ok := p.asked[id]
+		delete(p.asked, id)
+		if plannedStatus(code) || (ok && o.time.Sub(asked) >= 0 && o.time.Sub(asked) <= askedFor) {
+			return sink.Lifecycle(o.stopped(code, "", line))
+		}
+		return sink.Crash(o.exited(code, "", line))
+	case "kill":
+		reason := string(ev.signal)
+		switch string(ev.signal) {
+		case "15", "SIGTERM", "TERM":
+			reason = "SIGTERM"
+		case "9", "SIGKILL", "KILL":
+			reason = "SIGKILL"
+		case "2", "SIGINT", "INT":
+			reason = "SIGINT"
+		case "3", "SIGQUIT", "QUIT":
+			reason = "SIGQUIT"
+		default:
+			return nil // A signal that asks for something else, such as SIGHUP.
+		}
+		if len(p.asked) < maxAsked {
+			p.asked[id] = o.time
+		}
+		return sink.Lifecycle(o.lifecycle(record.Stopping, reason, line))
+	case "create":
+		return sink.Lifecycle(o.lifecycle(record.Starting, "", line))
+	case "start":
+		delete(p.asked, id)
+		return sink.Lifecycle(o.lifecycle(record.Up, "", line))
+	case "restart":
+		return sink.Lifecycle(o.lifecycle(record.Restarting, "", line))
+	case "health_status":
+		if string(ev.detail) == "unhealthy" {
+			return sink.Lifecycle(o.lifecycle(record.HealthCheckFailed, "unhealthy", line))
+		}
+	}
+	return nil
+}

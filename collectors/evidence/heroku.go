@@ -1,0 +1,333 @@
+package evidence
+
+import (
+	"bytes"
+
+	"lastcall/collectors/record"
+)
+
+// herokuPlatform reads what Heroku writes about dynos, and what a dyno writes itself, as `heroku logs` prints it, as a log drain
+// delivers it (RFC 5424 with or without the octet count), or behind another syslog header:
+//
+//	2026-11-17T13:33:28.051376+00:00 heroku[web.4]: Process exited with status 134
+//	2026-11-17T13:33:16.797128+00:00 app[web.4]: FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory
+//	83 <40>1 2026-11-17T13:33:28.051376+00:00 host heroku web.4 - State changed from up to crashed
+//	2026-11-17T13:33:20.100000+00:00 heroku[web.4]: source=web.4 dyno=heroku.1.0f sample#memory_rss=511.30MB sample#memory_quota=512.00MB
+//
+// Sources: Heroku Dev Center, "Error codes", "Log runtime metrics", "Log drains". The router's lines are another format's.
+type herokuPlatform struct{}
+
+// Name implements Format.
+func (herokuPlatform) Name() string { return "heroku-platform" }
+
+// Sniff implements Format.
+func (herokuPlatform) Sniff(head []byte) int {
+	return sniffLines(head, func(line []byte) bool {
+		h, ok := splitHeroku(line)
+		return ok && string(h.proc) != "router"
+	})
+}
+
+// NewParser implements LineFormat.
+func (herokuPlatform) NewParser(src *record.Source) LineParser {
+	return &herokuParser{src: src, dynos: dynoMemory{}}
+}
+
+type herokuParser struct {
+	src    *record.Source
+	words  lastWords
+	dynos  dynoMemory
+	origin origin
+}
+
+// dynoMemory is the last "Process running mem=…" of each dyno: the R14 and R15 lines that follow do not repeat the numbers. A nil
+// map remembers nothing.
+type dynoMemory map[string]struct{ used, limit int64 }
+
+// maxDynos bounds what is remembered; beyond it the numbers are left out of R14 and R15.
+const maxDynos = 10_000
+
+// ParseLine implements LineParser.
+func (p *herokuParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
+	h, ok := splitHeroku(line)
+	if !ok || string(h.proc) == "router" {
+		return false, nil
+	}
+	p.origin = origin{pos: record.Pos{Source: p.src, Line: lineNo}, time: h.stamp.time}
+	o := &p.origin
+	if string(h.app) == "app" && string(h.proc) != "api" {
+		if otherFormatsBody(h.body) {
+			return false, nil
+		}
+		o.container = h.proc
+		_, err := p.words.parse(o, h.body, sink)
+		return true, err
+	}
+	if !h.stamp.zoned {
+		if err := warn(sink, o.pos, "no_timezone", noZoneText, line); err != nil {
+			return true, err
+		}
+	}
+	return true, p.dynos.event(o, h.proc, h.body, sink)
+}
+
+// herokuLine is a line taken apart.
+type herokuLine struct {
+	stamp           stamp
+	app, proc, body []byte // "heroku" or "app"; "web.1", "api", "router"; the rest
+}
+
+func splitHeroku(line []byte) (herokuLine, bool) {
+	line = trimSyslogPriority(line)
+	st, ok := readStamp(line)
+	if !ok || st.n >= len(line) || line[st.n] != ' ' {
+		return herokuLine{}, false
+	}
+	rest := line[st.n+1:]
+	// The host name of a syslog header may stand between the time and "heroku[…]".
+	for range 3 {
+		if app, proc, body, ok := herokuTag(rest); ok {
+			return herokuLine{st, app, proc, body}, true
+		}
+		var first []byte
+		first, rest = word(rest)
+		// RFC 5424: host, "heroku" or "app", "web.4", "-", message.
+		if name, tail := word(rest); isHerokuApp(name) {
+			proc, tail := word(tail)
+			if isProcName(proc) && len(tail) > 1 && tail[0] == '-' && tail[1] == ' ' {
+				body := bytes.TrimPrefix(tail[2:], []byte("- "))
+				return herokuLine{st, name, proc, body}, true
+			}
+		}
+		if len(first) == 0 || rest == nil {
+			break
+		}
+	}
+	return herokuLine{}, false
+}
+
+func isHerokuApp(b []byte) bool { return string(b) == "heroku" || string(b) == "app" }
+
+// isProcName accepts "web.1", "api", "router", "run.1234", "heroku-postgres".
+func isProcName(b []byte) bool { return isContainerName(b) }
+
+// herokuTag takes "heroku[web.4]: body" apart.
+func herokuTag(b []byte) (app, proc, body []byte, ok bool) {
+	open := bytes.IndexByte(b, '[')
+	if open < 3 || open > 6 || !isHerokuApp(b[:open]) {
+		return nil, nil, nil, false
+	}
+	end := bytes.IndexByte(b, ']')
+	if end < open+2 || end+1 >= len(b) || b[end+1] != ':' || !isProcName(b[open+1:end]) {
+		return nil, nil, nil, false
+	}
+	return b[:open], b[open+1 : end], bytes.TrimPrefix(b[end+2:], []byte(" ")), true
+}
+
+// trimSyslogPriority cuts the octet count of RFC 6587 and the priority and version of RFC 5424: "83 <40>1 ".
+func trimSyslogPriority(line []byte) []byte {
+	b := line
+	if _, n := leadingInt(b); n > 0 && n < len(b) && b[n] == ' ' {
+		b = b[n+1:]
+	}
+	if len(b) < 3 || b[0] != '<' {
+		return line
+	}
+	_, n := leadingInt(b[1:])
+	if n == 0 || n > 3 || 1+n >= len(b) || b[1+n] != '>' {
+		return line
+	}
+	b = b[2+n:]
+	if len(b) > 2 && b[0] == '1' && b[1] == ' ' {
+		b = b[2:]
+	}
+	return b
+}
+
+// herokuMessage handles an event as it stands in a message that has lost its own time: "heroku[web.1]: State changed …".
+func herokuMessage(o *origin, msg []byte, words *lastWords, sink record.Sink) (bool, error) {
+	app, proc, body, ok := herokuTag(msg)
+	if !ok || string(proc) == "router" {
+		return false, nil
+	}
+	ev := *o
+	if string(app) == "app" && string(proc) != "api" {
+		ev.container, ev.instance = proc, nil
+		return words.parse(&ev, body, sink)
+	}
+	return true, dynoMemory(nil).event(&ev, proc, body, sink)
+}
+
+// event handles what Heroku says about one dyno (proc "web.1") or the application (proc "api").
+func (m dynoMemory) event(o *origin, proc, body []byte, sink record.Sink) error {
+	if string(proc) == "api" {
+		o.container, o.instance = nil, nil
+		return herokuAPI(o, body, sink)
+	}
+	if !bytes.Equal(o.container, proc) {
+		o.container, o.instance = proc, nil
+	}
+	starts := func(s string) bool { return bytes.HasPrefix(body, []byte(s)) }
+	switch {
+	case starts("State changed from "):
+		return herokuState(o, body, sink)
+	case starts("Process exited with status "):
+		code, _ := intAfter(body, "status ")
+		if plannedStatus(int(code)) {
+			return sink.Lifecycle(o.stopped(int(code), "", body))
+		}
+		return sink.Crash(o.exited(int(code), "", body))
+	case starts("Process running mem="):
+		return m.running(o, body, sink)
+	case bytes.Contains(body, []byte("Error R14")):
+		l := o.lifecycle(record.MemoryPressure, "R14", body)
+		l.UsedBytes, l.LimitBytes = m.of(proc)
+		return sink.Lifecycle(l)
+	case bytes.Contains(body, []byte("Error R15")):
+		c := o.crash(record.CrashOOMKill, body)
+		c.UsedBytes, c.LimitBytes = m.of(proc)
+		return sink.Crash(c)
+	case bytes.Contains(body, []byte("Error R10")):
+		// The dyno is killed because it did not listen in time.
+		return sink.Crash(o.crash(record.CrashHealthCheck, body))
+	case bytes.Contains(body, []byte("Error R12")):
+		return sink.Lifecycle(o.lifecycle(record.LifecycleOther, "R12", body))
+	case starts("Cycling"):
+		return sink.Lifecycle(o.lifecycle(record.Cycling, "", body))
+	case starts("Restarting"):
+		return sink.Lifecycle(o.lifecycle(record.Restarting, "", body))
+	case starts("Relocating"):
+		return sink.Lifecycle(o.lifecycle(record.Restarting, "relocated", body))
+	case starts("Stopping all processes with SIGTERM"):
+		return sink.Lifecycle(o.lifecycle(record.Stopping, "SIGTERM", body))
+	case starts("Stopping remaining processes with SIGKILL"):
+		return sink.Lifecycle(o.lifecycle(record.Stopping, "SIGKILL after the exit timeout", body))
+	case starts("Stopping process with SIGKILL"):
+		// Heroku's sequel to R10 and R15: not asked for by anybody, so no planned stop.
+		return sink.Lifecycle(o.lifecycle(record.LifecycleOther, "SIGKILL", body))
+	case starts("Idling"):
+		return sink.Lifecycle(o.lifecycle(record.Stopping, "idle", body))
+	case starts("Unidling"):
+		return sink.Lifecycle(o.lifecycle(record.Starting, "was idle", body))
+	case bytes.Contains(body, []byte("sample#")):
+		return herokuSamples(o, body, sink)
+	}
+	return nil // "Starting process with command …", "Listening on …": the change of state says it.
+}
+
+func herokuState(o *origin, body []byte, sink record.Sink) error {
+	from, rest := word(body[len("State changed from "):])
+	to, ok := bytes.CutPrefix(rest, []byte("to "))
+	if !ok {
+		return sink.Lifecycle(o.lifecycle(record.LifecycleOther, "", body))
+	}
+	to, _ = word(bytes.TrimSpace(to))
+	switch string(to) {
+	case "crashed":
+		c := o.crash(record.CrashOther, body)
+		c.Exited = true
+		return sink.Crash(c)
+	case "up":
+		return sink.Lifecycle(o.lifecycle(record.Up, "", body))
+	case "starting":
+		return sink.Lifecycle(o.lifecycle(record.Starting, "was "+string(from), body))
+	case "down", "complete":
+		return sink.Lifecycle(o.stopped(-1, "", body))
+	}
+	return sink.Lifecycle(o.lifecycle(record.LifecycleOther, string(to), body))
+}
+
+// running reads "Process running mem=531M(103.8%)". The quota follows from the share, rounded to whole MB since the share has one
+// decimal only.
+func (m dynoMemory) running(o *origin, body []byte, sink record.Sink) error {
+	b := body[len("Process running mem="):]
+	used, n, ok := parseSize(b)
+	if !ok || used <= 0 {
+		return warn(sink, o.pos, "malformed_line", "a memory line without a size", body)
+	}
+	var limit int64
+	if share, ok := parseNumber(between(b[n:], "(", "%")); ok && share > 0 {
+		const mb = 1 << 20
+		limit = int64(float64(used)/share*100/mb+0.5) * mb
+	}
+	if m != nil && (len(m) < maxDynos || m[string(o.container)].used > 0) {
+		m[string(o.container)] = struct{ used, limit int64 }{used, limit}
+	}
+	return sink.Sample(o.sample(record.RSS, float64(used)))
+}
+
+func (m dynoMemory) of(dyno []byte) (used, limit int64) {
+	v := m[string(dyno)]
+	return v.used, v.limit
+}
+
+// herokuAPI handles what somebody did to the application: releases, scaling, maintenance.
+func herokuAPI(o *origin, body []byte, sink record.Sink) error {
+	first, rest := word(body)
+	second, _ := word(rest)
+	has := func(s string) bool { return bytes.Contains(body, []byte(s)) }
+	switch {
+	case string(first) == "Deploy", string(first) == "Rollback":
+		o.version = bytes.TrimSuffix(second, []byte(","))
+		if string(first) == "Rollback" {
+			o.version = between(body, "to ", " ")
+		}
+		return sink.Lifecycle(o.lifecycle(record.Deploy, "", body))
+	case string(first) == "Release":
+		o.version = second
+		switch {
+		case has("complete") || has("succeeded"):
+			return sink.Lifecycle(o.lifecycle(record.DeployFinished, "", body))
+		case has("fail"):
+			return sink.Lifecycle(o.lifecycle(record.DeployFinished, "failed", body))
+		}
+		return sink.Lifecycle(o.lifecycle(record.Deploy, "release", body))
+	case string(first) == "Scaled", string(first) == "Scale":
+		return sink.Lifecycle(o.lifecycle(record.Scale, clip(rest), body))
+	case has("aintenance mode"):
+		return sink.Lifecycle(o.lifecycle(record.Maintenance, "", body))
+	case string(first) == "Restart", string(first) == "Restarting":
+		return sink.Lifecycle(o.lifecycle(record.Restarting, "", body))
+	}
+	return sink.Lifecycle(o.lifecycle(record.LifecycleOther, "", body))
+}
+
+// herokuSamples reads the key=value pairs of log-runtime-metrics. memory_rss is the resident set; memory_total, which includes
+// swap and cache, stands in for it where it is missing. Load averages are no CPU use and are left out.
+func herokuSamples(o *origin, body []byte, sink record.Sink) error {
+	var rss, total, quota int64
+	for len(body) > 0 {
+		var pair []byte
+		pair, body = word(body)
+		key, value, ok := bytes.Cut(pair, []byte("="))
+		if !ok {
+			continue
+		}
+		switch string(key) {
+		case "source":
+			if isContainerName(value) {
+				o.container = value
+			}
+		case "dyno":
+			o.instance = value
+		case "sample#memory_rss":
+			rss, _, _ = parseSize(value)
+		case "sample#memory_total":
+			total, _, _ = parseSize(value)
+		case "sample#memory_quota":
+			quota, _, _ = parseSize(value)
+		}
+	}
+	if rss == 0 {
+		rss = total
+	}
+	if rss > 0 {
+		if err := sink.Sample(o.sample(record.RSS, float64(rss))); err != nil {
+			return err
+		}
+	}
+	if quota > 0 {
+		return sink.Sample(o.sample(record.MemoryLimit, float64(quota)))
+	}
+	return nil
+}

@@ -1,0 +1,338 @@
+package evidence
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+	"time"
+
+	"lastcall/collectors/record"
+)
+
+// kernelOOM reads the Linux kernel's reports of processes killed for memory, and of segmentation faults, from dmesg (plain or -T),
+// syslog (RFC 3164 or ISO times) and journalctl. A report is many lines:
+//
+//	node invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0
+//	memory: usage 131072kB, limit 131072kB, failcnt 83420
+//	oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),…,oom_memcg=/docker/<id>,task_memcg=/docker/<id>,task=node,pid=123,uid=0
+//	Memory cgroup out of memory: Killed process 123 (node) total-vm:1GB, anon-rss:130000kB, file-rss:0kB, shmem-rss:0kB
+//
+// The process that asked for memory and the one that was killed may differ; the crash is that of the killed one, and its text
+// names the other. What a killed process leaves behind may be a container that lives on.
+//
+// Source: Linux mm/oom_kill.c (oom_kill_process, dump_header), mm/memcontrol.c (mem_cgroup_print_oom_meminfo).
+type kernelOOM struct{}
+
+// Name implements Format.
+func (kernelOOM) Name() string { return "kernel-oom" }
+
+// Sequential implements Sequential: a report spans lines.
+func (kernelOOM) Sequential() bool { return true }
+
+// Sniff implements Format.
+func (kernelOOM) Sniff(head []byte) int {
+	score := sniffLines(head, func(line []byte) bool {
+		_, body, _ := splitKernel(line, func(int, int) int { return 2000 })
+		return isKernelOOMLine(body)
+	})
+	// One such line is enough to know a kernel log, however long the dump around it.
+	if score > 0 {
+		return max(score, 60)
+	}
+	return 0
+}
+
+// NewParser implements LineFormat.
+func (kernelOOM) NewParser(src *record.Source) LineParser {
+	return &kernelParser{src: src}
+}
+
+type kernelParser struct {
+	src    *record.Source
+	report kernelReport
+	origin origin
+	year   func(month, day int) int
+	zoned  bool // whether the zone was already warned of
+	dated  bool // whether the year was
+}
+
+// ParseLine implements LineParser.
+func (p *kernelParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
+	if p.year == nil {
+		p.year = yearFinder(modified(p.src))
+	}
+	h, body, ok := splitKernel(line, p.year)
+	if !ok {
+		return false, nil
+	}
+	p.origin = origin{pos: record.Pos{Source: p.src, Line: lineNo}, time: h.stamp.time, host: h.host}
+	handled, err := p.report.line(&p.origin, body, sink)
+	if err != nil || !handled {
+		// The rest of a kernel log, and of a report printed without any header, is known and says nothing.
+		return h.kernel || (p.report.since > 0 && h.stamp.n == 0), err
+	}
+	if h.stamp.n > 0 && !h.stamp.zoned && !p.zoned {
+		p.zoned = true
+		if err := warn(sink, p.origin.pos, "no_timezone", noZoneText, line); err != nil {
+			return true, err
+		}
+	}
+	if h.noYear && !p.dated && h.stamp.time != 0 {
+		p.dated = true
+		return true, warn(sink, p.origin.pos, "no_year", noYearText, line)
+	}
+	return true, nil
+}
+
+// modified is when a file was last written; zero for anything that is no file.
+func modified(src *record.Source) time.Time {
+	if src == nil || src.Name == "" {
+		return time.Time{}
+	}
+	info, err := os.Stat(src.Name)
+	if err != nil || !info.Mode().IsRegular() {
+		return time.Time{}
+	}
+	return info.ModTime()
+}
+
+// kernelHeader is what stands before a kernel message.
+type kernelHeader struct {
+	stamp  stamp
+	host   []byte
+	noYear bool
+	kernel bool // the header says that the line is the kernel's
+}
+
+// splitKernel cuts the header off a line. A line without one is all message, since dmesg may print none.
+func splitKernel(line []byte, year func(month, day int) int) (h kernelHeader, body []byte, ok bool) {
+	rest := trimSyslogPriority(line)
+	if st, found := readStamp(rest); found {
+		h.stamp, rest = st, bytes.TrimPrefix(rest[st.n:], []byte(" "))
+		h.host, rest, h.kernel = syslogHost(rest)
+	} else if st, found := readSyslogStamp(rest, year); found {
+		h.stamp, h.noYear = st, true
+		rest = bytes.TrimPrefix(rest[st.n:], []byte(" "))
+		h.host, rest, h.kernel = syslogHost(rest)
+	}
+	if len(rest) > 2 && rest[0] == '[' {
+		if end := bytes.IndexByte(rest, ']'); end > 0 {
+			inner := bytes.TrimLeft(rest[1:end], " ")
+			if st, found := readCtimeStamp(inner); found && h.stamp.n == 0 {
+				h.stamp, h.kernel = st, true
+				rest = bytes.TrimPrefix(rest[end+1:], []byte(" "))
+			} else if _, isNumber := parseNumber(inner); isNumber && bytes.IndexByte(inner, '.') > 0 {
+				h.kernel = true
+				rest = bytes.TrimPrefix(rest[end+1:], []byte(" "))
+			}
+		}
+	}
+	return h, rest, len(rest) > 0
+}
+
+// syslogHost cuts "host kernel: " or "kernel: ". Other programs' lines keep their body whole.
+func syslogHost(b []byte) (host, rest []byte, kernel bool) {
+	first, tail := word(b)
+	if string(first) == "kernel:" {
+		return nil, tail, true
+	}
+	if tag, tail := word(tail); string(tag) == "kernel:" {
+		return first, tail, true
+	}
+	return nil, b, false
+}
+
+func isKernelOOMLine(b []byte) bool {
+	return bytes.Contains(b, []byte(" invoked oom-killer: ")) || bytes.HasPrefix(b, []byte("oom-kill:constraint=")) ||
+		(bytes.Contains(b, []byte("Killed process ")) && bytes.Contains(b, []byte("-rss:"))) || isKernelFault(b)
+}
+
+// isKernelFault recognises "node[123]: segfault at 0 ip …" and "traps: node[123] trap invalid opcode ip:…".
+func isKernelFault(b []byte) bool {
+	return bytes.Contains(b, []byte("]: segfault at ")) || (bytes.HasPrefix(b, []byte("traps: ")) && bytes.Contains(b, []byte("] trap ")))
+}
+
+// kernelReport gathers one report until its victim is named.
+type kernelReport struct {
+	asker       []byte
+	used, limit int64
+	constraint  []byte
+	oomMemcg    []byte
+	taskMemcg   []byte
+	pid         int64
+	since       int64 // line of the first line of the report
+}
+
+// reportLines bounds how far apart the lines of one report may lie: a dump lists every process of the machine.
+const reportLines = 5000
+
+func (k *kernelReport) line(o *origin, b []byte, sink record.Sink) (bool, error) {
+	if k.since > 0 && o.pos.Line-k.since > reportLines {
+		*k = kernelReport{}
+	}
+	switch {
+	case bytes.Contains(b, []byte(" invoked oom-killer: ")):
+		*k = kernelReport{since: o.pos.Line, asker: bytes.Clone(b[:bytes.Index(b, []byte(" invoked oom-killer: "))])}
+		return true, nil
+	case bytes.HasPrefix(b, []byte("memory: usage ")):
+		k.used, _, _ = parseSize(b[len("memory: usage "):])
+		if i := bytes.Index(b, []byte("limit ")); i >= 0 {
+			k.limit, _, _ = parseSize(b[i+len("limit "):])
+		}
+		return true, nil
+	case bytes.HasPrefix(b, []byte("Task in ")) && bytes.Contains(b, []byte(" killed as a result of limit of ")):
+		task, rest := word(b[len("Task in "):])
+		k.taskMemcg = bytes.Clone(task)
+		k.oomMemcg = bytes.Clone(bytes.TrimSpace(rest[len("killed as a result of limit of "):]))
+		k.constraint = []byte("CONSTRAINT_MEMCG")
+		return true, nil
+	case bytes.HasPrefix(b, []byte("oom-kill:")):
+		k.constraint = bytes.Clone(field(b, "constraint="))
+		k.oomMemcg, k.taskMemcg = bytes.Clone(field(b, "oom_memcg=")), bytes.Clone(field(b, "task_memcg="))
+		k.pid, _ = intAfter(b, ",pid=")
+		return true, nil
+	case bytes.Contains(b, []byte("Killed process ")) && bytes.Contains(b, []byte("-rss:")):
+		err := k.killed(o, b, sink)
+		*k = kernelReport{}
+		return true, err
+	case isKernelFault(b):
+		return true, kernelFault(o, b, sink)
+	}
+	return false, nil
+}
+
+// field reads "key=value" up to the next comma.
+func field(b []byte, key string) []byte {
+	i := bytes.Index(b, []byte(key))
+	if i < 0 {
+		return nil
+	}
+	b = b[i+len(key):]
+	if j := bytes.IndexByte(b, ','); j >= 0 {
+		b = b[:j]
+	}
+	return b
+}
+
+// killed handles "Killed process 123 (node) total-vm:…, anon-rss:…": the end of a report, or all that was kept of one.
+func (k *kernelReport) killed(o *origin, b []byte, sink record.Sink) error {
+	if o.time == 0 {
+		return warn(sink, o.pos, "no_time", noTimeText, b)
+	}
+	pid, _ := intAfter(b, "Killed process ")
+	if k.pid != 0 && k.pid != pid {
+		*k = kernelReport{} // The report before was of another kill.
+	}
+	inContainer := bytes.Contains(b, []byte("emory cgroup out of memory")) || bytes.HasPrefix(k.constraint, []byte("CONSTRAINT_MEMCG"))
+	ev := *o
+	id := containerOfCgroup(k.taskMemcg)
+	if len(id) > 0 {
+		ev.instance = id
+		ev.container = id[:min(12, len(id))]
+	} else {
+		if pid > 0 {
+			ev.instance = strconv.AppendInt(nil, pid, 10)
+		}
+		ev.service = unitOfCgroup(k.taskMemcg)
+	}
+	text := bytes.TrimSpace(b)
+	if len(k.asker) > 0 {
+		text = append(append(bytes.Clone(text), "; asked for memory: "...), k.asker...)
+	}
+	c := ev.crash(record.CrashOOMKill, text)
+	c.Exited, c.Signal = true, "SIGKILL"
+	c.UsedBytes = rssOfKilled(b)
+	if inContainer {
+		c.LimitBytes = k.limit
+		if k.used > 0 {
+			c.UsedBytes = k.used
+		}
+	}
+	if err := sink.Crash(c); err != nil {
+		return err
+	}
+	// Memory that ran out above the container is another matter: the killed one need not be the one that grew.
+	switch {
+	case !inContainer:
+		l := o.lifecycle(record.MemoryPressure, "the node ran out of memory", text)
+		return sink.Lifecycle(l)
+	case len(k.oomMemcg) > 0 && len(k.taskMemcg) > 0 && !bytes.Equal(k.oomMemcg, k.taskMemcg) && !sameContainer(k.oomMemcg, k.taskMemcg):
+		l := o.lifecycle(record.MemoryPressure, "limit of the parent cgroup "+clip(k.oomMemcg), text)
+		l.UsedBytes, l.LimitBytes = k.used, k.limit
+		return sink.Lifecycle(l)
+	}
+	return nil
+}
+
+// sameContainer reports whether a limit's cgroup is that of the container (or pod) of the task.
+func sameContainer(limit, task []byte) bool {
+	id := containerOfCgroup(limit)
+	return len(id) > 0 && bytes.Equal(id, containerOfCgroup(task))
+}
+
+func rssOfKilled(b []byte) int64 {
+	var sum int64
+	for _, key := range []string{"anon-rss:", "file-rss:", "shmem-rss:"} {
+		if i := bytes.Index(b, []byte(key)); i >= 0 {
+			v, _, _ := parseSize(b[i+len(key):])
+			sum += v
+		}
+	}
+	return sum
+}
+
+// containerOfCgroup finds the container id in a cgroup path: /docker/<id>, …/docker-<id>.scope, …/cri-containerd-<id>.scope,
+// /kubepods/burstable/pod<uid>/<id>, /ecs/<task>/<id>, …/crio-<id>.scope, …/libpod-<id>.scope.
+func containerOfCgroup(path []byte) []byte {
+	var found []byte
+	for len(path) > 0 {
+		path = bytes.TrimPrefix(path, []byte("/"))
+		part := path
+		if i := bytes.IndexByte(path, '/'); i >= 0 {
+			part, path = path[:i], path[i:]
+		} else {
+			path = nil
+		}
+		part = bytes.TrimSuffix(part, []byte(".scope"))
+		if i := bytes.LastIndexByte(part, '-'); i >= 0 {
+			part = part[i+1:]
+		}
+		if i := bytes.LastIndexByte(part, ':'); i >= 0 {
+			part = part[i+1:]
+		}
+		if len(part) == 64 && isHexID(part) {
+			found = part
+		}
+	}
+	return found
+}
+
+// unitOfCgroup finds the systemd service in a cgroup path.
+func unitOfCgroup(path []byte) []byte {
+	i := bytes.LastIndexByte(path, '/')
+	if i < 0 {
+		return nil
+	}
+	unit, ok := bytes.CutSuffix(path[i+1:], []byte(".service"))
+	if !ok {
+		return nil
+	}
+	return unit
+}
+
+func kernelFault(o *origin, b []byte, sink record.Sink) error {
+	if o.time == 0 {
+		return warn(sink, o.pos, "no_time", noTimeText, b)
+	}
+	c := o.crash(record.CrashSegfault, b)
+	c.Exited, c.Signal = true, "SIGSEGV"
+	if bytes.Contains(b, []byte("invalid opcode")) {
+		c.Signal = "SIGILL"
+	}
+	if pid := between(b, "[", "]"); pid != nil {
+		if _, ok := digits64(pid); ok {
+			c.Instance = string(pid)
+		}
+	}
+	return sink.Crash(c)
+}

@@ -1,0 +1,118 @@
+package evidence
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+
+	"lastcall/collectors/record"
+)
+
+// kubeletStats reads the kubelet's /stats/summary: node, pods[].containers[] with cpu and memory, each with its own time.
+//
+// Source: Kubernetes k8s.io/kubelet/pkg/apis/stats/v1alpha1 (Summary).
+type kubeletStats struct{}
+
+// Name implements Format.
+func (kubeletStats) Name() string { return "kubelet-stats" }
+
+// Sniff implements Format.
+func (kubeletStats) Sniff(head []byte) int {
+	if looksLikeObject(head) && bytes.Contains(head, []byte(`"nodeName"`)) && bytes.Contains(head, []byte(`"workingSetBytes"`)) {
+		return 95
+	}
+	return 0
+}
+
+type kubeletPod struct {
+	Ref struct {
+		Name string `json:"name"`
+	} `json:"podRef"`
+	Containers []struct {
+		Name  string `json:"name"`
+		Start string `json:"startTime"`
+		CPU   struct {
+			Time      string   `json:"time"`
+			NanoCores *float64 `json:"usageNanoCores"`
+		} `json:"cpu"`
+		Memory struct {
+			Time       string   `json:"time"`
+			Available  *float64 `json:"availableBytes"`
+			WorkingSet *float64 `json:"workingSetBytes"`
+			RSS        *float64 `json:"rssBytes"`
+		} `json:"memory"`
+	} `json:"containers"`
+}
+
+// Parse implements WholeFormat.
+func (kubeletStats) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
+	w := newJSONWalker(ctx, r)
+	var node string
+	var names podNames
+	var n int64
+	return w.documents(func(first json.Token) error {
+		if first != json.Delim('{') {
+			return w.skipRest(first)
+		}
+		return w.object(func(key string) error {
+			switch key {
+			case "node":
+				var v struct {
+					Name string `json:"nodeName"`
+				}
+				_, err := w.decode(&v)
+				node = v.Name
+				return err
+			case "pods":
+				_, err := w.arrayValue(func() error {
+					n++
+					var p kubeletPod
+					if _, err := w.decode(&p); err != nil {
+						return err
+					}
+					return p.emit(record.Pos{Source: src, Line: n}, node, &names, sink)
+				})
+				return err
+			}
+			return w.skip()
+		})
+	})
+}
+
+func (p *kubeletPod) emit(pos record.Pos, node string, names *podNames, sink record.Sink) error {
+	for _, c := range p.Containers {
+		o := origin{pos: pos, container: []byte(names.name(p.Ref.Name, c.Name)), host: []byte(node)}
+		if t, _, ok := parseTime([]byte(c.Start)); ok {
+			o.time = t
+			if err := sink.Lifecycle(o.lifecycle(record.Up, "startTime", nil)); err != nil {
+				return err
+			}
+		}
+		give := func(at string, metric record.Metric, v *float64, scale float64) error {
+			t, _, ok := parseTime([]byte(at))
+			if !ok || v == nil || *v < 0 || *v*scale >= 1<<53 {
+				return nil
+			}
+			o.time = t
+			return sink.Sample(o.sample(metric, *v*scale))
+		}
+		if err := give(c.CPU.Time, record.CPU, c.CPU.NanoCores, 1e-9); err != nil {
+			return err
+		}
+		if err := give(c.Memory.Time, record.RSS, c.Memory.RSS, 1); err != nil {
+			return err
+		}
+		if err := give(c.Memory.Time, record.WorkingSet, c.Memory.WorkingSet, 1); err != nil {
+			return err
+		}
+		// What is available is given only for containers with a limit.
+		if c.Memory.Available != nil && c.Memory.WorkingSet != nil {
+			limit := *c.Memory.Available + *c.Memory.WorkingSet
+			if err := give(c.Memory.Time, record.MemoryLimit, &limit, 1); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,232 @@
+package evidence
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"strings"
+
+	"github.com/valyala/fastjson"
+
+	"lastcall/collectors/record"
+)
+
+// kubernetesJSON reads what `kubectl get pods -o json`, `kubectl get events -o json` (or both in one list), a single object, a watch, and
+// the API itself print. The list is streamed: one object is held at a time.
+//
+// A pod is the container of the records: its name is what routers, logs and metrics usually carry. Where a pod has several
+// containers, the first of its spec goes by the pod's name, the others by "pod/container".
+type kubernetesJSON struct{}
+
+// Name implements Format.
+func (kubernetesJSON) Name() string { return "kubernetes" }
+
+// Sniff implements Format.
+func (kubernetesJSON) Sniff(head []byte) int {
+	if !looksLikeObject(head) {
+		return 0
+	}
+	has := func(s string) bool { return bytes.Contains(head, []byte(s)) }
+	kind := false
+	for rest := head; !kind; {
+		i := bytes.Index(rest, []byte(`"kind"`))
+		if i < 0 {
+			break
+		}
+		rest = bytes.TrimLeft(rest[i+len(`"kind"`):], ": \t\r\n")
+		for _, k := range []string{`"Pod"`, `"PodList"`, `"Event"`, `"EventList"`, `"List"`} {
+			kind = kind || bytes.HasPrefix(rest, []byte(k))
+		}
+	}
+	switch {
+	case !kind || !has(`"apiVersion"`):
+		return 0
+	case has(`"involvedObject"`) || has(`"regarding"`) || has(`"containerStatuses"`) || has(`"containers"`):
+		return 95
+	case has(`"items"`):
+		return 70
+	}
+	return 0
+}
+
+// Parse implements WholeFormat.
+func (kubernetesJSON) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
+	k := &kubernetesReader{src: src, sink: sink, w: newJSONWalker(ctx, r)}
+	return k.w.documents(func(first json.Token) error {
+		if first != json.Delim('{') {
+			return k.w.skipRest(first)
+		}
+		return k.document()
+	})
+}
+
+type kubernetesReader struct {
+	src    *record.Source
+	sink   record.Sink
+	w      *jsonWalker
+	parser fastjson.Parser
+	n      int64
+}
+
+// document reads a list, streaming its items, or a single object.
+func (k *kubernetesReader) document() error {
+	fields := map[string]json.RawMessage{}
+	err := k.w.object(func(key string) error {
+		switch key {
+		case "items":
+			_, err := k.w.arrayValue(func() error {
+				var raw json.RawMessage
+				if _, err := k.w.decode(&raw); err != nil {
+					return err
+				}
+				return k.object(raw)
+			})
+			return err
+		case "object": // of a watch: {"type":"MODIFIED","object":{…}}
+			var raw json.RawMessage
+			if _, err := k.w.decode(&raw); err != nil {
+				return err
+			}
+			return k.object(raw)
+		}
+		var raw json.RawMessage
+		if _, err := k.w.decode(&raw); err != nil {
+			return err
+		}
+		fields[key] = raw
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if kind := string(fields["kind"]); kind != `"Pod"` && kind != `"Event"` {
+		return nil
+	}
+	raw, err := json.Marshal(fields)
+	if err != nil {
+		return nil // Cannot be: each field was valid JSON.
+	}
+	return k.object(raw)
+}
+
+// object reads one pod or event; other kinds are passed over.
+func (k *kubernetesReader) object(raw []byte) error {
+	k.n++
+	v, err := k.parser.ParseBytes(raw)
+	if err != nil {
+		return nil // Cannot be: the decoder took it.
+	}
+	pos := record.Pos{Source: k.src, Line: k.n}
+	switch kind := string(v.GetStringBytes("kind")); {
+	case kind == "Event" || (kind == "" && (v.Exists("involvedObject") || v.Exists("regarding"))):
+		return kubernetesEvent(pos, v, k.sink)
+	case kind == "Pod" || (kind == "" && v.Exists("status", "containerStatuses")):
+		return kubernetesPod(pos, v, k.sink)
+	}
+	return nil
+}
+
+// podService and podVersion read the labels that teams and Datadog use for them.
+func podService(labels *fastjson.Value) []byte {
+	return textOf(firstLabel(labels, "tags.datadoghq.com/service", "app.kubernetes.io/name", "app", "k8s-app"))
+}
+
+func podVersion(labels *fastjson.Value) []byte {
+	return textOf(firstLabel(labels, "tags.datadoghq.com/version", "app.kubernetes.io/version", "version"))
+}
+
+func firstLabel(labels *fastjson.Value, keys ...string) *fastjson.Value {
+	if labels == nil || labels.Type() != fastjson.TypeObject {
+		return nil
+	}
+	return firstOf(labels, keys...)
+}
+
+// bareID cuts the runtime off a container id: "docker://84d3…" and "containerd://84d3…" are "84d3…".
+func bareID(id []byte) []byte {
+	if i := bytes.Index(id, []byte("://")); i >= 0 {
+		return id[i+3:]
+	}
+	return id
+}
+
+// parseQuantity reads a Kubernetes quantity of bytes: "100Mi", "1Gi", "128974848", "129e6", "500M".
+func parseQuantity(s []byte) (int64, bool) {
+	s = bytes.TrimSpace(s)
+	n := len(s)
+	for n > 0 && !isDigit(s[n-1]) && s[n-1] != '.' {
+		n--
+	}
+	v, ok := parseNumber(s[:n])
+	if !ok || v < 0 {
+		return 0, false
+	}
+	switch string(s[n:]) {
+	case "":
+	case "m":
+		v /= 1000
+	case "k", "K":
+		v *= 1e3
+	case "M":
+		v *= 1e6
+	case "G":
+		v *= 1e9
+	case "T":
+		v *= 1e12
+	case "Ki":
+		v *= 1 << 10
+	case "Mi":
+		v *= 1 << 20
+	case "Gi":
+		v *= 1 << 30
+	case "Ti":
+		v *= 1 << 40
+	default:
+		return 0, false
+	}
+	return int64(v), v < 1<<62
+}
+
+// podNames gives the samples of a pod's containers names that agree with those of [kubernetesJSON]: the first container seen of a
+// pod is the pod, unless it is a known companion; the others are "pod/container".
+type podNames struct {
+	main map[string]string
+}
+
+// maxPodNames bounds the pods remembered; further ones go by their own name whatever the container.
+const maxPodNames = 100_000
+
+func (p *podNames) name(pod, container string) string {
+	switch {
+	case pod == "":
+		return container
+	case container == "" || container == pod:
+		return pod
+	case isSidecar(container):
+		return pod + "/" + container
+	}
+	main, known := p.main[pod]
+	if !known && len(p.main) < maxPodNames {
+		if p.main == nil {
+			p.main = map[string]string{}
+		}
+		p.main[strings.Clone(pod)] = strings.Clone(container)
+		return pod
+	}
+	if !known || main == container {
+		return pod
+	}
+	return pod + "/" + container
+}
+
+// isSidecar knows the companions that meshes and agents put into pods.
+func isSidecar(container string) bool {
+	switch container {
+	case "istio-proxy", "istio-init", "linkerd-proxy", "linkerd-init", "envoy", "envoy-sidecar", "consul-connect-envoy-sidecar", "cloud-sql-proxy", "cloudsql-proxy",
+		"vault-agent", "datadog-agent", "datadog-init", "fluent-bit", "fluentd", "filebeat", "otel-collector", "otc-container", "jaeger-agent", "kube-rbac-proxy",
+		"config-reloader", "aws-for-fluent-bit", "log_router", "ecs-service-connect", "daprd", "oauth2-proxy", "nginx-sidecar":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,155 @@
+package evidence
+
+import (
+	"bytes"
+
+	"github.com/valyala/fastjson"
+
+	"lastcall/collectors/record"
+)
+
+// kubernetesEvent makes the records of one event (v1 or events.k8s.io/v1). Kubernetes merges equal events and keeps the first and the
+// last time: a merged event gives a record for each of the two, and a warning that those between have no time of their own.
+func kubernetesEvent(pos record.Pos, v *fastjson.Value, sink record.Sink) error {
+	obj := v.Get("involvedObject")
+	if obj == nil {
+		obj = v.Get("regarding")
+	}
+	kind, name := string(obj.GetStringBytes("kind")), obj.GetStringBytes("name")
+	reason := string(v.GetStringBytes("reason"))
+	msg := textOf(firstOf(v, "message", "note"))
+	first := timeOf(firstOf(v, "firstTimestamp", "deprecatedFirstTimestamp"))
+	last := timeOf(firstOf(v, "lastTimestamp", "deprecatedLastTimestamp"))
+	if t := timeOf(v.Get("series", "lastObservedTime")); t != 0 {
+		last = t
+	}
+	if last == 0 {
+		last = timeOf(v.Get("eventTime"))
+	}
+	if last == 0 {
+		last = timeOf(v.Get("metadata", "creationTimestamp"))
+	}
+	count := max(v.GetInt("count"), v.GetInt("deprecatedCount"), v.GetInt("series", "count"))
+	if first == 0 && count > 1 {
+		first = timeOf(v.Get("eventTime"))
+	}
+	o := origin{pos: pos, time: last, host: v.GetStringBytes("source", "host")}
+	switch kind {
+	case "Pod":
+		o.container = name
+	case "Node":
+		o.host = name
+	default:
+		o.service = name
+	}
+	emit := kubernetesReason(kind, reason, msg)
+	if emit == nil {
+		return nil
+	}
+	if last == 0 {
+		return warn(sink, pos, "no_time", noTimeText, msg)
+	}
+	if count > 1 && first != 0 && first < last {
+		early := o
+		early.time = first
+		if err := emit(&early, sink); err != nil {
+			return err
+		}
+		if count > 2 {
+			err := sink.Warn(&record.Warning{
+				Code: "merged_events", Pos: pos, Count: int64(count - 2), Example: clipTo(msg, exampleLimit),
+				Text: "Kubernetes merged equal events and kept only the first and the last time; those between are missing",
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return emit(&o, sink)
+}
+
+// kubernetesReason says what an event means; nil for the many that mean nothing here (Scheduled, Pulled, FailedMount, …).
+func kubernetesReason(kind, reason string, msg []byte) func(*origin, record.Sink) error {
+	has := func(s string) bool { return bytes.Contains(bytes.ToLower(msg), []byte(s)) }
+	life := func(k record.LifecycleKind) func(*origin, record.Sink) error {
+		return func(o *origin, sink record.Sink) error { return sink.Lifecycle(o.lifecycle(k, reason, msg)) }
+	}
+	crash := func(k record.CrashKind) func(*origin, record.Sink) error {
+		return func(o *origin, sink record.Sink) error { return sink.Crash(o.crash(k, msg)) }
+	}
+	switch reason {
+	case "OOMKilling":
+		return func(o *origin, sink record.Sink) error {
+			var k kernelReport
+			if handled, err := k.line(o, msg, sink); handled || err != nil {
+				return err
+			}
+			return sink.Crash(o.crash(record.CrashOOMKill, msg))
+		}
+	case "SystemOOM":
+		return func(o *origin, sink record.Sink) error {
+			c := o.crash(record.CrashOOMKill, msg)
+			if pid := bytes.TrimSpace(between(append(bytes.Clone(msg), ','), "pid: ", ",")); len(pid) > 0 {
+				c.Instance = string(pid)
+			}
+			if err := sink.Crash(c); err != nil {
+				return err
+			}
+			return sink.Lifecycle(o.lifecycle(record.MemoryPressure, "the node ran out of memory", msg))
+		}
+	case "Killing":
+		switch {
+		case has("liveness probe") || has("startup probe") || has("unhealthy"):
+			return crash(record.CrashHealthCheck)
+		case has("definition changed"):
+			return life(record.Restarting)
+		}
+		return life(record.Stopping)
+	case "Unhealthy", "ProbeError", "ProbeWarning":
+		return life(record.HealthCheckFailed)
+	case "BackOff":
+		if has("restarting failed") {
+			return life(record.Restarting)
+		}
+		return nil // Back-off pulling an image.
+	case "SandboxChanged":
+		return life(record.Restarting)
+	case "Started":
+		return life(record.Up)
+	case "Created":
+		if kind == "Pod" {
+			return life(record.Starting)
+		}
+		return nil
+	case "Evicted":
+		if has("memory") {
+			return crash(record.CrashOOMKill)
+		}
+		return life(record.Stopping)
+	case "Preempted", "Preempting", "TaintManagerEviction":
+		if has("cancelling") {
+			return nil
+		}
+		return life(record.Stopping)
+	case "ScalingReplicaSet", "SuccessfulRescale":
+		return life(record.Scale)
+	case "DeploymentRollback":
+		return life(record.Deploy)
+	case "NodeNotReady", "NodeNotSchedulable", "Rebooted", "NodeShutdown", "Shutdown", "KubeletNotReady":
+		if reason == "NodeNotSchedulable" {
+			return life(record.Maintenance)
+		}
+		if kind == "Pod" {
+			return life(record.Unreachable)
+		}
+		return life(record.HostDown)
+	case "NodeLost":
+		return life(record.Unreachable)
+	case "NodeHasInsufficientMemory", "EvictionThresholdMet":
+		if reason == "EvictionThresholdMet" && !has("memory") {
+			return nil
+		}
+		return life(record.MemoryPressure)
+	}
+	return nil
+}

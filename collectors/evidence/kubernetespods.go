@@ -1,0 +1,167 @@
+package evidence
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/valyala/fastjson"
+
+	"lastcall/collectors/record"
+)
+
+// kubernetesPod makes the records of one pod: how its containers ended last (status.containerStatuses[].lastState and .state), since
+// when they run, their memory limit and number of restarts.
+func kubernetesPod(pos record.Pos, v *fastjson.Value, sink record.Sink) error {
+	meta, spec, status := v.Get("metadata"), v.Get("spec"), v.Get("status")
+	if meta == nil || status == nil {
+		return nil
+	}
+	labels := meta.Get("labels")
+	base := origin{
+		pos: pos, container: meta.GetStringBytes("name"), service: podService(labels), version: podVersion(labels),
+		host: spec.GetStringBytes("nodeName"),
+	}
+	limits := map[string]int64{}
+	main := ""
+	for i, c := range spec.GetArray("containers") {
+		name := string(c.GetStringBytes("name"))
+		if i == 0 {
+			main = name
+		}
+		if l, ok := parseQuantity(textOf(c.Get("resources", "limits", "memory"))); ok && l > 0 {
+			limits[name] = l
+		}
+	}
+	if def := meta.GetStringBytes("annotations", "kubectl.kubernetes.io/default-container"); len(def) > 0 {
+		main = string(def)
+	}
+	for _, list := range []string{"containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"} {
+		for _, c := range status.GetArray(list) {
+			o := base
+			name := string(c.GetStringBytes("name"))
+			if list != "containerStatuses" || (main != "" && name != main) {
+				o.container = append(append(bytes.Clone(base.container), '/'), name...)
+			}
+			if err := kubernetesContainer(&o, c, limits[name], sink); err != nil {
+				return err
+			}
+		}
+	}
+	if reason := status.GetStringBytes("reason"); string(reason) == "Evicted" {
+		return kubernetesEvicted(&base, status, sink)
+	}
+	if t := timeOf(meta.Get("deletionTimestamp")); t != 0 {
+		base.time = t
+		return sink.Lifecycle(base.lifecycle(record.Stopping, "deleted", nil))
+	}
+	return nil
+}
+
+// kubernetesContainer makes the records of one container status. limit is in bytes, 0 when there is none.
+func kubernetesContainer(o *origin, c *fastjson.Value, limit int64, sink record.Sink) error {
+	var latest record.Time
+	current := bareID(c.GetStringBytes("containerID"))
+	for _, state := range []string{"lastState", "state"} {
+		t := c.Get(state, "terminated")
+		if t == nil || t.Type() != fastjson.TypeObject {
+			continue
+		}
+		ev := *o
+		ev.instance = bareID(t.GetStringBytes("containerID"))
+		started, finished := timeOf(t.Get("startedAt")), timeOf(t.Get("finishedAt"))
+		latest = max(latest, started, finished)
+		if err := kubernetesUp(&ev, started, limit, sink); err != nil {
+			return err
+		}
+		if finished == 0 {
+			if err := warn(sink, o.pos, "no_time", noTimeText, t.MarshalTo(nil)); err != nil {
+				return err
+			}
+			continue
+		}
+		ev.time = finished
+		if err := kubernetesTerminated(&ev, t, started, limit, sink); err != nil {
+			return err
+		}
+	}
+	if r := c.Get("state", "running"); r != nil {
+		ev := *o
+		ev.instance = current
+		started := timeOf(r.Get("startedAt"))
+		latest = max(latest, started)
+		if err := kubernetesUp(&ev, started, limit, sink); err != nil {
+			return err
+		}
+	}
+	if w := c.Get("state", "waiting"); w != nil && string(w.GetStringBytes("reason")) == "CrashLoopBackOff" && latest != 0 {
+		ev := *o
+		ev.time = latest
+		if err := sink.Lifecycle(ev.lifecycle(record.Restarting, "CrashLoopBackOff", w.GetStringBytes("message"))); err != nil {
+			return err
+		}
+	}
+	if n := c.Get("restartCount"); n != nil && latest != 0 {
+		ev := *o
+		ev.time = latest
+		if f, ok := numberOf(n); ok {
+			return sink.Sample(ev.sample(record.Restarts, f))
+		}
+	}
+	return nil
+}
+
+// kubernetesUp tells that a life of the container began at started, and under which limit.
+func kubernetesUp(o *origin, started record.Time, limit int64, sink record.Sink) error {
+	if started == 0 {
+		return nil
+	}
+	ev := *o
+	ev.time = started
+	if err := sink.Lifecycle(ev.lifecycle(record.Up, "startedAt", nil)); err != nil {
+		return err
+	}
+	if limit > 0 {
+		return sink.Sample(ev.sample(record.MemoryLimit, float64(limit)))
+	}
+	return nil
+}
+
+func kubernetesTerminated(o *origin, t *fastjson.Value, started record.Time, limit int64, sink record.Sink) error {
+	code := t.GetInt("exitCode")
+	reason := string(t.GetStringBytes("reason"))
+	text := t.MarshalTo(nil)
+	// The runtime reads "OOMKilled" from a counter of the cgroup that does not go back: with a status of a stop as asked it is no
+	// memory kill of this process.
+	if plannedStatus(code) {
+		return sink.Lifecycle(o.stopped(code, reason, text))
+	}
+	c := o.exited(code, reason, text)
+	if n := t.GetInt("signal"); n > 0 {
+		c.Signal = signalName(n)
+	}
+	c.LimitBytes = limit
+	if d := o.time.Sub(started); started != 0 && d > 0 && d < 10*365*24*time.Hour {
+		c.Uptime = d
+	}
+	return sink.Crash(c)
+}
+
+// kubernetesEvicted tells of a pod that the kubelet put off its node. Only its own words make that a memory kill.
+func kubernetesEvicted(o *origin, status *fastjson.Value, sink record.Sink) error {
+	msg := status.GetStringBytes("message")
+	for _, c := range status.GetArray("conditions") {
+		o.time = max(o.time, timeOf(c.Get("lastTransitionTime")))
+	}
+	if o.time == 0 {
+		o.time = timeOf(status.Get("startTime"))
+	}
+	if o.time == 0 {
+		return warn(sink, o.pos, "no_time", noTimeText, msg)
+	}
+	if bytes.Contains(msg, []byte("memory")) {
+		c := o.crash(record.CrashOOMKill, msg)
+		c.Exited = true
+		return sink.Crash(c)
+	}
+	return sink.Lifecycle(o.stopped(-1, "Evicted", msg))
+}

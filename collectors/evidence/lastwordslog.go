@@ -1,0 +1,170 @@
+package evidence
+
+import (
+	"bytes"
+
+	"lastcall/collectors/record"
+)
+
+// lastWordsLog takes, from text logs of any kind, the lines that tell of an end (or of a beginning): plain output of a container, with or
+// without a time before it, behind the prefixes that Docker Compose, kubectl and container runtimes put there:
+//
+//	web-1  | FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory
+//	[pod/web-5d8f/app] 2026-11-16T13:47:57.249Z panic: runtime error: index out of range
+//	2026-11-16T13:47:57.249768066Z stderr F java.lang.OutOfMemoryError: Java heap space
+//
+// It comes last: every other format has been offered the line before. A line without a time gets that of the last line before it
+// that had one: nothing is printed after the end, so that it lies close.
+type lastWordsLog struct{}
+
+// Name implements Format.
+func (lastWordsLog) Name() string { return "last-words" }
+
+// Sequential implements Sequential: times and heap sizes come from lines before.
+func (lastWordsLog) Sequential() bool { return true }
+
+// Sniff implements Format. Any text may hold last words, so that a head without them says nothing; one with them says little.
+func (lastWordsLog) Sniff(head []byte) int {
+	found := 0
+	firstLines(head, 2000, func(line []byte) {
+		if !lineMayMatter(line) {
+			return
+		}
+		p := splitPlain(line)
+		if _, ok := signOf(p.body); ok && found < 8 {
+			found = 8
+		}
+	})
+	return found
+}
+
+// NewParser implements LineFormat.
+func (lastWordsLog) NewParser(src *record.Source) LineParser {
+	return &lastWordsParser{src: src, file: containerOfLogFile(src)}
+}
+
+type lastWordsParser struct {
+	src    *record.Source
+	file   []byte // container that the file's name tells
+	words  lastWords
+	origin origin
+
+	last     record.Time // of the last line that had a time
+	lastLine int64
+	zoned    bool // whether a missing zone was told
+	sign     int64
+}
+
+// NoteTime tells the time of a line that another format took: plain text between structured lines has none of its own.
+func (p *lastWordsParser) NoteTime(lineNo int64, t record.Time) {
+	if t != 0 {
+		p.last, p.lastLine = t, lineNo
+	}
+}
+
+// ParseLine implements LineParser.
+func (p *lastWordsParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
+	l := splitPlain(line)
+	if l.stamp.time != 0 {
+		p.last, p.lastLine = l.stamp.time, lineNo
+	}
+	matters := lineMayMatter(l.body)
+	if !matters && !isUpperStart(l.body) {
+		return p.follows(lineNo, l.body), nil
+	}
+	p.origin = origin{pos: record.Pos{Source: p.src, Line: lineNo}, time: l.stamp.time, container: l.container}
+	o := &p.origin
+	if len(o.container) == 0 {
+		o.container = p.file
+	}
+	if o.time == 0 && p.last != 0 && lineNo-p.lastLine <= memoryLines {
+		o.time = p.last
+	}
+	if !matters {
+		p.words.rememberError(o, l.body)
+		return p.follows(lineNo, l.body), nil
+	}
+	handled, err := p.words.parse(o, l.body, sink)
+	if err != nil {
+		return handled, err
+	}
+	if !handled {
+		return p.follows(lineNo, l.body), nil
+	}
+	p.sign = lineNo
+	if l.stamp.time != 0 && !l.stamp.zoned && !p.zoned {
+		p.zoned = true
+		return true, warn(sink, o.pos, "no_timezone", noZoneText, line)
+	}
+	return true, nil
+}
+
+// follows reports whether a line belongs to the dump after (or around) last words: known, and without a say.
+func (p *lastWordsParser) follows(lineNo int64, body []byte) bool {
+	return isTraceLine(body) && (len(body) > 0 && bytes.HasPrefix(body, []byte("<--- ")) || p.sign > 0 && lineNo-p.sign <= memoryLines)
+}
+
+func isUpperStart(b []byte) bool { return len(b) > 0 && isUpper(b[0]) }
+
+// plainLine is a line of text without what was put before it.
+type plainLine struct {
+	stamp     stamp
+	container []byte
+	body      []byte
+}
+
+// splitPlain cuts prefixes off: those of Docker Compose and kubectl, a time, the stream tag of a container runtime.
+func splitPlain(line []byte) plainLine {
+	l := plainLine{body: line}
+	if bar := bytes.IndexByte(line, '|'); bar > 0 && bar < 80 {
+		if name := bytes.TrimRight(line[:bar], " "); isContainerName(name) {
+			l.container, l.body = name, bytes.TrimPrefix(line[bar+1:], []byte(" "))
+		}
+	} else if tag, rest, ok := bracketed(line); ok && bytes.HasPrefix(tag, []byte("pod/")) {
+		pod, _, _ := bytes.Cut(tag[len("pod/"):], []byte("/"))
+		l.container, l.body = pod, rest
+	}
+	body := l.body
+	boxed := len(body) > 1 && body[0] == '['
+	if boxed {
+		body = body[1:]
+	}
+	st, ok := readStamp(body)
+	if !ok {
+		return l
+	}
+	rest := body[st.n:]
+	if boxed {
+		if len(rest) == 0 || rest[0] != ']' {
+			return l
+		}
+		rest = rest[1:]
+	}
+	l.stamp = st
+	rest = bytes.TrimLeft(rest, " ")
+	for _, tag := range []string{"stderr F ", "stdout F ", "stderr P ", "stdout P "} {
+		rest = bytes.TrimPrefix(rest, []byte(tag))
+	}
+	l.body = rest
+	return l
+}
+
+// containerOfLogFile reads the name of a log that the kubelet links: <pod>_<namespace>_<container>-<64 hex digits>.log.
+func containerOfLogFile(src *record.Source) []byte {
+	if src == nil {
+		return nil
+	}
+	name := baseName(src.Name)
+	i := len(name)
+	for _, ext := range []string{".gz", ".zst", ".log"} {
+		if n := len(name[:i]) - len(ext); n > 0 && name[n:i] == ext {
+			i = n
+		}
+	}
+	name = name[:i]
+	parts := bytes.Split([]byte(name), []byte("_"))
+	if len(parts) != 3 || len(parts[2]) < 66 || !isHexID(parts[2][len(parts[2])-64:]) {
+		return nil
+	}
+	return parts[0]
+}

@@ -1,0 +1,336 @@
+package evidence
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"strings"
+
+	"github.com/valyala/fastjson"
+
+	"lastcall/collectors/record"
+)
+
+// platformEvents reads the events of a platform as JSON lines, one event a line:
+//
+//	{"time":"2026-11-16T13:47:57.859Z","type":"container_crashed","container":"web-1","container_id":"dc31…","exit_code":134,"signal":"SIGABRT","reason":"Error"}
+//
+// and under the names that Scalingo's API and webhooks give them (app_crashed, app_crashed_repeated, app_deployed, restart, scale, with
+// "created_at" and "type_data").
+type platformEvents struct{}
+
+// Name implements Format.
+func (platformEvents) Name() string { return "platform-events" }
+
+// Sniff implements Format.
+func (platformEvents) Sniff(head []byte) int {
+	var parser fastjson.Parser
+	return sniffLines(head, func(line []byte) bool { return isPlatformEvent(&parser, line) })
+}
+
+func isPlatformEvent(parser *fastjson.Parser, line []byte) bool {
+	if len(line) < 10 || line[0] != '{' || !bytes.Contains(line, []byte(`"type"`)) {
+		return false
+	}
+	v, err := parser.ParseBytes(line)
+	if err != nil {
+		return false
+	}
+	return eventKind(v.GetStringBytes("type")) != eventNone && firstOf(v, eventTimes...) != nil
+}
+
+// eventTimes are the fields that may hold the time of an event.
+var eventTimes = []string{"time", "created_at", "timestamp", "date", "ts", "@timestamp"}
+
+// NewParser implements LineFormat.
+func (platformEvents) NewParser(src *record.Source) LineParser {
+	return &platformEventsParser{src: src}
+}
+
+type platformEventsParser struct {
+	src    *record.Source
+	parser fastjson.Parser
+}
+
+// ParseLine implements LineParser.
+func (p *platformEventsParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
+	b := bytes.TrimLeft(line, " \t")
+	if len(b) < 10 || b[0] != '{' || !bytes.Contains(b, []byte(`"type"`)) {
+		return false, nil
+	}
+	v, err := p.parser.ParseBytes(b)
+	if err != nil {
+		return false, nil
+	}
+	return platformEvent(record.Pos{Source: p.src, Line: lineNo}, v, b, sink)
+}
+
+// platformEventList reads the answer of Scalingo's events API: {"events":[…],"meta":…}.
+type platformEventList struct{}
+
+// Name implements Format.
+func (platformEventList) Name() string { return "platform-event-list" }
+
+// Sniff implements Format.
+func (platformEventList) Sniff(head []byte) int {
+	if !looksLikeObject(head) || !bytes.Contains(head, []byte(`"events"`)) || !bytes.Contains(head, []byte(`"type"`)) {
+		return 0
+	}
+	for rest := head; ; {
+		i := bytes.Index(rest, []byte(`"type"`))
+		if i < 0 {
+			return 0
+		}
+		rest = bytes.TrimLeft(rest[i+len(`"type"`):], ": \t\r\n")
+		if len(rest) > 1 && rest[0] == '"' && eventKind(between(rest, `"`, `"`)) != eventNone {
+			return 85
+		}
+	}
+}
+
+// Parse implements WholeFormat.
+func (platformEventList) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
+	w := newJSONWalker(ctx, r)
+	var parser fastjson.Parser
+	var n int64
+	return w.documents(func(first json.Token) error {
+		if first != json.Delim('{') {
+			return w.skipRest(first)
+		}
+		return w.object(func(key string) error {
+			if key != "events" {
+				return w.skip()
+			}
+			_, err := w.arrayValue(func() error {
+				n++
+				var raw json.RawMessage
+				if _, err := w.decode(&raw); err != nil {
+					return err
+				}
+				v, err := parser.ParseBytes(raw)
+				if err != nil {
+					return nil
+				}
+				_, err = platformEvent(record.Pos{Source: src, Line: n}, v, raw, sink)
+				return err
+			})
+			return err
+		})
+	})
+}
+
+// event says what a type of event means.
+type event uint8
+
+const (
+	eventNone event = iota
+	eventStarting
+	eventUp
+	eventStopping
+	eventStopped
+	eventCrashed
+	eventRepeated
+	eventLost
+	eventMemoryLimit
+	eventMemoryPressure
+	eventHealthFailed
+	eventLivenessKill
+	eventDeploy
+	eventDeployFinished
+	eventDeployFailed
+	eventScale
+	eventRestart
+	eventCycling
+	eventMaintenance
+	eventMaintenanceOver
+	eventMembers
+	eventHostDown
+)
+
+// eventKind knows the types of events. Those of Scalingo are as its API and its webhooks spell them.
+func eventKind(name []byte) event {
+	switch string(name) {
+	case "container_starting", "container_created", "instance_starting":
+		return eventStarting
+	case "container_started", "container_up", "container_running", "instance_started", "app_started":
+		return eventUp
+	case "container_stopping", "instance_stopping":
+		return eventStopping
+	case "container_stopped", "instance_stopped", "stop_app", "app_stopped":
+		return eventStopped
+	case "container_crashed", "container_died", "instance_crashed", "app_crashed", "crash":
+		return eventCrashed
+	case "app_crashed_repeated", "repeated_crash":
+		return eventRepeated
+	case "container_lost", "container_unreachable", "instance_lost":
+		return eventLost
+	case "memory_limit_exceeded", "oom", "oom_kill", "oom_killed", "container_oom":
+		return eventMemoryLimit
+	case "memory_quota_exceeded", "memory_pressure":
+		return eventMemoryPressure
+	case "health_check_failed", "healthcheck_failed", "readiness_failed", "liveness_failed":
+		return eventHealthFailed
+	case "liveness_kill", "health_check_kill", "healthcheck_kill":
+		return eventLivenessKill
+	case "deploy", "deployment", "deploy_started", "deployment_started":
+		return eventDeploy
+	case "deploy_finished", "deployment_finished", "app_deployed", "deploy_succeeded":
+		return eventDeployFinished
+	case "deploy_failed", "deployment_failed":
+		return eventDeployFailed
+	case "scale", "app_scaled", "scaled", "autoscale", "scale_up", "scale_down":
+		return eventScale
+	case "restart", "app_restarted", "container_restarting", "restarting":
+		return eventRestart
+	case "cycling", "container_cycling":
+		return eventCycling
+	case "maintenance", "maintenance_started", "maintenance_scheduled", "maintenance_planned", "maintenance_announced":
+		return eventMaintenance
+	case "maintenance_finished", "maintenance_ended", "maintenance_completed":
+		return eventMaintenanceOver
+	case "service_list_refreshed", "members_changed":
+		return eventMembers
+	case "host_down", "host_lost", "host_failed", "node_down", "node_lost":
+		return eventHostDown
+	}
+	if bytes.HasPrefix(name, []byte("maintenance_")) {
+		return eventMaintenance
+	}
+	return eventNone
+}
+
+// platformEvent makes the records of one event; handled is false for JSON that is no event.
+func platformEvent(pos record.Pos, v *fastjson.Value, raw []byte, sink record.Sink) (bool, error) {
+	name := v.GetStringBytes("type")
+	kind := eventKind(name)
+	if kind == eventNone {
+		return false, nil
+	}
+	at := firstOf(v, eventTimes...)
+	if at == nil {
+		return false, nil
+	}
+	t, zoned, ok := parseTime(textOf(at))
+	if !ok {
+		return true, warn(sink, pos, "malformed_line", "an event whose time cannot be read was left out", raw)
+	}
+	if !zoned {
+		if err := warn(sink, pos, "no_timezone", noZoneText, raw); err != nil {
+			return true, err
+		}
+	}
+	data := v.Get("type_data")
+	if data == nil || data.Type() != fastjson.TypeObject {
+		data = v
+	}
+	get := func(keys ...string) []byte {
+		if x := textOf(firstOf(v, keys...)); x != nil {
+			return x
+		}
+		return textOf(firstOf(data, keys...))
+	}
+	number := func(keys ...string) int64 {
+		for _, from := range []*fastjson.Value{v, data} {
+			if f, ok := numberOf(firstOf(from, keys...)); ok && f >= -1<<62 && f <= 1<<62 {
+				return int64(f)
+			}
+		}
+		return 0
+	}
+	o := origin{
+		pos: pos, time: t,
+		container: get("container", "container_name", "instance", "pod", "dyno"),
+		instance:  get("container_id", "instance_id"),
+		service:   get("service", "app", "app_name"),
+		host:      get("host", "node"),
+		version:   get("version", "release"),
+	}
+	reason := string(get("reason", "cause", "result", "message"))
+	exit := -1
+	if x := firstOf(v, "exit_code", "exit_status", "status_code"); x != nil {
+		if f, ok := numberOf(x); ok && f >= -255 && f <= 255 {
+			exit = int(f)
+		}
+	}
+	life := func(k record.LifecycleKind) (bool, error) {
+		l := o.lifecycle(k, reason, raw)
+		if k == record.Stopped {
+			l.ExitCode = exit
+		}
+		l.UsedBytes, l.LimitBytes = number("rss", "used", "memory"), number("limit", "memory_limit", "quota")
+		l.End = timeOf(firstOf(v, "end", "until", "ends_at", "window_end"))
+		return true, sink.Lifecycle(l)
+	}
+	switch kind {
+	case eventStarting:
+		return life(record.Starting)
+	case eventUp:
+		return life(record.Up)
+	case eventStopping:
+		return life(record.Stopping)
+	case eventStopped:
+		return life(record.Stopped)
+	case eventCrashed, eventRepeated:
+		c := o.exited(exit, reason, raw)
+		if s := get("signal"); len(s) > 0 {
+			c.Signal = string(s)
+		}
+		if up := firstOf(v, "uptime", "uptime_seconds", "uptime_s"); up != nil {
+			if f, ok := numberOf(up); ok {
+				c.Uptime = seconds(f)
+			}
+		}
+		c.UsedBytes, c.LimitBytes = number("rss", "used", "memory"), number("limit", "memory_limit", "quota")
+		return true, sink.Crash(c)
+	case eventLost:
+		return life(record.Unreachable)
+	case eventMemoryLimit:
+		c := o.crash(record.CrashOOMKill, raw)
+		c.UsedBytes, c.LimitBytes = number("rss", "used", "memory"), number("limit", "memory_limit", "quota")
+		return true, sink.Crash(c)
+	case eventMemoryPressure:
+		return life(record.MemoryPressure)
+	case eventHealthFailed:
+		return life(record.HealthCheckFailed)
+	case eventLivenessKill:
+		return true, sink.Crash(o.crash(record.CrashHealthCheck, raw))
+	case eventDeploy:
+		if status := string(data.GetStringBytes("status")); status != "" {
+			// Scalingo's API tells of a deployment when it is over.
+			if strings.Contains(status, "error") || strings.Contains(status, "fail") || strings.Contains(status, "crash") {
+				reason = "failed"
+			}
+			return life(record.DeployFinished)
+		}
+		return life(record.Deploy)
+	case eventDeployFinished:
+		return life(record.DeployFinished)
+	case eventDeployFailed:
+		reason = "failed"
+		return life(record.DeployFinished)
+	case eventScale:
+		return life(record.Scale)
+	case eventRestart:
+		return life(record.Restarting)
+	case eventCycling:
+		return life(record.Cycling)
+	case eventMaintenance:
+		return life(record.Maintenance)
+	case eventMaintenanceOver:
+		reason = "over"
+		return life(record.Maintenance)
+	case eventMembers:
+		if list := v.GetArray("instances"); list != nil {
+			names := make([]string, 0, len(list))
+			for _, x := range list {
+				names = append(names, string(textOf(x)))
+			}
+			reason = clip([]byte(strings.Join(names, ",")))
+		}
+		return life(record.MembersChanged)
+	case eventHostDown:
+		return life(record.HostDown)
+	}
+	return life(record.LifecycleOther)
+}

@@ -1,0 +1,136 @@
+package evidence
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+
+	"lastcall/collectors/record"
+)
+
+// prometheusQuery reads answers of Prometheus's /api/v1/query_range and /api/v1/query: {"status":"success","data":{"resultType":"matrix",
+// "result":[{"metric":{"__name__":…,"pod":…},"values":[[1435781430.781,"1"],…]}]}}. Counters of CPU seconds become rates. A series without a
+// name, which is what an expression gives, is counted and told of.
+type prometheusQuery struct{}
+
+// Name implements Format.
+func (prometheusQuery) Name() string { return "prometheus-query" }
+
+// Sniff implements Format.
+func (prometheusQuery) Sniff(head []byte) int {
+	if !looksLikeObject(head) {
+		return 0
+	}
+	if bytes.Contains(head, []byte(`"resultType"`)) && bytes.Contains(head, []byte(`"status"`)) {
+		return 95
+	}
+	return 0
+}
+
+// Parse implements WholeFormat.
+func (prometheusQuery) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
+	p := &promReader{src: src, sink: sink, w: newJSONWalker(ctx, r), set: newSeriesSet(src, sink)}
+	err := p.w.documents(func(first json.Token) error {
+		if first != json.Delim('{') {
+			return p.w.skipRest(first)
+		}
+		return p.w.object(p.field)
+	})
+	if closeErr := p.set.close(); closeErr != nil {
+		return closeErr
+	}
+	return err
+}
+
+type promReader struct {
+	src  *record.Source
+	sink record.Sink
+	w    *jsonWalker
+	set  *seriesSet
+	pods podNames
+	n    int64
+}
+
+func (p *promReader) field(key string) error {
+	switch key {
+	case "data":
+		_, err := p.w.objectValue(p.field)
+		return err
+	case "result":
+		_, err := p.w.arrayValue(p.series)
+		return err
+	case "error", "warnings":
+		var raw json.RawMessage
+		if _, err := p.w.decode(&raw); err != nil {
+			return err
+		}
+		if s := string(raw); s == "null" || s == "[]" || s == `""` {
+			return nil
+		}
+		return warn(p.sink, record.Pos{Source: p.src}, "source_error", "the answer of Prometheus carries an error or a warning; its series may be missing or partial", raw)
+	}
+	return p.w.skip()
+}
+
+type promSeries struct {
+	Metric map[string]string    `json:"metric"`
+	Values [][2]json.RawMessage `json:"values"`
+	Value  [2]json.RawMessage   `json:"value"`
+}
+
+func (p *promReader) series() error {
+	p.n++
+	var s promSeries
+	ok, err := p.w.decode(&s)
+	if err != nil {
+		return err
+	}
+	if !ok { // A scalar's answer holds bare numbers.
+		return nil
+	}
+	if len(s.Values) == 0 && len(s.Value[0]) > 0 {
+		s.Values = append(s.Values, s.Value)
+	}
+	points := make([]point, 0, len(s.Values))
+	for _, v := range s.Values {
+		at, ok := parseNumber(v[0])
+		if !ok {
+			continue
+		}
+		t, ok := epochTime(at)
+		if !ok {
+			continue
+		}
+		var text string
+		if json.Unmarshal(v[1], &text) != nil {
+			text = string(v[1])
+		}
+		x, err := promValue(text)
+		if err != nil {
+			continue
+		}
+		points = append(points, point{t, x})
+	}
+	name := s.Metric["__name__"]
+	if name == "" {
+		return p.sink.Warn(&record.Warning{
+			Code: "unnamed_series", Pos: record.Pos{Source: p.src, Line: p.n}, Count: 1,
+			Text: "the answer does not say which metric it holds; query the metric itself rather than an expression of it",
+		})
+	}
+	var l labelSet
+	for _, key := range sortedKeys(s.Metric) {
+		l.addProm(key, s.Metric[key])
+	}
+	m, ok := meaningOf(name, unitNone)
+	if name == "kube_pod_container_resource_limits" {
+		m, ok = meaning{metric: record.MemoryLimit, rank: 40, scale: 1}, s.Metric["resource"] == "memory"
+	}
+	names, own := l.resolveProm(&p.pods)
+	if !ok || !own {
+		p.set.skip(name, len(points))
+		return nil
+	}
+	return p.set.addMeaning(name, m, names, p.n, 0, points)
+}

@@ -1,0 +1,288 @@
+package evidence
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"strconv"
+
+	"lastcall/collectors/record"
+)
+
+// prometheusText reads the text exposition of Prometheus (and OpenMetrics) with timestamps, as cAdvisor, kube-state-metrics and
+// federation print it. A line without a time says when nothing happened: it is counted and told of, except for what is itself a
+// time (process_start_time_seconds, container_start_time_seconds).
+//
+// Source: Prometheus documentation, "Exposition formats".
+type prometheusText struct{}
+
+// Name implements Format.
+func (prometheusText) Name() string { return "prometheus-text" }
+
+// Sniff implements Format.
+func (prometheusText) Sniff(head []byte) int {
+	comments, lines, mine := 0, 0, 0
+	firstLines(head, 400, func(line []byte) {
+		switch {
+		case len(bytes.TrimSpace(line)) == 0:
+			return
+		case line[0] == '#':
+			if bytes.HasPrefix(line, []byte("# HELP ")) || bytes.HasPrefix(line, []byte("# TYPE ")) || bytes.Equal(line, []byte("# EOF")) {
+				comments++
+			}
+			return
+		}
+		lines++
+		if _, ok := parseExposition(line); ok {
+			mine++
+		}
+	})
+	switch {
+	case comments > 0 && mine == lines && lines > 0:
+		return 95
+	case comments > 1 && mine*10 >= lines*9:
+		return 80
+	case lines > 0 && mine == lines && bytes.Contains(head, []byte("{")) && bytes.Contains(head, []byte(`="`)):
+		return 50
+	}
+	return 0
+}
+
+// NewParser implements LineFormat.
+func (prometheusText) NewParser(src *record.Source) LineParser {
+	return &expositionParser{src: src, known: map[string]meaning{}}
+}
+
+type expositionParser struct {
+	src     *record.Source
+	known   map[string]meaning
+	pods    podNames
+	untimed bool
+}
+
+// Sequential implements Sequential: which container of a pod goes by its name depends on which came first.
+func (prometheusText) Sequential() bool { return true }
+
+// ParseLine implements LineParser.
+func (p *expositionParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
+	if len(line) > 0 && line[0] == '#' {
+		return bytes.HasPrefix(line, []byte("# HELP ")) || bytes.HasPrefix(line, []byte("# TYPE ")) || bytes.HasPrefix(line, []byte("# UNIT ")) || bytes.Equal(line, []byte("# EOF")), nil
+	}
+	e, ok := parseExposition(line)
+	if !ok {
+		return false, nil
+	}
+	pos := record.Pos{Source: p.src, Line: lineNo}
+	name := string(e.name)
+	var l labelSet
+	if name == "process_start_time_seconds" || name == "container_start_time_seconds" {
+		readPromLabels(e.labels, l.addProm)
+		return true, p.started(pos, &l, e.value, sink)
+	}
+	m, known := p.known[name]
+	if !known {
+		m, _ = meaningOf(name, unitNone)
+		if len(p.known) < 10_000 {
+			p.known[name] = m
+		}
+	}
+	if name == "kube_pod_container_resource_limits" {
+		resource := ""
+		readPromLabels(e.labels, func(k, v string) {
+			if k == "resource" {
+				resource = v
+			}
+		})
+		if resource == "memory" {
+			m = meaning{metric: record.MemoryLimit, rank: 40, scale: 1}
+		}
+	}
+	// A counter has no rate in one scrape.
+	if m.metric == record.MetricUnknown || m.counter {
+		return true, nil
+	}
+	readPromLabels(e.labels, l.addProm)
+	names, ok := l.resolveProm(&p.pods)
+	if !ok {
+		return true, nil
+	}
+	if e.at == 0 {
+		if p.untimed {
+			return true, nil
+		}
+		p.untimed = true
+		return true, warn(sink, pos, "no_time", "a scrape without timestamps says when nothing happened; its values were left out", line)
+	}
+	return true, emitPoints(sink, pos, m, names, 0, []point{{e.at, e.value}})
+}
+
+// started tells when a process or container began.
+func (p *expositionParser) started(pos record.Pos, l *labelSet, at float64, sink record.Sink) error {
+	names, ok := l.resolveProm(&p.pods)
+	t, isTime := epochTime(at)
+	if !ok || !isTime || names.container == "" {
+		return nil
+	}
+	o := origin{pos: pos, time: t, container: []byte(names.container), instance: []byte(names.instance), service: []byte(names.service), host: []byte(names.host)}
+	return sink.Lifecycle(o.lifecycle(record.Up, "start time", nil))
+}
+
+// exposition is one line: name{labels} value timestamp.
+type exposition struct {
+	name, labels []byte
+	value        float64
+	at           record.Time
+}
+
+// parseExposition takes a line apart; the labels stay as written.
+func parseExposition(line []byte) (exposition, bool) {
+	n := 0
+	for n < len(line) && isMetricByte(line[n], n) {
+		n++
+	}
+	if n == 0 {
+		return exposition{}, false
+	}
+	e := exposition{name: line[:n]}
+	rest := line[n:]
+	if len(rest) > 0 && rest[0] == '{' {
+		end := endOfLabels(rest)
+		if end < 0 {
+			return exposition{}, false
+		}
+		e.labels, rest = rest[1:end], rest[end+1:]
+	}
+	// An exemplar of OpenMetrics may follow.
+	if i := bytes.Index(rest, []byte(" # ")); i >= 0 {
+		rest = rest[:i]
+	}
+	parts := bytes.Fields(rest)
+	if len(parts) < 1 || len(parts) > 2 || (len(rest) > 0 && rest[0] != ' ' && rest[0] != '\t') {
+		return exposition{}, false
+	}
+	v, err := strconv.ParseFloat(string(parts[0]), 64)
+	if err != nil {
+		return exposition{}, false
+	}
+	e.value = v
+	if len(parts) == 2 {
+		at, ok := parseNumber(parts[1])
+		if !ok {
+			return exposition{}, false
+		}
+		if e.at, ok = epochTime(at); !ok {
+			return exposition{}, false
+		}
+	}
+	return e, true
+}
+
+func isMetricByte(c byte, i int) bool {
+	return c >= 'a' && c <= 'z' || isUpper(c) || c == '_' || c == ':' || i > 0 && isDigit(c)
+}
+
+// endOfLabels finds the closing brace, minding quotes.
+func endOfLabels(b []byte) int {
+	quoted := false
+	for i := 1; i < len(b); i++ {
+		switch {
+		case quoted && b[i] == '\\':
+			i++
+		case b[i] == '"':
+			quoted = !quoted
+		case b[i] == '}' && !quoted:
+			return i
+		}
+	}
+	return -1
+}
+
+// readPromLabels calls f for each label="value".
+func readPromLabels(b []byte, f func(key, value string)) {
+	for len(b) > 0 {
+		b = bytes.TrimLeft(b, ", \t")
+		eq := bytes.IndexByte(b, '=')
+		if eq < 0 || eq+1 >= len(b) || b[eq+1] != '"' {
+			return
+		}
+		key := string(bytes.TrimSpace(b[:eq]))
+		value := b[eq+2:]
+		end := 0
+		for end < len(value) && value[end] != '"' {
+			if value[end] == '\\' {
+				end++
+			}
+			end++
+		}
+		if end >= len(value) {
+			return
+		}
+		text := string(value[:end])
+		if bytes.IndexByte(value[:end], '\\') >= 0 {
+			if s, err := strconv.Unquote(`"` + text + `"`); err == nil {
+				text = s
+			}
+		}
+		f(key, text)
+		b = value[end+1:]
+	}
+}
+
+// addProm is add for the labels of Prometheus, where cAdvisor calls the container "name", "id" is a path of a cgroup, and the
+// empty container is the sum over a pod.
+func (l *labelSet) addProm(key, value string) {
+	switch key {
+	case "name":
+		if l.container == "" {
+			l.container = value
+		}
+	case "id":
+		l.cgroup = value
+		if id := containerOfCgroup([]byte(value)); id != nil {
+			l.instance = string(id)
+		}
+	case "cpu":
+		l.cpu = value
+	case "area":
+		l.area = value
+	case "container", "container_name":
+		l.hasContainer = true
+		if value != "" {
+			l.kubeContainer = value
+		}
+	case "job":
+	default:
+		l.add(key, value)
+	}
+}
+
+// resolveProm is resolve for the labels of Prometheus; ok is false for series that are no container's own: the pause container, the
+// sum over a pod or a slice of the machine, one of several CPUs.
+func (l *labelSet) resolveProm(pods *podNames) (labels, bool) {
+	switch {
+	case l.kubeContainer == "POD":
+		return labels{}, false
+	case l.cpu != "" && l.cpu != "total":
+		return labels{}, false
+	case l.area != "" && l.area != "heap":
+		return labels{}, false
+	case l.pod != "" && l.kubeContainer == "" && (l.hasContainer || l.cgroup != ""):
+		return labels{}, false
+	case l.cgroup != "" && l.pod == "" && l.container == "" && l.kubeContainer == "" && l.instance == "":
+		return labels{}, false
+	}
+	if l.pod != "" {
+		l.container = "" // cAdvisor's "name" is the runtime's own: k8s_app_web-1_default_…
+	}
+	out := l.resolve(pods)
+	return out, true
+}
+
+// promValue reads a value as Prometheus writes it in JSON: a string, which may be NaN or infinite.
+func promValue(s string) (float64, error) {
+	v, err := strconv.ParseFloat(s, 64)
+	if err != nil {
+		return math.NaN(), fmt.Errorf("%q is no value: %w", clipTo([]byte(s), 40), err)
+	}
+	return v, nil
+}

@@ -1,0 +1,279 @@
+package evidence
+
+import (
+	"bytes"
+	"strings"
+
+	"lastcall/collectors/record"
+)
+
+// scalingoPlatform reads what Scalingo itself writes into an application's log, and what a container writes to its own output:
+//
+//	2026-11-16 13:47:57.859982910 +0000 UTC [system] [web-1] Container web-1 (dc317786f4c6) crashed, exit status 134
+//	2026-11-14 15:06:27.738330078 +0000 UTC [manager] Deployment of v347 by ci@example.org started
+//	2026-11-16 13:47:57.249768066 +0000 UTC [web-1] FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory
+//
+// The router's lines in the same log are another format's.
+type scalingoPlatform struct{}
+
+// Name implements Format.
+func (scalingoPlatform) Name() string { return "scalingo-platform" }
+
+// Sniff implements Format.
+func (scalingoPlatform) Sniff(head []byte) int {
+	return sniffLines(head, func(line []byte) bool {
+		_, tag, _, ok := splitScalingo(line)
+		return ok && !isScalingoRouter(tag)
+	})
+}
+
+// NewParser implements LineFormat.
+func (scalingoPlatform) NewParser(src *record.Source) LineParser {
+	return &scalingoParser{src: src}
+}
+
+type scalingoParser struct {
+	src    *record.Source
+	words  lastWords
+	origin origin
+}
+
+// ParseLine implements LineParser.
+func (p *scalingoParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
+	st, tag, body, ok := splitScalingo(line)
+	if !ok || isScalingoRouter(tag) {
+		return false, nil
+	}
+	p.origin = origin{pos: record.Pos{Source: p.src, Line: lineNo}, time: st.time}
+	o := &p.origin
+	if string(tag) == "system" || string(tag) == "manager" {
+		_, err := scalingoEvent(o, tag, body, sink)
+		return true, err
+	}
+	if otherFormatsBody(body) {
+		return false, nil
+	}
+	o.container = tag
+	_, err := p.words.parse(o, body, sink)
+	return true, err
+}
+
+func isScalingoRouter(tag []byte) bool {
+	return string(tag) == "router" || bytes.HasPrefix(tag, []byte("router-"))
+}
+
+// otherFormatsBody reports whether what a container printed belongs to another format: structured logs and request lines.
+func otherFormatsBody(body []byte) bool {
+	return len(body) > 0 && body[0] == '{' || bytes.Contains(body, []byte("method=")) || bytes.Contains(body, []byte(" HTTP/1."))
+}
+
+// splitScalingo takes a line apart: time, first bracketed tag, rest.
+func splitScalingo(line []byte) (st stamp, tag, body []byte, ok bool) {
+	st, ok = readStamp(line)
+	if !ok {
+		return stamp{}, nil, nil, false
+	}
+	rest := line[st.n:]
+	if len(rest) < 3 || rest[0] != ' ' || rest[1] != '[' {
+		return stamp{}, nil, nil, false
+	}
+	tag, body, ok = bracketed(rest[1:])
+	return st, tag, body, ok && isContainerName(tag)
+}
+
+// bracketed takes "[tag] rest" apart.
+func bracketed(b []byte) (tag, rest []byte, ok bool) {
+	if len(b) < 2 || b[0] != '[' {
+		return nil, nil, false
+	}
+	end := bytes.IndexByte(b, ']')
+	if end < 2 {
+		return nil, nil, false
+	}
+	return b[1:end], bytes.TrimPrefix(b[end+1:], []byte(" ")), true
+}
+
+// isContainerName reports whether b could name a container: letters, digits, dashes, dots and underscores, beginning with a letter
+// or digit. Log levels and thread names in brackets are told apart from it by the letters of containers being lower case.
+func isContainerName(b []byte) bool {
+	if len(b) == 0 || len(b) > 128 {
+		return false
+	}
+	for i, c := range b {
+		if c >= 'a' && c <= 'z' || isDigit(c) || i > 0 && (c == '-' || c == '.' || c == '_') {
+			continue
+		}
+		return false
+	}
+	return b[0] >= 'a' && b[0] <= 'z'
+}
+
+// scalingoMessage handles an event as it stands in a message that has lost its own time: "[system] [web-1] Container web-1 …".
+func scalingoMessage(o *origin, msg []byte, sink record.Sink) (bool, error) {
+	tag, body, ok := bracketed(msg)
+	if !ok || (string(tag) != "system" && string(tag) != "manager") {
+		return false, nil
+	}
+	return scalingoEvent(o, tag, body, sink)
+}
+
+// scalingoEvent handles what follows "[system]" or "[manager]". The sentences are matched by their words, not by whole patterns, so
+// that another wording of the same event is still understood; an event that is not understood is kept as such.
+func scalingoEvent(o *origin, tag, body []byte, sink record.Sink) (bool, error) {
+	ev := *o
+	text := body
+	if string(tag) == "manager" {
+		// A Datadog log names a host of its own ("platform") for these; they are about the whole service.
+		ev.container, ev.instance = nil, nil
+		return true, scalingoManager(&ev, text, sink)
+	}
+	if name, rest, ok := bracketed(body); ok {
+		ev.container, ev.instance, text = name, nil, rest
+	}
+	if name, id := containerAndID(text); name != nil {
+		ev.container = name
+		ev.instance = id
+	}
+	has := func(s string) bool { return bytes.Contains(text, []byte(s)) }
+	switch {
+	case has("crashed"):
+		code := int64(-1)
+		for _, key := range []string{"exit status", "exit code", "status:"} {
+			if v, ok := intAfter(text, key); ok {
+				code = v
+				break
+			}
+		}
+		return true, sink.Crash(ev.exited(int(code), string(text), text))
+	case has("memory limit") && (has("exceed") || has("kill")):
+		c := ev.crash(record.CrashOOMKill, text)
+		c.UsedBytes, c.LimitBytes = usedOfLimit(text)
+		return true, sink.Crash(c)
+	case has("health check") && has("kill"):
+		return true, sink.Crash(ev.crash(record.CrashHealthCheck, text))
+	case bytes.HasPrefix(text, []byte("Health check failed")):
+		reason := text
+		if i := bytes.Index(text, []byte(": ")); i >= 0 {
+			reason = text[i+2:]
+		}
+		return true, sink.Lifecycle(ev.lifecycle(record.HealthCheckFailed, clip(reason), text))
+	case has("unreachable") || has("rescheduling"):
+		return true, sink.Lifecycle(ev.lifecycle(record.Unreachable, "unreachable", text))
+	case has(" stopped"):
+		code := -1
+		if v, ok := intAfter(text, "exit status"); ok {
+			code = int(v)
+		}
+		return true, sink.Lifecycle(ev.stopped(code, "", text))
+	case bytes.HasPrefix(text, []byte("Stopping")):
+		return true, sink.Lifecycle(ev.lifecycle(record.Stopping, parenthesised(text), text))
+	case bytes.HasPrefix(text, []byte("Starting")):
+		return true, sink.Lifecycle(ev.lifecycle(record.Starting, "", text))
+	case bytes.HasPrefix(text, []byte("Restarting")):
+		return true, sink.Lifecycle(ev.lifecycle(record.Restarting, parenthesised(text), text))
+	case has("is up") || has("booted in"):
+		return true, sink.Lifecycle(ev.lifecycle(record.Up, "", text))
+	}
+	return true, scalingoManager(&ev, text, sink)
+}
+
+// scalingoManager handles events about a whole service.
+func scalingoManager(ev *origin, text []byte, sink record.Sink) error {
+	lower := bytes.ToLower(text)
+	has := func(s string) bool { return bytes.Contains(lower, []byte(s)) }
+	switch {
+	case has("deployment of ") || bytes.HasPrefix(lower, []byte("deploy")):
+		version, _ := word(text[max(0, bytes.Index(lower, []byte(" of "))+4):])
+		if has(" of ") {
+			ev.version = version
+		}
+		kind := record.Deploy
+		reason := ""
+		switch {
+		case has("fail") || has("error") || has("abort"):
+			kind, reason = record.DeployFinished, "failed"
+		case has("finished") || has("succeeded") || has("complete") || has("success"):
+			kind = record.DeployFinished
+		}
+		return sink.Lifecycle(ev.lifecycle(kind, reason, text))
+	case has("service list of "):
+		service, _ := word(text[bytes.Index(lower, []byte("service list of "))+len("service list of "):])
+		ev.service = service
+		members := ""
+		if i := bytes.Index(text, []byte(": ")); i >= 0 {
+			members = clip(text[i+2:])
+		}
+		return sink.Lifecycle(ev.lifecycle(record.MembersChanged, members, text))
+	case has("maintenance"):
+		return sink.Lifecycle(ev.lifecycle(record.Maintenance, "", text))
+	case has("scal"):
+		return sink.Lifecycle(ev.lifecycle(record.Scale, clip(text), text))
+	case has("restart"):
+		return sink.Lifecycle(ev.lifecycle(record.Restarting, parenthesised(text), text))
+	case has("host") && (has("down") || has("lost") || has("fail")):
+		return sink.Lifecycle(ev.lifecycle(record.HostDown, "", text))
+	}
+	return sink.Lifecycle(ev.lifecycle(record.LifecycleOther, "", text))
+}
+
+// containerAndID finds "container NAME (ID)"; the id is nil when the parenthesis holds something else ("(deploy)").
+func containerAndID(text []byte) (name, id []byte) {
+	i := bytes.Index(text, []byte("ontainer "))
+	if i < 0 {
+		return nil, nil
+	}
+	name, rest := word(text[i+len("ontainer "):])
+	if !isContainerName(name) || !bytes.ContainsAny(name, "-.0123456789") {
+		return nil, nil
+	}
+	if len(rest) > 2 && rest[0] == '(' {
+		if end := bytes.IndexByte(rest, ')'); end > 0 && isHexID(rest[1:end]) {
+			id = rest[1:end]
+		}
+	}
+	return name, id
+}
+
+// isHexID reports whether b looks like a container id, whole or shortened.
+func isHexID(b []byte) bool {
+	if len(b) < 8 || len(b) > 64 {
+		return false
+	}
+	for _, c := range b {
+		if !isDigit(c) && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// parenthesised returns the last "(…)" of a text.
+func parenthesised(text []byte) string {
+	i := bytes.LastIndexByte(text, '(')
+	if i < 0 {
+		return ""
+	}
+	j := bytes.IndexByte(text[i:], ')')
+	if j < 0 {
+		return ""
+	}
+	return strings.TrimSpace(string(text[i+1 : i+j]))
+}
+
+// usedOfLimit reads the first "128MB/128MB" of a text.
+func usedOfLimit(text []byte) (used, limit int64) {
+	slash := bytes.IndexByte(text, '/')
+	if slash < 0 {
+		return 0, 0
+	}
+	start := slash
+	for start > 0 && text[start-1] != ' ' && text[start-1] != '(' {
+		start--
+	}
+	u, n, ok1 := parseSize(text[start:slash])
+	l, _, ok2 := parseSize(text[slash+1:])
+	if !ok1 || !ok2 || n != slash-start {
+		return 0, 0
+	}
+	return u, l
+}

@@ -1,0 +1,132 @@
+package evidence
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"lastcall/collectors/record"
+	"lastcall/collectors/record/recordtest"
+)
+
+// readLines runs a line format over text; lines that it did not handle are returned.
+func readLines(t testing.TB, f LineFormat, text string) (*recordtest.Sink, []string) {
+	t.Helper()
+	sink := &recordtest.Sink{}
+	p := f.NewParser(&record.Source{Name: "test.log", Format: f.Name()})
+	var unhandled []string
+	var n int64
+	scanner := bufio.NewScanner(strings.NewReader(text))
+	scanner.Buffer(nil, 1<<20)
+	for scanner.Scan() {
+		n++
+		handled, err := p.ParseLine(n, scanner.Bytes(), sink)
+		if err != nil {
+			t.Fatalf("line %d: %v", n, err)
+		}
+		if !handled && len(bytes.TrimSpace(scanner.Bytes())) > 0 {
+			unhandled = append(unhandled, scanner.Text())
+		}
+	}
+	return sink, unhandled
+}
+
+// readWhole runs a document format over text, with the name of its file.
+func readWhole(t testing.TB, f WholeFormat, name string, data []byte) (*recordtest.Sink, error) {
+	t.Helper()
+	sink := &recordtest.Sink{}
+	err := f.Parse(context.Background(), &record.Source{Name: name, Format: f.Name()}, bytes.NewReader(data), sink)
+	return sink, err
+}
+
+// mustWhole is readWhole for documents that are sound.
+func mustWhole(t testing.TB, f WholeFormat, name, text string) *recordtest.Sink {
+	t.Helper()
+	sink, err := readWhole(t, f, name, []byte(text))
+	if err != nil {
+		t.Fatalf("Parse: %v", err)
+	}
+	return sink
+}
+
+// at reads an RFC 3339 time.
+func at(t testing.TB, s string) record.Time {
+	t.Helper()
+	v, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		t.Fatalf("bad time in test: %v", err)
+	}
+	return record.TimeOf(v)
+}
+
+// sharedFolder finds material that lies beside the repository and is not part of it; the test is skipped where it is absent.
+func sharedFolder(t testing.TB, parts ...string) string {
+	t.Helper()
+	root := os.Getenv("LASTCALL_SHARED")
+	if root == "" {
+		dir, err := os.Getwd()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for {
+			if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+				root = filepath.Join(dir, "..", "shared")
+				break
+			}
+			up := filepath.Dir(dir)
+			if up == dir {
+				break
+			}
+			dir = up
+		}
+	}
+	path := filepath.Join(append([]string{root}, parts...)...)
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("no %s: set LASTCALL_SHARED to the folder that holds it", filepath.Join(parts...))
+	}
+	return path
+}
+
+// readFile reads a file, gzipped or not.
+func readFile(t testing.TB, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		data, err = os.ReadFile(path + ".gz")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(data) > 2 && data[0] == 0x1f && data[1] == 0x8b {
+		z, err := gzip.NewReader(bytes.NewReader(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if data, err = io.ReadAll(z); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return data
+}
+
+func headOf(data []byte) []byte { return data[:min(len(data), 64<<10)] }
+
+// bestFormat is the format that is surest of a head.
+func bestFormat(head []byte) (Format, int) {
+	var best Format
+	score := 0
+	for _, f := range smallFormats() {
+		if s := f.Sniff(head); s > score {
+			best, score = f, s
+		}
+	}
+	return best, score
+}
