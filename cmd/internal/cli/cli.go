@@ -15,6 +15,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"lastcall/report/redact"
 )
 
 // System is the world that the program runs in.
@@ -111,7 +113,7 @@ func (a *app) ready() {
 	case a.verbose:
 		level = slog.LevelDebug
 	}
-	a.log = slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level, ReplaceAttr: plainAttr}))
+	a.log = slog.New(slog.NewTextHandler(redact.NewWriter(a.stderr), &slog.HandlerOptions{Level: level, ReplaceAttr: plainAttr}))
 	a.progress = newProgress(a.stderr, a.err, a.quiet || a.verbose, a.sys.Now)
 }
 

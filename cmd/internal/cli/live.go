@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -49,6 +50,12 @@ func (f *liveFlags) register(cmd *cobra.Command) {
 	fl.StringVar(&f.containerTag, "container-tag", "", "the metric tag that names a container, such as pod_name")
 	fl.StringArrayVar(&f.related, "related-service", nil, "a Datadog `SERVICE` whose logs tell of the same containers, such as the router's (repeatable; default: found by name)")
 	fl.BoolVar(&f.profiles, "profiles", false, "also take heap profiles of Datadog's profiler (an unofficial API)")
+	f.registerPprof(cmd)
+}
+
+// registerPprof adds the flags of live processes alone.
+func (f *liveFlags) registerPprof(cmd *cobra.Command) {
+	fl := cmd.Flags()
 	fl.StringArrayVar(&f.pprof, "pprof", nil, "a live process with net/http/pprof, `URL` such as http://host:6060 (repeatable)")
 	fl.StringArrayVar(&f.pprofHeader, "pprof-header", nil, "`HEADER` for --pprof, such as 'Authorization: Bearer …' (repeatable)")
 	fl.StringVar(&f.every, "every", "", "take profiles again and again, this far apart, such as 30s")
@@ -77,7 +84,7 @@ type datadogOptions struct {
 
 type pprofOptions struct {
 	urls    []string
-	headers map[string]string
+	headers http.Header
 	every   time.Duration
 	during  time.Duration
 }
@@ -148,7 +155,7 @@ func (f *liveFlags) options(a *app, cfg *config.Config, q *record.Query) (liveOp
 }
 
 func (f *liveFlags) pprofOptions(a *app, svc config.Service) (*pprofOptions, error) {
-	p := &pprofOptions{headers: map[string]string{}}
+	p := &pprofOptions{headers: http.Header{}}
 	urls := f.pprof
 	if len(urls) == 0 {
 		for _, t := range svc.Pprof {
@@ -179,7 +186,7 @@ func (f *liveFlags) pprofOptions(a *app, svc config.Service) (*pprofOptions, err
 			return nil, usagef("--pprof-header: write 'Name: value'")
 		}
 		a.stderr.hide(value)
-		p.headers[name] = value
+		p.headers.Add(name, value)
 	}
 	for _, x := range []struct {
 		flag, text string

@@ -52,7 +52,8 @@ Start here:
 	f.BoolVarP(&a.verbose, "verbose", "v", false, "say on stderr what is being done (keys are never shown)")
 
 	root.AddCommand(
-		newVersion(a), newExplain(a), newCompletion(a),
+		newDemo(a), newInvestigate(a), newCollect(a), newHeap(a), newNightly(a), newDoctor(a), newExplain(a), newReport(a),
+		newVersion(a), newCompletion(a),
 	)
 	return root
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"lastcall/collectors/capture"
+	"lastcall/collectors/evidence"
+	"lastcall/collectors/pprof"
 	"lastcall/collectors/record"
 )
 
@@ -42,10 +44,18 @@ func (a *app) sources(paths []string, live liveOptions, zone *time.Location) ([]
 		out = append(out, a.files(plain, zone))
 	}
 	if live.pprof != nil {
-		out = append(out, a.pprofCollector(*live.pprof))
+		c, err := a.pprofCollector(*live.pprof)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, c)
 	}
 	if len(paths) == 0 && live.datadog != nil {
-		out = append(out, a.datadogCollector(*live.datadog))
+		c, err := a.datadogCollector(*live.datadog)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, c)
 	}
 	if len(out) == 0 {
 		if live.missingKeys != "" {
@@ -55,4 +65,30 @@ func (a *app) sources(paths []string, live liveOptions, zone *time.Location) ([]
 			"  `lastcall demo` shows what comes of it")
 	}
 	return out, nil
+}
+
+// pprofCollector asks live processes.
+func (a *app) pprofCollector(o pprofOptions) (record.Collector, error) {
+	c, err := pprof.New(pprof.Options{
+		URLs: o.urls, Header: o.headers, Every: o.every, For: o.during, Now: a.sys.Now,
+		OnRound: func(round, rounds int) {
+			if rounds > 1 {
+				a.progress.set(int64(round-1), int64(rounds))
+				a.log.Info("taking profiles", "round", round, "of", rounds)
+			}
+		},
+	})
+	if err != nil {
+		return nil, usagef("--pprof: %w", err)
+	}
+	return c, nil
+}
+
+// files reads what the paths hold.
+func (a *app) files(paths []string, zone *time.Location) record.Collector {
+	o := evidence.Options{Paths: paths, Stdin: a.sys.Stdin, NoZone: zone}
+	if a.progress.show {
+		o.Progress = a.progress.set
+	}
+	return evidence.New(o)
 }

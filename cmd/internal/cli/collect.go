@@ -1,0 +1,172 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"lastcall/collectors"
+	"lastcall/collectors/capture"
+	"lastcall/collectors/record"
+
+	"github.com/spf13/cobra"
+)
+
+func newCollect(a *app) *cobra.Command {
+	var (
+		qf  queryFlags
+		lf  liveFlags
+		dir string
+	)
+	cmd := &cobra.Command{
+		Use:   "collect --output DIR",
+		Short: "Pull the evidence of the live sources and keep it as a capture that investigate replays",
+		Long: `Pull the same evidence as ` + "`lastcall investigate`" + ` would and keep it in a folder: documented, compressed, checksummed, without
+keys. ` + "`lastcall investigate DIR`" + ` replays it, offline and for ever, with the same result. It is written as it comes: killed at any
+moment and started again with the same flags, it goes on where it was.`,
+		Example: `  lastcall collect --service api --from 3h --output incident-0716
+  lastcall investigate incident-0716`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if dir == "" {
+				return usagef("collect needs --output DIR, the folder for the capture")
+			}
+			cfg, err := a.loadConfig()
+			if err != nil {
+				return err
+			}
+			now := a.sys.Now()
+			loc := cfg.Timezone.Location
+			if loc == nil {
+				loc = time.UTC
+			}
+			q, err := qf.query(now, loc)
+			if err != nil {
+				return err
+			}
+			live, err := lf.options(a, cfg, &q)
+			if err != nil {
+				return err
+			}
+			if live.datadog == nil && live.pprof == nil {
+				_, err := a.sources(nil, live, loc)
+				return err
+			}
+			// The window is resolved once: an interrupted collection goes on with the window it began with.
+			if q.To == 0 {
+				q.To = record.TimeOf(now)
+			}
+			if q.From == 0 {
+				q.From = q.To.Add(-defaultLiveWindow)
+			}
+			return a.collect(cmd.Context(), dir, question(qf, lf, q), q, live)
+		},
+	}
+	cmd.Flags().StringVarP(&dir, "output", "o", "", "the `DIR` for the capture: new, empty, or one that was interrupted")
+	_ = cmd.MarkFlagDirname("output")
+	qf.register(cmd)
+	lf.register(cmd)
+	return cmd
+}
+
+// defaultLiveWindow is how far back a live source is asked when nobody says.
+const defaultLiveWindow = 3 * time.Hour
+
+// question is what was asked, in the words of the user: the same words mean the same capture. It holds no keys and no headers.
+func question(qf queryFlags, lf liveFlags, q record.Query) string {
+	b, err := json.Marshal(map[string]any{
+		"from": qf.from, "to": qf.to, "service": q.Service, "env": q.Env, "metrics": lf.metrics, "attributes": lf.attributes,
+		"container_tag": lf.containerTag, "related": lf.related, "profiles": lf.profiles, "pprof": len(lf.pprof),
+	})
+	if err != nil {
+		return "" // strings and numbers marshal
+	}
+	return string(b)
+}
+
+func (a *app) collect(ctx context.Context, dir, ask string, q record.Query, live liveOptions) (err error) {
+	w, err := capture.Open(dir, capture.Info{Question: ask, Query: q, Tool: "lastcall " + readBuild().version, Created: a.sys.Now()})
+	if err != nil {
+		if errors.Is(err, capture.ErrOther) || errors.Is(err, capture.ErrNotCapture) {
+			return usagef("--output %s: %w", dir, err)
+		}
+		return err
+	}
+	defer func() {
+		if cerr := w.Close(); err == nil && cerr != nil {
+			err = cerr
+		}
+	}()
+	if w.Info().Query != q {
+		a.say("going on with the collection that was begun at %s", w.Info().Created.UTC().Format(time.RFC3339))
+	}
+	q = w.Info().Query
+
+	var sources []record.Collector
+	if live.datadog != nil {
+		c, err := a.datadogTo(*live.datadog, w)
+		if err != nil {
+			return err
+		}
+		sources = append(sources, c)
+	}
+	if live.pprof != nil {
+		c, err := a.pprofCollector(*live.pprof)
+		if err != nil {
+			return err
+		}
+		sources = append(sources, &sliced{c, w})
+	}
+	a.progress.begin("collecting")
+	count := &counter{}
+	outcomes, err := collectors.Run(ctx, sources, q, count)
+	a.progress.clear()
+	if ctx.Err() != nil {
+		return fmt.Errorf("interrupted: what was collected is kept in %s; run the same command again and it goes on from there (%w)", dir, context.Canceled)
+	}
+	if err != nil {
+		return err
+	}
+	failed := outcomes.Failed()
+	for _, f := range failed {
+		a.say("lastcall: the source %q gave nothing: %v", f.Name, f.Err)
+	}
+	for _, g := range outcomes.Gaps() {
+		a.say("lastcall: %s of %s: %s", g.Signal, g.Source, g.Reason)
+	}
+	if len(failed) > 0 {
+		return fmt.Errorf("%d of %d sources failed; what the others gave is kept in %s, and the same command tries again", len(failed), len(sources), dir)
+	}
+	if err := w.Finish(); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.stdout, "%s is complete: %d records between %s and %s\nReplay it with: lastcall investigate %s\n", dir, count.total(),
+		q.From.Std().Format(time.RFC3339), q.To.Std().Format(time.RFC3339), dir)
+	return err
+}
+
+// sliced keeps what a collector gives as one slice of a capture: all of it or nothing.
+type sliced struct {
+	record.Collector
+	w *capture.Writer
+}
+
+func (s *sliced) Collect(ctx context.Context, q record.Query, sink record.Sink) error {
+	if s.w.Done(s.Name()) {
+		return s.w.Replay(ctx, s.Name(), sink, nil)
+	}
+	slice, err := s.w.Begin(s.Name())
+	if err != nil {
+		return err
+	}
+	if err := s.Collector.Collect(ctx, q, slice); err != nil {
+		slice.Abort()
+		return err
+	}
+	if err := slice.Commit(); err != nil {
+		return err
+	}
+	return s.w.Replay(ctx, s.Name(), sink, nil)
+}
