@@ -1,0 +1,438 @@
+// Package evidence reads what people save when a service dies: router, application and platform logs, metrics, events and profiles,
+// as files, folders, archives or a stream. Every input is recognised by its content, never by its name, and every record says which
+// line it came from.
+//
+// There is one file per format. A log may mix several: each line goes to the format that takes it, and what none takes is counted.
+package evidence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"lastcall/collectors/internal/lines"
+	"lastcall/collectors/record"
+)
+
+// Options say what to read and how.
+type Options struct {
+	// Paths are files, folders (read recursively, in the order of their names, hidden ones left out) or "-" for Stdin.
+	Paths []string
+	// Stdin is read for the path "-", once.
+	Stdin io.Reader
+	// Workers is the number of goroutines that parse; 0 is one per core.
+	Workers int
+	// Progress, when set, is called now and then, from one goroutine at a time, with the bytes read of the files so far and their
+	// sum; both as they lie on disk, compressed or not.
+	Progress func(read, total int64)
+	// NoZone is the zone of times that name none; nil is UTC. Each use is counted as the warning "no_timezone".
+	NoZone *time.Location
+}
+
+// Collector reads files into records. It implements record.Collector; apart from Stdin it can collect any number of times.
+type Collector struct {
+	opts    Options
+	formats []Format
+}
+
+// New makes a Collector; nothing is opened before Collect.
+func New(opts Options) *Collector {
+	return &Collector{opts: opts, formats: formats(opts.NoZone)}
+}
+
+// Name implements record.Collector.
+func (*Collector) Name() string { return "files" }
+
+// PathError says why one path gave no evidence and what to do about it.
+type PathError struct {
+	Path string
+	Err  error
+	// Hint is what to do next.
+	Hint string
+}
+
+func (e *PathError) Error() string {
+	return fmt.Sprintf("%s: %v; %s", e.Path, reason(e.Err), e.Hint)
+}
+
+// Unwrap returns the cause.
+func (e *PathError) Unwrap() error { return e.Err }
+
+// reason is the cause without the path, which stands before it already.
+func reason(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+// NothingReadError says that none of the paths gave anything that could be used.
+type NothingReadError struct{ Paths []*PathError }
+
+func (e *NothingReadError) Error() string {
+	switch n := len(e.Paths); n {
+	case 0:
+		return "no evidence: no file or folder was named; name some, or - for standard input"
+	case 1:
+		return "no evidence could be read: " + e.Paths[0].Error()
+	default:
+		const shown = 5
+		var b strings.Builder
+		fmt.Fprintf(&b, "no evidence could be read from any of %d inputs:", n)
+		for _, p := range e.Paths[:min(n, shown)] {
+			fmt.Fprintf(&b, "\n  %v", p)
+		}
+		if n > shown {
+			fmt.Fprintf(&b, "\n  and %d more", n-shown)
+		}
+		return b.String()
+	}
+}
+
+// Unwrap returns the errors of the paths.
+func (e *NothingReadError) Unwrap() []error {
+	out := make([]error, len(e.Paths))
+	for i, p := range e.Paths {
+		out[i] = p
+	}
+	return out
+}
+
+var (
+	// ErrUnknownFormat is the cause for an input that is of no format that is known.
+	ErrUnknownFormat = errors.New("its content is of no known format")
+	// ErrEmpty is the cause for an empty file or a folder without files.
+	ErrEmpty = errors.New("it is empty")
+	// ErrNotAFile is the cause for devices, sockets and pipes in a folder.
+	ErrNotAFile = errors.New("it is neither a file nor a folder")
+)
+
+const (
+	hintFormat = "see the list of formats in the README; logs need their timestamps"
+	hintEmpty  = "save the logs again, or name other files"
+	hintPath   = "check the path and its permissions"
+)
+
+// run is one collection.
+type run struct {
+	*Collector
+	query record.Query
+	sink  record.Sink
+
+	seen     map[string]bool
+	inputs   []input
+	total    int64 // bytes on disk
+	read     int64
+	problems []*PathError
+	used     int // inputs of a known format
+}
+
+// input is one file to read.
+type input struct {
+	name string // as told to people
+	path string // to be opened; empty for standard input
+	size int64
+	late bool // holds requests: read after what is small and fixes the windows
+}
+
+// Collect implements record.Collector. What holds crashes and metrics comes before what holds requests, otherwise inputs are read in
+// the order in which they were named.
+func (c *Collector) Collect(ctx context.Context, q record.Query, sink record.Sink) error {
+	r := &run{Collector: c, query: q, sink: sink, seen: map[string]bool{}}
+	for _, p := range c.opts.Paths {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := r.plan(ctx, p); err != nil {
+			return err
+		}
+	}
+	for i := range r.inputs {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		r.inputs[i].late = r.isLate(r.inputs[i])
+	}
+	slices.SortStableFunc(r.inputs, func(a, b input) int {
+		switch {
+		case a.late == b.late:
+			return 0
+		case b.late:
+			return -1
+		}
+		return 1
+	})
+	for _, in := range r.inputs {
+		if err := r.input(ctx, in); err != nil {
+			return err
+		}
+	}
+	if r.used == 0 {
+		return &NothingReadError{Paths: r.problems}
+	}
+	return nil
+}
+
+// plan lists the files of one path.
+func (r *run) plan(ctx context.Context, path string) error {
+	if path == "-" {
+		if r.opts.Stdin == nil {
+			return r.problem(path, errors.New("there is no standard input"), "name files instead", "unreadable")
+		}
+		if !r.seen["-"] {
+			r.seen["-"] = true
+			r.inputs = append(r.inputs, input{name: "stdin"})
+		}
+		return nil
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return r.problem(path, err, hintPath, "unreadable")
+	}
+	if !info.IsDir() {
+		// Whoever names a pipe or a device wants it read.
+		r.add(path, path, info)
+		return nil
+	}
+	before := len(r.inputs)
+	err = filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			return r.problem(p, err, hintPath, "unreadable")
+		}
+		hidden := strings.HasPrefix(d.Name(), ".") && p != path
+		switch {
+		case d.IsDir() && hidden:
+			return filepath.SkipDir
+		case d.IsDir() || hidden:
+			return nil
+		case d.Type()&fs.ModeSymlink != 0:
+			return r.skipped(p, "symlink_skipped", "symbolic links within a folder are not followed; name the target to have it read")
+		case !d.Type().IsRegular():
+			return r.problem(p, ErrNotAFile, "name it by itself to have it read", "special_file_skipped")
+		}
+		info, err := d.Info()
+		if err != nil {
+			return r.problem(p, err, hintPath, "unreadable")
+		}
+		r.add(p, p, info)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if len(r.inputs) == before {
+		return r.problem(path, ErrEmpty, "no files that are not hidden lie in this folder; "+hintEmpty, "empty_folder")
+	}
+	return nil
+}
+
+func (r *run) add(name, path string, info fs.FileInfo) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		abs = path
+	}
+	if r.seen[abs] {
+		return
+	}
+	r.seen[abs] = true
+	in := input{name: name, path: path}
+	if info.Mode().IsRegular() {
+		in.size = info.Size()
+	}
+	r.total += in.size
+	r.inputs = append(r.inputs, in)
+}
+
+// problem tells of a path that gives nothing, and goes on.
+func (r *run) problem(path string, err error, hint, code string) error {
+	p := &PathError{Path: path, Err: err, Hint: hint}
+	r.problems = append(r.problems, p)
+	src := &record.Source{Name: path}
+	w := record.Warning{Code: code, Pos: record.Pos{Source: src}, Count: 1, Text: p.Error()}
+	if err := r.sink.Warn(&w); err != nil {
+		return err
+	}
+	return r.sink.Cover(&record.Coverage{Source: src, Signal: "any", MissingReason: fmt.Sprintf("%v; %s", reason(err), hint)})
+}
+
+// skipped tells of a path that was left out on purpose.
+func (r *run) skipped(path, code, text string) error {
+	return r.sink.Warn(&record.Warning{Code: code, Pos: record.Pos{Source: &record.Source{Name: path}}, Count: 1, Text: text, Example: path})
+}
+
+// isLate looks into a file to see whether it holds requests.
+func (r *run) isLate(in input) bool {
+	if in.path == "" || in.size == 0 {
+		return true // what cannot be opened twice
+	}
+	f, err := os.Open(in.path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	d, err := lines.NewReader(f)
+	if err != nil {
+		return false
+	}
+	defer d.Close()
+	best, _ := r.recognise(d.Head())
+	switch best.(type) {
+	case nil, WholeFormat:
+		_, requests := best.(datadogLogsAnswer)
+		return requests || best == nil
+	}
+	return isRequestFormat(best)
+}
+
+// isRequestFormat reports whether lines of a format are mostly requests.
+func isRequestFormat(f Format) bool {
+	_, ok := f.(interface{ requests() })
+	return ok
+}
+
+// recognise returns the format that is surest of the head, with how sure it is; nil when none knows it.
+func (r *run) recognise(head []byte) (best Format, score int) {
+	for _, f := range r.formats {
+		if s := f.Sniff(head); s > score {
+			best, score = f, s
+		}
+	}
+	return best, score
+}
+
+// input reads one input.
+func (r *run) input(ctx context.Context, in input) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if in.path == "" {
+		return r.stream(ctx, in.name, r.opts.Stdin)
+	}
+	f, err := os.Open(in.path)
+	if err != nil {
+		return r.problem(in.name, err, hintPath, "unreadable")
+	}
+	defer f.Close()
+	// A pipe that is named may never give anything: cancellation must not wait for it.
+	if in.size == 0 {
+		stop := context.AfterFunc(ctx, func() { _ = f.SetReadDeadline(time.Now()) })
+		defer stop()
+	}
+	if done, err := r.archive(ctx, in, f); done || err != nil {
+		return err
+	}
+	return r.stream(ctx, in.name, &progress{src: f, run: r})
+}
+
+// progress counts what is read of a file.
+type progress struct {
+	src io.Reader
+	run *run
+}
+
+func (p *progress) Read(b []byte) (int, error) {
+	n, err := p.src.Read(b)
+	p.run.read += int64(n)
+	if p.run.opts.Progress != nil && n > 0 {
+		p.run.opts.Progress(p.run.read, max(p.run.total, p.run.read))
+	}
+	return n, err
+}
+
+// stream reads one input that was opened.
+func (r *run) stream(ctx context.Context, name string, src io.Reader) error {
+	in, err := lines.NewReader(src)
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return r.problem(name, err, hintPath, "unreadable")
+	}
+	defer in.Close()
+	if len(in.Head()) == 0 && len(in.Problems()) == 0 {
+		return r.problem(name, ErrEmpty, hintEmpty, "empty_file")
+	}
+	if isTar(in.Head()) {
+		return r.tar(ctx, name, in)
+	}
+	source := &record.Source{Name: name}
+	t := newTally(r.sink, source, r.query)
+	best, _ := r.recognise(in.Head())
+	known := false
+	switch f := best.(type) {
+	case WholeFormat:
+		source.Format = f.Name()
+		known = true
+		err = f.Parse(ctx, source, &untilDone{ctx, in}, t)
+	default:
+		if best == nil && !worthScanning(in.Head()) {
+			break
+		}
+		known, err = r.lines(ctx, source, best, in, t)
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if t.collect(); t.failed != nil {
+		return t.failed
+	}
+	broken := err
+	for _, p := range in.Problems() {
+		w := record.Warning{Code: p.Code, Pos: record.Pos{Source: source}, Count: 1, Text: p.Text, Example: p.Err.Error()}
+		if err := t.Warn(&w); err != nil {
+			return err
+		}
+	}
+	if !known {
+		cause := ErrUnknownFormat
+		if len(in.Problems()) > 0 && len(in.Head()) == 0 {
+			cause = errors.New(in.Problems()[0].Text)
+		}
+		for _, w := range t.warns {
+			if w.Code != "unrecognised_lines" && w.Code != "malformed_line" && w.Code != "binary_line" {
+				if err := r.sink.Warn(w); err != nil {
+					return err
+				}
+			}
+		}
+		return r.problem(name, cause, hintFormat, "unknown_format")
+	}
+	r.used++
+	missing := ""
+	if broken != nil {
+		w := record.Warning{
+			Code: "malformed_document", Pos: record.Pos{Source: source}, Count: 1,
+			Text: "the document is broken; what came before was used", Example: broken.Error(),
+		}
+		if err := t.Warn(&w); err != nil {
+			return err
+		}
+		missing = broken.Error()
+	}
+	_, err = t.report(missing)
+	return err
+}
+
+// untilDone ends a stream when the context is done.
+type untilDone struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (u *untilDone) Read(p []byte) (int, error) {
+	if err := u.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return u.r.Read(p)
+}

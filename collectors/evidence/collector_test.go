@@ -1,0 +1,136 @@
+package evidence_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"lastcall/collectors/evidence"
+	"lastcall/collectors/record"
+	"lastcall/collectors/record/recordtest"
+)
+
+// sharedFolder finds the corpus beside the repository, or skips the test.
+func sharedFolder(t testing.TB, sub string) string {
+	t.Helper()
+	if dir := os.Getenv("LASTCALL_SHARED"); dir != "" {
+		if _, err := os.Stat(filepath.Join(dir, sub)); err == nil {
+			return filepath.Join(dir, sub)
+		}
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		candidate := filepath.Join(dir, "..", "shared", sub)
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			if _, err := os.Stat(candidate); err == nil {
+				return candidate
+			}
+			break
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			break
+		}
+		dir = up
+	}
+	t.Skip("the shared corpus is not there; set LASTCALL_SHARED")
+	return ""
+}
+
+func collect(t testing.TB, o evidence.Options, q record.Query) *recordtest.Sink {
+	t.Helper()
+	var s recordtest.Sink
+	if err := evidence.New(o).Collect(t.Context(), q, &s); err != nil {
+		t.Fatal(err)
+	}
+	if s.OpenForks() != 0 {
+		t.Fatalf("%d forked sinks were not joined", s.OpenForks())
+	}
+	s.Sort()
+	return &s
+}
+
+func TestRecordedIncidentsGiveAsManyRequestsAsTheirDescriptionSays(t *testing.T) {
+	dir := sharedFolder(t, "incidents")
+	folders, err := filepath.Glob(filepath.Join(dir, "*", "meta.json"))
+	if err != nil || len(folders) == 0 {
+		t.Skip("no incidents")
+	}
+	for _, path := range folders {
+		folder := filepath.Dir(path)
+		t.Run(filepath.Base(folder), func(t *testing.T) {
+			t.Parallel()
+			var meta struct {
+				Requests int
+				Statuses map[string]int
+				Style    string `json:"log_style"`
+			}
+			data, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := json.Unmarshal(data, &meta); err != nil {
+				t.Fatal(err)
+			}
+			answered := 0
+			for s, n := range meta.Statuses {
+				if len(s) == 3 {
+					answered += n
+				}
+			}
+			router := collect(t, evidence.Options{Paths: []string{filepath.Join(folder, "router.log.gz")}}, record.Query{})
+			if len(router.Requests) != meta.Requests || len(router.Warnings) != 0 {
+				t.Errorf("router.log: %d requests and warnings %+v, want %d and none", len(router.Requests), router.Warnings, meta.Requests)
+			}
+			outcomes := map[record.Outcome]int{}
+			for _, r := range router.Requests {
+				outcomes[r.Outcome]++
+				if r.Start == 0 || r.End < r.Start || len(r.Container) == 0 || len(r.ID) == 0 || len(r.Method) == 0 || len(r.Path) == 0 {
+					t.Fatalf("incomplete request %+v", r)
+				}
+			}
+			want := map[record.Outcome]int{record.Answered: answered}
+			for s, n := range meta.Statuses {
+				switch s[max(0, len(s)-3):] {
+				case "H12":
+					want[record.GaveUp] += n
+				case "H13":
+					want[record.Cut] += n
+				case "H21":
+					want[record.Refused] += n
+				}
+			}
+			for o, n := range want {
+				if outcomes[o] != n {
+					t.Errorf("router.log: %d requests of outcome %d, want %d", outcomes[o], o, n)
+				}
+			}
+			app := collect(t, evidence.Options{Paths: []string{filepath.Join(folder, "app.ndjson.gz")}}, record.Query{})
+			dd := collect(t, evidence.Options{Paths: []string{filepath.Join(folder, "datadog_logs.ndjson.gz")}}, record.Query{})
+			if len(app.Requests) == 0 || len(app.Requests) > meta.Requests || app.Requests[0].Layer != record.LayerApp {
+				t.Errorf("app.ndjson: %d requests, want some, at most %d, of the application", len(app.Requests), meta.Requests)
+			}
+			if len(dd.Requests) != len(app.Requests) {
+				t.Errorf("datadog_logs: %d requests, app.ndjson: %d, want the same", len(dd.Requests), len(app.Requests))
+			}
+			for _, s := range []*recordtest.Sink{router, app, dd} {
+				if n := s.WarningCount("malformed_line"); n != 0 {
+					t.Errorf("%d malformed lines: %+v", n, s.Warnings)
+				}
+			}
+			all := collect(t, evidence.Options{Paths: []string{folder}}, record.Query{})
+			if got := len(router.Requests) + len(app.Requests) + len(dd.Requests); len(all.Requests) != got {
+				t.Errorf("the folder gives %d requests, its files %d", len(all.Requests), got)
+			}
+			if n := all.WarningCount("unknown_format"); n != 2 {
+				t.Errorf("%d files of unknown format, want the two that a user would not have", n)
+			}
+			t.Logf("%d+%d+%d requests, %d crashes, %d lifecycle, %d samples, %d profiles; warnings %+v", len(router.Requests), len(app.Requests), len(dd.Requests),
+				len(all.Crashes), len(all.Lifecycles), len(all.Samples), len(all.Profiles), all.Warnings)
+		})
+	}
+}

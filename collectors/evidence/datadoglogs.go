@@ -1,0 +1,317 @@
+package evidence
+
+import (
+	"bytes"
+	"context"
+	"io"
+
+	"lastcall/collectors/record"
+)
+
+// datadogDialect reads Datadog logs as the Logs List API gives them, one per line, and as log archives hold them:
+//
+//	{"id":"AgAA","type":"log","attributes":{"timestamp":"2026-11-16T14:15:50.772Z","host":"web-4","service":"api","message":"request
+//	 completed","tags":["env:production","container:web-4"],"attributes":{"http":{"method":"GET","url_details":{"path":"/api/x"},
+//	 "status_code":200},"duration":18776855}}}
+//	{"_id":"AZ","date":"2026-11-20T08:00:00.001Z","host":"ip-10-0-1-2","service":"api","message":"…","tags":[…],"attributes":{…}}
+//
+// The standard attributes name the request; duration is nanoseconds. Where a pino log was shipped as it was, its own names are
+// there instead (req, res, responseTime). The timestamp of a request is its end. Source: Datadog documentation, "Standard
+// Attributes", "Log archives", API "Search logs".
+type datadogDialect struct {
+	archive bool // the names that stand at the top of an archive's line are below "attributes" in the API's
+}
+
+const (
+	ddType = iota
+	ddTime
+	ddHost
+	ddService
+	ddMessage
+	ddMethod
+	ddURL
+	ddPath
+	ddRoute
+	ddStatus
+	ddRequestID
+	ddDuration
+	ddClient
+	ddUser
+	ddVersion
+	ddReqID
+	ddReqMethod
+	ddReqURL
+	ddReqAddress
+	ddHeaderID
+	ddResStatus
+	ddResponseTime
+	ddUserID
+	ddPlainRoute
+	ddHostname
+	ddPID
+	ddPinoReqID
+	ddTimestamp // archive: another name of the date
+)
+
+func (d datadogDialect) name() string { return "datadog-logs" }
+
+func (d datadogDialect) paths() []string {
+	top := []string{"type", "attributes.timestamp", "attributes.host", "attributes.service", "attributes.message"}
+	attributes, tags := "attributes.attributes.", "attributes.tags[]"
+	if d.archive {
+		top = []string{"_id", "date", "host", "service", "message"}
+		attributes, tags = "attributes.", "tags[]"
+	}
+	paths := top
+	for _, p := range []string{
+		"http.method", "http.url", "http.url_details.path", "http.route", "http.status_code", "http.request_id", "duration",
+		"network.client.ip", "usr.id", "version", "req.id", "req.method", "req.url", "req.remoteAddress", "req.headers.x-request-id",
+		"res.statusCode", "responseTime", "userId", "route", "hostname", "pid", "reqId",
+	} {
+		paths = append(paths, attributes+p)
+	}
+	return append(paths, "timestamp", tags)
+}
+
+func (d datadogDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
+	if d.archive {
+		if !l.has(ddTime) || !l.has(ddType) && !l.has(ddMessage) && !l.has(ddService) {
+			return false, nil
+		}
+	} else if !l.has(ddTime) || string(l.at(ddType).raw) != "log" {
+		return false, nil
+	}
+	t, ok, err := l.time(l.at(ddTime), sink)
+	if err != nil {
+		return true, err
+	}
+	if !ok {
+		return l.malformed(sink, "a Datadog log whose time is none; it was left out")
+	}
+	tags := datadogTags(l.scan.tags)
+	host := l.text(bufHost, ddHost)
+	container := tags.container()
+	if len(container) == 0 {
+		if container = l.text(bufContainer, ddHostname); len(container) == 0 {
+			container = host
+		}
+	}
+	service := l.text(bufService, ddService)
+	if len(service) == 0 {
+		service = tags.service
+	}
+	version := tags.version
+	if len(version) == 0 {
+		version = l.text(bufVersion, ddVersion)
+	}
+	took, scale := l.at(ddDuration), 0
+	if took.kind != jsonNumber && took.kind != jsonString {
+		took, scale = l.at(ddResponseTime), 6
+	}
+	path := l.text(bufPath, ddPath, ddReqURL)
+	if path == nil {
+		path = pathOfURL(l.text(bufPath, ddURL))
+	}
+	isRequest := len(path) > 0 || l.has(ddMethod) && l.has(ddStatus) || l.has(ddResStatus)
+	completed := isRequest && (took.kind == jsonNumber || took.kind == jsonString)
+	message := l.at(ddMessage)
+	started := isRequest && !completed && !l.has(ddStatus) && !l.has(ddResStatus) && saysStarted(message.raw)
+	if !completed && !started {
+		if len(message.raw) == 0 {
+			return true, nil
+		}
+		return true, l.message(t, container, tags.containerID, service, host, version, message.text((*[]byte)(&l.bufs[bufMessage])), sink)
+	}
+	layer := record.LayerApp
+	if isProxy(tags.source) || isProxy(service) {
+		layer = record.LayerRouter
+	}
+	r := l.request(layer)
+	r.Method = upperMethod(l.text(bufMethod, ddMethod, ddReqMethod))
+	r.Path = path
+	r.Route = l.text(bufRoute, ddRoute, ddPlainRoute)
+	r.ID = l.text(bufID, ddRequestID, ddHeaderID, ddReqID, ddPinoReqID)
+	r.Container, r.Instance, r.Host, r.Service, r.Version = container, tags.containerID, host, service, version
+	if len(r.Instance) == 0 {
+		r.Instance = l.text(bufInstance, ddPID)
+	}
+	r.User = l.text(bufUser, ddUser, ddUserID)
+	r.Client = l.text(bufClient, ddClient, ddReqAddress)
+	r.End = t
+	if started {
+		r.Phase, r.Outcome, r.Start = record.Started, record.OutcomeUnknown, t
+		return true, sink.Request(r)
+	}
+	took2, ok := durationOf(took.raw, scale)
+	if !ok {
+		return l.malformed(sink, "a Datadog log whose duration is no time; it was left out")
+	}
+	r.Start = t - record.Time(took2)
+	for _, i := range [...]int{ddStatus, ddResStatus} {
+		if l.has(i) {
+			if r.Status, ok = statusOf(l.at(i).raw); !ok {
+				return l.malformed(sink, "a Datadog log whose status code is no HTTP status; it was left out")
+			}
+			break
+		}
+	}
+	switch {
+	case layer == record.LayerRouter:
+		r.Outcome = routerOutcome(r.Status, nil, true)
+	case r.Status == 499:
+		r.Outcome = record.ClientGone
+	}
+	return true, sink.Request(r)
+}
+
+// datadogTagSet holds the tags that say who wrote a log.
+type datadogTagSet struct {
+	pod, containerName, containerTag, dyno, task, containerID, service, version, source []byte
+}
+
+// container is the most telling name there is: in Kubernetes every pod has the same container names.
+func (t *datadogTagSet) container() []byte {
+	for _, b := range [...][]byte{t.pod, t.containerTag, t.containerName, t.dyno, t.task} {
+		if len(b) > 0 {
+			return b
+		}
+	}
+	return nil
+}
+
+func datadogTags(tags []jsonValue) (t datadogTagSet) {
+	for _, v := range tags {
+		if len(v.raw) < 4 || !wantedDatadogTag(v.raw) || v.escaped {
+			continue
+		}
+		i := bytes.IndexByte(v.raw, ':')
+		value := v.raw[i+1:]
+		switch string(v.raw[:i]) {
+		case "pod_name", "kube_pod_name", "kube_pod":
+			t.pod = value
+		case "container_name", "kube_container_name", "display_container_name":
+			if len(t.containerName) == 0 || v.raw[0] == 'c' {
+				t.containerName = value
+			}
+		case "container":
+			t.containerTag = value
+		case "container_id":
+			t.containerID = value
+		case "dyno":
+			t.dyno = value
+		case "task_arn", "ecs_task":
+			t.task = value
+		case "service":
+			t.service = value
+		case "version":
+			t.version = value
+		case "source":
+			t.source = value
+		}
+	}
+	return t
+}
+
+// wantedDatadogTag says whether a tag ("container_name:web-3") is one of those above, by its first letters.
+func wantedDatadogTag(raw []byte) bool {
+	if len(raw) < 4 {
+		return false
+	}
+	switch raw[0] {
+	case 'c':
+		return bytes.HasPrefix(raw, []byte("container"))
+	case 'p':
+		return bytes.HasPrefix(raw, []byte("pod_name:"))
+	case 'k':
+		return bytes.HasPrefix(raw, []byte("kube_pod")) || bytes.HasPrefix(raw, []byte("kube_container"))
+	case 'd':
+		return bytes.HasPrefix(raw, []byte("dyno:")) || bytes.HasPrefix(raw, []byte("display_container_name:"))
+	case 't', 'e':
+		return bytes.HasPrefix(raw, []byte("task_arn:")) || bytes.HasPrefix(raw, []byte("ecs_task:"))
+	case 's':
+		return bytes.HasPrefix(raw, []byte("service:")) || bytes.HasPrefix(raw, []byte("source:"))
+	case 'v':
+		return bytes.HasPrefix(raw, []byte("version:"))
+	}
+	return false
+}
+
+// isProxy recognises the sources and services of what stands in front of an application.
+func isProxy(name []byte) bool {
+	switch string(name) {
+	case "nginx", "nginx-ingress-controller", "ingress-nginx", "apache", "httpd", "haproxy", "envoy", "traefik", "caddy", "elb", "alb",
+		"heroku", "router", "istio", "istio-proxy", "kong", "cloudfront", "cloudflare", "fastly", "varnish":
+		return true
+	}
+	return false
+}
+
+// pathOfURL cuts scheme and host off a URL; a path stays as it is.
+func pathOfURL(u []byte) []byte {
+	i := bytes.Index(u, []byte("://"))
+	if i < 0 || i > 8 {
+		return u
+	}
+	rest := u[i+3:]
+	if j := bytes.IndexByte(rest, '/'); j >= 0 {
+		return rest[j:]
+	}
+	return []byte("/")
+}
+
+// datadogLogsAnswer reads a whole answer of the API, pretty-printed or not: {"data":[…logs…],"meta":{…}}, the older
+// {"logs":[{"id":…,"content":{…}}]}, or a bare array of logs.
+type datadogLogsAnswer struct{ lines *jsonLines }
+
+func (datadogLogsAnswer) Name() string { return "datadog-logs" }
+
+func (datadogLogsAnswer) Sniff(head []byte) int {
+	b := bytes.TrimLeft(head, " \t\r\n")
+	if len(b) == 0 || b[0] != '{' && b[0] != '[' {
+		return 0
+	}
+	first, _, _ := bytes.Cut(b, []byte("\n"))
+	// A log per line begins the same way up to here; its first line holds the log itself, not the list.
+	if b[0] == '{' && (!bytes.Contains(b[:min(len(b), 4096)], []byte(`"data"`)) || bytes.Contains(first, []byte(`{"id":`)) && bytes.HasPrefix(first, []byte(`{"id":`))) {
+		return 0
+	}
+	squeezed := squeeze(b[:min(len(b), 16<<10)])
+	if (bytes.Contains(squeezed, []byte(`"data":[{`)) || squeezed[0] == '[') && bytes.Contains(squeezed, []byte(`"type":"log"`)) &&
+		bytes.Contains(squeezed, []byte(`"attributes":{`)) {
+		return 96
+	}
+	return 0
+}
+
+// squeeze drops the blanks of JSON, within strings too: good enough to look for keys.
+func squeeze(b []byte) []byte {
+	out := make([]byte, 0, len(b))
+	for _, c := range b {
+		if c != ' ' && c != '\n' && c != '\r' && c != '\t' {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func (f datadogLogsAnswer) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
+	p := f.lines.NewParser(src).(*jsonLine)
+	return eachElement(ctx, r, "data", func(i int64, element []byte) error {
+		handled, err := p.ParseLine(i, element, sink)
+		if err == nil && !handled {
+			err = warn(sink, record.Pos{Source: src, Line: i}, "malformed_line", "an element of the answer that is no log; it was left out", element)
+		}
+		return err
+	})
+}
+
+// datadogLogs is jsonLines for Datadog's logs alone.
+type datadogLogs struct{}
+
+func (datadogLogs) lines() *jsonLines {
+	return newJSONLines(nil, datadogDialect{}, datadogDialect{archive: true})
+}
+
+func (datadogLogs) NewParser(src *record.Source) LineParser {
+	return datadogLogs{}.lines().NewParser(src)
+}

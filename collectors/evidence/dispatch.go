@@ -1,0 +1,227 @@
+package evidence
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+
+	"lastcall/collectors/internal/lines"
+	"lastcall/collectors/record"
+)
+
+// worthScanning reports whether an input whose head no format knows may still hold lines that one knows: text that is no document.
+// The crash may stand in the last line of a log that is chatter up to there.
+func worthScanning(head []byte) bool {
+	if looksBinary(head) {
+		return false
+	}
+	b := bytes.TrimLeft(head, " \t\r\n")
+	if len(b) == 0 {
+		return false
+	}
+	if b[0] != '{' && b[0] != '[' || b[0] == '[' && len(b) > 1 && !bytes.ContainsRune([]byte(" \t\r\n{[]\""), rune(b[1])) {
+		return !bytes.HasPrefix(b, []byte("<?xml")) && !bytes.HasPrefix(b, []byte("<!DOCTYPE"))
+	}
+	// A JSON document over several lines is not a log: sentences within it are not events. One object per line is.
+	first, rest, more := bytes.Cut(b, []byte("\n"))
+	if !more {
+		return b[0] == '{'
+	}
+	return b[0] == '{' && json.Valid(bytes.TrimSpace(first)) || bytes.HasPrefix(bytes.TrimLeft(rest, " \t\r\n"), []byte(`{"`))
+}
+
+// looksBinary reports whether the head is no text: NULs or many control characters.
+func looksBinary(head []byte) bool {
+	control := 0
+	for _, c := range head {
+		if c == 0 || c < 0x20 && c != '\t' && c != '\n' && c != '\r' && c != 0x1b && c != '\f' {
+			control++
+		}
+	}
+	return control*50 > len(head)
+}
+
+// lines reads an input line by line. Every line is offered to the formats in one fixed order, so that the result does not depend on
+// what came before it: first the one that was recognised, then the others.
+func (r *run) lines(ctx context.Context, src *record.Source, best Format, in *lines.Reader, t *tally) (known bool, err error) {
+	src.Format = "text"
+	if best != nil {
+		src.Format = best.Name()
+		if d, ok := best.(interface{ Dialect(head []byte) string }); ok {
+			src.Format = d.Dialect(in.Head())
+		}
+	}
+	var chain []LineFormat
+	sequential := false
+	if f, ok := best.(LineFormat); ok {
+		chain = append(chain, f)
+	}
+	for _, f := range r.formats {
+		lf, ok := f.(LineFormat)
+		if !ok {
+			continue
+		}
+		if s, ok := f.(Sequential); ok && s.Sequential() && lf.Sniff(in.Head()) > 0 {
+			sequential = true
+		}
+		if f != best {
+			chain = append(chain, lf)
+		}
+	}
+	workers := r.opts.Workers
+	if sequential {
+		workers = 1
+	}
+	var all []*dispatcher
+	stats, err := lines.Scan(ctx, in, lines.Options{Workers: workers}, func() lines.Worker {
+		d := newDispatcher(chain, src, t.Fork().(*tally))
+		all = append(all, d)
+		return d
+	})
+	if ctx.Err() != nil {
+		return true, ctx.Err() // a worker may still be blocked: its sink is not touched any more
+	}
+	for _, d := range all {
+		d.flush()
+		known = known || d.handled > 0
+		if e := d.sink.Join(); e != nil && err == nil {
+			err = e
+		}
+	}
+	if err == nil && stats.TooLong > 0 {
+		err = t.Warn(&record.Warning{
+			Code: "line_too_long", Pos: record.Pos{Source: src, Line: stats.FirstTooLong}, Count: stats.TooLong,
+			Text: "lines of more than 16 MiB were left out", Example: clipTo(stats.TooLongHead, exampleLimit),
+		})
+	}
+	return known, err
+}
+
+// dispatcher offers lines to parsers, for one goroutine.
+type dispatcher struct {
+	src     *record.Source
+	sink    *tally
+	text    []LineParser // for lines of text
+	json    []LineParser // for lines that hold a JSON object
+	clock   clock
+	handled int64
+
+	unknown, malformed, binary missed
+}
+
+// missed counts lines that no parser took.
+type missed struct {
+	count   int64
+	line    int64 // of the first
+	example string
+}
+
+func (m *missed) see(lineNo int64, line []byte) {
+	if m.count == 0 {
+		m.line, m.example = lineNo, clipTo(line, exampleLimit)
+	}
+	m.count++
+}
+
+func newDispatcher(chain []LineFormat, src *record.Source, sink *tally) *dispatcher {
+	d := &dispatcher{src: src, sink: sink}
+	for _, f := range chain {
+		p := f.NewParser(src)
+		if _, ok := f.(interface{ onlyText() }); !ok {
+			d.json = append(d.json, p)
+		}
+		if _, ok := p.(*jsonLine); !ok {
+			d.text = append(d.text, p)
+		}
+	}
+	return d
+}
+
+// Lines implements lines.Worker.
+func (d *dispatcher) Lines(first int64, data []byte) error {
+	for no := first; len(data) > 0; no++ {
+		var line []byte
+		line, data = lines.Next(data)
+		if len(line) == 0 {
+			continue
+		}
+		if err := d.line(no, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *dispatcher) line(no int64, line []byte) error {
+	parsers := d.text
+	isJSON := line[0] == '{'
+	if isJSON {
+		parsers = d.json
+	}
+	for _, p := range parsers {
+		handled, err := p.ParseLine(no, line, d.sink)
+		if err != nil {
+			return err
+		}
+		if handled {
+			d.handled++
+			return nil
+		}
+	}
+	if !isJSON && line[len(line)-1] == '}' {
+		handled, err := d.framed(no, line)
+		if err != nil {
+			return err
+		}
+		if handled {
+			d.handled++
+			return nil
+		}
+	}
+	switch {
+	case len(bytes.TrimSpace(line)) == 0:
+	case looksBinary(line):
+		d.binary.see(no, line)
+	case isJSON && !json.Valid(line):
+		d.malformed.see(no, line)
+	default:
+		d.unknown.see(no, line)
+	}
+	return nil
+}
+
+// framed offers the JSON object within a line of text.
+func (d *dispatcher) framed(no int64, line []byte) (bool, error) {
+	fr, inner, ok := unframeJSON(line, &d.clock)
+	if !ok {
+		return false, nil
+	}
+	for _, p := range d.json {
+		j, ok := p.(*jsonLine)
+		if !ok {
+			continue
+		}
+		if handled, err := j.parseFramed(no, fr, inner, d.sink); handled || err != nil {
+			return handled, err
+		}
+	}
+	return false, nil
+}
+
+// flush turns the counts into warnings.
+func (d *dispatcher) flush() {
+	for _, m := range []struct {
+		missed
+		code, text string
+	}{
+		{d.unknown, "unrecognised_lines", "lines that are neither requests nor signs of life or death, such as an application's own chatter; they were passed over"},
+		{d.malformed, "malformed_line", "lines that begin as JSON and are broken; they were left out"},
+		{d.binary, "binary_line", "lines of binary rubbish; they were left out"},
+	} {
+		if m.count > 0 {
+			_ = d.sink.Warn(&record.Warning{
+				Code: m.code, Pos: record.Pos{Source: d.src, Line: m.line}, Count: m.count, Text: m.text, Example: m.example,
+			})
+		}
+	}
+}

@@ -1,0 +1,335 @@
+package evidence
+
+import (
+	"bytes"
+	"time"
+
+	"lastcall/collectors/record"
+)
+
+// jsonLines reads logs of one JSON object per line. What the objects mean is a dialect's business (pino, Datadog, Caddy, …); all
+// dialects share one scan of the line, so that a log of several costs no more than a log of one.
+type jsonLines struct {
+	zone     *time.Location
+	dialects []jsonDialect
+	spec     *jsonSpec
+	slots    [][]int16 // by dialect, by index of its paths
+}
+
+// jsonDialect is one way to write a log in JSON.
+type jsonDialect interface {
+	// name is stable, such as "pino"; it becomes record.Source.Format.
+	name() string
+	// paths are the dotted paths of the values that the dialect looks at; see newJSONSpec.
+	paths() []string
+	// take handles the line whose values l holds. It returns false when the line is of another dialect.
+	take(l *jsonLine, sink record.Sink) (handled bool, err error)
+}
+
+// newJSONLines makes the format from dialects; a line goes to the first that takes it.
+func newJSONLines(zone *time.Location, dialects ...jsonDialect) *jsonLines {
+	f := &jsonLines{zone: zone, dialects: dialects}
+	index := map[string]int16{}
+	var all []string
+	for _, d := range dialects {
+		var slots []int16
+		for _, p := range d.paths() {
+			i, ok := index[p]
+			if !ok {
+				i = int16(len(all))
+				index[p] = i
+				all = append(all, p)
+			}
+			slots = append(slots, i)
+		}
+		f.slots = append(f.slots, slots)
+	}
+	f.spec = newJSONSpec(all...)
+	return f
+}
+
+func (f *jsonLines) requests()    {}
+func (f *jsonLines) Name() string { return "json" }
+
+func (f *jsonLines) Sniff(head []byte) int {
+	score, _ := f.sniff(head)
+	return score
+}
+
+// Dialect is the name of the dialect that most lines of the head have.
+func (f *jsonLines) Dialect(head []byte) string {
+	_, name := f.sniff(head)
+	return name
+}
+
+func (f *jsonLines) sniff(head []byte) (score int, name string) {
+	if !bytes.Contains(head, []byte(`{"`)) && !bytes.Contains(head, []byte(`{ "`)) {
+		return 0, "json"
+	}
+	p := f.NewParser(&record.Source{}).(*jsonLine)
+	hits := make([]int, len(f.dialects))
+	score = sniffLines(head, func(line []byte) bool {
+		handled, _ := p.ParseLine(1, line, discard{})
+		if !handled {
+			_, inner, ok := unframeJSON(line, &p.clock)
+			if !ok {
+				return false
+			}
+			handled, _ = p.ParseLine(1, inner, discard{})
+		}
+		if handled {
+			hits[p.taken]++
+		}
+		return handled
+	})
+	best := 0
+	for i, n := range hits {
+		if n > hits[best] {
+			best = i
+		}
+	}
+	if hits[best] == 0 {
+		return 0, "json"
+	}
+	return score, f.dialects[best].name()
+}
+
+func (f *jsonLines) NewParser(src *record.Source) LineParser {
+	l := &jsonLine{format: f, scan: newJSONScan(f.spec), src: src}
+	l.clock.zone = f.zone
+	l.scan.wantTag = wantedDatadogTag
+	return l
+}
+
+// frame is what the text around a JSON object says about it: the time at which a platform received it, and from which container.
+type frame struct {
+	time      record.Time
+	container []byte
+}
+
+// jsonLine is the parser of one goroutine, and the line it is at.
+type jsonLine struct {
+	format *jsonLines
+	scan   *jsonScan
+	src    *record.Source
+	clock  clock
+	req    record.Request
+	pos    record.Pos
+	line   []byte
+	frame  frame
+	slots  []int16  // of the dialect that looks at the line
+	taken  int      // the dialect that took it
+	bufs   [16]bufs // by field of the request, for texts with escapes
+	router *routerMessage
+}
+
+type bufs []byte
+
+func (l *jsonLine) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
+	return l.parseFramed(lineNo, frame{}, line, sink)
+}
+
+// parseFramed is ParseLine for an object that stood within other text.
+func (l *jsonLine) parseFramed(lineNo int64, fr frame, line []byte, sink record.Sink) (bool, error) {
+	if len(line) == 0 || line[0] != '{' && line[0] != ' ' && line[0] != '\t' {
+		return false, nil
+	}
+	if l.scan.scan(line) != nil {
+		return false, nil
+	}
+	l.pos = record.Pos{Source: l.src, Line: lineNo}
+	l.line, l.frame = line, fr
+	for i, d := range l.format.dialects {
+		l.slots = l.format.slots[i]
+		handled, err := d.take(l, sink)
+		if handled || err != nil {
+			l.taken = i
+			return handled, err
+		}
+	}
+	return false, nil
+}
+
+// at is the value of the dialect's path i; absent where the line has none.
+func (l *jsonLine) at(i int) *jsonValue {
+	v := &l.scan.vals[l.slots[i]]
+	if v.gen != l.scan.gen {
+		return &absentJSON
+	}
+	return v
+}
+
+var absentJSON jsonValue
+
+// has reports whether the line has a value other than null, true, false at path i.
+func (l *jsonLine) has(i int) bool {
+	k := l.at(i).kind
+	return k == jsonString || k == jsonNumber
+}
+
+// text is the text of the first of the paths that has one. field says which buffer to use when it has escapes: the texts of one
+// record need different ones.
+func (l *jsonLine) text(field int, paths ...int) []byte {
+	for _, i := range paths {
+		if v := l.at(i); (v.kind == jsonString || v.kind == jsonNumber) && len(v.raw) > 0 {
+			return v.text((*[]byte)(&l.bufs[field]))
+		}
+	}
+	return nil
+}
+
+// The buffers of text.
+const (
+	bufMethod = iota
+	bufPath
+	bufRoute
+	bufID
+	bufContainer
+	bufInstance
+	bufHost
+	bufService
+	bufVersion
+	bufUser
+	bufClient
+	bufMessage
+	bufOther
+)
+
+// request resets the parser's request.
+func (l *jsonLine) request(layer record.Layer) *record.Request {
+	l.req = record.Request{Pos: l.pos, Layer: layer, Outcome: record.Answered}
+	return &l.req
+}
+
+// time reads a time that is a number since 1970 or a text; ok is false when it is neither. A text without a zone is counted.
+func (l *jsonLine) time(v *jsonValue, sink record.Sink) (record.Time, bool, error) {
+	switch v.kind {
+	case jsonNumber:
+		t, ok := epochOf(v.raw)
+		return record.Time(t), ok, nil
+	case jsonString:
+		b := v.raw
+		if v.escaped {
+			b = v.text((*[]byte)(&l.bufs[bufOther]))
+		}
+		if len(b) > 4 && isDigit(b[0]) && b[4] != '-' {
+			if t, ok := epochOf(b); ok {
+				return record.Time(t), true, nil
+			}
+			t, _, ok := l.clock.readAccess(b)
+			return t, ok, nil
+		}
+		t, _, zoned, ok := l.clock.read(b)
+		if ok && !zoned {
+			return t, true, warn(sink, l.pos, "no_timezone", noTimezoneText, l.line)
+		}
+		return t, ok, nil
+	}
+	return 0, false, nil
+}
+
+// malformed counts a line that is of a known dialect and yet cannot be used.
+func (l *jsonLine) malformed(sink record.Sink, why string) (bool, error) {
+	return true, warn(sink, l.pos, "malformed_line", why, l.line)
+}
+
+// message handles the message of a line that is no request.
+func (l *jsonLine) message(t record.Time, container, instance, service, host, version []byte, msg []byte, sink record.Sink) error {
+	if len(msg) == 0 {
+		return nil
+	}
+	if l.router == nil {
+		l.router = newRouterMessage(l.format.zone)
+	}
+	if handled, err := l.router.parse(l.pos, t, service, msg, sink); handled || err != nil {
+		return err
+	}
+	if !messageMayMatter(msg) {
+		return nil
+	}
+	_, err := parseMessage(l.pos, t, string(container), string(instance), string(service), string(host), string(version), msg, sink)
+	return err
+}
+
+// unframeJSON finds the JSON object behind a platform's, a container runtime's or syslog's own text: `… app[web.1]: {…}`,
+// `… [web-1] {…}`, `… stdout F {…}`, `web  | {…}`.
+func unframeJSON(line []byte, c *clock) (frame, []byte, bool) {
+	open := bytes.IndexByte(line, '{')
+	if open <= 0 || open > 300 || line[len(line)-1] != '}' {
+		return frame{}, nil, false
+	}
+	inner := line[open:]
+	if h, ok := splitHeroku(line); ok && len(h.body) == len(inner) {
+		return frame{h.stamp.time, h.proc}, inner, true
+	}
+	if st, tag, body, ok := splitScalingo(line); ok && len(body) == len(inner) {
+		return frame{st.time, tag}, inner, true
+	}
+	head := line[:open]
+	t, n, _, ok := c.read(trimSyslogPriority(head))
+	if ok {
+		// The runtime's own log format: time, stream, "F" for a whole line.
+		rest := head[min(n, len(head)):]
+		if bytes.HasPrefix(rest, []byte(" stdout F ")) || bytes.HasPrefix(rest, []byte(" stderr F ")) {
+			return frame{time: t}, inner, true
+		}
+		return frame{time: t}, inner, true
+	}
+	if bar := bytes.IndexByte(head, '|'); bar > 0 && len(bytes.TrimSpace(head[bar+1:])) == 0 {
+		name := bytes.TrimSpace(head[:bar])
+		if isContainerName(name) {
+			return frame{container: name}, inner, true
+		}
+	}
+	if len(head) > 16 {
+		if _, ok := monthOf(head[:3]); ok {
+			return frame{}, inner, true // syslog: the object has its own time
+		}
+	}
+	return frame{}, nil, false
+}
+
+// routerMessage reads router lines that travel as messages of another log.
+type routerMessage struct {
+	heroku   *herokuRouterParser
+	scalingo *scalingoRouterParser
+}
+
+func newRouterMessage(zone *time.Location) *routerMessage {
+	src := &record.Source{}
+	return &routerMessage{
+		heroku:   herokuRouter{zone}.NewParser(src).(*herokuRouterParser),
+		scalingo: scalingoRouter{zone}.NewParser(src).(*scalingoRouterParser),
+	}
+}
+
+func (m *routerMessage) parse(pos record.Pos, t record.Time, service, msg []byte, sink record.Sink) (bool, error) {
+	i := bytes.Index(msg[:min(len(msg), 300)], []byte("method="))
+	if i < 0 || !bytes.Contains(msg, []byte(" path=")) {
+		return false, nil
+	}
+	if j := bytes.Index(msg, []byte("at=")); j >= 0 && j < i && isHerokuRouterBody(msg[j:]) {
+		m.heroku.req.Pos, m.heroku.req.Service = pos, service
+		return m.heroku.request(t, msg[j:], msg, sink)
+	}
+	if bytes.Contains(msg, []byte(" container=")) && bytes.Contains(msg, []byte(" duration=")) {
+		m.scalingo.req.Pos, m.scalingo.req.Service = pos, service
+		return m.scalingo.request(t, msg[i:], msg, sink)
+	}
+	return false, nil
+}
+
+// discard is a Sink that keeps nothing, for sniffing.
+type discard struct{}
+
+func (discard) Request(*record.Request) error     { return nil }
+func (discard) Sample(*record.Sample) error       { return nil }
+func (discard) Crash(*record.Crash) error         { return nil }
+func (discard) Lifecycle(*record.Lifecycle) error { return nil }
+func (discard) Job(*record.Job) error             { return nil }
+func (discard) Exposure(*record.Exposure) error   { return nil }
+func (discard) Profile(*record.Profile) error     { return nil }
+func (discard) Warn(*record.Warning) error        { return nil }
+func (discard) Cover(*record.Coverage) error      { return nil }
+func (discard) Fork() record.Sink                 { return discard{} }
+func (discard) Join() error                       { return nil }

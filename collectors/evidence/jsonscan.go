@@ -1,0 +1,671 @@
+package evidence
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"math/bits"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// jsonScan takes the wanted values out of JSON objects that come one per line, exactly and once over the bytes.
+//
+// Two ways lead to the same result. The walk goes through any JSON, knows where it is (a "duration" within another object is not
+// the wanted one) and is as strict as encoding/json. The prediction (jsonpredict.go) compares the line with what the lines before
+// it were made of, and leaves to the walk what differs.
+//
+// What both agree on: of a key that comes twice the last value counts, and the members of an object that comes twice are merged;
+// a dot in a key stands for nesting ("http.url_details.path" within "attributes" is the same as three objects); objects and arrays
+// where a value is wanted are ignored; keys are compared exactly, upper and lower case; bytes that are not UTF-8 are kept.
+type jsonScan struct {
+	spec *jsonSpec
+	vals []jsonValue // by slot; those of this line carry gen
+	gen  uint32
+	tags []jsonValue // the string elements of the arrays that the spec names
+
+	line   []byte
+	root   *jsonNode
+	anyTag jsonNode // stands for elements beyond those that have nodes
+	nodes  int
+	path   []byte // scratch: dotted path of a key
+	key    []byte // scratch: unescaped key
+	stack  []byte // scratch: open brackets of a value that is skipped
+
+	jsonPredictor
+}
+
+// jsonValue is a scalar as it stands in the line.
+type jsonValue struct {
+	raw     []byte // of a string: what is between the quotes
+	kind    jsonKind
+	escaped bool   // raw has escapes
+	gen     uint32 // of the line it belongs to; of an older one it means nothing
+}
+
+type jsonKind uint8
+
+const (
+	jsonAbsent jsonKind = iota
+	jsonString
+	jsonNumber
+	jsonOther // true, false, null
+)
+
+// jsonSpec says which values are wanted. It is made once and shared.
+type jsonSpec struct {
+	slots int
+	// paths holds, for each wanted dotted path and each of its prefixes, the slot (or -1) and whether something wanted is below.
+	paths map[string]jsonWant
+}
+
+type jsonWant struct {
+	slot  int16
+	below bool
+	tags  bool // the string elements of an array here are wanted
+}
+
+// newJSONSpec makes a spec of dotted paths; the slot of a path is its index. A path that ends in "[]" asks for the string elements
+// of an array instead, and takes no slot of vals.
+func newJSONSpec(paths ...string) *jsonSpec {
+	s := &jsonSpec{slots: len(paths), paths: map[string]jsonWant{"": {slot: -1, below: true}}}
+	for i, p := range paths {
+		tags := false
+		if n := len(p) - 2; n > 0 && p[n:] == "[]" {
+			p, tags = p[:n], true
+		}
+		for j := range p {
+			if p[j] == '.' {
+				w, ok := s.paths[p[:j]]
+				if !ok {
+					w.slot = -1
+				}
+				w.below = true
+				s.paths[p[:j]] = w
+			}
+		}
+		w, ok := s.paths[p]
+		if !ok {
+			w.slot = -1
+		}
+		if tags {
+			w.tags = true
+		} else {
+			w.slot = int16(i)
+		}
+		s.paths[p] = w
+	}
+	return s
+}
+
+// jsonNode is a place in the objects and arrays: one node per key that leads somewhere wanted, and, as long as the predictor
+// learns, one per key and element seen.
+type jsonNode struct {
+	key   []byte
+	path  string // dotted
+	want  jsonWant
+	isTag bool        // an element of an array whose strings are wanted
+	kids  []*jsonNode // by key
+	elems []*jsonNode // by index
+	after *jsonNode   // the sibling that came next last time
+	first *jsonNode   // the kid that came first last time
+
+	jsonLearnt
+}
+
+const (
+	maxJSONNodes  = 1024 // that nobody wants
+	maxJSONKids   = 128  // of one node, likewise
+	maxJSONElems  = 64
+	maxJSONKey    = 128 // bytes, likewise
+	maxJSONDepth  = 10_000
+	maxTracedNest = 24
+)
+
+func newJSONScan(spec *jsonSpec) *jsonScan {
+	s := &jsonScan{spec: spec, vals: make([]jsonValue, spec.slots)}
+	s.root = &jsonNode{want: spec.paths[""]}
+	s.anyTag = jsonNode{want: jsonWant{slot: -1}, isTag: true}
+	return s
+}
+
+var (
+	errJSONEnd    = errors.New("the JSON ends early")
+	errJSONSyntax = errors.New("the JSON is broken")
+	errJSONObject = errors.New("the JSON is no object")
+	errJSONDeep   = errors.New("the JSON is nested too deeply")
+)
+
+// scan reads one line. After an error the values are undefined.
+func (s *jsonScan) scan(line []byte) error {
+	if s.predict(line) {
+		return nil
+	}
+	trace := s.mayLearn()
+	if err := s.walk(line, trace); err != nil {
+		return err
+	}
+	if trace && !s.traceFull {
+		s.learn(line)
+	}
+	return nil
+}
+
+// begin forgets the values of the last line.
+func (s *jsonScan) begin() {
+	s.tags = s.tags[:0]
+	if s.gen++; s.gen == 0 {
+		clear(s.vals)
+		s.gen = 1
+	}
+}
+
+// walk reads one line the long way.
+func (s *jsonScan) walk(line []byte, trace bool) error {
+	s.begin()
+	s.line = line
+	s.tracing, s.traceFull, s.trace = trace, false, s.trace[:0]
+	p := s.space(0)
+	if p >= len(line) {
+		return errJSONEnd
+	}
+	if line[p] != '{' {
+		return errJSONObject
+	}
+	p, err := s.object(p+1, s.root, 1)
+	if err != nil {
+		return err
+	}
+	if s.space(p) != len(line) {
+		return errJSONSyntax
+	}
+	return nil
+}
+
+func (s *jsonScan) space(p int) int {
+	for p < len(s.line) && (s.line[p] == ' ' || s.line[p] == '\t' || s.line[p] == '\n' || s.line[p] == '\r') {
+		p++
+	}
+	return p
+}
+
+// object reads the members of an object after its '{'. Recursion follows wanted or traced nodes only, so that its depth is small.
+func (s *jsonScan) object(p int, n *jsonNode, depth int) (int, error) {
+	p = s.space(p)
+	if p >= len(s.line) {
+		return p, errJSONEnd
+	}
+	if s.line[p] == '}' {
+		return p + 1, nil
+	}
+	var before *jsonNode
+	for {
+		if p >= len(s.line) {
+			return p, errJSONEnd
+		}
+		if s.line[p] != '"' {
+			return p, errJSONSyntax
+		}
+		end, escaped, err := jsonStringEnd(s.line, p+1)
+		if err != nil {
+			return p, err
+		}
+		key := s.line[p+1 : end]
+		if escaped {
+			s.key = unescapeJSON(s.key[:0], key)
+			key = s.key
+		}
+		kid := s.kid(n, before, key)
+		before = kid
+		p = s.space(end + 1)
+		if p >= len(s.line) {
+			return p, errJSONEnd
+		}
+		if s.line[p] != ':' {
+			return p, errJSONSyntax
+		}
+		p = s.space(p + 1)
+		if kid == nil {
+			p, err = s.skip(p, depth)
+		} else {
+			p, err = s.value(p, kid, depth)
+		}
+		if err != nil {
+			return p, err
+		}
+		p = s.space(p)
+		if p >= len(s.line) {
+			return p, errJSONEnd
+		}
+		switch s.line[p] {
+		case ',':
+			p = s.space(p + 1)
+		case '}':
+			return p + 1, nil
+		default:
+			return p, errJSONSyntax
+		}
+	}
+}
+
+// value reads the value at a node.
+func (s *jsonScan) value(p int, n *jsonNode, depth int) (int, error) {
+	if p >= len(s.line) {
+		return p, errJSONEnd
+	}
+	switch c := s.line[p]; c {
+	case '"':
+		end, escaped, err := jsonStringEnd(s.line, p+1)
+		if err != nil {
+			return p, err
+		}
+		s.scalar(n, jsonValue{raw: s.line[p+1 : end : end], kind: jsonString, escaped: escaped}, p+1, end)
+		return end + 1, nil
+	case '{':
+		if !n.want.below && !s.following(depth) {
+			return s.skip(p, depth)
+		}
+		return s.object(p+1, n, depth+1)
+	case '[':
+		if !n.want.tags && !s.following(depth) {
+			return s.skip(p, depth)
+		}
+		return s.array(p+1, n, depth+1)
+	default:
+		end, kind, err := s.bare(p)
+		if err != nil {
+			return p, err
+		}
+		s.scalar(n, jsonValue{raw: s.line[p:end:end], kind: kind}, p, end)
+		return end, nil
+	}
+}
+
+// array reads the elements of an array after its '['.
+func (s *jsonScan) array(p int, n *jsonNode, depth int) (int, error) {
+	p = s.space(p)
+	if p >= len(s.line) {
+		return p, errJSONEnd
+	}
+	if s.line[p] == ']' {
+		return p + 1, nil
+	}
+	for i := 0; ; i++ {
+		kid := s.element(n, i)
+		var err error
+		if kid == nil {
+			p, err = s.skip(p, depth)
+		} else {
+			p, err = s.value(p, kid, depth)
+		}
+		if err != nil {
+			return p, err
+		}
+		p = s.space(p)
+		if p >= len(s.line) {
+			return p, errJSONEnd
+		}
+		switch s.line[p] {
+		case ',':
+			p = s.space(p + 1)
+		case ']':
+			return p + 1, nil
+		default:
+			return p, errJSONSyntax
+		}
+	}
+}
+
+func (s *jsonScan) scalar(n *jsonNode, v jsonValue, start, end int) {
+	if n.want.slot >= 0 {
+		v.gen = s.gen
+		s.vals[n.want.slot] = v
+	} else if n.isTag && v.kind == jsonString {
+		s.tags = append(s.tags, v)
+	}
+	s.note(n, v.kind, start, end)
+}
+
+// kid finds the node of a key, or makes it when it leads to something wanted or the line is traced; otherwise it is nil.
+func (s *jsonScan) kid(n, before *jsonNode, key []byte) *jsonNode {
+	next := n.first
+	if before != nil {
+		next = before.after
+	}
+	if next != nil && string(next.key) == string(key) {
+		return next
+	}
+	for _, k := range n.kids {
+		if string(k.key) == string(key) {
+			s.follow(n, before, k)
+			return k
+		}
+	}
+	s.path = append(s.path[:0], n.path...)
+	if len(n.path) > 0 {
+		s.path = append(s.path, '.')
+	}
+	s.path = append(s.path, key...)
+	want, wanted := s.spec.paths[string(s.path)]
+	if !wanted || len(key) == 0 {
+		if !s.tracing {
+			return nil
+		}
+		if s.nodes >= maxJSONNodes || len(n.kids) >= maxJSONKids || len(key) > maxJSONKey {
+			s.traceFull = true
+			return nil
+		}
+		s.nodes++
+		want = jsonWant{slot: -1}
+	}
+	k := &jsonNode{key: bytes.Clone(key), path: string(s.path), want: want}
+	n.kids = append(n.kids, k)
+	s.follow(n, before, k)
+	return k
+}
+
+func (s *jsonScan) follow(n, before, k *jsonNode) {
+	if before != nil {
+		before.after = k
+	} else {
+		n.first = k
+	}
+}
+
+// element finds the node of an array's element, or makes it as kid does.
+func (s *jsonScan) element(n *jsonNode, i int) *jsonNode {
+	if i < len(n.elems) {
+		return n.elems[i]
+	}
+	if i >= maxJSONElems || s.nodes >= maxJSONNodes || !s.tracing {
+		s.traceFull = true
+		if n.want.tags {
+			return &s.anyTag
+		}
+		return nil
+	}
+	s.nodes++
+	// Elements carry a path that no key can have together with its parents, so that nothing within them is wanted.
+	k := &jsonNode{path: n.path + "[]", want: jsonWant{slot: -1}, isTag: n.want.tags}
+	n.elems = append(n.elems, k)
+	return k
+}
+
+// following says whether the members of an object or array that nobody wants are looked at for learning.
+func (s *jsonScan) following(depth int) bool {
+	if s.tracing && depth >= maxTracedNest {
+		s.traceFull = true
+		return false
+	}
+	return s.tracing
+}
+
+// bare reads a number, true, false or null.
+func (s *jsonScan) bare(p int) (int, jsonKind, error) { return jsonBareEnd(s.line, p) }
+
+// jsonBareEnd finds the end of the number, true, false or null that begins at b[p].
+func jsonBareEnd(b []byte, p int) (int, jsonKind, error) {
+	for _, word := range [...]string{"true", "false", "null"} {
+		if b[p] == word[0] {
+			if end := p + len(word); end <= len(b) && string(b[p:end]) == word {
+				return end, jsonOther, nil
+			}
+			return p, jsonAbsent, errJSONSyntax
+		}
+	}
+	i := p
+	if b[i] == '-' {
+		i++
+	}
+	start := i
+	for i < len(b) && b[i]-'0' <= 9 {
+		i++
+	}
+	if i == start || b[start] == '0' && i > start+1 {
+		return p, jsonAbsent, errJSONSyntax
+	}
+	if i < len(b) && b[i] == '.' {
+		i++
+		start = i
+		for i < len(b) && b[i]-'0' <= 9 {
+			i++
+		}
+		if i == start {
+			return p, jsonAbsent, errJSONSyntax
+		}
+	}
+	if i < len(b) && b[i]|0x20 == 'e' {
+		i++
+		if i < len(b) && (b[i] == '+' || b[i] == '-') {
+			i++
+		}
+		start = i
+		for i < len(b) && b[i]-'0' <= 9 {
+			i++
+		}
+		if i == start {
+			return p, jsonAbsent, errJSONSyntax
+		}
+	}
+	return i, jsonNumber, nil
+}
+
+const (
+	swarOnes = 0x0101010101010101
+	swarHigh = 0x8080808080808080
+)
+
+// jsonStringEnd finds the quote that closes the string whose text begins at b[p], eight bytes at a time, and checks the text as
+// encoding/json does: no control characters, only known escapes.
+func jsonStringEnd(b []byte, p int) (end int, escaped bool, err error) {
+	for {
+		for p+8 <= len(b) {
+			x := binary.LittleEndian.Uint64(b[p:])
+			quote := x ^ ('"' * swarOnes)
+			slash := x ^ ('\\' * swarOnes)
+			// The lowest bit that is set marks the first of: a quote, a backslash, a byte below 0x20. Above it there may be false ones.
+			found := ((quote-swarOnes)&^quote | (slash-swarOnes)&^slash | (x-0x20*swarOnes)&^x) & swarHigh
+			if found != 0 {
+				p += bits.TrailingZeros64(found) >> 3
+				break
+			}
+			p += 8
+		}
+		for {
+			if p >= len(b) {
+				return p, escaped, errJSONEnd
+			}
+			if c := b[p]; c == '"' || c == '\\' || c < 0x20 {
+				break
+			}
+			p++
+		}
+		switch {
+		case b[p] == '"':
+			return p, escaped, nil
+		case b[p] != '\\':
+			return p, escaped, errJSONSyntax
+		}
+		escaped = true
+		if p+1 >= len(b) {
+			return p, escaped, errJSONEnd
+		}
+		switch b[p+1] {
+		case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+			p += 2
+		case 'u':
+			if p+6 > len(b) {
+				return p, escaped, errJSONEnd
+			}
+			if _, ok := hex4(b[p+2 : p+6]); !ok {
+				return p, escaped, errJSONSyntax
+			}
+			p += 6
+		default:
+			return p, escaped, errJSONSyntax
+		}
+	}
+}
+
+func hex4(b []byte) (r rune, ok bool) {
+	for _, c := range b[:4] {
+		switch {
+		case isDigit(c):
+			r = r<<4 | rune(c-'0')
+		case c|0x20 >= 'a' && c|0x20 <= 'f':
+			r = r<<4 | rune(c|0x20-'a'+10)
+		default:
+			return 0, false
+		}
+	}
+	return r, true
+}
+
+// skip passes over a value that nobody wants, as strictly as the rest.
+func (s *jsonScan) skip(p, depth int) (int, error) {
+	s.stack = s.stack[:0]
+	b := s.line
+	for {
+		// A value begins at p.
+		if p >= len(b) {
+			return p, errJSONEnd
+		}
+		switch c := b[p]; c {
+		case '{', '[':
+			if depth+len(s.stack)+1 > maxJSONDepth {
+				return p, errJSONDeep
+			}
+			s.stack = append(s.stack, c)
+			p = s.space(p + 1)
+			if p < len(b) && b[p] == c+2 { // '}' and ']' are two after '{' and '['
+				s.stack = s.stack[:len(s.stack)-1]
+				p++
+				break
+			}
+			if c == '[' {
+				continue
+			}
+			var err error
+			if p, err = s.skipKey(p); err != nil {
+				return p, err
+			}
+			continue
+		case '"':
+			end, _, err := jsonStringEnd(b, p+1)
+			if err != nil {
+				return p, err
+			}
+			p = end + 1
+		default:
+			end, _, err := jsonBareEnd(b, p)
+			if err != nil {
+				return p, err
+			}
+			p = end
+		}
+		// A value ended at p: close what ends here, or go on to the next value.
+		for {
+			if len(s.stack) == 0 {
+				return p, nil
+			}
+			p = s.space(p)
+			if p >= len(b) {
+				return p, errJSONEnd
+			}
+			open := s.stack[len(s.stack)-1]
+			if b[p] == open+2 {
+				s.stack = s.stack[:len(s.stack)-1]
+				p++
+				continue
+			}
+			if b[p] != ',' {
+				return p, errJSONSyntax
+			}
+			p = s.space(p + 1)
+			if open == '{' {
+				var err error
+				if p, err = s.skipKey(p); err != nil {
+					return p, err
+				}
+			}
+			break
+		}
+	}
+}
+
+// skipKey passes over `"key":`.
+func (s *jsonScan) skipKey(p int) (int, error) {
+	if p >= len(s.line) {
+		return p, errJSONEnd
+	}
+	if s.line[p] != '"' {
+		return p, errJSONSyntax
+	}
+	end, _, err := jsonStringEnd(s.line, p+1)
+	if err != nil {
+		return p, err
+	}
+	p = s.space(end + 1)
+	if p >= len(s.line) {
+		return p, errJSONEnd
+	}
+	if s.line[p] != ':' {
+		return p, errJSONSyntax
+	}
+	return s.space(p + 1), nil
+}
+
+// text returns the text of a string or number, without escapes; nil for anything else. It is valid until the next call with the
+// same buffer.
+func (v jsonValue) text(buf *[]byte) []byte {
+	switch {
+	case v.kind != jsonString && v.kind != jsonNumber:
+		return nil
+	case !v.escaped:
+		return v.raw
+	}
+	*buf = unescapeJSON((*buf)[:0], v.raw)
+	return *buf
+}
+
+// unescapeJSON appends the text of a valid JSON string; halves of surrogate pairs become U+FFFD, as encoding/json has it.
+func unescapeJSON(dst, raw []byte) []byte {
+	for i := 0; i < len(raw); i++ {
+		c := raw[i]
+		if c != '\\' {
+			dst = append(dst, c)
+			continue
+		}
+		i++
+		switch raw[i] {
+		case 'b':
+			dst = append(dst, '\b')
+		case 'f':
+			dst = append(dst, '\f')
+		case 'n':
+			dst = append(dst, '\n')
+		case 'r':
+			dst = append(dst, '\r')
+		case 't':
+			dst = append(dst, '\t')
+		case 'u':
+			r, _ := hex4(raw[i+1:])
+			i += 4
+			if utf16.IsSurrogate(r) {
+				pair := rune(utf8.RuneError)
+				if i+6 < len(raw) && raw[i+1] == '\\' && raw[i+2] == 'u' {
+					low, _ := hex4(raw[i+3:])
+					pair = utf16.DecodeRune(r, low)
+				}
+				if pair != utf8.RuneError {
+					i += 6
+				}
+				r = pair
+			}
+			dst = utf8.AppendRune(dst, r)
+		default:
+			dst = append(dst, raw[i])
+		}
+	}
+	return dst
+}

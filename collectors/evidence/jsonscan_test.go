@@ -1,0 +1,300 @@
+package evidence
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/big"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// referenceScan reads the wanted values of a line with encoding/json alone: its tokens, in order, the last scalar of a path winning.
+func referenceScan(spec *jsonSpec, line []byte) (vals map[int]string, tags []string, err error) {
+	if !json.Valid(line) {
+		return nil, nil, fmt.Errorf("invalid")
+	}
+	d := json.NewDecoder(bytes.NewReader(line))
+	d.UseNumber()
+	vals = map[int]string{}
+	t, err := d.Token()
+	if err != nil {
+		return nil, nil, err
+	}
+	if t != json.Delim('{') {
+		return nil, nil, errJSONObject
+	}
+	var value func(path string, wanted, tag bool) error
+	object := func(path string, wanted bool) error {
+		for d.More() {
+			k, err := d.Token()
+			if err != nil {
+				return err
+			}
+			key := k.(string)
+			p := key
+			if path != "" {
+				p = path + "." + key
+			}
+			_, below := spec.paths[p]
+			if err := value(p, wanted && below && key != "", false); err != nil {
+				return err
+			}
+		}
+		_, err := d.Token()
+		return err
+	}
+	value = func(path string, wanted, tag bool) error {
+		t, err := d.Token()
+		if err != nil {
+			return err
+		}
+		want := spec.paths[path]
+		if !wanted {
+			want = jsonWant{slot: -1}
+		}
+		set := func(v string) {
+			if want.slot >= 0 {
+				vals[int(want.slot)] = v
+			}
+		}
+		switch t := t.(type) {
+		case json.Delim:
+			if t == '{' {
+				return object(path, wanted)
+			}
+			for d.More() {
+				if err := value(path, false, want.tags); err != nil {
+					return err
+				}
+			}
+			_, err := d.Token()
+			return err
+		case string:
+			set("s" + t)
+			if tag {
+				tags = append(tags, t)
+			}
+		case json.Number:
+			set("n" + t.String())
+		default:
+			set("o")
+		}
+		return nil
+	}
+	if err := object("", true); err != nil {
+		return nil, nil, err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return nil, nil, fmt.Errorf("more after the object")
+	}
+	return vals, tags, nil
+}
+
+// replaceInvalid makes each byte that is not UTF-8 the replacement character, as encoding/json does.
+func replaceInvalid(b []byte) string {
+	var out strings.Builder
+	for len(b) > 0 {
+		r, n := utf8.DecodeRune(b)
+		out.WriteRune(r)
+		b = b[n:]
+	}
+	return out.String()
+}
+
+func scanned(s *jsonScan) (vals map[int]string, tags []string) {
+	vals = map[int]string{}
+	var buf []byte
+	for i, v := range s.vals {
+		if v.gen != s.gen {
+			continue
+		}
+		switch v.kind {
+		case jsonString:
+			vals[i] = "s" + replaceInvalid(v.text(&buf))
+		case jsonNumber:
+			vals[i] = "n" + string(v.raw)
+		case jsonOther:
+			vals[i] = "o"
+		}
+	}
+	for _, v := range s.tags {
+		tags = append(tags, replaceInvalid(v.text(&buf)))
+	}
+	return vals, tags
+}
+
+func compareScan(t *testing.T, s *jsonScan, line []byte) {
+	t.Helper()
+	wantVals, wantTags, wantErr := referenceScan(s.spec, line)
+	err := s.scan(line)
+	if (err != nil) != (wantErr != nil) {
+		t.Fatalf("line %q: error %v, encoding/json says %v", line, err, wantErr)
+	}
+	if err != nil {
+		return
+	}
+	vals, tags := scanned(s)
+	for i := range s.spec.slots {
+		if vals[i] != wantVals[i] {
+			t.Fatalf("line %q: value %d is %q, encoding/json says %q", line, i, vals[i], wantVals[i])
+		}
+	}
+	keep := func(tags []string) string {
+		var out []string
+		for _, tag := range tags {
+			if strings.HasPrefix(tag, "container") {
+				out = append(out, tag)
+			}
+		}
+		return strings.Join(out, ",")
+	}
+	if keep(tags) != keep(wantTags) {
+		t.Fatalf("line %q: tags %q, encoding/json says %q", line, tags, wantTags)
+	}
+}
+
+func newTestScan() *jsonScan {
+	s := newJSONScan(newJSONSpec("time", "msg", "req.id", "req.url", "a.b.c", "a.b", "d", "tags[]", "x.tags[]"))
+	s.wantTag = func(raw []byte) bool { return bytes.HasPrefix(raw, []byte("container")) }
+	return s
+}
+
+var jsonSeeds = []string{
+	`{"time":1,"msg":"a","req":{"id":"x","url":"/a"}}` + "\n" + `{"time":2,"msg":"b","req":{"id":"y","url":"/b"}}` + "\n" + `{"time":3,"msg":"c","req":{"id":"z","url":"/c"}}`,
+	`{"time":1,"u":"q","msg":"a"}` + "\n" + `{"time":2,"u":"r","msg":"b"}` + "\n" + `{"time":3,"u":"s\"}","msg":"c"}` + "\n" + `{"time":3,"u":5,"msg":"c"}`,
+	`{"tags":["env:a","container:w"],"d":1}` + "\n" + `{"tags":["env:a","container:v"],"d":2}` + "\n" + `{"tags":["env:b","container:u","x"],"d":2}` + "\n" + `{"tags":["container:u","env:b"],"d":2}`,
+	`{"a.b.c":1,"a":{"b.c":2,"b":{"c":3}}}` + "\n" + `{"a":{"b":4},"a.b":{"c":5}}` + "\n" + `{"a":{"b":4},"a":{"b":{"c":null}}}`,
+	`{"":{"time":1},"time":"","d":{}}` + "\n" + `{ "time" : 1 , "d" : [ ] }` + "\n" + `{"d":5e6,"time":-0.5E+3}` + "\n" + `{"d":01}`,
+	`{"req":[{"id":1}],"x":{"tags":["container",["container"],{"container":1}]}}` + "\n" + `{"\u0074ime":"\ud83d\ude00\ud800"}`,
+	`{"time":1,"time":2,"k":true}` + "\n" + `{"time":1,"time":2,"k":false}` + "\n" + `{"time":1,"time":2,"k":null}` + "\n" + `{"time":1,"k":null`,
+	`{"time":1}x` + "\n" + `[1]` + "\n" + `"a"` + "\n" + "{\"time\":\"a\tb\"}" + "\n" + "{\"time\":\"\xff\xfe\"}",
+}
+
+func TestScanAgreesWithEncodingJSONOnOddLines(t *testing.T) {
+	for _, seed := range jsonSeeds {
+		s := newTestScan()
+		for range 3 {
+			for line := range strings.SplitSeq(seed, "\n") {
+				compareScan(t, s, []byte(line))
+			}
+		}
+	}
+}
+
+func TestPredictionReadsWhatTheWalkLearnt(t *testing.T) {
+	s := newTestScan()
+	hits := 0
+	for i := range 100 {
+		line := fmt.Appendf(nil, `{"level":30,"time":%d,"tags":["env:p","container:web-%d"],"ua":"agent %d","req":{"id":"%d","url":"/a"},"ok":true,"msg":"request \"%d\""}`, i, i%3, i%7, i, i)
+		if s.predict(line) {
+			hits++
+		}
+		compareScan(t, s, line)
+	}
+	if hits < 95 {
+		t.Fatalf("%d of 100 lines of one shape were predicted, want nearly all", hits)
+	}
+}
+
+func TestPredictionGivesUpOnLinesWithoutStructureInBoundedMemory(t *testing.T) {
+	s := newTestScan()
+	for i := range 20_000 {
+		line := fmt.Appendf(nil, `{"key%d":{"x%d":%d},"time":%d,"k%d":"v"}`, i, i*7, i, i, i%1000)
+		if err := s.scan(line); err != nil {
+			t.Fatal(err)
+		}
+		if v := s.vals[0]; v.gen != s.gen || string(v.raw) != fmt.Sprint(i) {
+			t.Fatalf("time of line %d is %q", i, v.raw)
+		}
+	}
+	if s.nodes > maxJSONNodes || s.size > maxJSONPieces {
+		t.Fatalf("%d nodes and %d bytes learnt, beyond the bounds", s.nodes, s.size)
+	}
+}
+
+func FuzzScanAgreesWithEncodingJSON(f *testing.F) {
+	for _, s := range jsonSeeds {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s := newTestScan()
+		lines := bytes.Split(data, []byte("\n"))
+		for range 3 { // the second and third time round there is something to predict from
+			for _, line := range lines {
+				compareScan(t, s, line)
+			}
+		}
+	})
+}
+
+func TestDecimalIsExact(t *testing.T) {
+	cases := []struct {
+		in    string
+		scale int
+		want  int64
+		ok    bool
+	}{
+		{"0", 0, 0, true},
+		{"5000000", 0, 5_000_000, true},
+		{"5e6", 0, 5_000_000, true},
+		{"5E+6", 0, 5_000_000, true},
+		{"5000000.75", 0, 5_000_000, true},
+		{"297.654", 6, 297_654_000, true},
+		{"0.016", 9, 16_000_000, true},
+		{"-1.5", 9, -1_500_000_000, true},
+		{"1794835850897", 6, 1794835850897_000_000, true},
+		{"0.1234567891234567", 9, 123_456_789, true},
+		{"12345678901234567890", 0, 0, false},
+		{"9223372036854775807", 0, 9223372036854775807, true},
+		{"9223372036854775808", 0, 0, false},
+		{"1e400", 0, 0, false},
+		{"1e999999999999", 0, 0, false},
+		{"9999999999", 9, 0, false},
+		{"", 0, 0, false},
+		{".", 0, 0, false},
+		{"1.2.3", 0, 0, false},
+		{"0x10", 0, 0, false},
+		{"Infinity", 0, 0, false},
+		{"12a", 0, 0, false},
+	}
+	for _, c := range cases {
+		got, ok := decimal([]byte(c.in), c.scale)
+		if got != c.want || ok != c.ok {
+			t.Errorf("decimal(%q, %d) = %d, %v, want %d, %v", c.in, c.scale, got, ok, c.want, c.ok)
+		}
+	}
+}
+
+func FuzzDecimalAgreesWithBigRationals(f *testing.F) {
+	for _, s := range []string{"5e6", "297.654", "-0.5", "123456789012345678", "1e18", "0.000000000000000001"} {
+		f.Add(s, 9)
+	}
+	f.Fuzz(func(t *testing.T, s string, scale int) {
+		scale = int(uint(scale) % 10)
+		got, ok := decimal([]byte(s), scale)
+		if !isNumber([]byte(s)) {
+			if ok {
+				t.Fatalf("decimal(%q) took what is no number", s)
+			}
+			return
+		}
+		if len(s) > 60 || strings.ContainsAny(s, "eE") && len(s)-strings.IndexAny(s, "eE") > 5 {
+			return
+		}
+		r, valid := new(big.Rat).SetString(s)
+		if !valid {
+			return
+		}
+		r.Mul(r, new(big.Rat).SetInt64(powersOf10[scale]))
+		want := new(big.Int).Quo(r.Num(), r.Denom())
+		if ok != want.IsInt64() || ok && got != want.Int64() {
+			if !ok && strings.ContainsAny(s, "eE") {
+				return // exponents beyond reason are refused
+			}
+			t.Fatalf("decimal(%q, %d) = %d, %v, want %s", s, scale, got, ok, want)
+		}
+	})
+}

@@ -1,0 +1,198 @@
+package evidence
+
+import (
+	"math"
+	"math/big"
+	"time"
+)
+
+// decimal reads a whole decimal number, such as "5000000", "297.654", "5e6" or "-1", and returns it times 10^scale, cut towards
+// zero. ok is false when b is no number (as JSON writes them, but leading zeros and a leading or closing point are let pass), or
+// when the result does not fit.
+func decimal(b []byte, scale int) (v int64, ok bool) {
+	i := 0
+	neg := false
+	if i < len(b) && (b[i] == '-' || b[i] == '+') {
+		neg = b[i] == '-'
+		i++
+	}
+	start, point := i, -1
+	for ; i < len(b); i++ {
+		c := b[i]
+		if c == '.' && point < 0 {
+			point = i
+			continue
+		}
+		d := c - '0'
+		if d > 9 {
+			break
+		}
+		if i-start < 18 {
+			v = v*10 + int64(d)
+		}
+	}
+	digits := i - start
+	places := 0
+	if point >= 0 {
+		digits--
+		places = i - point - 1
+	}
+	if digits == 0 {
+		return 0, false
+	}
+	if i < len(b) || digits > 17 {
+		return decimalSlow(b, scale)
+	}
+	shift := scale - places
+	switch {
+	case shift >= 0:
+		if shift > 18 || v > math.MaxInt64/powersOf10[shift] {
+			if v != 0 {
+				return 0, false
+			}
+			shift = 0
+		}
+		v *= powersOf10[shift]
+	default:
+		v /= powersOf10[-shift]
+	}
+	if neg {
+		v = -v
+	}
+	return v, true
+}
+
+// decimalSlow takes exponents and long numbers, exactly.
+func decimalSlow(b []byte, scale int) (int64, bool) {
+	if len(b) > 400 || !isNumber(b) {
+		return 0, false
+	}
+	// An exponent beyond these bounds is nothing that was measured, and must not make big.Rat build a number of that many digits.
+	for i, c := range b {
+		if c == 'e' || c == 'E' {
+			e, ok := decimal(b[i+1:], 0)
+			if !ok || e > 400 || e < -400 {
+				return 0, false
+			}
+		}
+	}
+	r, ok := new(big.Rat).SetString(string(b))
+	if !ok {
+		return 0, false
+	}
+	r.Mul(r, new(big.Rat).SetInt64(powersOf10[scale]))
+	q := new(big.Int).Quo(r.Num(), r.Denom())
+	if !q.IsInt64() {
+		return 0, false
+	}
+	return q.Int64(), true
+}
+
+// isNumber reports whether b is a decimal number with an optional point and exponent.
+func isNumber(b []byte) bool {
+	i := 0
+	if i < len(b) && (b[i] == '-' || b[i] == '+') {
+		i++
+	}
+	n := 0
+	for i < len(b) && isDigit(b[i]) {
+		i++
+		n++
+	}
+	if i < len(b) && b[i] == '.' {
+		i++
+		for i < len(b) && isDigit(b[i]) {
+			i++
+			n++
+		}
+	}
+	if n == 0 {
+		return false
+	}
+	if i < len(b) && (b[i] == 'e' || b[i] == 'E') {
+		i++
+		if i < len(b) && (b[i] == '-' || b[i] == '+') {
+			i++
+		}
+		if i == len(b) {
+			return false
+		}
+		for i < len(b) && isDigit(b[i]) {
+			i++
+		}
+	}
+	return i == len(b)
+}
+
+// maxDuration bounds what is believed to be the duration of a request: anything longer is a broken line.
+const maxDuration = 366 * 24 * time.Hour
+
+// durationOf reads a number of units of 10^-(9-scale) seconds (scale 9: seconds, 6: milliseconds, 0: nanoseconds).
+func durationOf(b []byte, scale int) (time.Duration, bool) {
+	v, ok := decimal(b, scale)
+	if !ok || v < 0 || v > int64(maxDuration) {
+		return 0, false
+	}
+	return time.Duration(v), true
+}
+
+// durationWithUnit reads "0.503s", "18ms", "68us", "1.5m"; a bare number is of 10^-(9-scale) seconds.
+func durationWithUnit(b []byte, scale int) (time.Duration, bool) {
+	n := len(b)
+	for n > 0 && !isDigit(b[n-1]) && b[n-1] != '.' {
+		n--
+	}
+	switch string(b[n:]) {
+	case "":
+	case "s", "sec", "secs":
+		scale = 9
+	case "ms", "msec", "msecs":
+		scale = 6
+	case "us", "µs", "micros":
+		scale = 3
+	case "ns":
+		scale = 0
+	case "m", "min":
+		d, ok := durationOf(b[:n], 9)
+		if !ok || d > maxDuration/60 {
+			return 0, false
+		}
+		return 60 * d, true
+	default:
+		return 0, false
+	}
+	return durationOf(b[:n], scale)
+}
+
+// statusOf reads an HTTP status of three digits.
+func statusOf(b []byte) (int, bool) {
+	if len(b) != 3 {
+		return 0, false
+	}
+	a, c, d := b[0]-'0', b[1]-'0', b[2]-'0'
+	if a < 1 || a > 9 || c > 9 || d > 9 {
+		return 0, false
+	}
+	return int(a)*100 + int(c)*10 + int(d), true
+}
+
+// epochOf reads a time as a number since 1970 and tells seconds, milliseconds, microseconds and nanoseconds apart by its size.
+func epochOf(b []byte) (recordTime int64, ok bool) {
+	v, ok := decimal(b, 0)
+	if !ok || v < 1e8 {
+		return 0, false
+	}
+	scale := 0
+	switch {
+	case v < 1e11:
+		scale = 9
+	case v < 1e14:
+		scale = 6
+	case v < 1e17:
+		scale = 3
+	}
+	if scale == 0 {
+		return v, true
+	}
+	return decimal(b, scale)
+}

@@ -1,0 +1,174 @@
+package evidence
+
+import (
+	"bytes"
+	"time"
+
+	"lastcall/collectors/record"
+)
+
+// herokuRouter reads the router lines of Heroku as `heroku logs` prints them, as a log drain delivers them (RFC 5424, with or
+// without the octet count of RFC 6587), or behind another syslog header:
+//
+//	2026-11-17T11:36:16.702243+00:00 heroku[router]: at=info method=GET path="/api" host=api.example request_id=fec0d52e
+//	  fwd="141.139.3.159" dyno=web.2 connect=761ms service=1062ms status=200 bytes=31 protocol=https
+//	<158>1 2012-10-11T03:47:20+00:00 host heroku router - at=error code=H12 desc="Request timeout" method=GET path="/" …
+//
+// The line is written when the request ends; connect and service together are its duration. Source: Heroku Dev Center, "HTTP
+// routing" and "Error codes".
+type herokuRouter struct{ zone *time.Location }
+
+func (herokuRouter) requests() {}
+func (herokuRouter) onlyText() {}
+
+func (herokuRouter) Name() string { return "heroku-router" }
+
+func (herokuRouter) Sniff(head []byte) int {
+	return sniffLines(head, func(line []byte) bool {
+		return bytes.Contains(line, []byte("method=")) && bytes.Contains(line, []byte(" path=")) &&
+			bytes.Contains(line, []byte(" dyno=")) && bytes.Contains(line, []byte(" service="))
+	})
+}
+
+func (f herokuRouter) NewParser(src *record.Source) LineParser {
+	return &herokuRouterParser{
+		clock:  clock{zone: f.zone},
+		req:    record.Request{Pos: record.Pos{Source: src}},
+		info:   newHerokuLogfmt(),
+		failed: newHerokuLogfmt(),
+	}
+}
+
+const (
+	herokuAt = iota
+	herokuMethod
+	herokuPath
+	herokuID
+	herokuFwd
+	herokuDyno
+	herokuConnect
+	herokuService
+	herokuStatus
+	herokuCode
+)
+
+func newHerokuLogfmt() *logfmt {
+	return newLogfmt([]string{"at", "method", "path", "request_id", "fwd", "dyno", "connect", "service", "status"}, []string{"code"})
+}
+
+type herokuRouterParser struct {
+	clock        clock
+	req          record.Request
+	info, failed *logfmt // the two kinds of line have different keys
+}
+
+var herokuRouterTag = []byte(" heroku[router]: ")
+
+func (p *herokuRouterParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
+	t, n, zoned, ok := p.clock.read(line)
+	body := line
+	if ok && len(line) > n+len(herokuRouterTag) && string(line[n:n+len(herokuRouterTag)]) == string(herokuRouterTag) {
+		body = line[n+len(herokuRouterTag):]
+	} else if ok && (len(line) <= n || line[n] != ' ' || bytes.HasPrefix(line[n:], []byte(" app["))) {
+		return false, nil
+	} else if t, body, zoned, ok = p.unframe(line); !ok {
+		return false, nil
+	}
+	p.req.Pos.Line = lineNo
+	switch done, err := p.request(t, body, line, sink); {
+	case err != nil || !done:
+		return done, err
+	case !zoned && t != 0:
+		return true, warn(sink, p.req.Pos, "no_timezone", noTimezoneText, line)
+	}
+	return true, nil
+}
+
+// unframe finds the router's own text behind other headers. The time is 0 where the line has none.
+func (p *herokuRouterParser) unframe(line []byte) (t record.Time, body []byte, zoned, ok bool) {
+	if isHerokuRouterBody(line) {
+		return 0, line, true, true
+	}
+	h, ok := splitHeroku(line)
+	if ok && string(h.proc) == "router" && isHerokuRouterBody(h.body) {
+		t := h.stamp.time
+		if !h.stamp.zoned {
+			t = p.clock.local(t)
+		}
+		return t, h.body, h.stamp.zoned, true
+	}
+	if rest, ok := bytes.CutPrefix(line, []byte("heroku[router]: ")); ok && isHerokuRouterBody(rest) {
+		return 0, rest, true, true
+	}
+	return 0, nil, false, false
+}
+
+// isHerokuRouterBody tells the router's pairs from other pairs that begin with at=, and from its sentences.
+func isHerokuRouterBody(b []byte) bool {
+	return (bytes.HasPrefix(b, []byte("at=")) || bytes.HasPrefix(b, []byte("sock="))) && bytes.Contains(b, []byte(" method="))
+}
+
+func (p *herokuRouterParser) request(t record.Time, body, line []byte, sink record.Sink) (bool, error) {
+	pairs := p.info
+	isError := bytes.HasPrefix(body, []byte("at=error"))
+	if isError {
+		pairs = p.failed
+	}
+	if !pairs.scan(body, isError) {
+		return true, warn(sink, p.req.Pos, "malformed_line", "a router line that is cut or broken; it was left out", line)
+	}
+	v := pairs.vals
+	status, ok := statusOf(v[herokuStatus])
+	if v[herokuMethod] == nil || v[herokuPath] == nil || !ok {
+		return true, warn(sink, p.req.Pos, "malformed_line", "a router line without method, path or status; it was left out", line)
+	}
+	if t == 0 {
+		return true, warn(sink, p.req.Pos, "no_time", noRouterTime, line)
+	}
+	var connect, service time.Duration
+	okConnect, okService := true, true
+	if len(v[herokuConnect]) > 0 {
+		connect, okConnect = durationWithUnit(v[herokuConnect], 6)
+	}
+	known := len(v[herokuService]) > 0
+	if known {
+		service, okService = durationWithUnit(v[herokuService], 6)
+	}
+	if !okConnect || !okService {
+		return true, warn(sink, p.req.Pos, "malformed_line", "a router line whose duration is no time; it was left out", line)
+	}
+	r := &p.req
+	// H10 and the like have no times at all: no dyno was reached, and the line stands for an instant.
+	routerRequest(r, t, connect+service, known || v[herokuService] != nil)
+	r.Status = status
+	r.Method = upperMethod(v[herokuMethod])
+	r.Path = v[herokuPath]
+	r.ID = v[herokuID]
+	r.Container = orNone(v[herokuDyno])
+	r.Client = firstAddress(v[herokuFwd])
+	r.Outcome = record.Answered
+	switch {
+	case len(v[herokuCode]) > 0:
+		r.Outcome = herokuOutcome(v[herokuCode])
+	case status == 499:
+		r.Outcome = record.ClientGone
+	}
+	return true, sink.Request(r)
+}
+
+// herokuOutcome reads the router's error code. Source: Heroku Dev Center, "Heroku Error Codes".
+func herokuOutcome(code []byte) record.Outcome {
+	switch string(code) {
+	case "H12", "H15": // no first byte within 30 s; no byte for 55 s
+		return record.GaveUp
+	case "H13", "H18", "H24": // closed without response; server request interrupted; forced close
+		return record.Cut
+	case "H27", "H28": // client request interrupted; client connection idle
+		return record.ClientGone
+	case "H10", "H11", "H14", "H16", "H19", "H20", "H21", "H22", "H23", "H80", "H81", "H82", "H83":
+		return record.Refused // crashed, backlog, no dynos, connection not made, boot timeout, maintenance, …
+	case "H17", "H25", "H26": // answered, but badly; H26 is the client's fault
+		return record.Answered
+	}
+	return record.OutcomeUnknown
+}

@@ -1,0 +1,188 @@
+package evidence
+
+import (
+	"bytes"
+	"time"
+
+	"lastcall/collectors/record"
+)
+
+// scalingoRouter reads the router lines of Scalingo, with the platform's time in front, behind a syslog header, or in a log drain:
+//
+//	2026-11-16 13:30:50.937512207 +0000 UTC [router] method=GET path="/api/x" host=api.example request_id=99e0e240 container=web-3
+//	  from="162.167.52.211" protocol=https status=200 duration=0.503s bytes=990 referer="-" user_agent="…"
+//
+// The line is written when the request ends. Source: Scalingo documentation, "Router logs".
+type scalingoRouter struct{ zone *time.Location }
+
+func (scalingoRouter) requests() {}
+func (scalingoRouter) onlyText() {}
+
+func (scalingoRouter) Name() string { return "scalingo-router" }
+
+func (scalingoRouter) Sniff(head []byte) int {
+	return sniffLines(head, func(line []byte) bool {
+		return bytes.Contains(line, []byte("method=")) && bytes.Contains(line, []byte(" path=")) &&
+			bytes.Contains(line, []byte(" container=")) && bytes.Contains(line, []byte(" duration="))
+	})
+}
+
+func (f scalingoRouter) NewParser(src *record.Source) LineParser {
+	return &scalingoRouterParser{
+		clock:  clock{zone: f.zone},
+		req:    record.Request{Pos: record.Pos{Source: src}},
+		logfmt: newScalingoLogfmt(),
+	}
+}
+
+const (
+	scalingoMethod = iota
+	scalingoPath
+	scalingoID
+	scalingoContainer
+	scalingoFrom
+	scalingoStatus
+	scalingoDuration
+	scalingoError
+)
+
+func newScalingoLogfmt() *logfmt {
+	return newLogfmt([]string{"method", "path", "request_id", "container", "from", "status", "duration"}, []string{"error"})
+}
+
+type scalingoRouterParser struct {
+	clock  clock
+	req    record.Request
+	logfmt *logfmt
+}
+
+var scalingoTag = []byte(" [router] ")
+
+func (p *scalingoRouterParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
+	t, n, zoned, ok := p.clock.read(line)
+	body := line
+	if ok && len(line) > n+len(scalingoTag) && string(line[n:n+len(scalingoTag)]) == string(scalingoTag) {
+		body = line[n+len(scalingoTag):]
+	} else {
+		if t, body, zoned, ok = p.unframe(line); !ok {
+			return false, nil
+		}
+	}
+	p.req.Pos.Line = lineNo
+	switch done, err := p.request(t, body, line, sink); {
+	case err != nil || !done:
+		return done, err
+	case !zoned && t != 0:
+		return true, warn(sink, p.req.Pos, "no_timezone", noTimezoneText, line)
+	}
+	return true, nil
+}
+
+// unframe finds the router's own text behind a syslog header or a lone tag. The time is 0 where the line has none.
+func (p *scalingoRouterParser) unframe(line []byte) (t record.Time, body []byte, zoned, ok bool) {
+	rest := trimSyslogPriority(line)
+	t, n, zoned, ok := p.clock.read(rest)
+	if ok {
+		rest = rest[n:]
+	}
+	if bytes.HasPrefix(rest, []byte("method=")) && bytes.Contains(rest, []byte(" container=")) {
+		return t, rest, zoned, true
+	}
+	near := rest[:min(len(rest), 200)]
+	for _, tag := range [...]string{"[router] ", "router - - ", "router - ", "[router]: ", "router: "} {
+		if i := bytes.Index(near, []byte(tag)); i >= 0 {
+			body := rest[i+len(tag):]
+			if bytes.HasPrefix(body, []byte("method=")) {
+				return t, body, zoned, true
+			}
+		}
+	}
+	return 0, nil, false, false
+}
+
+// request handles the pairs of a router line that was written at t. It is false when they are not such a line's.
+func (p *scalingoRouterParser) request(t record.Time, body, line []byte, sink record.Sink) (bool, error) {
+	if !p.logfmt.scan(body, false) {
+		return true, warn(sink, p.req.Pos, "malformed_line", "a router line that is cut or broken; it was left out", line)
+	}
+	v := p.logfmt.vals
+	status, ok := statusOf(v[scalingoStatus])
+	if v[scalingoMethod] == nil || v[scalingoPath] == nil || !ok {
+		return true, warn(sink, p.req.Pos, "malformed_line", "a router line without method, path or status; it was left out", line)
+	}
+	if status >= 499 && p.logfmt.until > 0 && !p.logfmt.scan(body, true) {
+		return true, warn(sink, p.req.Pos, "malformed_line", "a router line that is cut or broken; it was left out", line)
+	}
+	if t == 0 {
+		return true, warn(sink, p.req.Pos, "no_time", noRouterTime, line)
+	}
+	took, known := durationWithUnit(v[scalingoDuration], 9)
+	if !known && len(v[scalingoDuration]) > 0 {
+		return true, warn(sink, p.req.Pos, "malformed_line", "a router line whose duration is no time; it was left out", line)
+	}
+	r := &p.req
+	routerRequest(r, t, took, known)
+	r.Status = status
+	r.Method = upperMethod(v[scalingoMethod])
+	r.Path = v[scalingoPath]
+	r.ID = orNone(v[scalingoID])
+	r.Container = orNone(v[scalingoContainer])
+	r.Client = firstAddress(v[scalingoFrom])
+	r.Outcome = record.Answered
+	if status >= 499 {
+		r.Outcome = routerOutcome(status, v[scalingoError], len(r.Container) > 0)
+	}
+	return true, sink.Request(r)
+}
+
+// routerOutcome tells how a router that gives an HTTP status and perhaps a reason in words saw a request end. backend says whether a
+// container was chosen.
+func routerOutcome(status int, reason []byte, backend bool) record.Outcome {
+	if len(reason) > 0 {
+		has := func(words ...string) bool {
+			for _, w := range words {
+				if containsFold(reason, w) {
+					return true
+				}
+			}
+			return false
+		}
+		switch {
+		case has("client") && has("closed", "disconnect", "gone", "abort"):
+			return record.ClientGone
+		case has("refused", "no backend", "no route", "unreachable", "no available", "not running", "no container"):
+			return record.Refused
+		case has("timeout", "timed out"):
+			return record.GaveUp
+		case has("closed", "reset", "broken pipe", "eof", "without response", "interrupted"):
+			return record.Cut
+		}
+	}
+	switch status {
+	case 499:
+		return record.ClientGone
+	case 502:
+		return record.Cut
+	case 503:
+		if !backend || len(reason) > 0 {
+			return record.Refused
+		}
+	case 504:
+		return record.GaveUp
+	}
+	return record.Answered
+}
+
+// containsFold reports whether b contains the lower-case ASCII word s, whatever the case of b.
+func containsFold(b []byte, s string) bool {
+	for i := 0; i+len(s) <= len(b); i++ {
+		j := 0
+		for j < len(s) && b[i+j]|0x20 == s[j] || j < len(s) && b[i+j] == s[j] {
+			j++
+		}
+		if j == len(s) {
+			return true
+		}
+	}
+	return false
+}

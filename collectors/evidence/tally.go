@@ -1,0 +1,280 @@
+package evidence
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+
+	"lastcall/collectors/record"
+)
+
+// signal is what a record tells of, for coverage.
+type signal uint8
+
+const (
+	sigRequests signal = iota
+	sigMemory
+	sigCPU
+	sigRuntime
+	sigCrashes
+	sigLifecycle
+	sigJobs
+	sigExposure
+	sigProfiles
+	signals
+)
+
+var signalNames = [signals]string{"requests", "memory", "cpu", "runtime", "crashes", "lifecycle", "jobs", "exposure", "profiles"}
+
+func signalOf(m record.Metric) signal {
+	switch m {
+	case record.RSS, record.WorkingSet, record.HeapUsed, record.HeapTotal, record.External, record.MemoryLimit, record.HeapLimit,
+		record.OOMEvents:
+		return sigMemory
+	case record.CPU:
+		return sigCPU
+	case record.RequestRate:
+		return sigExposure
+	}
+	return sigRuntime
+}
+
+// extent counts records and spans their times.
+type extent struct {
+	records  int64
+	outside  int64 // dropped because the query did not ask for them
+	from, to record.Time
+}
+
+func (e *extent) see(from, to record.Time) {
+	e.records++
+	if from != 0 && (e.from == 0 || from < e.from) {
+		e.from = from
+	}
+	if to > e.to {
+		e.to = to
+	}
+}
+
+func (e *extent) add(o extent) {
+	e.records += o.records
+	e.outside += o.outside
+	if o.from != 0 && (e.from == 0 || o.from < e.from) {
+		e.from = o.from
+	}
+	e.to = max(e.to, o.to)
+}
+
+// tally stands between the formats and the caller's Sink: it applies the query, counts what passes for the coverage, merges
+// warnings, and remembers an error of the Sink to tell it from one of the document. One per goroutine, as the Sink behind it.
+type tally struct {
+	next    record.Sink
+	src     *record.Source
+	query   record.Query
+	extents [signals]extent
+	warns   map[string]*record.Warning
+	failed  error
+
+	parent *tally
+	mu     sync.Mutex // guards joined
+	joined []*tally
+}
+
+func newTally(next record.Sink, src *record.Source, q record.Query) *tally {
+	return &tally{next: next, src: src, query: q, warns: map[string]*record.Warning{}}
+}
+
+func (t *tally) fail(err error) error {
+	if err != nil && t.failed == nil {
+		t.failed = err
+	}
+	return err
+}
+
+// in reports whether something that lasted from..to is asked for; unknown times are.
+func (t *tally) in(s signal, from, to record.Time) bool {
+	if from == 0 {
+		from = to
+	}
+	if to == 0 {
+		to = from
+	}
+	if t.query.From != 0 && to != 0 && to < t.query.From || t.query.To != 0 && from > t.query.To {
+		t.extents[s].outside++
+		return false
+	}
+	t.extents[s].see(from, to)
+	return true
+}
+
+// otherService reports whether a record names another service than the one asked for.
+func (t *tally) otherService(s signal, service string) bool {
+	if t.query.Service == "" || service == "" || service == t.query.Service {
+		return false
+	}
+	t.extents[s].outside++
+	return true
+}
+
+// infrastructure are the service names under which platforms file their own words about everybody's containers.
+func infrastructure(service string) bool {
+	switch service {
+	case "platform", "system", "router", "heroku", "scalingo", "kubernetes", "docker", "kernel":
+		return true
+	}
+	return false
+}
+
+func (t *tally) Request(r *record.Request) error {
+	if t.query.Service != "" && len(r.Service) > 0 && string(r.Service) != t.query.Service {
+		t.extents[sigRequests].outside++
+		return nil
+	}
+	if !t.in(sigRequests, r.Start, r.End) {
+		return nil
+	}
+	return t.fail(t.next.Request(r))
+}
+
+func (t *tally) Sample(s *record.Sample) error {
+	sig := signalOf(s.Metric)
+	if t.otherService(sig, s.Service) || !t.in(sig, s.Time, s.Time.Add(s.Interval)) {
+		return nil
+	}
+	return t.fail(t.next.Sample(s))
+}
+
+func (t *tally) Crash(c *record.Crash) error {
+	if !infrastructure(c.Service) && t.otherService(sigCrashes, c.Service) || !t.in(sigCrashes, c.Time, c.Time) {
+		return nil
+	}
+	return t.fail(t.next.Crash(c))
+}
+
+func (t *tally) Lifecycle(l *record.Lifecycle) error {
+	// A change in the members of another service is a sign about this one.
+	if l.Kind != record.MembersChanged && !infrastructure(l.Service) && t.otherService(sigLifecycle, l.Service) ||
+		!t.in(sigLifecycle, l.Time, max(l.Time, l.End)) {
+		return nil
+	}
+	return t.fail(t.next.Lifecycle(l))
+}
+
+func (t *tally) Job(j *record.Job) error {
+	if !t.in(sigJobs, j.Start, j.End) {
+		return nil
+	}
+	return t.fail(t.next.Job(j))
+}
+
+func (t *tally) Exposure(e *record.Exposure) error {
+	if t.otherService(sigExposure, e.Service) || !t.in(sigExposure, e.From, e.To) {
+		return nil
+	}
+	return t.fail(t.next.Exposure(e))
+}
+
+// Profile lets profiles of any time pass: a profile from before the window is the base that others are compared with.
+func (t *tally) Profile(p *record.Profile) error {
+	t.extents[sigProfiles].see(p.Time, p.Time)
+	return t.fail(t.next.Profile(p))
+}
+
+// Warn merges warnings of one code; the first case in the source is the example.
+func (t *tally) Warn(w *record.Warning) error {
+	c := *w
+	if c.Pos.Source == nil {
+		c.Pos.Source = t.src
+	}
+	c.Count = max(c.Count, 1)
+	t.merge(&c)
+	return nil
+}
+
+func (t *tally) merge(w *record.Warning) {
+	old := t.warns[w.Code]
+	if old == nil {
+		c := *w
+		t.warns[w.Code] = &c
+		return
+	}
+	count := old.Count + w.Count
+	if w.Pos.Line < old.Pos.Line {
+		*old = *w
+	}
+	old.Count = count
+}
+
+func (t *tally) Cover(c *record.Coverage) error { return t.fail(t.next.Cover(c)) }
+
+// Fork gives another goroutine its own tally; Join brings its counts back.
+func (t *tally) Fork() record.Sink {
+	f := newTally(t.next.Fork(), t.src, t.query)
+	f.parent = t
+	return f
+}
+
+func (t *tally) Join() error {
+	if t.parent == nil {
+		return nil
+	}
+	t.parent.mu.Lock()
+	t.parent.joined = append(t.parent.joined, t)
+	t.parent.mu.Unlock()
+	return t.fail(t.next.Join())
+}
+
+// collect adds what the forks counted; to be called once all of them joined.
+func (t *tally) collect() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, f := range t.joined {
+		f.collect()
+		for i := range t.extents {
+			t.extents[i].add(f.extents[i])
+		}
+		for _, w := range f.warns {
+			t.merge(w)
+		}
+		t.fail(f.failed)
+	}
+	t.joined = nil
+}
+
+// report passes on the merged warnings and the coverage of the source. It returns the number of records that passed. missing is
+// why there may be none, empty when the formats say enough.
+func (t *tally) report(missing string) (int64, error) {
+	t.collect()
+	warns := make([]*record.Warning, 0, len(t.warns))
+	for _, w := range t.warns {
+		warns = append(warns, w)
+	}
+	slices.SortFunc(warns, func(a, b *record.Warning) int { return cmp.Compare(a.Code, b.Code) })
+	for _, w := range warns {
+		if err := t.fail(t.next.Warn(w)); err != nil {
+			return 0, err
+		}
+	}
+	var total, outside int64
+	for s, e := range t.extents {
+		total += e.records
+		outside += e.outside
+		if e.records == 0 {
+			continue
+		}
+		c := record.Coverage{Source: t.src, Signal: signalNames[s], From: e.from, To: e.to, Records: e.records}
+		if err := t.fail(t.next.Cover(&c)); err != nil {
+			return total, err
+		}
+	}
+	if total == 0 {
+		c := record.Coverage{Source: t.src, Signal: "any", MissingReason: missing}
+		if outside > 0 {
+			c.MissingReason = "all its records lie outside the time or service asked for"
+		} else if missing == "" {
+			c.MissingReason = "it holds no records"
+		}
+		return 0, t.fail(t.next.Cover(&c))
+	}
+	return total, nil
+}
