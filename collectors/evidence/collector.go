@@ -27,6 +27,8 @@ type Options struct {
 	Paths []string
 	// Stdin is read for the path "-", once.
 	Stdin io.Reader
+	// StdinName is what Stdin is called in the records' positions; empty means "stdin".
+	StdinName string
 	// Workers is the number of goroutines that parse; 0 is one per core.
 	Workers int
 	// Progress, when set, is called now and then, from one goroutine at a time, with the bytes read of the files so far and their
@@ -189,7 +191,11 @@ func (r *run) plan(ctx context.Context, path string) error {
 		}
 		if !r.seen["-"] {
 			r.seen["-"] = true
-			r.inputs = append(r.inputs, input{name: "stdin"})
+			name := r.opts.StdinName
+			if name == "" {
+				name = "stdin"
+			}
+			r.inputs = append(r.inputs, input{name: name})
 		}
 		return nil
 	}
