@@ -242,7 +242,7 @@ func (t *traffic) measure() error {
 			if end != 0 && end < at && !cutHere {
 				break
 			}
-			if at.Sub(p.Start) > lostAfter {
+			if at.Sub(p.Start) > p.unknownFor() && !cutHere {
 				break
 			}
 			p.death = d
@@ -258,7 +258,7 @@ func (t *traffic) measure() error {
 		if limit, quiet := t.quietUntil(p.Container, p.Start); quiet {
 			until := end
 			if until == 0 {
-				until = p.Start.Add(lostAfter)
+				until = p.Start.Add(p.unknownFor())
 			}
 			if p.death >= 0 {
 				until = min(until, t.deathAt[p.death])

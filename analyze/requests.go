@@ -14,9 +14,12 @@ import (
 
 // Constants of the joins.
 const (
-	// lostAfter: a request that never ended in the log, on a container that did not die, counts as open for this long. Logs that
+	// lostAfter: a start that never ended in the log, on a container that did not die, counts as open for this long. Logs that
 	// lose lines so make their endpoints look open often, and weaken accusations by themselves (method.md 1.2).
 	lostAfter = time.Hour
+	// abandonedAfter is the same for a request that the router gave up on or whose client left: the process goes on with it for
+	// minutes at most (recorded: up to 100 s), and holding each for an hour would hide real culprits.
+	abandonedAfter = 10 * time.Minute
 	// pressureBefore and pressureAfter: the time around a death in which everything is slow is no base rate (method.md 1.4).
 	pressureBefore = 15 * time.Minute
 	pressureAfter  = 5 * time.Minute
@@ -61,6 +64,14 @@ func (p *pending) end() record.Time {
 		return p.End
 	}
 	return 0
+}
+
+// unknownFor is how long a request without a known end counts as open.
+func (p *pending) unknownFor() time.Duration {
+	if p.Phase == record.Started {
+		return lostAfter
+	}
+	return abandonedAfter
 }
 
 // group is a set of sources of one layer and format: two groups of one layer tell of the same requests.

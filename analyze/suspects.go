@@ -76,7 +76,7 @@ func (q *inquiry) suspects(cands []candidate) {
 	}
 	for c, res := range q.burst {
 		for e := 1; e < len(res.Endpoints); e++ {
-			if ep := &res.Endpoints[e]; ep.Posterior > 0.001 {
+			if ep := &res.Endpoints[e]; ep.Posterior > 0.02 {
 				var cand *candidate
 				for i := range cands {
 					if cands[i].class == c {
@@ -244,7 +244,7 @@ func (q *inquiry) controls(ages map[int]float64) map[int]control {
 		}
 		end := p.end()
 		if end == 0 {
-			end = p.Start.Add(lostAfter)
+			end = p.Start.Add(p.unknownFor())
 		}
 		if p.death >= 0 {
 			end = min(end, q.deathAt[p.death])

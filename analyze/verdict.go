@@ -10,7 +10,6 @@ import (
 
 	"lastcall/analyze/finding"
 	"lastcall/analyze/inflight"
-	"lastcall/analyze/life"
 	"lastcall/collectors/record"
 )
 
@@ -50,12 +49,16 @@ func (q *inquiry) decide() {
 	if len(q.life.Deaths) == 0 {
 		cands = append(cands, q.calm())
 	} else {
+		host, ofHost := q.hostFailure()
+		if len(ofHost) > 0 {
+			cands = append(cands, host)
+		}
 		for _, c := range []class{byMemory, byStall, byFault} {
-			if deaths := q.caseOf[c]; len(deaths) > 0 {
+			if deaths := without(q.caseOf[c], ofHost); len(deaths) > 0 {
 				cands = append(cands, q.explain(c, deaths)...)
 			}
 		}
-		if c, ok := q.vanished(); ok {
+		if c, ok := q.vanished(ofHost); ok {
 			cands = append(cands, c)
 		}
 	}
@@ -239,9 +242,10 @@ func (q *inquiry) explainMemory(deaths []int) []candidate {
 		}
 		return []candidate{c}
 	}
-	if load := q.loadRival(deaths); load >= rivalE && len(deaths) >= minDeathsForLoad && q.chainsOf(deaths) >= 2 && grade.Rank() < finding.Likely.Rank() {
-		return []candidate{{deaths: deaths, class: byMemory, endpoint: -1, named: q.leader(res), verdict: finding.Verdict{Cause: finding.Capacity, Grade: finding.Possible,
-			Summary: fmt.Sprintf("%s died of memory when the load was highest, and no endpoint stands out: the load may simply exceed the limit.", q.deathsText(deaths))}}}
+	if grade.Rank() < finding.Likely.Rank() {
+		if c, ok := q.capacity(deaths, res); ok {
+			return []candidate{c}
+		}
 	}
 	return []candidate{q.undetermined(deaths, byMemory, res, grade, why)}
 }
@@ -528,10 +532,10 @@ func (q *inquiry) explainFault(deaths []int) []candidate {
 }
 
 // vanished explains containers that the platform lost.
-func (q *inquiry) vanished() (candidate, bool) {
+func (q *inquiry) vanished(ofHost []int) (candidate, bool) {
 	var deaths []int
 	for d := range q.life.Deaths {
-		if classOf(&q.life.Deaths[d]) == lost {
+		if classOf(&q.life.Deaths[d]) == lost && !slices.Contains(ofHost, d) {
 			deaths = append(deaths, d)
 		}
 	}
@@ -541,23 +545,8 @@ func (q *inquiry) vanished() (candidate, bool) {
 	if q.hang != nil {
 		return q.hungCandidate(deaths), true
 	}
-	kinds := map[string]bool{}
-	together := true
-	for _, d := range deaths {
-		x := &q.life.Deaths[d]
-		kinds[life.Pool(x.Container, x.Service)] = true
-		if x.Time.Sub(q.life.Deaths[deaths[0]].Time) > hostWindow {
-			together = false
-		}
-	}
-	c := candidate{deaths: deaths, class: lost, endpoint: -1, named: -1}
-	if together && len(kinds) >= 2 {
-		c.verdict = finding.Verdict{Cause: finding.HostFailure, Grade: finding.Likely, Summary: fmt.Sprintf("%s of %d different services were lost within %s of each other: their host failed, no request is to blame.",
-			q.containersText(deaths), len(kinds), minutes(hostWindow))}
-		return c, true
-	}
-	c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Possible, Summary: fmt.Sprintf("The platform lost %s; whether its host failed or it hung cannot be told.", q.containersText(deaths))}
-	return c, true
+	return candidate{deaths: deaths, class: lost, endpoint: -1, named: -1, verdict: finding.Verdict{Cause: finding.Undetermined, Grade: finding.Possible,
+		Summary: fmt.Sprintf("The platform lost %s; whether its host failed or it hung cannot be told.", q.containersText(deaths))}}, true
 }
 
 // hungCandidate blames something that hangs.

@@ -16,6 +16,8 @@ func TestTemplateReplacesIdentifiersAndKeepsNames(t *testing.T) {
 		{"/api/progressions/progression-7002501", "/api/progressions/{id}"},
 		{"/api/challenges/recKXCpvRw82UtfuU", "/api/challenges/{id}"},
 		{"/api/courses/recMFPHvyDNVAabcd", "/api/courses/{id}"},
+		{"/api/documents/recirrwQsbqmJTXPN", "/api/documents/{id}"},
+		{"/exportPDFReport", "/exportPDFReport"},
 		{"/api/frameworks/fr/areas", "/api/frameworks/fr/areas"},
 		{"/api/v2/things", "/api/v2/things"},
 		{"/files/0a1b2c3d4e5f", "/files/{id}"},

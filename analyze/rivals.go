@@ -1,0 +1,189 @@
+package analyze
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+	"time"
+
+	"lastcall/analyze/finding"
+	"lastcall/analyze/inflight"
+	"lastcall/analyze/life"
+	"lastcall/collectors/record"
+)
+
+// Thresholds of the rivals that clear endpoints; see ownRules.
+const (
+	// hostPools: containers of so many different services that end together share a host rather than a request.
+	hostPools = 2
+	// peakRank and peakRise: the load before the deaths must be among the highest, and so many times the usual.
+	peakRank = 0.95
+	peakRise = 1.5
+	// peakWindow is the stretch before the first death of a story over which the load is taken.
+	peakWindow = 5 * time.Minute
+	// fleetShare: so much of a pool must have died for its load to be the cause.
+	fleetShare = 0.5
+)
+
+func without(all, some []int) []int {
+	return slices.DeleteFunc(slices.Clone(all), func(d int) bool { return slices.Contains(some, d) })
+}
+
+// hostFailure looks for containers of several services, or of one named host, that ended together without a reason of their own.
+func (q *inquiry) hostFailure() (candidate, []int) {
+	var unexplained []int
+	for d := range q.life.Deaths {
+		x := &q.life.Deaths[d]
+		if x.Unreachable || x.Kind == record.CrashOther || x.Kind == record.CrashHealthCheck || x.Kind == record.CrashExit || x.Kind == record.CrashSigterm {
+			unexplained = append(unexplained, d)
+		}
+	}
+	var best []int
+	bestPools := map[string]bool{}
+	for i := range unexplained {
+		group := []int{}
+		pools := map[string]bool{}
+		for _, d := range unexplained[i:] {
+			x := &q.life.Deaths[d]
+			if x.Time.Sub(q.life.Deaths[unexplained[i]].Time) > hostWindow {
+				break
+			}
+			group = append(group, d)
+			pools[life.Pool(x.Container, x.Service)] = true
+		}
+		if len(pools) >= hostPools && len(group) > len(best) {
+			best, bestPools = group, pools
+		}
+	}
+	var down *record.Lifecycle
+	for i := range q.events {
+		if e := &q.events[i]; e.Kind == record.HostDown {
+			down = e
+			if len(best) == 0 {
+				for _, d := range unexplained {
+					if x := &q.life.Deaths[d]; absDur(x.Time.Sub(e.Time)) <= 2*hostWindow && (e.Host == "" || x.Host == "" || e.Host == x.Host) {
+						best = append(best, d)
+						bestPools[life.Pool(x.Container, x.Service)] = true
+					}
+				}
+			}
+		}
+	}
+	if len(best) < 2 && (down == nil || len(best) == 0) {
+		return candidate{}, nil
+	}
+	if q.hang != nil && absDur(q.hang.From.Sub(q.life.Deaths[best[0]].Time)) <= 5*time.Minute {
+		return candidate{}, nil // what followed is the story: calls to what was lost hang
+	}
+	hosts := map[string]bool{}
+	named := 0
+	for _, d := range best {
+		if h := q.life.Deaths[d].Host; h != "" {
+			hosts[h] = true
+			named++
+		}
+	}
+	grade := finding.Likely
+	detail := fmt.Sprintf("%d containers of %d services ended within %s, and nothing else says why", len(best), len(bestPools), minutes(hostWindow))
+	switch {
+	case named == len(best) && len(hosts) > 1:
+		return candidate{}, nil // on different hosts: no host failure
+	case named == len(best) && len(hosts) == 1:
+		grade = finding.Conclusive
+		detail += ", all on one host"
+	case down != nil:
+		grade = finding.Conclusive
+		detail += ", as the platform told of a host that went down"
+	}
+	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "rival.host", Outcome: finding.Supports, Detail: detail})
+	return candidate{deaths: best, class: lost, endpoint: -1, named: -1, verdict: finding.Verdict{Cause: finding.HostFailure, Grade: grade,
+		Summary: fmt.Sprintf("A host failed: %s of %d different services ended within %s of each other; no request is to blame.", countText(len(best), "container"), len(bestPools), minutes(hostWindow))}}, best
+}
+
+func countText(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// capacity asks whether the load simply exceeded the limit: most of a pool dies, the load just before each story was among its
+// highest and well above the usual, and no endpoint is out of line.
+func (q *inquiry) capacity(deaths []int, res *inflight.Result) (candidate, bool) {
+	if q.total == 0 || len(deaths) < 2 {
+		return candidate{}, false
+	}
+	if res != nil && res.Leader > 0 && res.Endpoints[res.Leader].Posterior >= possibleP {
+		return candidate{}, false
+	}
+	died := map[string]bool{}
+	pools := map[string]bool{}
+	for _, d := range deaths {
+		x := &q.life.Deaths[d]
+		died[x.Container] = true
+		pools[life.Pool(x.Container, x.Service)] = true
+	}
+	fleet := 0
+	for c, l := range q.traffic.load {
+		if c != 0 && len(l) > 0 && pools[life.Pool(q.containers[c], "")] {
+			fleet++
+		}
+	}
+	n := int(q.to.Sub(q.from)/loadStep) + 1
+	total := make([]float64, n)
+	for _, l := range q.traffic.load {
+		for i, v := range l {
+			total[i] += float64(v)
+		}
+	}
+	w := int(peakWindow / loadStep)
+	var windows []float64
+	for i := w; i < n; i += max(1, w/2) {
+		windows = append(windows, sum(total[i-w:i]))
+	}
+	if len(windows) < 6 {
+		return candidate{}, false
+	}
+	sort.Float64s(windows)
+	usual := windows[len(windows)/2]
+	stories, peaks := 0, 0
+	minRise, minRank := math.Inf(1), 1.0
+	last := -1
+	for _, d := range deaths {
+		if q.cases[d].Chain == last {
+			continue
+		}
+		last = q.cases[d].Chain
+		i := int(q.deathAt[d].Sub(q.from) / loadStep)
+		if i < w || i > n {
+			continue
+		}
+		stories++
+		now := sum(total[i-w : i])
+		rank := float64(sort.SearchFloat64s(windows, now)) / float64(len(windows))
+		if rank >= peakRank && now >= peakRise*max(usual, 1) {
+			peaks++
+			minRise, minRank = min(minRise, now/max(usual, 1)), min(minRank, rank)
+		}
+	}
+	if stories == 0 || peaks*2 <= stories || float64(len(died)) < fleetShare*float64(max(fleet, 1)) {
+		return candidate{}, false
+	}
+	grade := finding.Possible
+	if peaks == stories && minRise >= 2 && len(died) >= 3 {
+		grade = finding.Likely
+	}
+	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "capacity.peak", Outcome: finding.Supports,
+		Detail: fmt.Sprintf("the load in the %s before %d of %d stories was %.1f times the usual, above %.0f %% of all such stretches; %d of %d containers died", minutes(peakWindow), peaks, stories, minRise, 100*minRank, len(died), fleet)})
+	return candidate{deaths: deaths, class: byMemory, endpoint: -1, named: -1, verdict: finding.Verdict{Cause: finding.Capacity, Grade: grade,
+		Summary: fmt.Sprintf("The load exceeded what the containers can hold: %d of %d died of memory as the load was %.1f times the usual, and no endpoint is out of line.", len(died), fleet, minRise)}}, true
+}
+
+func sum(x []float64) float64 {
+	t := 0.0
+	for _, v := range x {
+		t += v
+	}
+	return t
+}
