@@ -125,7 +125,7 @@ func (w *world) work(c *life, dt, end float64) {
 			if w.cfg.heap > 0 && c.live > 0.8*w.cfg.heap {
 				speed = 1 / (1 + w.cfg.thrash*math.Pow(math.Min(1, (c.live/w.cfg.heap-0.8)/0.2), 2))
 			}
-			k.progress += dt / k.act.ramp * speed
+			k.progress += dt / k.ramp * speed
 			if k.act.release && !k.finished && k.progress > 0.6 {
 				k.finished = true
 				c.remove(k.req)
@@ -134,7 +134,7 @@ func (w *world) work(c *life, dt, end float64) {
 			done = k.progress >= 1.05
 		case "stall":
 			k.progress += dt
-			done = k.progress >= k.act.length
+			done = k.progress >= k.length
 		case "poison":
 			i++
 			continue

@@ -55,7 +55,7 @@ func (k *killer) memory() float64 {
 	if k.act.kind != "burst" {
 		return 0
 	}
-	return k.act.size * math.Min(1, k.progress)
+	return k.size * math.Min(1, k.progress)
 }
 
 // memory computes the memory of a container at instant t and foresees its death when a limit is passed.
@@ -101,7 +101,8 @@ func (w *world) memory(c *life, t float64) {
 	case cfg.release > 0:
 		c.committed += (target - c.committed) * math.Min(1, dt/cfg.release)
 	}
-	c.rss = cfg.native + 1.03*c.committed + c.leakExt + c.leakNat
+	// Who watches kills within a few per cent.
+	c.rss = math.Min(cfg.native+1.03*c.committed+c.leakExt+c.leakNat, 1.04*cfg.limit)
 	if c.over || t <= 0 || t < c.up || !math.IsInf(c.deathAt, 1) {
 		return
 	}

@@ -131,13 +131,14 @@ type req struct {
 
 // killer is a request of a burst, stall or poison act at work.
 type killer struct {
-	act      *actState
-	hop      int
-	req      *req
-	progress float64
-	dies     float64 // poison: when the process dies of it
-	finished bool    // answered, its memory stays
-	retried  bool
+	act                *actState
+	hop                int
+	req                *req
+	size, ramp, length float64
+	progress           float64
+	dies               float64 // poison: when the process dies of it
+	finished           bool    // answered, its memory stays
+	retried            bool
 }
 
 // arrival is a request about to reach the router.
@@ -336,7 +337,7 @@ func (w *world) rise(c *life) {
 	if c.over {
 		return
 	}
-	c.routed = c.slot.http
+	c.routed, c.ticks = c.slot.http, c.up
 	w.platform(platLine{t: c.up, life: c, kind: record.Up, text: fmt.Sprintf("Container %s is up, booted in %.1fs", c.name, c.up-c.start)})
 }
 
@@ -514,6 +515,7 @@ func (w *world) route(a *arrival) {
 			}
 		} else if e.dep && w.dbSlow > 1 {
 			work *= w.dbSlow * lognormal(w.rng, 0, 0.5)
+			w.stuck++
 		}
 	}
 	r.vf = c.v + (r.app0-w.now)*c.rate + work
@@ -522,7 +524,11 @@ func (w *world) route(a *arrival) {
 	}
 	c.arrived++
 	if a.act != nil {
-		r.k = &killer{act: a.act, hop: a.hop, req: r}
+		// No two of them are quite alike.
+		r.k = &killer{
+			act: a.act, hop: a.hop, req: r, size: a.act.size * (0.95 + 0.4*w.rng.Float64()), ramp: a.act.ramp * lognormal(w.rng, 0, 0.25),
+			length: a.act.length * (0.9 + 0.2*w.rng.Float64()),
+		}
 		switch a.act.kind {
 		case "burst", "stall":
 			r.vf = math.Inf(1)
