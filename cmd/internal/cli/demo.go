@@ -14,7 +14,10 @@ import (
 )
 
 func newDemo(a *app) *cobra.Command {
-	var rf reportFlags
+	var (
+		rf reportFlags
+		af analysisFlags
+	)
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "The main job on a real recorded incident embedded in the program",
@@ -31,6 +34,9 @@ through the same collectors and the same analysis as your own files would.`,
 				return err
 			}
 			inv := investigation{zone: time.UTC, sources: []record.Collector{embedded{demo.Incident()}}}
+			if inv.analysis, err = af.options(a.sys.Now(), time.UTC); err != nil {
+				return err
+			}
 			if err := a.investigate(cmd.Context(), inv, ro); err != nil {
 				return err
 			}
@@ -41,6 +47,7 @@ through the same collectors and the same analysis as your own files would.`,
 		},
 	}
 	rf.register(cmd)
+	af.registerFailOn(cmd)
 	return cmd
 }
 

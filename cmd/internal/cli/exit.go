@@ -56,7 +56,7 @@ func explainError(err error) string {
 	case errors.Is(err, context.DeadlineExceeded):
 		return msg + "\n  a source did not answer in time; try again, or ask for a shorter window with --from and --to"
 	case errors.Is(err, syscall.ENOSPC):
-		return msg + "\n  free some space, or write to another disk; nothing was left half-written"
+		return msg + "\n  free some space, or write elsewhere; files named with --output are whole or not there"
 	case errors.Is(err, fs.ErrPermission):
 		return msg + "\n  the permission is missing; check the owner and mode of the file and of its folder"
 	}

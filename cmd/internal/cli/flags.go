@@ -135,7 +135,11 @@ func (f *analysisFlags) register(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVar(&f.limit, "limit", "", "memory limit of a container, such as 512MB, where the evidence does not say it")
 	fl.StringArrayVar(&f.planned, "planned", nil, "a window of planned restarts, `FROM..TO`: clock times (10:06..10:36) or RFC 3339 (repeatable)")
-	fl.StringVar(&f.failOn, "fail-on", "", "exit with 3 when a finding has at least this grade: possible, likely or conclusive (default: never)")
+	f.registerFailOn(cmd)
+}
+
+func (f *analysisFlags) registerFailOn(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.failOn, "fail-on", "", "exit with 3 when a finding has at least this grade: possible, likely or conclusive (default: never)")
 	complete(cmd, "fail-on", "possible", "likely", "conclusive", "never")
 }
 

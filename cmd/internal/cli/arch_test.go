@@ -1,0 +1,64 @@
+package cli
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// TestImportsGoOneWay holds the direction of the house: cmd -> {collectors, analyze, report}; collectors know nothing of
+// findings; detectors know neither each other nor a backend; report sees findings only; the two models are leaves.
+func TestImportsGoOneWay(t *testing.T) {
+	cmd := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, "./...")
+	cmd.Dir = root(t)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	imports := map[string][]string{}
+	for line := range strings.Lines(string(out)) {
+		f := strings.Fields(line)
+		imports[f[0]] = f[1:]
+	}
+	if len(imports) < 15 {
+		t.Fatalf("go list knows only %d packages", len(imports))
+	}
+	within := func(pkg, dir string) bool { return pkg == dir || strings.HasPrefix(pkg, dir+"/") }
+	// detector packages: those of analyze but the engine, the model, and what is internal or shared by design.
+	detector := func(pkg string) bool {
+		return within(pkg, "lastcall/analyze") && pkg != "lastcall/analyze" && !within(pkg, "lastcall/analyze/finding") &&
+			!within(pkg, "lastcall/analyze/internal")
+	}
+	for pkg, list := range imports {
+		for _, imp := range list {
+			ours := within(imp, "lastcall")
+			var rule string
+			switch {
+			case within(imp, "github.com/DataDog/datadog-api-client-go/v2/api/datadogV2"):
+				rule = "datadogV2 takes 8 GB to compile"
+			case within(imp, "github.com/DataDog") && !within(pkg, "lastcall/collectors/datadog"):
+				rule = "only collectors/datadog talks to Datadog"
+			case within(imp, "github.com/spf13/cobra") && !within(pkg, "lastcall/cmd"):
+				rule = "the command line stays in cmd"
+			case !ours:
+			case pkg == "lastcall/collectors/record", pkg == "lastcall/analyze/finding":
+				rule = "the two models are leaves"
+			case within(pkg, "lastcall/collectors") && !within(imp, "lastcall/collectors"):
+				rule = "collectors observe, they do not conclude"
+			case within(pkg, "lastcall/report") && !within(imp, "lastcall/report") && imp != "lastcall/analyze/finding":
+				rule = "a report sees findings, never a sample"
+			case within(pkg, "lastcall/analyze") && within(imp, "lastcall/collectors") && !within(imp, "lastcall/collectors/record"):
+				rule = "analysis knows no backend"
+			case within(pkg, "lastcall/analyze") && (within(imp, "lastcall/report") || within(imp, "lastcall/cmd")):
+				rule = "analysis does not format"
+			case detector(pkg) && detector(imp) && !within(pkg, imp) && !within(imp, pkg):
+				rule = "detectors do not know each other"
+			case pkg == "lastcall/cmd/lastcall" && imp != "lastcall/cmd/internal/cli":
+				rule = "main only starts the command line"
+			}
+			if rule != "" {
+				t.Errorf("%s imports %s: %s", pkg, imp, rule)
+			}
+		}
+	}
+}
