@@ -243,6 +243,7 @@ func (q *inquiry) readInflight() {
 		cases := make([]inflight.Case, len(deaths))
 		for i, d := range deaths {
 			cases[i] = q.cases[d]
+			cases[i].Sudden = c == byFault
 		}
 		q.burst[c] = inflight.Evaluate(q.quietBaseline(), cases)
 	}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"sort"
+	"strings"
 	"time"
 
 	"lastcall/analyze/finding"
@@ -76,6 +77,9 @@ func (q *inquiry) hostFailure() (candidate, []int) {
 	if q.hang != nil && absDur(q.hang.From.Sub(q.life.Deaths[best[0]].Time)) <= 5*time.Minute {
 		return candidate{}, nil // what followed is the story: calls to what was lost hang
 	}
+	if c, ok := q.staleMembers(best); ok {
+		return c, best
+	}
 	hosts := map[string]bool{}
 	named := 0
 	for _, d := range best {
@@ -99,6 +103,33 @@ func (q *inquiry) hostFailure() (candidate, []int) {
 	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "rival.host", Outcome: finding.Supports, Detail: detail})
 	return candidate{deaths: best, class: lost, endpoint: -1, named: -1, verdict: finding.Verdict{Cause: finding.HostFailure, Grade: grade,
 		Summary: fmt.Sprintf("A host failed: %s of %d different services ended within %s of each other; no request is to blame.", countText(len(best), "container"), len(bestPools), minutes(hostWindow))}}, best
+}
+
+// staleAfter: a list of live instances that is refreshed this long after it lost a member was stale meanwhile.
+const staleAfter = 2 * time.Minute
+
+// staleMembers looks for a list of live instances that noticed a lost member only long after it was lost: meanwhile its clients
+// went on calling what hung.
+func (q *inquiry) staleMembers(deaths []int) (candidate, bool) {
+	for _, d := range deaths {
+		x := &q.life.Deaths[d]
+		pool := life.Pool(x.Container, x.Service)
+		for i := range q.events {
+			e := &q.events[i]
+			if e.Kind != record.MembersChanged || e.Time.Sub(x.Time) < staleAfter {
+				continue
+			}
+			text := e.Text + " " + e.Service + " " + e.Container + " " + e.Reason
+			if !strings.Contains(text, pool) || strings.Contains(text, x.Container+",") || strings.HasSuffix(strings.TrimSpace(e.Text), x.Container) {
+				continue
+			}
+			q.report.Checks = append(q.report.Checks, finding.Check{Rule: "hang.stale-members", Outcome: finding.Supports,
+				Detail: fmt.Sprintf("%s was lost at %s, and the list of live instances of %s was refreshed without it only %s later", x.Container, clockTime(x.Time), pool, minutes(e.Time.Sub(x.Time)))})
+			return candidate{deaths: deaths, class: lost, endpoint: -1, named: -1, verdict: finding.Verdict{Cause: finding.HungDependency, Grade: finding.Likely,
+				Summary: fmt.Sprintf("%s hung and was lost, and its clients kept it on their list of live instances for %s: slow requests meanwhile are fallout, no endpoint is to blame.", q.containersText(deaths), minutes(e.Time.Sub(x.Time)))}}, true
+		}
+	}
+	return candidate{}, false
 }
 
 func countText(n int, what string) string {

@@ -26,6 +26,7 @@ const (
 	secondBlame      = 0.9  // crashes blamed on the first culprit this much are left out when a second is looked for
 	hostWindow       = 60 * time.Second
 	memoryShort      = 0.9 // share of the limit from which memory, not the CPU, is why a container stops answering
+	levelMemory      = 0.6 // share of the limit below which memory was not the reason of a kill
 	stallSilence     = 20 * time.Second
 	minDeathsForLoad = 2
 )
@@ -227,9 +228,7 @@ func (q *inquiry) explainMemory(deaths []int) []candidate {
 		return []candidate{q.explainLeak(deaths, leaky)}
 	}
 	if grade.Rank() >= finding.Likely.Rank() {
-		if res := q.burst[byMemory]; res != nil {
-			return q.withSecond(finding.RequestBurst, byMemory, deaths, res, grade, why)
-		}
+		return q.withSecond(q.howKilled(deaths, bursty), byMemory, deaths, res, grade, why)
 	}
 	if q.growth.Gate.Open && leaky > 0 {
 		c := q.explainLeak(deaths, leaky)
@@ -248,6 +247,38 @@ func (q *inquiry) explainMemory(deaths []int) []candidate {
 		}
 	}
 	return []candidate{q.undetermined(deaths, byMemory, res, grade, why)}
+}
+
+// howKilled says how a request killed containers of which no source says that memory was the reason: by memory if the curves jump
+// or end near the limit, by holding the event loop if they stay level and the runtime fell silent, and otherwise it cannot be told.
+func (q *inquiry) howKilled(deaths []int, bursty int) finding.Cause {
+	named, level, known := 0, 0, 0
+	for _, d := range deaths {
+		if k := q.life.Deaths[d].Kind; k == record.CrashOOMKill || k == record.CrashHeapLimit {
+			named++
+		}
+		if lm := q.report.Crashes[d].LastMemory; lm != nil && lm.LimitBytes != nil {
+			known++
+			if lm.Bytes < levelMemory*float64(*lm.LimitBytes) {
+				level++
+			}
+		}
+	}
+	if 2*named >= len(deaths) || 2*bursty >= len(deaths) {
+		return finding.RequestBurst
+	}
+	n, silent := q.silences(deaths)
+	switch {
+	case known > 0 && 2*level > known && n > 0 && 2*silent > n:
+		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "stall.silence", Outcome: finding.Supports,
+			Detail: fmt.Sprintf("no source says why the containers were killed, but memory was well below its limit before %d of %d deaths and the runtime's metrics had fallen silent before %d of %d: something held the event loop", level, known, silent, n)})
+		return finding.CPUStall
+	case known > 0 && 2*level <= known:
+		return finding.RequestBurst
+	}
+	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "stall.silence", Outcome: finding.NotPossible,
+		Detail: "no source says why the containers were killed, and no memory readings tell a burst of memory from a held event loop"})
+	return finding.Undetermined
 }
 
 func shapeOutcome(leaky, bursty, flat int) finding.Outcome {
@@ -335,7 +366,7 @@ func (q *inquiry) accuse(cause finding.Cause, c class, mine []int, res *inflight
 		}
 	}
 	verb := map[finding.Cause]string{
-		finding.RequestBurst: "took the memory of", finding.CPUStall: "held the event loop or CPU of", finding.RequestCrash: "made a crash of",
+		finding.RequestBurst: "took the memory of", finding.Undetermined: "killed", finding.CPUStall: "held the event loop or CPU of", finding.RequestCrash: "made a crash of",
 	}[cause]
 	what := q.containersText(mine)
 	if cause == finding.RequestCrash {
@@ -544,6 +575,9 @@ func (q *inquiry) vanished(ofHost []int) (candidate, bool) {
 	}
 	if q.hang != nil {
 		return q.hungCandidate(deaths), true
+	}
+	if c, ok := q.staleMembers(deaths); ok {
+		return c, true
 	}
 	return candidate{deaths: deaths, class: lost, endpoint: -1, named: -1, verdict: finding.Verdict{Cause: finding.Undetermined, Grade: finding.Possible,
 		Summary: fmt.Sprintf("The platform lost %s; whether its host failed or it hung cannot be told.", q.containersText(deaths))}}, true

@@ -13,8 +13,18 @@ import (
 // Thresholds; see the rule hang.constant-duration.
 const (
 	// minCalls and minEndpoints: so many slow calls on so many endpoints, else one slow endpoint would do.
-	minCalls     = 15
+	minCalls     = 20
 	minEndpoints = 4
+	// shortest is the shortest constant that can be told: calls shorter than a second are not looked at, and the search compares
+	// with durations a third below.
+	shortest = 1.35
+	// sharp: so much of the peak lies in the third next to its lower edge, which a smooth hump does not reach.
+	sharp = 0.42
+	// minShare: rarer calls than this share of all requests in the window are no incident.
+	minShare = 0.01
+	// maxTogether: when more of the calls than this end within togetherWindow, a frozen container let go of them at once.
+	maxTogether    = 0.3
+	togetherWindow = 5 * time.Second
 	// width is how wide the peak may be: a timeout plus the rest of the request's work.
 	width = 1.06
 	// peak is how much denser the peak must be than its surroundings on both sides.
@@ -71,7 +81,7 @@ func Constant(calls []Call, trafficShare []float64, rate float64, from, to recor
 	count := func(lo, hi float64) int { return sort.SearchFloat64s(dur, hi) - sort.SearchFloat64s(dur, lo) }
 	best, bestAt := 0.0, -1.0
 	for i, d := range dur {
-		if i > 0 && d < dur[i-1]*1.002 {
+		if d < shortest || i > 0 && d < dur[i-1]*1.002 {
 			continue
 		}
 		n := count(d, d*width)
@@ -83,6 +93,10 @@ func Constant(calls []Call, trafficShare []float64, rate float64, from, to recor
 		above := float64(count(d*1.5, d*2)) / math.Log(2/1.5)
 		here := float64(n) / math.Log(width)
 		if here < peak*below || here < peak*above {
+			continue
+		}
+		expected := below * math.Log(width)
+		if float64(n) < expected+5*math.Sqrt(expected+1) || float64(count(d, d*(1+(width-1)/3))) < sharp*float64(n) {
 			continue
 		}
 		if score := here - below; score > best {
@@ -111,7 +125,7 @@ func Constant(calls []Call, trafficShare []float64, rate float64, from, to recor
 		r.Refs = append(r.Refs, c.Ref)
 	}
 	r.Endpoints, r.Containers = len(perEp), len(perC)
-	if r.Calls < minCalls || r.Endpoints < minEndpoints {
+	if r.Calls < minCalls || r.Endpoints < minEndpoints || together(calls, in) > maxTogether {
 		return nil
 	}
 	for e, n := range perEp {
@@ -130,6 +144,9 @@ func Constant(calls []Call, trafficShare []float64, rate float64, from, to recor
 	}
 	if rate > 0 {
 		r.Share = float64(r.Calls) / (rate * inside)
+		if r.Share < minShare {
+			return nil
+		}
 	}
 	if outside < 0.1*inside {
 		return nil // always there: a slow endpoint's habit (long polling), or the evidence is too short to tell
@@ -138,4 +155,21 @@ func Constant(calls []Call, trafficShare []float64, rate float64, from, to recor
 		return nil
 	}
 	return r
+}
+
+// together returns the largest share of the calls that end within one short window.
+func together(calls []Call, in []int) float64 {
+	ends := make([]record.Time, 0, len(in))
+	for _, k := range in {
+		ends = append(ends, calls[k].Start.Add(calls[k].Duration))
+	}
+	sort.Slice(ends, func(i, j int) bool { return ends[i] < ends[j] })
+	best, lo := 0, 0
+	for hi := range ends {
+		for ends[hi].Sub(ends[lo]) > togetherWindow {
+			lo++
+		}
+		best = max(best, hi-lo+1)
+	}
+	return float64(best) / float64(max(1, len(ends)))
 }

@@ -5,106 +5,194 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 )
 
 const (
 	// carries is the share of what a piece of work keeps that a function deeper in it must carry to be named instead of it.
 	carries = 0.6
-	// manyEntries is in how many different pieces of work a function must be seen to be a shared helper …
-	manyEntries = 3
+	// manyCallers is from how many functions a function must be called to be a shared helper; fewCallers where its file says so …
+	manyCallers = 3
+	fewCallers  = 2
+	// oneCaller … and the share of its growth that one of them must make up: then that one is to blame, not the helper.
+	oneCaller = 0.8
 	// entryShare is the share of all growth from which a piece of work is looked at closely.
 	entryShare = 0.001
-	// oneEntry … and the share of its growth that one of them must make up: then that one is to blame, not the helper.
-	oneEntry = 0.8
+	// sharedRounds bounds the search for helpers of helpers.
+	sharedRounds = 3
 )
+
+// sharedFile matches files that by their name or folder serve everybody.
+var sharedFile = regexp.MustCompile(`(?i)(^|/)(shared|common|utils?|helpers?|support|lib|libs|toolkit|infra|infrastructure)(/|\.[a-z]+$)`)
 
 // owners assigns every stack to one function: the innermost of the user's own code that carries most of what the piece of work
 // keeps. Starting at the function that a framework or the runtime called (the entry), it goes inwards as long as one function
 // carries most of it, past helpers that all kinds of work share. So it names the function that a person would: neither
-// main, nor the string helper that happened to allocate.
+// main, nor the string helper that happened to allocate. A function that goes on after an await begins a stack of its own; it
+// belongs to the piece of work that called it elsewhere.
 type owners struct {
 	a *analysis
-	// entryOf and of are by stack; -1 where there is none of the user's code.
-	entryOf, of []int32
+	// of is by stack; -1 where there is none of the user's code.
+	of []int32
 	// shared are the helpers that all kinds of work use.
 	shared map[int32]bool
 }
 
-// segment appends the functions of the user's code that make up the innermost piece of work of a stack, innermost first.
+// segment appends the functions of the user's code that make up the innermost piece of work of a stack, innermost first. A
+// function without a name counts as the one it is written in, where that is on the stack.
 func (a *analysis) segment(dst []int32, stack int32) []int32 {
-	for _, f := range a.stacks.of(stack) {
+	fs := a.stacks.of(stack)
+	begun := false
+	for i, f := range fs {
 		fn := a.stacks.fns[f.fn]
-		if fn.code == codeUser {
-			dst = append(dst, f.fn)
-		} else if len(dst) > 0 && a.class.dispatches(fn) {
-			break
+		switch {
+		case fn.code == codeUser:
+			begun = true
+			id := f.fn
+			if anonymous(fn.name) {
+				id = a.named(fs[i:])
+			}
+			if n := len(dst); n == 0 || dst[n-1] != id {
+				dst = append(dst, id)
+			}
+		case begun && a.class.dispatches(fn):
+			return dst
 		}
 	}
 	return dst
 }
 
+// named returns the nearest caller of the first frame in the same file that has a name: the function it is written in; or the
+// first frame's own function.
+func (a *analysis) named(fs []frame) int32 {
+	f := a.stacks.fns[fs[0].fn]
+	for _, fr := range fs[1:] {
+		if g := a.stacks.fns[fr.fn]; g.file == f.file && g.code == codeUser && !anonymous(g.name) {
+			return fr.fn
+		}
+	}
+	return fs[0].fn
+}
+
+// firsts keeps the first few different functions, each plus one; zero is none.
+type firsts [manyCallers]int32
+
+func (s *firsts) see(fn int32) {
+	for i, e := range s {
+		if e == fn+1 {
+			return
+		}
+		if e == 0 {
+			s[i] = fn + 1
+			return
+		}
+	}
+}
+
+func (s *firsts) atLeast(n int) bool { return s[n-1] != 0 }
+
+// paths are the segments of all stacks, made once and walked in several passes.
+type paths struct {
+	fns    []int32
+	offset []int32
+	// parent is the caller of a function that begins stacks of its own, where other stacks show one caller only; -1 otherwise.
+	parent []int32
+}
+
+// of appends the functions of the user's code behind a stack, innermost first, to dst[:0]: its segment, and past its entry the
+// callers that other stacks show.
+func (p *paths) of(dst []int32, stack int32) []int32 {
+	dst = append(dst[:0], p.fns[p.offset[stack]:p.offset[stack+1]]...)
+	if len(dst) == 0 {
+		return dst
+	}
+	for range maxAwaits {
+		up := p.parent[dst[len(dst)-1]]
+		if up < 0 || slices.Contains(dst, up) {
+			break
+		}
+		dst = append(dst, up)
+	}
+	return dst
+}
+
+// maxAwaits bounds the callers that are added past the entry of a stack.
+const maxAwaits = 8
+
+func (a *analysis) newPaths() *paths {
+	n := int32(a.stacks.len())
+	p := &paths{offset: make([]int32, 1, n+1), parent: make([]int32, len(a.stacks.fns))}
+	for id := range n {
+		p.fns = a.segment(p.fns, id)
+		p.offset = append(p.offset, int32(len(p.fns)))
+	}
+	isEntry := make([]bool, len(a.stacks.fns))
+	callers := make([]firsts, len(a.stacks.fns))
+	for id := range n {
+		seg := p.fns[p.offset[id]:p.offset[id+1]]
+		for i, fn := range seg {
+			if i+1 < len(seg) && seg[i+1] != fn {
+				callers[fn].see(seg[i+1])
+			} else if i+1 == len(seg) {
+				isEntry[fn] = true
+			}
+		}
+	}
+	for fn := range p.parent {
+		p.parent[fn] = -1
+		f := a.stacks.fns[fn]
+		// A Go stack is whole: what begins it was called by nobody.
+		if c := callers[fn]; isEntry[fn] && c.atLeast(1) && !c.atLeast(2) && languageOf(f.name, f.file) != langGo {
+			p.parent[fn] = c[0] - 1
+		}
+	}
+	return p
+}
+
 // findOwners decides from the growth of each stack, summed over all series by their weight.
 func (a *analysis) findOwners(growth []float64) *owners {
-	n := a.stacks.len()
-	o := &owners{a: a, entryOf: make([]int32, n), of: make([]int32, n), shared: map[int32]bool{}}
-	// Segments are walked three times rather than kept: they are as many as stacks.
-	var seg []int32
-	whole := map[int32]float64{} // by entry
+	n := int32(a.stacks.len())
+	o := &owners{a: a, of: make([]int32, n), shared: map[int32]bool{}}
+	p := a.newPaths()
+	whole := make([]float64, len(a.stacks.fns)) // growth of a piece of work, by its entry
 	var total float64
-	for id := range int32(n) {
-		seg = a.segment(seg[:0], id)
-		o.entryOf[id], o.of[id] = -1, -1
-		if len(seg) > 0 {
-			o.entryOf[id] = seg[len(seg)-1]
-			whole[o.entryOf[id]] += growth[id]
-		}
+	var seg []int32
+	for id := range n {
+		o.of[id] = -1
 		total += max(0, growth[id])
+		if seg = p.of(seg, id); len(seg) > 0 {
+			whole[seg[len(seg)-1]] += growth[id]
+		}
 	}
 	matters := func(entry int32) bool { return whole[entry] > 0 && whole[entry] >= entryShare*total }
+	for range sharedRounds {
+		if !o.findShared(growth, p, matters) {
+			break
+		}
+	}
 
-	entries := make([][manyEntries]int32, len(a.stacks.fns)) // the first entries each function was seen under, less one for none
-	through := make([]float64, len(a.stacks.fns))
 	cum := map[[2]int32]float64{} // growth through a function, by entry
-	for id := range int32(n) {
-		entry := o.entryOf[id]
-		if entry < 0 {
+	for id := range n {
+		if seg = p.of(seg, id); growth[id] == 0 || len(seg) == 0 {
 			continue
 		}
-		seg = a.segment(seg[:0], id)
-		g := growth[id]
-		big := matters(entry)
-		for i, fn := range seg {
-			if slices.Contains(seg[:i], fn) {
-				continue
-			}
-			if fn != entry {
-				see(&entries[fn], entry+1)
-			}
-			through[fn] += g
-			if big && g != 0 {
-				cum[[2]int32{entry, fn}] += g
+		if entry := seg[len(seg)-1]; matters(entry) {
+			for i, fn := range seg {
+				if !slices.Contains(seg[:i], fn) {
+					cum[[2]int32{entry, fn}] += growth[id]
+				}
 			}
 		}
 	}
-	most := map[int32]float64{}
-	for k, g := range cum {
-		if k[0] != k[1] {
-			most[k[1]] = max(most[k[1]], g)
-		}
-	}
-	for fn, seen := range entries {
-		if f := int32(fn); seen[manyEntries-1] != 0 && most[f] >= oneEntry*through[f] {
-			o.shared[f] = true
-		}
-	}
-	for id := range int32(n) {
-		entry := o.entryOf[id]
-		if entry < 0 {
+	for id := range n {
+		own := int(p.offset[id+1] - p.offset[id]) // functions that are on the stack itself
+		if own == 0 {
 			continue
 		}
-		seg = a.segment(seg[:0], id)
-		var at int
+		seg = p.of(seg, id)
+		entry := seg[len(seg)-1]
+		at := 0
 		if matters(entry) {
 			at = len(seg) - 1
 			for i := len(seg) - 2; i >= 0 && cum[[2]int32{entry, seg[i]}] >= carries*whole[entry]; i-- {
@@ -112,46 +200,59 @@ func (a *analysis) findOwners(growth []float64) *owners {
 					at = i
 				}
 			}
+			at = min(at, own-1)
 		} else { // little or nothing grew here: the innermost that is no helper
-			for at < len(seg)-1 && o.shared[seg[at]] {
+			for at < own-1 && o.shared[seg[at]] {
 				at++
 			}
 		}
-		o.of[id] = o.named(id, seg[at])
+		o.of[id] = seg[at]
 	}
 	return o
 }
 
-// see notes an entry, unless it is known or there are enough.
-func see(seen *[manyEntries]int32, entry int32) {
-	for i, e := range seen {
-		if e == entry {
-			return
-		}
-		if e == 0 {
-			seen[i] = entry
-			return
-		}
-	}
-}
-
-// named replaces a function without a name by the nearest caller in the same file that has one: the function it is written in.
-func (o *owners) named(stack, fn int32) int32 {
-	f := o.a.stacks.fns[fn]
-	if !anonymous(f.name) {
-		return fn
-	}
-	met := false
-	for _, fr := range o.a.stacks.of(stack) {
-		if fr.fn == fn {
-			met = true
+// findShared looks for helpers among the functions not known as such, by who calls them past known helpers. It reports whether it
+// found any.
+func (o *owners) findShared(growth []float64, p *paths, matters func(int32) bool) bool {
+	a := o.a
+	callers := make([]firsts, len(a.stacks.fns))
+	by := map[[2]int32]float64{} // growth of a function by caller
+	through := map[int32]float64{}
+	var seg []int32
+	for id := range int32(a.stacks.len()) {
+		if seg = p.of(seg, id); len(seg) < 2 {
 			continue
 		}
-		if g := o.a.stacks.fns[fr.fn]; met && g.file == f.file && g.code == codeUser && !anonymous(g.name) {
-			return fr.fn
+		big := growth[id] != 0 && matters(seg[len(seg)-1])
+		for i, fn := range seg[:len(seg)-1] {
+			j := i + 1
+			for j < len(seg)-1 && o.shared[seg[j]] {
+				j++
+			}
+			if seg[j] == fn {
+				continue
+			}
+			callers[fn].see(seg[j])
+			if big && !slices.Contains(seg[:i], fn) {
+				by[[2]int32{fn, seg[j]}] += growth[id]
+				through[fn] += growth[id]
+			}
 		}
 	}
-	return fn
+	most := map[int32]float64{}
+	for k, g := range by {
+		most[k[0]] = max(most[k[0]], g)
+	}
+	found := false
+	for f := range callers {
+		fn := int32(f)
+		many := callers[f].atLeast(manyCallers) || callers[f].atLeast(fewCallers) && sharedFile.MatchString(a.stacks.fns[f].file)
+		if many && !o.shared[fn] && most[fn] >= oneCaller*through[fn] {
+			o.shared[fn] = true
+			found = true
+		}
+	}
+	return found
 }
 
 // owner returns the function that a stack counts for, and whether it is the user's code. A stack without any counts for its

@@ -93,6 +93,8 @@ type Case struct {
 	Load float64
 	// NormalAt is the last metric sample with normal memory, 0 when unknown; Elevated the first one above normal, 0 when none.
 	NormalAt, Elevated record.Time
+	// Sudden says that nothing slows down before a death of this kind (an error ends the process at once): the onset is the death.
+	Sudden bool
 	// Hour is the hour of the day, for base rates by hour.
 	Hour int
 	// Chain groups deaths that follow from one another (one story); equal numbers, one chain.
@@ -301,6 +303,9 @@ func (r *Result) PosteriorOf(cases []int) (post []float64, nobody float64) {
 // evaluateCase fills in LR and Oldest of case i and returns the mean onset.
 func evaluateCase(b *Baseline, surv *survival, c *Case, i int, eps []Endpoint) float64 {
 	lags := onsets()
+	if c.Sudden {
+		lags = lags[:1]
+	}
 	reqs := c.Requests
 	terms := make([]float64, len(lags)) // of one request
 	sum := make([]float64, len(lags))
@@ -317,25 +322,18 @@ func evaluateCase(b *Baseline, surv *survival, c *Case, i int, eps []Endpoint) f
 		recent := age <= Lookback.Seconds()
 		clear(terms)
 		for k, lag := range lags {
-			var v float64
-			switch {
-			case age < lag: // began after the onset: slow is expected
-				if !recent {
-					break
-				}
-				v = -0.75 * math.Log(u)
-				if !open {
-					v += math.Log(0.25)
-				}
-				v = min(max(v, -1.4), 4)
-			case open || ran > age-lag: // began before, still open at the onset
-				v = max(math.Log(surv.of(q.Endpoint, age-lag)), -5)
-				if open && !recent {
-					v = 0
-				}
-			default:
-				// Ended before the onset: must have been ordinary, which it is by the base rate.
+			// What an onset at this lag says of the request, over what no slow-down says. Only its time after the onset counts: how
+			// unlikely it is to last that much longer, given that it had got so far. A slow request speaks for an onset before its
+			// end, whether it began before or after the onset; had it got far already, it speaks the less.
+			if !recent || ran <= age-lag {
+				continue // ended before the onset, as ordinary as its base rate; or older than the question
 			}
+			rest := u / surv.of(q.Endpoint, max(0, age-lag))
+			v := -0.75 * math.Log(min(1, rest))
+			if !open {
+				v += math.Log(0.25)
+			}
+			v = min(max(v, -1.4), 4)
 			terms[k] = v
 			sum[k] += v
 		}

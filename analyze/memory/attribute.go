@@ -62,6 +62,8 @@ type Attribution struct {
 	Also                        []EndpointGrowth
 	TimeOnly, AllRequests, Load Rival
 	Jobs                        []Rival
+	// Background is the probability that most of the growth goes with time or a job, whatever else goes with some endpoint.
+	Background float64
 	// Cause is request_leak, background_leak, capacity (memory goes with the load), none (no growth) or undetermined (growth,
 	// and the evidence cannot say what). A request_leak without an Endpoint means that requests leak and which ones is not
 	// settled (see the Partners of the first), or that all of them do.
@@ -79,6 +81,9 @@ func Attribute(lives []Life, ex Exposure, jobs []Job, o Options) Attribution {
 	pick := pickLives(lives)
 	a.Gate, a.Growth, a.Metric = pick.gate, pick.growth, pick.growth.Metric
 	if !a.Gate.Open {
+		if a.Gate.Lives == 0 { // nothing seen is not nothing wrong
+			a.Cause = finding.Undetermined
+		}
 		a.Explanation = a.Gate.Why
 		return a
 	}
@@ -173,9 +178,14 @@ func (d *design) fill(a *Attribution) {
 		a.Jobs = append(a.Jobs, Rival{Name: j.name, LogBayesFactor: j.logBF, Posterior: post(3 + i), Rate: rate})
 	}
 	slices.SortStableFunc(a.Jobs, func(x, y Rival) int { return cmpDesc(x.Posterior, y.Posterior) })
+	a.Background = post(0) + post(1)*d.all.minor()
+	for i := range d.jobs {
+		a.Background += post(3 + i)
+	}
 	for i, e := range ranked {
 		g := d.growthOf(e)
 		g.Posterior = post(3 + len(d.jobs) + i)
+		a.Background += g.Posterior * e.minor()
 		a.Endpoints = append(a.Endpoints, g)
 	}
 	if len(a.Endpoints) > 1 {
@@ -274,18 +284,14 @@ func conclude(a *Attribution) {
 		gradeLead(a)
 	}
 	top := rivals[0]
-	background := a.TimeOnly.Posterior
-	for _, j := range a.Jobs {
-		background += j.Posterior
-	}
 	switch {
 	case len(a.Endpoints) > 0 && a.Endpoints[0].Grade.Rank() >= finding.Likely.Rank():
 		e := a.Endpoints[0]
 		a.Cause, a.Endpoint, a.Grade = finding.RequestLeak, e.Endpoint, e.Grade
 		a.Explanation = fmt.Sprintf("%s keeps about %s per request; that explains %.0f%% of the growth", e.Endpoint, size(e.BytesPerRequest.Value), 100*e.ShareOfGrowth.Value)
-	case background >= likelyP:
+	case a.Background >= likelyP:
 		a.Cause, a.Grade = finding.BackgroundLeak, finding.Likely
-		if background >= conclusiveP && a.Lives >= 3 && a.Containers >= 2 {
+		if a.Background >= conclusiveP && a.Lives >= 3 && a.Containers >= 2 {
 			a.Grade = finding.Conclusive
 		}
 		a.Explanation = fmt.Sprintf("memory grows with time, by %s an hour, whatever the requests do", size(a.TimeOnly.Rate.Value))

@@ -607,6 +607,17 @@ func (r *regressor) estimates() (share, rate finding.Estimate) {
 	return share, rate
 }
 
+// minor is the posterior probability that the regressor makes less than half of the growth.
+func (r *regressor) minor() float64 {
+	var s float64
+	for i, p := range r.post {
+		if shareGrid[i] < accuseShare {
+			s += p
+		}
+	}
+	return s
+}
+
 func gridQuantile(p []float64, q float64) float64 {
 	var s float64
 	for i, w := range p {

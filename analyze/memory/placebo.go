@@ -9,7 +9,8 @@ import (
 
 // placebo deals the containers' traffic anew, as the load balancer might have, and counts how often some endpoint then explains
 // the growth as well as the leader does. With several containers the counts of each stretch of time change places between them
-// (what all containers saw together stays); with one, they move along the time instead. p is nil when neither can be done.
+// (what all containers saw together stays); where containers keep clients or endpoints of their own, whole containers change
+// places; with one container, traffic moves along the time instead. p is nil when nothing can be done.
 func (d *design) placebo(lead *regressor, o Options) *float64 {
 	nz := &d.noise[lead.best]
 	scores := make([]float64, len(shareGrid))
@@ -33,9 +34,15 @@ func (d *design) placebo(lead *regressor, o Options) *float64 {
 		return nil
 	}
 	hits, draws := 0, o.placebos()
+	sticky := len(d.names) > 1 && d.stickiness(step) > stickyDispersion
 	for range draws {
-		deal := d.shift(rng)
-		if len(d.names) > 1 {
+		var deal deal
+		switch {
+		case len(d.names) == 1:
+			deal = d.shift(rng)
+		case sticky:
+			deal = d.exchange(rng)
+		default:
 			deal = d.swap(rng, step)
 		}
 		for _, r := range tried {
@@ -71,6 +78,58 @@ func (d *design) swap(rng *rand.Rand, step int) deal {
 		}
 	}
 	return func(c, i int) (int, int) { return giver[i/step][c], i }
+}
+
+// exchange permutes whole containers.
+func (d *design) exchange(rng *rand.Rand) deal {
+	perm := rng.Perm(len(d.names))
+	return func(c, i int) (int, int) { return perm[c], i }
+}
+
+// stickiness is how unevenly endpoints are spread over containers, over what dealing every request at random gives: the median
+// over endpoints of χ² per degree of freedom, about 1 for a random balancer, less for one that takes turns.
+func (d *design) stickiness(step int) float64 {
+	var ratios []float64
+	for _, e := range d.endpoints {
+		if e.total < stickyRequests {
+			continue
+		}
+		expected, seen := make([]float64, len(d.names)), make([]float64, len(d.names))
+		for i := 0; i < d.ex.N; i += step {
+			j := min(i+step, d.ex.N)
+			var all, own float64
+			for c, n := range d.names {
+				k := between(e.counts[n], i, j)
+				seen[c] += k
+				own += k
+				all += between(d.all.counts[n], i, j)
+			}
+			if all > 0 {
+				for c, n := range d.names {
+					expected[c] += own * between(d.all.counts[n], i, j) / all
+				}
+			}
+		}
+		var chi float64
+		for c := range seen {
+			if expected[c] > 0 {
+				chi += (seen[c] - expected[c]) * (seen[c] - expected[c]) / expected[c]
+			}
+		}
+		ratios = append(ratios, chi/float64(len(d.names)-1))
+	}
+	if len(ratios) == 0 {
+		return 0
+	}
+	return stat.Median(ratios)
+}
+
+// between is the count of blocks i to j.
+func between(cum []float64, i, j int) float64 {
+	if len(cum) == 0 {
+		return 0
+	}
+	return cum[j] - cum[i]
 }
 
 // shift moves all traffic along the time, around the end.

@@ -34,3 +34,22 @@ func TestProbeDesigns(t *testing.T) {
 		}
 	}
 }
+
+func TestProbeWorld(t *testing.T) {
+	if os.Getenv("WORLD") == "" {
+		t.Skip()
+	}
+	n := 0
+	for _, w := range sweepWorlds(3) {
+		if w.name == os.Getenv("WORLD") {
+			f := w.run()
+			a := Attribute(f.lives, f.ex, f.jobs, Options{Load: f.ex.Load()})
+			fmt.Println(w, f.culprit, len(f.lives))
+			dumpAttribution(a)
+			n++
+			if n == 2 {
+				break
+			}
+		}
+	}
+}

@@ -48,7 +48,7 @@ const (
 // Thresholds of the attribution.
 const (
 	partShare        = 0.30
-	minRegressed     = 4 // readings of a life
+	minRegressed     = 3 // readings of a life
 	minFloorsPerLife = 3
 	minRows          = 12
 	maxRowsPerLife   = 300
@@ -62,6 +62,8 @@ const (
 	placeboEndpoints = 60
 	minSwaps         = 5
 	placeboP         = 0.05
+	stickyDispersion = 2.0
+	stickyRequests   = 30
 	conclusiveP      = 0.99
 	likelyP          = 0.90
 	possibleP        = 0.50

@@ -5,6 +5,7 @@ import (
 	"os"
 	"sort"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -77,6 +78,26 @@ func sweepWorlds(seeds int) []world {
 		add(with("endpoint+heavy/"+sc.n, func(w *world) { set(w); w.kind, w.share, w.heavy = "endpoint", 0.05, true }))
 		add(with("endpoint+partner/"+sc.n, func(w *world) { set(w); w.kind, w.share, w.partner = "endpoint", 0.05, true }))
 	}
+	for _, sc := range scale {
+		set := func(w *world) { w.life, w.span, w.every, w.rps = sc.life, sc.span, sc.every, sc.rps }
+		for _, sh := range []float64{0.01, 0.1} {
+			add(with(fmt.Sprintf("hard/hidden %g/%s", sh, sc.n), func(w *world) { set(w); w.kind, w.share, w.hidden = "endpoint", sh, true }))
+			add(with(fmt.Sprintf("hard/hidden sticky %g/%s", sh, sc.n), func(w *world) { set(w); w.kind, w.share, w.hidden, w.sticky = "endpoint", sh, true, true }))
+			add(with(fmt.Sprintf("hard/hidden bursty %g/%s", sh, sc.n), func(w *world) { set(w); w.kind, w.share, w.hidden, w.bursty = "endpoint", sh, true, true }))
+		}
+		for _, k := range []string{"endpoint", "time"} {
+			add(with("hard/"+k+" paced sticky/"+sc.n, func(w *world) { set(w); w.kind, w.share, w.paced, w.sticky = k, 0.05, 0.3, true }))
+			add(with("hard/"+k+" spikes/"+sc.n, func(w *world) { set(w); w.kind, w.share, w.spikes = k, 0.05, true }))
+			add(with("hard/"+k+" steps/"+sc.n, func(w *world) { set(w); w.kind, w.share, w.steps = k, 0.05, true }))
+			add(with("hard/"+k+" 200 endpoints/"+sc.n, func(w *world) { set(w); w.kind, w.share, w.endpoints = k, 0.02, 200 }))
+			add(with("hard/"+k+" low traffic/"+sc.n, func(w *world) { set(w); w.kind, w.share, w.rps = k, 0.05, w.rps/10 }))
+			add(with("hard/"+k+" slow leak/"+sc.n, func(w *world) { set(w); w.kind, w.share, w.life = k, 0.05, w.life*8 }))
+			add(with("hard/"+k+" 15m samples/"+sc.n, func(w *world) { set(w); w.kind, w.share, w.every = k, 0.05, 15*time.Minute }))
+			add(with("hard/"+k+" sticky one container/"+sc.n, func(w *world) { set(w); w.kind, w.share, w.containers, w.rps, w.bursty = k, 0.05, 1, w.rps/6, true }))
+		}
+		add(with("hard/healthy steps/"+sc.n, func(w *world) { set(w); w.kind, w.share, w.steps = "healthy", 0.05, true }))
+		add(with("hard/healthy spikes/"+sc.n, func(w *world) { set(w); w.kind, w.share, w.spikes = "healthy", 0.05, true }))
+	}
 	return ws
 }
 
@@ -102,6 +123,14 @@ func TestSweep(t *testing.T) {
 			}
 		}()
 	}
+	only := os.Getenv("ONLY")
+	var kept []world
+	for _, w := range ws {
+		if strings.HasPrefix(w.name, only) {
+			kept = append(kept, w)
+		}
+	}
+	ws = kept
 	for i := range ws {
 		next <- i
 	}
@@ -109,7 +138,11 @@ func TestSweep(t *testing.T) {
 	wg.Wait()
 	cells := map[string]map[string]int{}
 	var names []string
+	total := map[string]int{}
 	for i, w := range ws {
+		if a := atts[i]; a.Endpoint != "" {
+			total[string(a.Grade)+" "+res[i]]++
+		}
 		if cells[w.name] == nil {
 			cells[w.name] = map[string]int{}
 			names = append(names, w.name)
@@ -121,6 +154,7 @@ func TestSweep(t *testing.T) {
 		}
 	}
 	sort.Strings(names)
+	fmt.Println(len(ws), total)
 	for _, n := range names {
 		fmt.Printf("%-45s %v\n", n, cells[n])
 	}

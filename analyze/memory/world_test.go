@@ -30,6 +30,11 @@ type world struct {
 	roundRobin bool          // counts are dealt evenly
 	lost       float64       // share of requests that the log misses
 	deploy     bool          // the leak arrives with a version half way
+	hidden     bool          // the log does not show the culprit
+	paced      float64       // spread of the pace of a leak between containers (they keep it)
+	endpoints  int           // 0: 40
+	spikes     bool          // unrelated requests take a lot of memory for a while
+	steps      bool          // unrelated requests leave a lot of memory once in a while
 	seed       uint64
 }
 
@@ -46,9 +51,12 @@ type fleet struct {
 	culprit map[string]bool
 }
 
-func (w world) run() fleet {
+func (w world) run() (f fleet) {
 	rng := rand.New(rand.NewPCG(w.seed, 99))
-	const endpoints = 40
+	endpoints := 40
+	if w.endpoints > 0 {
+		endpoints = w.endpoints
+	}
 	block := 10 * time.Second
 	if w.span > 6*time.Hour {
 		block = time.Minute
@@ -65,7 +73,7 @@ func (w world) run() fleet {
 	for e := range weights {
 		weights[e] /= sum
 	}
-	f := fleet{culprit: map[string]bool{}}
+	f = fleet{culprit: map[string]bool{}}
 	name := func(e int) string { return fmt.Sprintf("GET /e%02d", e) }
 	leak := make([]float64, endpoints) // bytes per request
 	// Bytes an hour for a life to reach the limit from 35 % of it.
@@ -81,7 +89,10 @@ func (w world) run() fleet {
 		}
 		weights[e] = share
 		leak[e] = part * perHour / (perContainerHour * share)
-		f.culprit[name(e)] = true
+		f.culprit[name(e)] = !w.hidden
+	}
+	if w.hidden {
+		defer func() { f.culprit = map[string]bool{} }()
 	}
 	switch w.kind {
 	case "endpoint":
@@ -103,6 +114,11 @@ func (w world) run() fleet {
 		}
 		for e := range leak {
 			leak[e] *= perHour / perContainerHour / s
+		}
+		for e := range leak { // one that makes half of the growth is to blame, whatever the others do
+			if leak[e]*weights[e]*perContainerHour > 0.5*perHour {
+				f.culprit[name(e)] = true
+			}
 		}
 	}
 	phase := make([]float64, endpoints)
@@ -147,6 +163,11 @@ func (w world) run() fleet {
 		rate     float64
 		slope    float64
 	}
+	pace := make([]float64, w.containers)
+	for c := range pace {
+		pace[c] = math.Exp(w.paced * rng.NormFloat64())
+	}
+	spike := make([]int, w.containers)
 	st := make([]*state, w.containers)
 	sampleEvery := max(1, int(w.every/block))
 	begin := func(c, i int, version string) *state {
@@ -253,13 +274,16 @@ func (w world) run() fleet {
 						}
 					}
 				}
+				if w.hidden && leak[e] > 0 {
+					seen = 0
+				}
 				f.ex.Endpoints[e].ByContainer[cname][i] = seen
 			}
 			age := float64(i-s.start) * dt / 3600
 			h := dt / 3600
 			switch w.kind {
 			case "time":
-				s.retained += perHour * h
+				s.retained += perHour * h * pace[c]
 			case "drift": // grows by itself, at a pace of its own and with random steps
 				s.retained += perHour*h*s.slope + 0.02*worldLimit*math.Sqrt(h/w.life.Hours())*rng.NormFloat64()
 			case "job":
@@ -284,6 +308,18 @@ func (w world) run() fleet {
 			phi := math.Exp(-dt / 1800)
 			s.drift = phi*s.drift + math.Sqrt(1-phi*phi)*w.drift*worldLimit*rng.NormFloat64()
 			live += s.drift
+			if w.spikes {
+				if spike[c] == 0 && rng.Float64() < dt/3600/w.life.Hours()*4 {
+					spike[c] = 1 + rng.IntN(max(1, int(5*time.Minute/block)))
+				}
+				if spike[c] > 0 {
+					spike[c]--
+					live += 0.15 * worldLimit
+				}
+			}
+			if w.steps && rng.Float64() < h/w.life.Hours()*2 {
+				s.retained += 0.05 * worldLimit * rng.Float64()
+			}
 			room := w.gc * worldLimit
 			if w.goHeap {
 				room = 0.6 * live

@@ -33,6 +33,7 @@ type config struct {
 	release              float64 // seconds after which committed heap is given back; 0: never
 	perRate              float64 // bytes of live heap per request a second (pools, buffers)
 	thrash               float64 // slowdown at a full heap
+	agony                float64 // typical seconds from a full heap to the end
 	warmSize, warmTau    float64
 	cacheSize, cacheReqs float64
 	boot                 float64 // typical seconds to boot
@@ -162,7 +163,7 @@ func defaultConfig() config {
 		seed: 1, start: time.Date(2026, 11, 16, 9, 0, 0, 0, time.UTC), duration: 45 * 60,
 		service: "web", containers: 6, naming: "fixed", version: "v311",
 		runtime: "node", limit: 400 * mib, heap: 160 * mib, base: 34 * mib, native: 52 * mib, young: 5 * mib, wander: 1 * mib,
-		release: 900, thrash: 12, boot: 10, age: 0,
+		release: 900, thrash: 12, agony: 8, boot: 10, age: 0,
 		rate: 5, mix: 0.25, users: 400, scanners: 0.0015, probe: 30, timeout: 30, retry: 0.5, leave: 0.02,
 		routing: "random",
 		logs: logSpec{router: true, app: true, ids: true, containers: true, users: true, events: true, lastWords: true,

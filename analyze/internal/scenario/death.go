@@ -154,6 +154,9 @@ func (w *world) check(c *life) {
 		}
 		t := math.Max(due, w.now)
 		cause, ep := finding.HungDependency, ""
+		if !c.hung {
+			cause, ep = w.blame(c)
+		}
 		for _, k := range c.killers {
 			cause, ep = causeOfAct(k.act.kind), w.eps[k.act.ep].name()
 		}

@@ -182,6 +182,9 @@ func (w *world) speed(c *life, now float64) {
 	if n := float64(len(c.inflight)); w.cfg.slots > 0 && n > w.cfg.slots {
 		slow *= n / w.cfg.slots
 	}
+	if c.agony {
+		slow = math.Max(slow, 60)
+	}
 	c.rate = 1 / slow
 	blocked := c.hung
 	for _, k := range c.killers {

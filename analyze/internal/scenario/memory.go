@@ -108,7 +108,10 @@ func (w *world) memory(c *life, t float64) {
 	}
 	switch {
 	case cfg.heap > 0 && cfg.runtime == "node" && live > cfg.heap:
-		c.deathAt, c.deathKind = t+step*w.rng.Float64(), record.CrashHeapLimit
+		// The collector tries to the last, and nothing else runs meanwhile.
+		c.agony = true
+		c.deathAt = t + step*w.rng.Float64() + cfg.agony*lognormal(w.rng, -0.3, 0.8)
+		c.deathKind = record.CrashHeapLimit
 	case c.rss > cfg.limit:
 		c.deathAt, c.deathKind = t+step*w.rng.Float64(), record.CrashOOMKill
 	}

@@ -17,7 +17,7 @@ import (
 //
 //	title WORDS · seed N · start RFC3339 · duration D
 //	containers N [service NAME] [naming fixed|heroku|pods|mixed] [hosts N] [version V] [say-version] [age D] · service NAME N (others of the fleet)
-//	memory [runtime node|go|native] [limit S] [heap S|none] [base S] [native S] [young S] [wander S] [release D|never] [per-rate S] [thrash X] [boot D]
+//	memory [runtime node|go|native] [limit S] [heap S|none] [base S] [native S] [young S] [wander S] [release D|never] [per-rate S] [thrash X] [agony D] [boot D]
 //	warmup S over D · cache S after N (requests)
 //	traffic N/s [diurnal P] [bursty X] [mix X] [users N] [scanners P] [probe D|none]
 //	endpoints N (generated, Zipf-like) · endpoint METHOD PATH [share P] [latency D] [sigma X] [tail P] [memory S] [ids N] [dep] [stream]
@@ -250,7 +250,7 @@ func (s *Scenario) directive(word string, a *args) error {
 					c.release = a.dur()
 				}
 			},
-			"per-rate": set(&c.perRate, a.size), "thrash": set(&c.thrash, a.num), "boot": set(&c.boot, a.dur),
+			"per-rate": set(&c.perRate, a.size), "thrash": set(&c.thrash, a.num), "agony": set(&c.agony, a.dur), "boot": set(&c.boot, a.dur),
 		})
 	case "warmup":
 		c.warmSize = a.size()

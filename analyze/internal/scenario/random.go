@@ -194,8 +194,8 @@ func (m *maker) fleet(lo, hi float64) {
 	if m.chance(0.7) {
 		release = dur(m.logBetween(60, 3600))
 	}
-	m.line("memory runtime %s limit %.0fMiB heap %s base %.1fMiB native %.1fMiB young %.1fMiB wander %.2fMiB release %s thrash %.1f boot %s",
-		runtime, m.limit, heap, m.base, m.native, young, m.headroom*m.logBetween(0.003, 0.05), release, thrash, dur(m.logBetween(3, 45)))
+	m.line("memory runtime %s limit %.0fMiB heap %s base %.1fMiB native %.1fMiB young %.1fMiB wander %.2fMiB release %s thrash %.1f agony %s boot %s",
+		runtime, m.limit, heap, m.base, m.native, young, m.headroom*m.logBetween(0.003, 0.05), release, thrash, dur(m.logBetween(0.5, 40)), dur(m.logBetween(3, 45)))
 	if m.chance(0.3) {
 		m.line("warmup %.1fMiB over %s", m.headroom*m.between(0.02, 0.15), dur(m.logBetween(60, 900)))
 	}

@@ -119,7 +119,7 @@ func (w *world) heapNow(c *life) float64 {
 }
 
 func (w *world) cpuNow(c *life) float64 {
-	cpu := 0.01 + 0.0012*c.arrived/20*1000/20 + 0.02*w.rng.Float64()
+	cpu := 0.01 + 0.003*c.arrived + 0.02*w.rng.Float64()
 	switch {
 	case c.hung:
 		cpu = 0

@@ -78,6 +78,7 @@ type life struct {
 	version            string
 	start, up, end     float64
 	routed, hung, over bool
+	agony              bool // the heap is full, and it is about to give up
 
 	v, rate   float64 // virtual time of the requests, and how fast it runs
 	inflight  []*req  // heap by vf
