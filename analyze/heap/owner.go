@@ -35,15 +35,15 @@ type owners struct {
 	a *analysis
 	// of is by stack; -1 where there is none of the user's code.
 	of []int32
-	// shared are the helpers that all kinds of work use.
-	shared map[int32]bool
+	// shared are the helpers that all kinds of work use, by function.
+	shared []bool
 }
 
 // segment appends the functions of the user's code that make up the innermost piece of work of a stack, innermost first. A
 // function without a name counts as the one it is written in, where that is on the stack.
 func (a *analysis) segment(dst []int32, stack int32) []int32 {
 	fs := a.stacks.of(stack)
-	begun := false
+	base, begun := len(dst), false
 	for i, f := range fs {
 		fn := a.stacks.fns[f.fn]
 		switch {
@@ -53,7 +53,7 @@ func (a *analysis) segment(dst []int32, stack int32) []int32 {
 			if anonymous(fn.name) {
 				id = a.named(fs[i:])
 			}
-			if n := len(dst); n == 0 || dst[n-1] != id {
+			if n := len(dst); n == base || dst[n-1] != id {
 				dst = append(dst, id)
 			}
 		case begun && a.class.dispatches(fn):
@@ -96,7 +96,7 @@ func (s *firsts) atLeast(n int) bool { return s[n-1] != 0 }
 type paths struct {
 	fns    []int32
 	offset []int32
-	// parent is the caller of a function that begins stacks of its own, where other stacks show one caller only; -1 otherwise.
+	// parent is the caller of a function where stacks show one caller only; -1 otherwise.
 	parent []int32
 }
 
@@ -127,23 +127,18 @@ func (a *analysis) newPaths() *paths {
 		p.fns = a.segment(p.fns, id)
 		p.offset = append(p.offset, int32(len(p.fns)))
 	}
-	isEntry := make([]bool, len(a.stacks.fns))
 	callers := make([]firsts, len(a.stacks.fns))
 	for id := range n {
 		seg := p.fns[p.offset[id]:p.offset[id+1]]
-		for i, fn := range seg {
-			if i+1 < len(seg) && seg[i+1] != fn {
-				callers[fn].see(seg[i+1])
-			} else if i+1 == len(seg) {
-				isEntry[fn] = true
-			}
+		for i := range len(seg) - 1 {
+			callers[seg[i]].see(seg[i+1])
 		}
 	}
 	for fn := range p.parent {
 		p.parent[fn] = -1
 		f := a.stacks.fns[fn]
 		// A Go stack is whole: what begins it was called by nobody.
-		if c := callers[fn]; isEntry[fn] && c.atLeast(1) && !c.atLeast(2) && languageOf(f.name, f.file) != langGo {
+		if c := callers[fn]; c.atLeast(1) && !c.atLeast(2) && languageOf(f.name, f.file) != langGo {
 			p.parent[fn] = c[0] - 1
 		}
 	}
@@ -153,7 +148,7 @@ func (a *analysis) newPaths() *paths {
 // findOwners decides from the growth of each stack, summed over all series by their weight.
 func (a *analysis) findOwners(growth []float64) *owners {
 	n := int32(a.stacks.len())
-	o := &owners{a: a, of: make([]int32, n), shared: map[int32]bool{}}
+	o := &owners{a: a, of: make([]int32, n), shared: make([]bool, len(a.stacks.fns))}
 	p := a.newPaths()
 	whole := make([]float64, len(a.stacks.fns)) // growth of a piece of work, by its entry
 	var total float64
@@ -224,18 +219,19 @@ func (o *owners) findShared(growth []float64, p *paths, matters func(int32) bool
 			continue
 		}
 		big := growth[id] != 0 && matters(seg[len(seg)-1])
-		for i, fn := range seg[:len(seg)-1] {
-			j := i + 1
-			for j < len(seg)-1 && o.shared[seg[j]] {
-				j++
-			}
-			if seg[j] == fn {
+		caller := seg[len(seg)-1] // the nearest that is no helper
+		for i := len(seg) - 2; i >= 0; i-- {
+			fn := seg[i]
+			if fn == caller {
 				continue
 			}
-			callers[fn].see(seg[j])
+			callers[fn].see(caller)
 			if big && !slices.Contains(seg[:i], fn) {
-				by[[2]int32{fn, seg[j]}] += growth[id]
+				by[[2]int32{fn, caller}] += growth[id]
 				through[fn] += growth[id]
+			}
+			if !o.shared[fn] {
+				caller = fn
 			}
 		}
 	}
