@@ -43,7 +43,7 @@ func readme(t *testing.T) []block {
 }
 
 // TestTheReadmeShowsWhatHappens runs every "$ command" of the README's console blocks and compares what it prints with what
-// the README says it prints. A line "…" stands for any lines. With -update the README is rewritten instead, where it has no "…".
+// the README says it prints; see like for "…".
 func TestTheReadmeShowsWhatHappens(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the README's commands are for a POSIX shell")
@@ -89,11 +89,11 @@ func TestTheReadmeShowsWhatHappens(t *testing.T) {
 	}
 }
 
-// like reports whether got is want, where a line "…" of want stands for any lines.
+// like reports whether got is want, where a line "…" of want stands for any lines, and "…" within a line for any text.
 func like(got, want string) bool {
 	parts := strings.Split("\n"+strings.TrimSpace(want)+"\n", "\n…\n")
 	for i, p := range parts {
-		parts[i] = regexp.QuoteMeta(p)
+		parts[i] = strings.ReplaceAll(regexp.QuoteMeta(p), "…", `[^\n]*`)
 	}
 	return regexp.MustCompile(`(?s)\A` + strings.Join(parts, `\n(?:.*\n)?`) + `\z`).MatchString("\n" + strings.TrimSpace(got) + "\n")
 }
