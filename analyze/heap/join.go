@@ -114,6 +114,7 @@ func (j *joiner) endpoint(fn int32, own *owners, weights []float64) *string {
 	labelled, routed := map[string]float64{}, map[string]float64{}
 	var all, background float64
 	chain := map[int32]float64{}
+	var seg []int32
 	for i, g := range weights {
 		id := int32(i)
 		if g <= 0 {
@@ -126,16 +127,18 @@ func (j *joiner) endpoint(fn int32, own *owners, weights []float64) *string {
 		for e, b := range j.labels[id] {
 			labelled[e] += b
 		}
-		met, web := false, false
+		web := false
 		for _, fr := range a.stacks.of(id) {
 			f := a.stacks.fns[fr.fn]
-			met = met || fr.fn == fn
 			web = web || isServer(f)
 			if e, ok := a.o.HandlerRoutes[f.name]; ok {
 				routed[e] += g
 			}
-			if met && f.code == codeUser {
-				chain[fr.fn] += g
+		}
+		seg = own.paths.of(seg, id)
+		for k := max(0, slices.Index(seg, fn)); k < len(seg); k++ {
+			if !slices.Contains(seg[:k], seg[k]) {
+				chain[seg[k]] += g
 			}
 		}
 		if !web && languageOf(a.stacks.fns[fn].name, a.stacks.fns[fn].file) == langGo {

@@ -34,7 +34,8 @@ var sharedFile = regexp.MustCompile(`(?i)(^|/)(shared|common|utils?|helpers?|sup
 type owners struct {
 	a *analysis
 	// of is by stack; -1 where there is none of the user's code.
-	of []int32
+	of    []int32
+	paths *paths
 	// shared are the helpers that all kinds of work use, by function.
 	shared []bool
 }
@@ -150,6 +151,7 @@ func (a *analysis) findOwners(growth []float64) *owners {
 	n := int32(a.stacks.len())
 	o := &owners{a: a, of: make([]int32, n), shared: make([]bool, len(a.stacks.fns))}
 	p := a.newPaths()
+	o.paths = p
 	whole := make([]float64, len(a.stacks.fns)) // growth of a piece of work, by its entry
 	var total float64
 	var seg []int32

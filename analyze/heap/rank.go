@@ -375,6 +375,7 @@ func (a *analysis) heapRow(r *row, gross float64, own *owners, weights []float64
 func (a *analysis) detail(r *row, own *owners, weights []float64) (line int64, callers []string, flat, cum int64) {
 	lines, from := map[int64]float64{}, map[string]float64{}
 	name := a.stacks.fns[r.fn].name
+	var seg []int32
 	for i, g := range weights {
 		id := int32(i)
 		if g <= 0 {
@@ -383,22 +384,22 @@ func (a *analysis) detail(r *row, own *owners, weights []float64) (line int64, c
 		if fn, _ := own.owner(id); fn != r.fn {
 			continue
 		}
-		met, last := false, int32(-1)
 		for _, f := range a.stacks.of(id) {
 			if f.fn == r.fn {
-				if !met {
-					lines[int64(f.line)] += g
+				lines[int64(f.line)] += g
+				break
+			}
+		}
+		seg = own.paths.of(seg, id)
+		for j := slices.Index(seg, r.fn) + 1; j > 0 && j < len(seg); j++ {
+			if seg[j] != r.fn && !own.shared[seg[j]] {
+				name := a.display(seg[j], 0)
+				if f := a.stacks.fns[seg[j]]; f.name == a.stacks.fns[r.fn].name && f.file != "" {
+					name += " (" + f.file + ")"
 				}
-				met = true
-				continue
+				from[name] += g
+				break
 			}
-			fn := a.stacks.fns[f.fn]
-			if !met || fn.code != codeUser || f.fn == last {
-				continue
-			}
-			last = f.fn
-			from[a.display(f.fn, int64(f.line))] += g
-			break
 		}
 	}
 	if top := topKeys(lines, 1); len(top) > 0 {

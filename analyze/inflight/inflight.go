@@ -207,6 +207,77 @@ func (s *survival) of(e int, x float64) float64 {
 	return (s.tail[e][b] + max(q, 1e-4)) / (s.n[e] + 1)
 }
 
+// surprise is the cumulative hazard of ending, -ln of the survival: how much patience a request of e has used up after x seconds.
+// At the usual pace it grows by 1 until the end on average, whatever the endpoint. It is capped, as the far tail is a guess.
+func (s *survival) surprise(e int, x float64) float64 {
+	return min(maxSurprise, -math.Log(s.of(e, x)))
+}
+
+// pace is the model of the slow-down: before the onset requests end at a pace (a factor on their usual hazard of ending), after
+// it at a slower one. Both are unknown: a container may have been somewhat slow for long before the onset that matters (a neighbour,
+// retries after another death), and that must not be taken for it. The likelihood of an onset needs four sums only.
+type pace struct {
+	before, after           []float64 // surprise spent before and after each candidate onset
+	endedBefore, endedAfter []float64 // requests that ended before and after it
+}
+
+// maxSurprise caps the surprise of one request: beyond it the tail of a histogram is a guess.
+const maxSurprise = 8
+
+// paces are averaged over, with prior weights for those before the onset: 1 is the usual one.
+func paces() (before, beforeWeight, after []float64) {
+	return []float64{1, 0.6, 0.35, 0.2}, []float64{0.55, 0.2, 0.15, 0.1}, []float64{0.3, 0.12, 0.05, 0.02, 0.005}
+}
+
+// slower is how much slower the pace must be after the onset.
+const slower = 0.5
+
+func newPace(n int) *pace {
+	return &pace{make([]float64, n), make([]float64, n), make([]float64, n), make([]float64, n)}
+}
+
+// weights returns the posterior of the onsets; without, when given, is one open request to leave out: its total surprise, then what
+// it had spent before each onset.
+func (m *pace) weights(prior, without []float64) []float64 {
+	w := make([]float64, len(m.before))
+	p0, w0, p1 := paces()
+	top := math.Inf(-1)
+	for k := range w {
+		b, a := m.before[k], m.after[k]
+		if without != nil {
+			b -= without[k+1]
+			a -= without[0] - without[k+1]
+		}
+		best := math.Inf(-1)
+		var ls []float64
+		for i, x := range p0 {
+			for _, y := range p1 {
+				if y > slower*x {
+					continue
+				}
+				l := math.Log(w0[i]) - x*b - y*a + m.endedBefore[k]*math.Log(x) + m.endedAfter[k]*math.Log(y)
+				ls = append(ls, l)
+				best = max(best, l)
+			}
+		}
+		sum := 0.0
+		for _, l := range ls {
+			sum += math.Exp(l - best)
+		}
+		w[k] = best + math.Log(sum) + prior[k]
+		top = max(top, w[k])
+	}
+	total := 0.0
+	for k := range w {
+		w[k] = math.Exp(w[k] - top)
+		total += w[k]
+	}
+	for k := range w {
+		w[k] /= total
+	}
+	return w
+}
+
 // Result is the answer.
 type Result struct {
 	// Endpoints are per endpoint, in the order of the Baseline.
@@ -307,38 +378,45 @@ func evaluateCase(b *Baseline, surv *survival, c *Case, i int, eps []Endpoint) f
 		lags = lags[:1]
 	}
 	reqs := c.Requests
-	terms := make([]float64, len(lags)) // of one request
-	sum := make([]float64, len(lags))
-	own := map[int][]float64{} // the terms of requests that never ended, by index
+	m := newPace(len(lags))
+	var el []float64
+	own := map[int][]float64{} // surprise spent before each onset by requests that never ended, by index
 	for j := range reqs {
 		q := &reqs[j]
 		age := c.Time.Sub(q.Start).Seconds()
+		if age > Lookback.Seconds() {
+			continue // older than the question of when things slowed down
+		}
 		open := q.End == 0
 		ran := age
 		if !open {
 			ran = q.End.Sub(q.Start).Seconds()
 		}
-		u := surv.of(q.Endpoint, ran)
-		recent := age <= Lookback.Seconds()
-		clear(terms)
+		total := surv.surprise(q.Endpoint, ran)
+		el = el[:0]
+		for _, lag := range lags {
+			switch before := age - lag; {
+			case before <= 0:
+				el = append(el, 0)
+			case ran <= before:
+				el = append(el, total)
+			default:
+				el = append(el, min(total, surv.surprise(q.Endpoint, before)))
+			}
+		}
 		for k, lag := range lags {
-			// What an onset at this lag says of the request, over what no slow-down says. Only its time after the onset counts: how
-			// unlikely it is to last that much longer, given that it had got so far. A slow request speaks for an onset before its
-			// end, whether it began before or after the onset; had it got far already, it speaks the less.
-			if !recent || ran <= age-lag {
-				continue // ended before the onset, as ordinary as its base rate; or older than the question
-			}
-			rest := u / surv.of(q.Endpoint, max(0, age-lag))
-			v := -0.75 * math.Log(min(1, rest))
+			m.before[k] += el[k]
+			m.after[k] += total - el[k]
 			if !open {
-				v += math.Log(0.25)
+				if ran <= age-lag {
+					m.endedBefore[k]++
+				} else {
+					m.endedAfter[k]++
+				}
 			}
-			v = min(max(v, -1.4), 4)
-			terms[k] = v
-			sum[k] += v
 		}
 		if open {
-			own[j] = slices.Clone(terms)
+			own[j] = append([]float64{total}, el...)
 		}
 	}
 	prior := make([]float64, len(lags))
@@ -348,26 +426,7 @@ func evaluateCase(b *Baseline, surv *survival, c *Case, i int, eps []Endpoint) f
 			prior[k] = math.Log(beforeNormal)
 		}
 	}
-	weights := func(without []float64) []float64 {
-		w := make([]float64, len(lags))
-		top := math.Inf(-1)
-		for k := range lags {
-			w[k] = sum[k] + prior[k]
-			if without != nil {
-				w[k] -= without[k]
-			}
-			top = max(top, w[k])
-		}
-		total := 0.0
-		for k := range w {
-			w[k] = math.Exp(w[k] - top)
-			total += w[k]
-		}
-		for k := range w {
-			w[k] /= total
-		}
-		return w
-	}
+	weights := func(without []float64) []float64 { return m.weights(prior, without) }
 	load := c.Load
 	if load <= 0 {
 		load = 1

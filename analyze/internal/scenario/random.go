@@ -89,9 +89,7 @@ type maker struct {
 	native     float64
 	headroom   float64 // MiB of live heap until death
 	nativeRoom float64 // MiB outside the heap until death
-	slow       float64 // typical slowness of the fleet's ordinary requests
 	taken      map[string]bool
-	noEvents   bool
 }
 
 func (m *maker) line(format string, a ...any) {
@@ -235,6 +233,25 @@ func (m *maker) fleet(lo, hi float64) {
 		m.line("batch %s every %s from %s length %s", ep, dur(m.logBetween(600, 7200)), dur(m.between(0, 1500)), dur(m.logBetween(20, 600)))
 	}
 	m.noise()
+}
+
+// distract adds what has nothing to do with the cause.
+func (m *maker) distract() {
+	if m.chance(0.2) {
+		m.line("deploy v%d at %s gap %s", 200+m.rng.IntN(90), dur(m.between(0.05, 0.9)*m.duration), dur(m.between(10, 50)))
+	}
+	if m.chance(0.12) {
+		m.line("surge at %s length %s times %.1f", dur(m.between(0.1, 0.8)*m.duration), dur(m.between(0.05, 0.15)*m.duration), m.between(1.5, 3))
+	}
+	if m.chance(0.1) {
+		m.line("slowdb at %s length %s slow %.0f", dur(m.between(0.1, 0.8)*m.duration), dur(m.between(0.02, 0.08)*m.duration), m.logBetween(5, 40))
+	}
+	if m.chance(0.2) {
+		m.line("job %s every %s length %s logged", m.oneOf("purge-expired-tokens", "send-reminders", "rotate-keys"), dur(m.logBetween(120, 3600)), dur(m.logBetween(0.1, 30)))
+	}
+	if m.chance(0.1) {
+		m.line("kill any at %s exit 137", dur(m.between(0.1, 0.9)*m.duration))
+	}
 }
 
 func pct(x float64) string { return fmt.Sprintf("%.4f%%", 100*x) }
@@ -405,6 +422,7 @@ func (m *maker) slowness() float64 { return m.logBetween(1, 40) }
 
 func (m *maker) burst() {
 	m.fleet(1800, 24*3600)
+	m.distract()
 	ep := m.guilty(m.rare())
 	m.line("burst %s at %s size %s ramp %s slow %.1f", ep, m.when(m.crashes()), m.lethal(), dur(m.logBetween(5, 300)), m.slowness())
 	m.nearMiss(ep)
@@ -412,6 +430,7 @@ func (m *maker) burst() {
 
 func (m *maker) burstHop() {
 	m.fleet(1500, 4*3600)
+	m.distract()
 	ep := m.guilty(m.rare())
 	m.line("burst %s at %s size %s ramp %s slow %.1f hops %d after %s", ep, dur(m.between(0.2, 0.5)*m.duration), m.lethal(), dur(m.logBetween(5, 90)),
 		m.slowness(), 2+m.rng.IntN(6), dur(m.logBetween(3, 150)))
@@ -420,15 +439,17 @@ func (m *maker) burstHop() {
 
 func (m *maker) burstBusy() {
 	m.fleet(2400, 12*3600)
+	m.distract()
 	share := m.between(0.02, 0.12)
 	ep := m.guilty(pct(share))
 	n := m.crashes()
-	m.line("burst %s chance %.7f from %s times %d size %s ramp %s slow %.1f", ep, math.Min(1, 2*float64(n)/(share*m.rate*m.duration)), dur(0.15*m.duration), n,
+	m.line("burst %s chance %.7f from %s times %d size %s ramp %s slow %.1f", ep, math.Min(1, 4*float64(n)/(share*m.rate*m.duration)), dur(0.15*m.duration), n,
 		m.lethal(), dur(m.logBetween(4, 120)), m.slowness())
 }
 
 func (m *maker) burstLate() {
 	m.fleet(1800, 12*3600)
+	m.distract()
 	ep := m.guilty(m.rare())
 	m.line("burst %s at %s size %s ramp %s slow %.1f release", ep, m.when(m.crashes()), fmt.Sprintf("%.1fMiB", m.headroom*m.between(1.2, 1.6)),
 		dur(m.logBetween(8, 60)), m.between(1, 3))
@@ -450,16 +471,19 @@ func (m *maker) lives() float64 {
 
 func (m *maker) leak() {
 	m.fleet(3*3600, 48*3600)
+	m.distract()
 	m.leakOf(m.headroom, m.lives(), "")
 }
 
 func (m *maker) leakNative() {
 	m.fleet(3*3600, 48*3600)
+	m.distract()
 	m.leakOf(m.nativeRoom, m.lives(), m.oneOf("native", "external"))
 }
 
 func (m *maker) leakDeploy() {
 	m.fleet(4*3600, 48*3600)
+	m.distract()
 	at := m.between(0.1, 0.35) * m.duration
 	m.line("deploy v%d at %s gap %s", 300+m.rng.IntN(90), dur(at), dur(m.between(15, 60)))
 	m.leakOf(m.headroom, 1.5*m.lives(), "from "+dur(at))
@@ -467,11 +491,13 @@ func (m *maker) leakDeploy() {
 
 func (m *maker) leakEarly() {
 	m.fleet(6*3600, 48*3600)
+	m.distract()
 	m.leakOf(m.headroom, m.between(0.35, 0.75), "")
 }
 
 func (m *maker) stall() {
 	m.fleet(1500, 12*3600)
+	m.distract()
 	ep := m.guilty(m.rare())
 	every := m.oneOf("5s", "10s", "20s")
 	m.line("health every %s timeout %s failures %d kill", every, m.oneOf("2s", "5s"), 2+m.rng.IntN(3))
@@ -487,6 +513,7 @@ func (m *maker) stall() {
 
 func (m *maker) poison() {
 	m.fleet(1200, 12*3600)
+	m.distract()
 	ep := m.guilty(m.rare())
 	code := m.oneOf("1", "1", "139", "134")
 	words := ""
@@ -503,6 +530,7 @@ func (m *maker) poison() {
 
 func (m *maker) twoCulprits() {
 	m.fleet(3*3600, 24*3600)
+	m.distract()
 	a := m.guilty(m.rare())
 	b := m.guilty(m.rare())
 	m.line("burst %s at %s size %s ramp %s slow %.1f", a, m.when(2+m.rng.IntN(4)), m.lethal(), dur(m.logBetween(5, 120)), m.slowness())
@@ -536,6 +564,7 @@ func (m *maker) daily() {
 
 func (m *maker) background() {
 	m.fleet(3*3600, 48*3600)
+	m.distract()
 	lives := m.between(0.5, 3.5)
 	if m.chance(0.5) {
 		m.line("drift %.2fMiB", m.headroom*lives/(m.duration/3600))
@@ -606,6 +635,7 @@ func (m *maker) deploy() {
 
 func (m *maker) hostFailure() {
 	m.fleet(1800, 12*3600)
+	m.distract()
 	hosts := 2 + m.rng.IntN(3)
 	for i, l := range m.lines {
 		if strings.HasPrefix(l, "containers ") {
@@ -623,6 +653,7 @@ func (m *maker) hostFailure() {
 
 func (m *maker) unexplained() {
 	m.fleet(1800, 24*3600)
+	m.distract()
 	for _, at := range strings.Split(m.when(m.crashes()), ",") {
 		switch m.rng.IntN(4) {
 		case 0:
@@ -637,6 +668,7 @@ func (m *maker) unexplained() {
 
 func (m *maker) pressure() {
 	m.fleet(1800, 24*3600)
+	m.distract()
 	for _, at := range strings.Split(m.when(m.crashes()), ",") {
 		m.line("pressure any at %s size %s ramp %s slow %.1f", at, m.lethal(), dur(m.logBetween(5, 300)), m.slowness())
 	}
