@@ -28,6 +28,9 @@ func (herokuPlatform) Sniff(head []byte) int {
 	})
 }
 
+// onlyText spares the format lines that are JSON objects.
+func (herokuPlatform) onlyText() {}
+
 // NewParser implements LineFormat.
 func (herokuPlatform) NewParser(src *record.Source) LineParser {
 	return &herokuParser{src: src, dynos: dynoMemory{}}

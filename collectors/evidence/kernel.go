@@ -42,6 +42,9 @@ func (kernelOOM) Sniff(head []byte) int {
 	return 0
 }
 
+// onlyText spares the format lines that are JSON objects.
+func (kernelOOM) onlyText() {}
+
 // NewParser implements LineFormat.
 func (kernelOOM) NewParser(src *record.Source) LineParser {
 	return &kernelParser{src: src}

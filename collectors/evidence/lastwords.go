@@ -154,20 +154,63 @@ func lineMayMatter(line []byte) bool {
 			return true
 		}
 	}
-	for _, needle := range anywhere {
-		if bytes.Contains(line, needle) {
-			return true
+	return anywhereMatters(line)
+}
+
+// telling are the bytes, rare enough in ordinary text, at which anywhereMatters looks closer: one for each of its needles.
+var telling = [256]bool{'y': true, '(': true, '>': true, ':': true, 'V': true, 'f': true, 'g': true, 'd': true, 'v': true}
+
+// anywhereMatters looks for the needles that may stand anywhere in a line, in one pass.
+func anywhereMatters(line []byte) bool {
+	for i, c := range line {
+		if !telling[c] {
+			continue
+		}
+		before, after := line[:i], line[i+1:]
+		switch c {
+		case 'y':
+			if hasSuffix(before, "emor") {
+				return true // out of memory, OutOfMemoryError, MemoryError, failed to allocate memory
+			}
+		case '(':
+			if hasPrefix(after, "pid:") || hasPrefix(after, "core dumped)") || hasSuffix(before, "ncaughtException") {
+				return true
+			}
+		case '>':
+			if hasSuffix(before, ") -") {
+				return true // of a collection
+			}
+		case ':':
+			if hasSuffix(before, "FATAL ERROR") || hasSuffix(before, "nhandledPromiseRejection") || hasSuffix(before, "oom-kill") {
+				return true
+			}
+		case 'V':
+			if hasSuffix(before, "SIGSEG") {
+				return true
+			}
+		case 'f':
+			if hasSuffix(before, "egmentation ") {
+				return true
+			}
+		case 'g':
+			if hasSuffix(before, "istenin") || hasSuffix(before, "runnin") {
+				return true
+			}
+		case 'd':
+			if hasSuffix(before, "starte") || hasSuffix(before, "ille") && hasPrefix(after, " process ") {
+				return true
+			}
+		case 'v':
+			if hasSuffix(before, "ser") && hasPrefix(after, "er ") || hasSuffix(before, "Ser") && hasPrefix(after, "er ") {
+				return true
+			}
 		}
 	}
 	return false
 }
 
-// anywhere are the needles that are looked for in the whole line.
-var anywhere = [...][]byte{
-	[]byte("emory"), []byte("isten"), []byte(") -> "), []byte("FATAL ERROR"), []byte("ncaughtException("),
-	[]byte("nhandledPromiseRejection:"), []byte("egmentation fault"), []byte("(pid:"), []byte("(core dumped)"), []byte("erver "),
-	[]byte("running on"), []byte("started on"), []byte("SIGSEGV"),
-}
+func hasPrefix(b []byte, s string) bool { return len(b) >= len(s) && string(b[:len(s)]) == s }
+func hasSuffix(b []byte, s string) bool { return len(b) >= len(s) && string(b[len(b)-len(s):]) == s }
 
 // lineStarts are the beginnings that matter, by their first letters.
 var lineStarts = [...][]byte{
@@ -268,7 +311,7 @@ func nodeSign(line []byte) (sign, bool) {
 		return sign{kind: record.CrashHeapLimit}, true
 	case bytes.HasPrefix(line, []byte("# Fatal error in ")):
 		return sign{kind: record.CrashAbort}, true
-	case bytes.HasPrefix(line, []byte("Node.js v")) && len(line) < 40 && isDigit(line[len("Node.js v")]) && bytes.IndexByte(bytes.TrimSpace(line[8:]), ' ') < 0:
+	case len(line) > len("Node.js v") && bytes.HasPrefix(line, []byte("Node.js v")) && len(line) < 40 && isDigit(line[len("Node.js v")]) && bytes.IndexByte(bytes.TrimSpace(line[8:]), ' ') < 0:
 		// Node (17 and later) ends the report of an uncaught error with its version, and prints it nowhere else.
 		return sign{kind: record.CrashException}, true
 	case has("triggerUncaughtException("), has("[UnhandledPromiseRejection: "):
@@ -390,7 +433,7 @@ func isListening(line []byte) bool {
 	}
 	has := func(s string) bool { return bytes.Contains(line, []byte(s)) }
 	switch {
-	case has("isten") && (has("istening on ") || has("istening at ") || has("istening: ") || has("istening to port") || has("isten on ")):
+	case has("istening on ") || has("istening at ") || has("istening at: ") || has("istening: ") || has("istening to port"):
 		return !has("top") && !has("not ") && !has("no longer") && !has("ailed") && !has("rror")
 	case has("erver started"), has("erver running at "), has("erver running on "), has("erver is running"), has("erver is listening"):
 		return !has("ailed") && !has("not ")

@@ -38,6 +38,9 @@ func (lastWordsLog) Sniff(head []byte) int {
 	return found
 }
 
+// onlyText spares the format lines that are JSON objects.
+func (lastWordsLog) onlyText() {}
+
 // NewParser implements LineFormat.
 func (lastWordsLog) NewParser(src *record.Source) LineParser {
 	return &lastWordsParser{src: src, file: containerOfLogFile(src)}
@@ -55,11 +58,10 @@ type lastWordsParser struct {
 	sign     int64
 }
 
-// NoteTime tells the time of a line that another format took: plain text between structured lines has none of its own.
-func (p *lastWordsParser) NoteTime(lineNo int64, t record.Time) {
-	if t != 0 {
-		p.last, p.lastLine = t, lineNo
-	}
+// surroundings is implemented by a Sink that knows what the lines around said: plain text between structured lines (the dump of a
+// process that logs JSON) has neither time nor name of its own. The container is given only when all lines so far were of one.
+type surroundings interface {
+	lastSeen() (t record.Time, container, instance []byte)
 }
 
 // ParseLine implements LineParser.
@@ -79,6 +81,15 @@ func (p *lastWordsParser) ParseLine(lineNo int64, line []byte, sink record.Sink)
 	}
 	if o.time == 0 && p.last != 0 && lineNo-p.lastLine <= memoryLines {
 		o.time = p.last
+	}
+	if s, ok := sink.(surroundings); ok && matters && (o.time == 0 || len(o.container) == 0) {
+		t, container, instance := s.lastSeen()
+		if o.time == 0 {
+			o.time = t
+		}
+		if len(o.container) == 0 {
+			o.container, o.instance = container, instance
+		}
 	}
 	if !matters {
 		p.words.rememberError(o, l.body)

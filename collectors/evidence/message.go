@@ -63,7 +63,7 @@ func messageMayMatter(msg []byte) bool {
 	for {
 		i := bytes.IndexByte(msg, '\n')
 		if i < 0 {
-			return lineMayMatter(msg) || bytes.Contains(msg, []byte("illed process ")) || bytes.Contains(msg, []byte("oom-kill:"))
+			return lineMayMatter(msg)
 		}
 		if lineMayMatter(msg[:i]) {
 			return true

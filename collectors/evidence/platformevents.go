@@ -232,7 +232,7 @@ func platformEvent(pos record.Pos, v *fastjson.Value, raw []byte, sink record.Si
 	}
 	number := func(keys ...string) int64 {
 		for _, from := range []*fastjson.Value{v, data} {
-			if f, ok := numberOf(firstOf(from, keys...)); ok && f >= -1<<62 && f <= 1<<62 {
+			if f, ok := numberOf(firstOf(from, keys...)); ok && f > 0 && f <= 1<<62 {
 				return int64(f)
 			}
 		}

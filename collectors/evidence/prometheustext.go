@@ -48,6 +48,9 @@ func (prometheusText) Sniff(head []byte) int {
 	return 0
 }
 
+// onlyText spares the format lines that are JSON objects.
+func (prometheusText) onlyText() {}
+
 // NewParser implements LineFormat.
 func (prometheusText) NewParser(src *record.Source) LineParser {
 	return &expositionParser{src: src, known: map[string]meaning{}}
@@ -69,8 +72,8 @@ func (p *expositionParser) ParseLine(lineNo int64, line []byte, sink record.Sink
 		return bytes.HasPrefix(line, []byte("# HELP ")) || bytes.HasPrefix(line, []byte("# TYPE ")) || bytes.HasPrefix(line, []byte("# UNIT ")) || bytes.Equal(line, []byte("# EOF")), nil
 	}
 	e, ok := parseExposition(line)
-	if !ok {
-		return false, nil
+	if !ok || (len(e.labels) == 0 && bytes.IndexByte(e.name, '_') < 0) {
+		return false, nil // "Retries 3" is a sentence of somebody's log.
 	}
 	pos := record.Pos{Source: p.src, Line: lineNo}
 	name := string(e.name)

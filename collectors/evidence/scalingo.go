@@ -27,6 +27,9 @@ func (scalingoPlatform) Sniff(head []byte) int {
 	})
 }
 
+// onlyText spares the format lines that are JSON objects.
+func (scalingoPlatform) onlyText() {}
+
 // NewParser implements LineFormat.
 func (scalingoPlatform) NewParser(src *record.Source) LineParser {
 	return &scalingoParser{src: src}
@@ -111,7 +114,7 @@ func isContainerName(b []byte) bool {
 // scalingoMessage handles an event as it stands in a message that has lost its own time: "[system] [web-1] Container web-1 …".
 func scalingoMessage(o *origin, msg []byte, sink record.Sink) (bool, error) {
 	tag, body, ok := bracketed(msg)
-	if !ok || (string(tag) != "system" && string(tag) != "manager") {
+	if !ok || (string(tag) != "system" && string(tag) != "manager") || !hasPrefix(msg[len(tag)+2:], " ") {
 		return false, nil
 	}
 	return scalingoEvent(o, tag, body, sink)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -129,4 +130,51 @@ func bestFormat(head []byte) (Format, int) {
 		}
 	}
 	return best, score
+}
+
+// readLinesQuietly is readLines for any input, also lines beyond the scanner's size.
+func readLinesQuietly(f LineFormat, text string) (*recordtest.Sink, int) {
+	sink := &recordtest.Sink{}
+	p := f.NewParser(&record.Source{Name: "fuzz", Format: f.Name()})
+	handled := 0
+	for i, line := range strings.Split(text, "\n") {
+		if ok, _ := p.ParseLine(int64(i+1), []byte(line), sink); ok {
+			handled++
+		}
+	}
+	return sink, handled
+}
+
+// checkSane holds what is true of any records, whatever was read.
+func checkSane(t testing.TB, s *recordtest.Sink) {
+	t.Helper()
+	for _, c := range s.Crashes {
+		if c.Pos.Source == nil || c.Kind == "" || c.ExitCode < -255 || len(c.Text) > quoteLimit+8 || c.UsedBytes < 0 || c.LimitBytes < 0 || c.Uptime < 0 {
+			t.Fatalf("crash %+v", c)
+		}
+	}
+	for _, l := range s.Lifecycles {
+		if l.Pos.Source == nil || l.Kind == "" || len(l.Text) > quoteLimit+8 || l.UsedBytes < 0 || l.LimitBytes < 0 {
+			t.Fatalf("lifecycle %+v", l)
+		}
+	}
+	for _, x := range s.Samples {
+		if x.Pos.Source == nil || x.Time == 0 || x.Metric == record.MetricUnknown || math.IsNaN(x.Value) || math.IsInf(x.Value, 0) || x.Interval < 0 {
+			t.Fatalf("sample %+v", x)
+		}
+	}
+	for _, w := range s.Warnings {
+		if w.Code == "" || w.Text == "" || w.Count < 1 || len(w.Example) > exampleLimit+8 {
+			t.Fatalf("warning %+v", w)
+		}
+	}
+}
+
+// fuzzWhole holds the same for documents; that a broken one is an error is all that is asked besides.
+func fuzzWhole(t *testing.T, f WholeFormat, data []byte) {
+	t.Helper()
+	f.Sniff(data)
+	sink := &recordtest.Sink{}
+	_ = f.Parse(context.Background(), &record.Source{Name: "fuzz", Format: f.Name()}, bytes.NewReader(data), sink)
+	checkSane(t, sink)
 }

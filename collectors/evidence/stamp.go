@@ -189,17 +189,17 @@ func daysBefore(year, month int) int {
 }
 
 // epochTime takes a number of seconds, milliseconds, microseconds or nanoseconds since 1970 and tells them apart by size: each
-// unit covers the years 1973 to 5138 without overlap. ok is false for numbers that are no such time.
+// unit covers the years 1973 to 5138 without overlap. Fractions count down to a microsecond. ok is false for numbers that are no such time.
 func epochTime(v float64) (record.Time, bool) {
 	switch {
 	case math.IsNaN(v) || v < 1e8:
 		return 0, false
 	case v < 1e11:
-		return record.Time(math.Round(v*1e6) * 1e3), v < 9.2e9
+		return record.Time(int64(math.Round(v*1e6)) * 1e3), v < 9.2e9
 	case v < 1e14:
-		return record.Time(math.Round(v*1e3) * 1e3), v < 9.2e12
+		return record.Time(int64(math.Round(v*1e3)) * 1e3), v < 9.2e12
 	case v < 1e17:
-		return record.Time(math.Round(v) * 1e3), v < 9.2e15
+		return record.Time(int64(math.Round(v)) * 1e3), v < 9.2e15
 	case v < 9.2e18:
 		return record.Time(v), true
 	}

@@ -1,0 +1,76 @@
+package evidence
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"lastcall/collectors/record"
+)
+
+const dockerID = "3f1c9a77d6c2a54c3a2f0b4fd1f0a3b2c1d0e9f8a7b6c5d4e3f2a1b0c9d8e7f6"
+
+func dockerLine(action, attrs string, nano string) string {
+	return `{"status":"` + action + `","id":"` + dockerID + `","from":"api:1","Type":"container","Action":"` + action + `","Actor":{"ID":"` + dockerID +
+		`","Attributes":{` + attrs + `"image":"api:1","name":"web-1","com.docker.compose.service":"web"}},"scope":"local","time":1794836877,"timeNano":` + nano + `}`
+}
+
+func TestDockerEvents(t *testing.T) {
+	when := at(t, "2026-11-16T13:47:57.85998291Z")
+	life := func(k record.LifecycleKind, reason string, code int) *record.Lifecycle {
+		return &record.Lifecycle{Time: when, Kind: k, ExitCode: code, Reason: reason, Container: "web-1", Instance: dockerID, Service: "web"}
+	}
+	const nano = "1794836877859982910"
+	checkLines(t, dockerEvents{}, []lineCase{
+		{
+			name:  "oom",
+			line:  dockerLine("oom", "", nano),
+			crash: &record.Crash{Time: when, Kind: record.CrashOOMKill, ExitCode: -1, Container: "web-1", Instance: dockerID, Service: "web"},
+		},
+		{
+			name:  "a death",
+			line:  dockerLine("die", `"exitCode":"134",`, nano),
+			crash: &record.Crash{Time: when, Kind: record.CrashAbort, Exited: true, ExitCode: 134, Signal: "SIGABRT", Container: "web-1", Instance: dockerID, Service: "web"},
+		},
+		{name: "an end with 0 is none", line: dockerLine("die", `"exitCode":"0",`, nano), lifecycle: life(record.Stopped, "", 0)},
+		{name: "start", line: dockerLine("start", "", nano), lifecycle: life(record.Up, "", -1)},
+		{name: "unhealthy", line: dockerLine("health_status: unhealthy", "", nano), lifecycle: life(record.HealthCheckFailed, "unhealthy", -1)},
+		{name: "healthy says nothing", line: dockerLine("health_status: healthy", "", nano)},
+		{name: "a signal that asks for something else", line: dockerLine("kill", `"signal":"1",`, nano)},
+		{name: "a command within the container", line: dockerLine("exec_die", `"exitCode":"1",`, nano)},
+		{
+			name:  "the text of the same",
+			line:  "2026-11-16T13:47:57.859982910Z container die " + dockerID + " (exitCode=139, image=api:1, maintainer=A (B), name=web-1)",
+			crash: &record.Crash{Time: when, Kind: record.CrashSegfault, Exited: true, ExitCode: 139, Signal: "SIGSEGV", Container: "web-1", Instance: dockerID},
+		},
+	})
+}
+
+func TestADeathThatWasAskedForIsNoCrash(t *testing.T) {
+	text := strings.Join([]string{
+		dockerLine("kill", `"signal":"15",`, "1794836877000000000"),
+		dockerLine("kill", `"signal":"9",`, "1794836887000000000"),
+		dockerLine("die", `"exitCode":"137",`, "1794836887100000000"),
+		dockerLine("start", "", "1794836890000000000"),
+		dockerLine("die", `"exitCode":"137",`, "1794836899000000000"),
+	}, "\n")
+	sink, _ := readLines(t, dockerEvents{}, text)
+	if len(sink.Crashes) != 1 || sink.Crashes[0].Pos.Line != 5 {
+		t.Errorf("crashes %+v", sink.Crashes)
+	}
+	var kinds []record.LifecycleKind
+	for _, l := range sink.Lifecycles {
+		kinds = append(kinds, l.Kind)
+	}
+	if diff := cmp.Diff([]record.LifecycleKind{record.Stopping, record.Stopping, record.Stopped, record.Up}, kinds); diff != "" {
+		t.Errorf("lifecycle (-want +got):\n%s", diff)
+	}
+}
+
+func FuzzDockerEvents(f *testing.F) {
+	f.Add(dockerLine("die", `"exitCode":"137",`, "1794836899000000000"))
+	f.Add("2026-11-16T13:47:57.859982910Z container die " + dockerID + " (exitCode=139, image=api:1, name=web-1)")
+	f.Add("2026-11-16T13:47:57Z container  (name=)")
+	f.Fuzz(func(t *testing.T, line string) { fuzzLine(t, dockerEvents{}, line) })
+}

@@ -1,0 +1,163 @@
+package evidence
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"lastcall/collectors/record"
+)
+
+func TestHerokuPlatformLines(t *testing.T) {
+	when := at(t, "2026-11-17T13:33:28.051376Z")
+	const head = "2026-11-17T13:33:28.051376+00:00 "
+	checkLines(t, herokuPlatform{}, []lineCase{
+		{
+			name:  "an exit has its status",
+			line:  head + "heroku[web.4]: Process exited with status 134",
+			crash: &record.Crash{Time: when, Kind: record.CrashAbort, Exited: true, ExitCode: 134, Signal: "SIGABRT", Container: "web.4"},
+		},
+		{
+			name:  "a state of crashed has none",
+			line:  head + "heroku[web.4]: State changed from up to crashed",
+			crash: &record.Crash{Time: when, Kind: record.CrashOther, Exited: true, ExitCode: -1, Container: "web.4"},
+		},
+		{
+			name:  "R15 announces a kill for memory",
+			line:  head + "heroku[web.4]: Error R15 (Memory quota vastly exceeded)",
+			crash: &record.Crash{Time: when, Kind: record.CrashOOMKill, ExitCode: -1, Container: "web.4"},
+		},
+		{
+			name:      "R14 is pressure",
+			line:      head + "heroku[web.4]: Error R14 (Memory quota exceeded)",
+			lifecycle: &record.Lifecycle{Time: when, Kind: record.MemoryPressure, ExitCode: -1, Reason: "R14", Container: "web.4"},
+		},
+		{
+			name:  "R10 is a kill of what does not answer",
+			line:  head + "heroku[web.4]: Error R10 (Boot timeout) -> Web process failed to bind to $PORT within 60 seconds of launch",
+			crash: &record.Crash{Time: when, Kind: record.CrashHealthCheck, ExitCode: -1, Container: "web.4"},
+		},
+		{
+			name:      "an exit after SIGTERM is a stop",
+			line:      head + "heroku[web.4]: Process exited with status 143",
+			lifecycle: &record.Lifecycle{Time: when, Kind: record.Stopped, ExitCode: 143, Container: "web.4"},
+		},
+		{
+			name:      "cycling is planned",
+			line:      head + "heroku[web.4]: Cycling",
+			lifecycle: &record.Lifecycle{Time: when, Kind: record.Cycling, ExitCode: -1, Container: "web.4"},
+		},
+		{
+			name:      "a stop is asked for",
+			line:      head + "heroku[web.4]: Stopping all processes with SIGTERM",
+			lifecycle: &record.Lifecycle{Time: when, Kind: record.Stopping, ExitCode: -1, Reason: "SIGTERM", Container: "web.4"},
+		},
+		{
+			name:      "up",
+			line:      head + "heroku[web.4]: State changed from starting to up",
+			lifecycle: &record.Lifecycle{Time: when, Kind: record.Up, ExitCode: -1, Container: "web.4"},
+		},
+		{
+			name:      "starting, once for the two lines that tell of it",
+			line:      head + "heroku[web.4]: State changed from crashed to starting\n" + head + "heroku[web.4]: Starting process with command `npm start`",
+			lifecycle: &record.Lifecycle{Time: when, Kind: record.Starting, ExitCode: -1, Reason: "was crashed", Container: "web.4"},
+		},
+		{
+			name:      "a deploy of the incidents",
+			line:      head + "heroku[api]: Deploy v312 by user ci@example.org",
+			lifecycle: &record.Lifecycle{Time: when, Kind: record.Deploy, ExitCode: -1, Version: "v312"},
+		},
+		{
+			name:      "a deploy as Heroku prints it",
+			line:      head + "app[api]: Deploy 7e2f3aa1 by user ci@example.org",
+			lifecycle: &record.Lifecycle{Time: when, Kind: record.Deploy, ExitCode: -1, Version: "7e2f3aa1"},
+		},
+		{
+			name:      "a release is created",
+			line:      head + "app[api]: Release v312 created by user ci@example.org",
+			lifecycle: &record.Lifecycle{Time: when, Kind: record.Deploy, ExitCode: -1, Reason: "release", Version: "v312"},
+		},
+		{
+			name:      "a release is complete",
+			line:      head + "heroku[api]: Release v312 complete",
+			lifecycle: &record.Lifecycle{Time: when, Kind: record.DeployFinished, ExitCode: -1, Version: "v312"},
+		},
+		{
+			name:      "scaling",
+			line:      head + "app[api]: Scaled to web@4:Standard-1X by user ci@example.org",
+			lifecycle: &record.Lifecycle{Time: when, Kind: record.Scale, ExitCode: -1, Reason: "to web@4:Standard-1X by user ci@example.org"},
+		},
+		{
+			name:  "last words of a dyno",
+			line:  head + "app[web.4]: FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory",
+			crash: &record.Crash{Time: when, Kind: record.CrashHeapLimit, ExitCode: -1, Signal: "SIGABRT", Container: "web.4"},
+		},
+		{
+			name:  "raw, from a log drain, with its octet count",
+			line:  "83 <40>1 " + head + "host heroku web.4 - State changed from up to crashed",
+			crash: &record.Crash{Time: when, Kind: record.CrashOther, Exited: true, ExitCode: -1, Container: "web.4"},
+		},
+		{
+			name:  "raw, without it, with structured data",
+			line:  "<190>1 " + head + "host app web.4 - - Error: Segmentation fault\n<190>1 " + head + "host app web.4 - Segmentation fault (core dumped)",
+			crash: &record.Crash{Time: when, Kind: record.CrashSegfault, ExitCode: -1, Signal: "SIGSEGV", Container: "web.4"},
+		},
+		{
+			name:  "behind a host name",
+			line:  head + "d.1234 heroku[web.4]: Process exited with status 137",
+			crash: &record.Crash{Time: when, Kind: record.CrashOther, Exited: true, ExitCode: 137, Signal: "SIGKILL", Container: "web.4"},
+		},
+		{name: "the change of state tells of the start", line: head + "heroku[web.4]: Starting process with command `npm start`"},
+		{name: "samples of an add-on are nobody's memory", line: head + "app[heroku-postgres]: source=DATABASE sample#current_transaction=1 sample#memory-postgres=1kB"},
+	})
+}
+
+func TestHerokuLeavesTheRoutersLines(t *testing.T) {
+	for _, line := range []string{
+		`2026-11-17T13:33:28.051376+00:00 heroku[router]: at=error code=H13 desc="Connection closed without response" method=GET path="/" dyno=web.4`,
+		`2026-11-17T13:33:28.051376+00:00 app[web.4]: {"level":30}`,
+		`2026-11-17T13:33:28.051376+00:00 something[web.4]: else`,
+	} {
+		if _, unhandled := readLines(t, herokuPlatform{}, line); len(unhandled) != 1 {
+			t.Errorf("took %q", line)
+		}
+	}
+}
+
+func TestHerokuMemoryLines(t *testing.T) {
+	sink, unhandled := readLines(t, herokuPlatform{}, `2026-11-17T13:33:28.000000+00:00 heroku[web.4]: Process running mem=531M(103.8%)
+2026-11-17T13:33:28.100000+00:00 heroku[web.4]: Error R14 (Memory quota exceeded)
+2026-11-17T13:33:29.000000+00:00 heroku[web.5]: Error R14 (Memory quota exceeded)
+2026-11-17T13:33:30.000000+00:00 heroku[web.4]: source=web.4 dyno=heroku.2808254.d97d0ea7-cf3d sample#load_avg_1m=2.46 sample#load_avg_5m=1.06
+2026-11-17T13:33:30.000000+00:00 heroku[web.4]: source=web.4 dyno=heroku.2808254.d97d0ea7-cf3d sample#memory_total=600.50MB sample#memory_rss=511.25MB sample#memory_cache=0.01MB sample#memory_quota=512.00MB
+2026-11-17T13:33:31.000000+00:00 heroku[web.4]: Process running mem=1030M(201.2%)
+2026-11-17T13:33:31.100000+00:00 heroku[web.4]: Error R15 (Memory quota vastly exceeded)
+`)
+	if len(unhandled) > 0 {
+		t.Fatalf("unhandled: %q", unhandled)
+	}
+	const mb = 1 << 20
+	want := []record.Sample{
+		{Time: at(t, "2026-11-17T13:33:28Z"), Metric: record.RSS, Value: 531 * mb, Container: "web.4"},
+		{Time: at(t, "2026-11-17T13:33:30Z"), Metric: record.RSS, Value: 511.25 * mb, Container: "web.4", Instance: "heroku.2808254.d97d0ea7-cf3d"},
+		{Time: at(t, "2026-11-17T13:33:30Z"), Metric: record.MemoryLimit, Value: 512 * mb, Container: "web.4", Instance: "heroku.2808254.d97d0ea7-cf3d"},
+		{Time: at(t, "2026-11-17T13:33:31Z"), Metric: record.RSS, Value: 1030 * mb, Container: "web.4"},
+	}
+	if diff := cmp.Diff(want, sink.Samples, ignoring); diff != "" {
+		t.Errorf("samples (-want +got):\n%s", diff)
+	}
+	if l := sink.Lifecycles; len(l) != 2 || l[0].UsedBytes != 531*mb || l[0].LimitBytes != 512*mb || l[1].UsedBytes != 0 {
+		t.Errorf("R14: %+v", l)
+	}
+	if c := sink.Crashes; len(c) != 1 || c[0].UsedBytes != 1030*mb || c[0].LimitBytes != 512*mb {
+		t.Errorf("R15: %+v", c)
+	}
+}
+
+func FuzzHerokuLines(f *testing.F) {
+	f.Add("2026-11-17T13:33:28.051376+00:00 heroku[web.4]: Process exited with status 134")
+	f.Add("83 <40>1 2026-11-17T13:33:28.051376+00:00 host heroku web.4 - State changed from up to crashed")
+	f.Add("2026-11-17T13:33:28.051376+00:00 heroku[web.4]: Process running mem=531M(103.8%)\n2026-11-17T13:33:28.051376+00:00 heroku[web.4]: Error R14 (x)")
+	f.Add("2026-11-17T13:33:28.051376+00:00 heroku[web.4]: source=web.4 dyno=h.1 sample#memory_rss=511.30MB")
+	f.Fuzz(func(t *testing.T, line string) { fuzzLine(t, herokuPlatform{}, line) })
+}

@@ -1,0 +1,180 @@
+package evidence
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"lastcall/collectors/record"
+	"lastcall/collectors/record/recordtest"
+)
+
+const cid = "a59e4e7d3090c04c6ce5a4b7a8bc85228eb9b96ac00b1284643a8c7c11dda661"
+
+func TestAKernelReportOfAContainer(t *testing.T) {
+	text := `2026-11-16T13:47:57.100000+00:00 node-a kernel: [ 5864.708440] php-fpm invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0
+2026-11-16T13:47:57.100000+00:00 node-a kernel: [ 5864.708441] CPU: 8 PID: 3923954 Comm: php-fpm Tainted: P
+2026-11-16T13:47:57.100000+00:00 node-a kernel: [ 5864.708442] memory: usage 131072kB, limit 131072kB, failcnt 83420
+2026-11-16T13:47:57.100000+00:00 node-a kernel: [ 5864.708443] oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=x,mems_allowed=0,oom_memcg=/kubepods/burstable/pod12/` + cid + `,task_memcg=/kubepods/burstable/pod12/` + cid + `,task=node,pid=123,uid=0
+2026-11-16T13:47:57.200000+00:00 node-a kernel: [ 5864.708444] Memory cgroup out of memory: Killed process 123 (node) total-vm:1048576kB, anon-rss:130000kB, file-rss:10kB, shmem-rss:0kB, UID:0
+2026-11-16T13:47:57.300000+00:00 node-a kernel: [ 5864.708445] oom_reaper: reaped process 123 (node), now anon-rss:0kB, file-rss:0kB, shmem-rss:0kB
+`
+	if f, score := bestFormat([]byte(text)); f == nil || f.Name() != "kernel-oom" {
+		t.Fatalf("recognised as %v (%d)", f, score)
+	}
+	sink, unhandled := readLines(t, kernelOOM{}, text)
+	if len(unhandled) > 0 {
+		t.Errorf("unhandled: %q", unhandled)
+	}
+	want := []record.Crash{{
+		Time: at(t, "2026-11-16T13:47:57.2Z"), Kind: record.CrashOOMKill, Exited: true, ExitCode: -1, Signal: "SIGKILL", Host: "node-a",
+		Container: cid[:12], Instance: cid, UsedBytes: 128 << 20, LimitBytes: 128 << 20,
+	}}
+	if diff := cmp.Diff(want, sink.Crashes, ignoring); diff != "" {
+		t.Fatalf("crashes (-want +got):\n%s", diff)
+	}
+	if text := sink.Crashes[0].Text; !strings.Contains(text, "Killed process 123 (node)") || !strings.Contains(text, "asked for memory: php-fpm") {
+		t.Errorf("text %q names not both", text)
+	}
+	if len(sink.Lifecycles) != 0 {
+		t.Errorf("a container's own limit is no pressure on anything else: %+v", sink.Lifecycles)
+	}
+}
+
+func TestAKernelReportWithoutATimeIsCountedNotPlaced(t *testing.T) {
+	for _, text := range []string{
+		"Memory cgroup out of memory: Killed process 123 (node) total-vm:1kB, anon-rss:130000kB, file-rss:10kB",
+		"[ 5864.708444] Memory cgroup out of memory: Killed process 123 (node) total-vm:1kB, anon-rss:130000kB, file-rss:10kB",
+		"Jan  5 15:19:27 host kernel: [ 5864.7] Killed process 123 (node) total-vm:1kB, anon-rss:130000kB, file-rss:10kB",
+	} {
+		sink, unhandled := readLines(t, kernelOOM{}, text)
+		if len(unhandled) != 0 || len(sink.Crashes) != 0 || sink.WarningCount("no_time") != 1 {
+			t.Errorf("%q: %+v", text, sink)
+		}
+	}
+}
+
+func TestATimeWithoutAYearTakesItFromTheFile(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "messages")
+	line := "Dec 31 23:59:58 host kernel: [ 5864.7] Killed process 123 (node) total-vm:1kB, anon-rss:130000kB, file-rss:10kB"
+	if err := os.WriteFile(name, []byte(line), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	written := time.Date(2027, 1, 2, 0, 0, 0, 0, time.UTC)
+	if err := os.Chtimes(name, written, written); err != nil {
+		t.Fatal(err)
+	}
+	sink := &recordtest.Sink{}
+	p := kernelOOM{}.NewParser(&record.Source{Name: name})
+	if _, err := p.ParseLine(1, []byte(line), sink); err != nil {
+		t.Fatal(err)
+	}
+	if len(sink.Crashes) != 1 || sink.Crashes[0].Time != at(t, "2026-12-31T23:59:58Z") || sink.Crashes[0].Instance != "123" || sink.WarningCount("no_year") != 1 {
+		t.Errorf("%+v", sink)
+	}
+}
+
+func TestASegmentationFaultInTheKernelsLog(t *testing.T) {
+	sink, _ := readLines(t, kernelOOM{}, "2026-11-16T13:47:57+0000 node-a kernel: node[4242]: segfault at 0 ip 00007f sp 00007f error 4 in libc.so.6[7f]\n"+
+		"2026-11-16T13:47:58+0000 node-a kernel: traps: node[4243] trap invalid opcode ip:1 sp:2 error:0 in node[4]")
+	want := []record.Crash{
+		{Time: at(t, "2026-11-16T13:47:57Z"), Kind: record.CrashSegfault, Exited: true, ExitCode: -1, Signal: "SIGSEGV", Host: "node-a", Instance: "4242"},
+		{Time: at(t, "2026-11-16T13:47:58Z"), Kind: record.CrashSegfault, Exited: true, ExitCode: -1, Signal: "SIGILL", Host: "node-a", Instance: "4243"},
+	}
+	if diff := cmp.Diff(want, sink.Crashes, ignoring); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestCgroupPaths(t *testing.T) {
+	for path, want := range map[string]string{
+		"/docker/" + cid:                         cid,
+		"/system.slice/docker-" + cid + ".scope": cid,
+		"/kubepods.slice/kubepods-burstable.slice/cri-containerd-" + cid + ".scope":       cid,
+		"/kubepods/burstable/pod1234/" + cid:                                              cid,
+		"/ecs/task/" + cid:                                                                cid,
+		"/system.slice/containerd.service/kubepods-besteffort-pod1:cri-containerd:" + cid: cid,
+		"/lxc/39004/ns/system.slice/docker-" + cid + ".scope":                             cid,
+		"/user.slice/user-504.slice/session-2.scope":                                      "",
+		"/system.slice/nginx.service":                                                     "",
+		"":                                                                                "",
+	} {
+		if got := string(containerOfCgroup([]byte(path))); got != want {
+			t.Errorf("%s: %q", path, got)
+		}
+	}
+}
+
+func TestRecordedKernelReportsOfOthers(t *testing.T) {
+	for _, c := range []struct {
+		path     []string
+		pid      string
+		instance string
+		scope    string // reason of the pressure told besides; empty for none
+		used     int64
+		limit    int64
+		asker    string
+		stamped  bool
+	}{
+		{[]string{"CarstenGrohmann+OOMAnalyser", "example_proxmox_cgroup_oom.log"}, "3902942", cid, "limit of the parent cgroup /lxc/39004", 31211520 << 10, 31211520 << 10, "php-fpm", true},
+		{[]string{"google+cadvisor", "utils", "oomparser", "containerOomExampleLog.txt"}, "13536", "", "", 0, 0, "", false},
+		{[]string{"CarstenGrohmann+OOMAnalyser", "example_archlinux_6_1_1.log"}, "473206", "", "", 0, 0, "", false},
+		{[]string{"CarstenGrohmann+OOMAnalyser", "example_rhel7.log"}, "6576", "", "", 0, 0, "", false},
+		{[]string{"CarstenGrohmann+OOMAnalyser", "example_ubuntu2110.log"}, "651", "", "", 0, 0, "", false},
+	} {
+		t.Run(c.path[len(c.path)-1], func(t *testing.T) {
+			data := readFile(t, sharedFolder(t, append([]string{"corpus", "logs"}, c.path...)...))
+			if f, score := bestFormat(headOf(data)); f == nil || f.Name() != "kernel-oom" {
+				t.Fatalf("recognised as %v (%d)", f, score)
+			}
+			text := string(data)
+			if !c.stamped {
+				// The recording has no usable time: given one, the report must be found.
+				sink, _ := readLines(t, kernelOOM{}, text)
+				if len(sink.Crashes) != 0 || sink.WarningCount("no_time") != 1 {
+					t.Fatalf("without a time: %d crashes, %v", len(sink.Crashes), sink.Warnings)
+				}
+				text = strings.ReplaceAll("\n"+text, "\n", "\n2026-11-16T13:47:57Z host kernel: ")
+			}
+			sink, _ := readLines(t, kernelOOM{}, text)
+			if len(sink.Crashes) == 0 && !c.stamped {
+				text = string(data) // The syslog header stands where the message should: cut it.
+				var b strings.Builder
+				for _, line := range strings.Split(text, "\n") {
+					if i := strings.Index(line, "kernel: "); i >= 0 {
+						line = line[i+len("kernel: "):]
+					}
+					b.WriteString("2026-11-16T13:47:57Z host kernel: " + line + "\n")
+				}
+				sink, _ = readLines(t, kernelOOM{}, b.String())
+			}
+			if len(sink.Crashes) != 1 {
+				t.Fatalf("%d crashes", len(sink.Crashes))
+			}
+			got := sink.Crashes[0]
+			if got.Kind != record.CrashOOMKill || !strings.Contains(got.Text, "rocess "+c.pid) || (c.instance != "" && got.Instance != c.instance) || got.UsedBytes == 0 {
+				t.Errorf("%+v", got)
+			}
+			if c.used != 0 && (got.UsedBytes != c.used || got.LimitBytes != c.limit) {
+				t.Errorf("used %d of %d", got.UsedBytes, got.LimitBytes)
+			}
+			if c.asker != "" && !strings.Contains(got.Text, "asked for memory: "+c.asker) {
+				t.Errorf("asker not named: %q", got.Text)
+			}
+			if c.scope != "" && (len(sink.Lifecycles) != 1 || sink.Lifecycles[0].Reason != c.scope) {
+				t.Errorf("scope: %+v", sink.Lifecycles)
+			}
+		})
+	}
+}
+
+func FuzzKernelLines(f *testing.F) {
+	f.Add("2026-11-16T13:47:57+00:00 node-a kernel: [ 5864.7] php-fpm invoked oom-killer: x\noom-kill:constraint=CONSTRAINT_MEMCG,task_memcg=/docker/" + cid + ",pid=1\nKilled process 1 (a) anon-rss:1kB")
+	f.Add("[Di Aug 12 03:54:03 2025] Memory cgroup out of memory: Killed process 3902942 (php-fpm) total-vm:14740176kB, anon-rss:12625252kB")
+	f.Add("Jan  5 15:19:27 kernel: [ 5864.708497] Task in /mem2 killed as a result of limit of /mem2")
+	f.Fuzz(func(t *testing.T, line string) { fuzzLine(t, kernelOOM{}, line) })
+}

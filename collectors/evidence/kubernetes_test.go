@@ -1,0 +1,243 @@
+package evidence
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"lastcall/collectors/record"
+)
+
+const podList = `{"apiVersion":"v1","kind":"List","items":[
+{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web-5d8f-abcde","namespace":"shop","labels":{"app":"shop","version":"v7"}},
+ "spec":{"nodeName":"node-a","containers":[
+  {"name":"app","resources":{"limits":{"memory":"128Mi","cpu":"1"}}},
+  {"name":"istio-proxy","resources":{}}]},
+ "status":{"phase":"Running","containerStatuses":[
+  {"name":"app","restartCount":3,"containerID":"containerd://aaaa","state":{"running":{"startedAt":"2026-11-16T13:48:10Z"}},
+   "lastState":{"terminated":{"exitCode":137,"reason":"OOMKilled","startedAt":"2026-11-16T13:30:10Z","finishedAt":"2026-11-16T13:47:57Z","containerID":"containerd://bbbb"}}},
+  {"name":"istio-proxy","restartCount":1,"containerID":"containerd://cccc","state":{"running":{"startedAt":"2026-11-16T13:30:05Z"}},
+   "lastState":{"terminated":{"exitCode":143,"reason":"OOMKilled","startedAt":"2026-11-16T13:00:00Z","finishedAt":"2026-11-16T13:30:00Z","containerID":"containerd://dddd"}}}]}}
+]}`
+
+func TestPodsTellHowTheirContainersEnded(t *testing.T) {
+	if f, score := bestFormat([]byte(podList)); f == nil || f.Name() != "kubernetes" {
+		t.Fatalf("recognised as %v (%d)", f, score)
+	}
+	sink := mustWhole(t, kubernetesJSON{}, "pods.json", podList)
+	base := record.Crash{Service: "shop", Host: "node-a", Version: "v7"}
+	want := base
+	want.Time, want.Kind, want.Exited, want.ExitCode, want.Signal = at(t, "2026-11-16T13:47:57Z"), record.CrashOOMKill, true, 137, "SIGKILL"
+	want.LimitBytes, want.Uptime = 128<<20, 17*time.Minute+47*time.Second
+	want.Container, want.Instance = "web-5d8f-abcde", "bbbb"
+	if diff := cmp.Diff([]record.Crash{want}, sink.Crashes, ignoring); diff != "" {
+		t.Errorf("crashes (-want +got):\n%s", diff)
+	}
+	// A status of a stop as asked is no memory kill, whatever the reason says.
+	stopped := 0
+	ups := map[string]string{}
+	for _, l := range sink.Lifecycles {
+		switch l.Kind {
+		case record.Stopped:
+			stopped++
+			if l.Container != "web-5d8f-abcde/istio-proxy" || l.ExitCode != 143 {
+				t.Errorf("stopped: %+v", l)
+			}
+		case record.Up:
+			ups[l.Instance] = l.Container
+		}
+	}
+	if stopped != 1 {
+		t.Errorf("%d stopped", stopped)
+	}
+	wantUps := map[string]string{"aaaa": "web-5d8f-abcde", "bbbb": "web-5d8f-abcde", "cccc": "web-5d8f-abcde/istio-proxy", "dddd": "web-5d8f-abcde/istio-proxy"}
+	if diff := cmp.Diff(wantUps, ups); diff != "" {
+		t.Errorf("lives (-want +got):\n%s", diff)
+	}
+	restarts, limits := 0.0, 0
+	for _, s := range sink.Samples {
+		if s.Metric == record.Restarts && s.Container == "web-5d8f-abcde" {
+			restarts = s.Value
+		}
+		if s.Metric == record.MemoryLimit && s.Value == 128<<20 {
+			limits++
+		}
+	}
+	if restarts != 3 || limits != 2 {
+		t.Errorf("%v restarts, %d limits", restarts, limits)
+	}
+}
+
+func TestASinglePodAndACrashLoopAreRead(t *testing.T) {
+	text := `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web-0"},"spec":{"containers":[{"name":"app"}]},
+	"status":{"containerStatuses":[{"name":"app","restartCount":7,"state":{"waiting":{"reason":"CrashLoopBackOff","message":"back-off 5m0s"}},
+	"lastState":{"terminated":{"exitCode":1,"reason":"Error","startedAt":"2026-11-16T13:47:50Z","finishedAt":"2026-11-16T13:47:57Z"}}}]}}`
+	sink := mustWhole(t, kubernetesJSON{}, "pod.json", text)
+	if len(sink.Crashes) != 1 || sink.Crashes[0].Kind != record.CrashExit || sink.Crashes[0].ExitCode != 1 || sink.Crashes[0].Container != "web-0" {
+		t.Errorf("crashes %+v", sink.Crashes)
+	}
+	found := false
+	for _, l := range sink.Lifecycles {
+		found = found || l.Kind == record.Restarting && l.Reason == "CrashLoopBackOff" && l.Time == at(t, "2026-11-16T13:47:57Z")
+	}
+	if !found {
+		t.Errorf("no crash loop in %+v", sink.Lifecycles)
+	}
+}
+
+func TestKubernetesEvents(t *testing.T) {
+	const pod = `"involvedObject":{"kind":"Pod","name":"web-0"},"lastTimestamp":"2026-11-16T13:47:57Z","source":{"component":"kubelet","host":"node-a"}`
+	when := at(t, "2026-11-16T13:47:57Z")
+	life := func(k record.LifecycleKind, reason string) *record.Lifecycle {
+		return &record.Lifecycle{Time: when, Kind: k, ExitCode: -1, Reason: reason, Container: "web-0", Host: "node-a"}
+	}
+	crash := func(k record.CrashKind) *record.Crash {
+		return &record.Crash{Time: when, Kind: k, ExitCode: -1, Container: "web-0", Host: "node-a"}
+	}
+	onNode := &record.Crash{Time: when, Kind: record.CrashOOMKill, Exited: true, ExitCode: -1, Signal: "SIGKILL", Host: "node-a", Instance: "123", UsedBytes: 130000 << 10}
+	for _, c := range []struct {
+		name, event string
+		crash       *record.Crash
+		life        *record.Lifecycle
+	}{
+		{"a liveness probe kills", pod + `,"reason":"Killing","message":"Container app failed liveness probe, will be restarted"`, crash(record.CrashHealthCheck), nil},
+		{"a stop as asked", pod + `,"reason":"Killing","message":"Stopping container app"`, nil, life(record.Stopping, "Killing")},
+		{"a probe fails", pod + `,"reason":"Unhealthy","message":"Readiness probe failed: HTTP probe failed with statuscode: 503"`, nil, life(record.HealthCheckFailed, "Unhealthy")},
+		{"a back-off is a restart", pod + `,"reason":"BackOff","message":"Back-off restarting failed container"`, nil, life(record.Restarting, "BackOff")},
+		{"a back-off of an image is not", pod + `,"reason":"BackOff","message":"Back-off pulling image \"x\""`, nil, nil},
+		{"started", pod + `,"reason":"Started","message":"Started container app"`, nil, life(record.Up, "Started")},
+		{"evicted for memory", pod + `,"reason":"Evicted","message":"The node was low on resource: memory."`, crash(record.CrashOOMKill), nil},
+		{"evicted for disk", pod + `,"reason":"Evicted","message":"The node was low on resource: ephemeral-storage."`, nil, life(record.Stopping, "Evicted")},
+		{"pulled says nothing", pod + `,"reason":"Pulled","message":"ok"`, nil, nil},
+		{
+			"scaling is of the deployment",
+			`"involvedObject":{"kind":"Deployment","name":"web"},"lastTimestamp":"2026-11-16T13:47:57Z","reason":"ScalingReplicaSet","message":"Scaled up replica set web-5d8 to 3"`,
+			nil, &record.Lifecycle{Time: when, Kind: record.Scale, ExitCode: -1, Reason: "ScalingReplicaSet", Service: "web"},
+		},
+		{
+			"a node that is not ready",
+			`"involvedObject":{"kind":"Node","name":"node-a"},"lastTimestamp":"2026-11-16T13:47:57Z","reason":"NodeNotReady","message":"Node node-a status is now: NodeNotReady"`,
+			nil, &record.Lifecycle{Time: when, Kind: record.HostDown, ExitCode: -1, Reason: "NodeNotReady", Host: "node-a"},
+		},
+		{
+			"the kernel's words in an event",
+			`"involvedObject":{"kind":"Node","name":"node-a"},"lastTimestamp":"2026-11-16T13:47:57Z","reason":"OOMKilling","message":"Memory cgroup out of memory: Killed process 123 (node) total-vm:1048576kB, anon-rss:130000kB, file-rss:0kB, shmem-rss:0kB"`,
+			onNode, nil,
+		},
+		{
+			"the newer shape of events",
+			`"regarding":{"kind":"Pod","name":"web-0"},"eventTime":"2026-11-16T13:47:57Z","note":"Liveness probe failed","reason":"Unhealthy","deprecatedSource":{"host":"x"},"source":{"host":"node-a"}`,
+			nil, life(record.HealthCheckFailed, "Unhealthy"),
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			sink := mustWhole(t, kubernetesJSON{}, "events.json", `{"apiVersion":"v1","kind":"EventList","items":[{`+c.event+`}]}`)
+			var crashes []record.Crash
+			if c.crash != nil {
+				crashes = append(crashes, *c.crash)
+			}
+			var lives []record.Lifecycle
+			if c.life != nil {
+				lives = append(lives, *c.life)
+			}
+			if diff := cmp.Diff(crashes, sink.Crashes, ignoring); diff != "" {
+				t.Errorf("crashes (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(lives, sink.Lifecycles, ignoring); diff != "" {
+				t.Errorf("lifecycle (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestMergedEventsSayWhatIsMissing(t *testing.T) {
+	sink := mustWhole(t, kubernetesJSON{}, "events.json", `{"apiVersion":"v1","kind":"Event","involvedObject":{"kind":"Pod","name":"web-0"},"reason":"Unhealthy",
+	"message":"Liveness probe failed","firstTimestamp":"2026-11-16T13:40:00Z","lastTimestamp":"2026-11-16T13:47:57Z","count":16}`)
+	if len(sink.Lifecycles) != 2 || sink.Lifecycles[0].Time != at(t, "2026-11-16T13:40:00Z") || sink.Lifecycles[1].Time != at(t, "2026-11-16T13:47:57Z") {
+		t.Errorf("%+v", sink.Lifecycles)
+	}
+	if n := sink.WarningCount("merged_events"); n != 14 {
+		t.Errorf("%d events said to be missing", n)
+	}
+}
+
+func TestATruncatedListIsUsedUpToTheBreak(t *testing.T) {
+	whole := strings.Replace(podList, "\n]}", ",\n{\"kind\":\"Pod\",\"metadata\":{\"na", 1)
+	sink, err := readWhole(t, kubernetesJSON{}, "pods.json", []byte(whole))
+	if err == nil || len(sink.Crashes) != 1 {
+		t.Errorf("error %v, %d crashes", err, len(sink.Crashes))
+	}
+}
+
+func TestQuantities(t *testing.T) {
+	for in, want := range map[string]int64{"100Mi": 100 << 20, "1Gi": 1 << 30, "128974848": 128974848, "129e6": 129000000, "500M": 500000000, "0.5Gi": 1 << 29, "1500m": 1} {
+		if got, ok := parseQuantity([]byte(in)); !ok || got != want {
+			t.Errorf("%s: %d %v", in, got, ok)
+		}
+	}
+	for _, in := range []string{"", "Mi", "1Xi", "-1Mi", "abc"} {
+		if got, ok := parseQuantity([]byte(in)); ok {
+			t.Errorf("%q was read as %d", in, got)
+		}
+	}
+}
+
+func TestRecordedPodsAndEventsOfOthers(t *testing.T) {
+	dir := sharedFolder(t, "corpus", "logs", "replicatedhq+troubleshoot", "pkg", "analyze", "files")
+	files, err := filepath.Glob(filepath.Join(dir, "*", "*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no files: %v", err)
+	}
+	crashes := map[string][]record.Crash{}
+	for _, name := range files {
+		data := readFile(t, name)
+		if f, score := bestFormat(headOf(data)); f == nil || f.Name() != "kubernetes" {
+			t.Errorf("%s recognised as %v (%d)", filepath.Base(name), f, score)
+			continue
+		}
+		sink, err := readWhole(t, kubernetesJSON{}, name, data)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		checkSane(t, sink)
+		crashes[filepath.Base(name)] = sink.Crashes
+	}
+	c := crashes["message-oomkill-pod.json"]
+	if len(c) != 1 || c[0].Kind != record.CrashOOMKill || c[0].LimitBytes != 100<<20 || c[0].Container != "oom-kill-job3-gbb89" || c[0].Host != "minikube" ||
+		c[0].Time != at(t, "2023-07-11T04:43:25Z") || c[0].Instance != "84d3d308bb9a5765e637884194e718d297046f156a377cf6145a9397d5e469b7" {
+		t.Errorf("the memory kill: %+v", c)
+	}
+	if len(crashes["message-pod-crashloop-backoff.json"]) == 0 {
+		t.Error("no crash in a crash loop")
+	}
+	for _, quiet := range []string{"default.json", "other.json", "message-image-pull-fail.json", "message-pending-node-affinity.json"} {
+		if n := len(crashes[quiet]); n != 0 {
+			t.Errorf("%d crashes in %s", n, quiet)
+		}
+	}
+	more, _ := filepath.Glob(filepath.Join(sharedFolder(t, "corpus", "logs", "fluent+fluent-bit", "tests", "runtime", "data", "in_kubernetes_events"), "*.json"))
+	for _, name := range more {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f, score := bestFormat(data); f == nil || f.Name() != "kubernetes" {
+			t.Errorf("%s recognised as %v (%d)", filepath.Base(name), f, score)
+		}
+		if _, err := readWhole(t, kubernetesJSON{}, name, data); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func FuzzKubernetes(f *testing.F) {
+	f.Add([]byte(podList))
+	f.Add([]byte(`{"kind":"Event","involvedObject":{"kind":"Pod","name":"web-0"},"reason":"OOMKilling","message":"Killed process 1 (a) anon-rss:1kB","eventTime":"2026-11-16T13:47:57Z","count":9,"firstTimestamp":"2026-11-16T13:40:57Z"}`))
+	f.Add([]byte(`{"type":"MODIFIED","object":{"kind":"Pod"}}`))
+	f.Add([]byte(`{"items":{"a":[1,{}]},"kind":"Pod","status":[],"metadata":1}`))
+	f.Fuzz(func(t *testing.T, data []byte) { fuzzWhole(t, kubernetesJSON{}, data) })
+}

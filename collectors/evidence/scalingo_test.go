@@ -1,0 +1,255 @@
+package evidence
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"lastcall/collectors/record"
+)
+
+// ignoring leaves out of comparisons what every record repeats.
+var ignoring = cmp.Options{
+	cmpopts.IgnoreFields(record.Crash{}, "Pos", "Text"), cmpopts.IgnoreFields(record.Lifecycle{}, "Pos", "Text"), cmpopts.IgnoreFields(record.Sample{}, "Pos"),
+	cmpopts.IgnoreFields(record.Job{}, "Pos"), cmpopts.EquateEmpty(),
+}
+
+// lineCase is one line and the one record it gives, or none.
+type lineCase struct {
+	name      string
+	line      string
+	crash     *record.Crash
+	lifecycle *record.Lifecycle
+}
+
+func checkLines(t *testing.T, f LineFormat, cases []lineCase) {
+	t.Helper()
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			sink, unhandled := readLines(t, f, c.line)
+			if len(unhandled) > 0 {
+				t.Fatalf("not handled: %q", unhandled)
+			}
+			var crashes []record.Crash
+			if c.crash != nil {
+				crashes = []record.Crash{*c.crash}
+			}
+			var lives []record.Lifecycle
+			if c.lifecycle != nil {
+				lives = []record.Lifecycle{*c.lifecycle}
+			}
+			if diff := cmp.Diff(crashes, sink.Crashes, ignoring); diff != "" {
+				t.Errorf("crashes (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(lives, sink.Lifecycles, ignoring); diff != "" {
+				t.Errorf("lifecycle (-want +got):\n%s", diff)
+			}
+			for _, x := range sink.Crashes {
+				if x.Pos.Line == 0 || x.Pos.Source == nil || x.Text == "" {
+					t.Errorf("crash without position or text: %+v", x)
+				}
+			}
+		})
+	}
+}
+
+func TestScalingoPlatformLines(t *testing.T) {
+	when := at(t, "2026-11-16T13:47:57.85998291Z")
+	const head = "2026-11-16 13:47:57.859982910 +0000 UTC "
+	checkLines(t, scalingoPlatform{}, []lineCase{
+		{
+			name:  "a crash has its status, container and instance",
+			line:  head + "[system] [web-1] Container web-1 (dc317786f4c6) crashed, exit status 134",
+			crash: &record.Crash{Time: when, Kind: record.CrashAbort, Exited: true, ExitCode: 134, Signal: "SIGABRT", Container: "web-1", Instance: "dc317786f4c6"},
+		},
+		{
+			name:  "out of memory is said by the platform",
+			line:  head + "[system] [web-1] Container web-1 (dc317786f4c6) crashed, exit status 137 (out of memory)",
+			crash: &record.Crash{Time: when, Kind: record.CrashOOMKill, Exited: true, ExitCode: 137, Signal: "SIGKILL", Container: "web-1", Instance: "dc317786f4c6"},
+		},
+		{
+			name:  "137 alone is a kill by anybody",
+			line:  head + "[system] [web-1] Container web-1 (dc317786f4c6) crashed, exit status 137",
+			crash: &record.Crash{Time: when, Kind: record.CrashOther, Exited: true, ExitCode: 137, Signal: "SIGKILL", Container: "web-1", Instance: "dc317786f4c6"},
+		},
+		{
+			name:  "an exit with 1 is an exit and no more",
+			line:  head + "[system] [worker-12] Container worker-12 (dc317786f4c6) crashed, exit status 1",
+			crash: &record.Crash{Time: when, Kind: record.CrashExit, Exited: true, ExitCode: 1, Container: "worker-12", Instance: "dc317786f4c6"},
+		},
+		{
+			name:  "the memory limit is named before the kill",
+			line:  head + "[system] [web-1] Container web-1 exceeds its memory limit: 129MB/128MB, killing",
+			crash: &record.Crash{Time: when, Kind: record.CrashOOMKill, ExitCode: -1, Container: "web-1", UsedBytes: 129 << 20, LimitBytes: 128 << 20},
+		},
+		{
+			name:  "a kill by the health check is announced",
+			line:  head + "[system] [web-6] Container does not answer health checks, killing",
+			crash: &record.Crash{Time: when, Kind: record.CrashHealthCheck, ExitCode: -1, Container: "web-6"},
+		},
+		{
+			name:      "a failed health check is no crash",
+			line:      head + "[system] [web-6] Health check failed (2): timeout",
+			lifecycle: &record.Lifecycle{Time: when, Kind: record.HealthCheckFailed, ExitCode: -1, Reason: "timeout", Container: "web-6"},
+		},
+		{
+			name:      "starting",
+			line:      head + "[system] [web-6] Starting container web-6 (fcd862237af1)",
+			lifecycle: &record.Lifecycle{Time: when, Kind: record.Starting, ExitCode: -1, Container: "web-6", Instance: "fcd862237af1"},
+		},
+		{
+			name:      "up, with a pod's name",
+			line:      head + "[system] [api-dc317786f-k4nnr] Container api-dc317786f-k4nnr (90fb508272d8) is up, booted in 7s",
+			lifecycle: &record.Lifecycle{Time: when, Kind: record.Up, ExitCode: -1, Container: "api-dc317786f-k4nnr", Instance: "90fb508272d8"},
+		},
+		{
+			name:      "the reason of a stop is no instance",
+			line:      head + "[system] [web-1] Stopping container web-1 (deploy)",
+			lifecycle: &record.Lifecycle{Time: when, Kind: record.Stopping, ExitCode: -1, Reason: "deploy", Container: "web-1"},
+		},
+		{
+			name:      "a stop as asked is no crash",
+			line:      head + "[system] [web-1] Container web-1 (dc317786f4c6) stopped, exit status 143",
+			lifecycle: &record.Lifecycle{Time: when, Kind: record.Stopped, ExitCode: 143, Container: "web-1", Instance: "dc317786f4c6"},
+		},
+		{
+			name:      "a lost container is no crash of its process",
+			line:      head + "[system] [directory-2] Container directory-2 unreachable, rescheduling",
+			lifecycle: &record.Lifecycle{Time: when, Kind: record.Unreachable, ExitCode: -1, Reason: "unreachable", Container: "directory-2"},
+		},
+		{
+			name:      "a deployment begins",
+			line:      head + "[manager] Deployment of v347 by ci@example.org started",
+			lifecycle: &record.Lifecycle{Time: when, Kind: record.Deploy, ExitCode: -1, Version: "v347"},
+		},
+		{
+			name:      "a deployment ends",
+			line:      head + "[manager] Deployment of v347 finished",
+			lifecycle: &record.Lifecycle{Time: when, Kind: record.DeployFinished, ExitCode: -1, Version: "v347"},
+		},
+		{
+			name:      "a deployment fails",
+			line:      head + "[manager] Deployment of v347 failed",
+			lifecycle: &record.Lifecycle{Time: when, Kind: record.DeployFinished, ExitCode: -1, Reason: "failed", Version: "v347"},
+		},
+		{
+			name:      "a dependency's list changes",
+			line:      head + "[manager] Service list of directory refreshed: directory-1,directory-3",
+			lifecycle: &record.Lifecycle{Time: when, Kind: record.MembersChanged, ExitCode: -1, Reason: "directory-1,directory-3", Service: "directory"},
+		},
+		{
+			name:      "scaling",
+			line:      head + "[manager] Scaling web from 4 to 8 containers",
+			lifecycle: &record.Lifecycle{Time: when, Kind: record.Scale, ExitCode: -1, Reason: "Scaling web from 4 to 8 containers"},
+		},
+		{
+			name:      "an event that is not understood is kept as such",
+			line:      head + "[system] [web-1] Something new happened",
+			lifecycle: &record.Lifecycle{Time: when, Kind: record.LifecycleOther, ExitCode: -1, Container: "web-1"},
+		},
+		{
+			name:  "last words of a container",
+			line:  head + "[web-1] FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory",
+			crash: &record.Crash{Time: when, Kind: record.CrashHeapLimit, ExitCode: -1, Signal: "SIGABRT", Container: "web-1"},
+		},
+		{name: "chatter of a container says nothing", line: head + "[web-1] npm start"},
+	})
+}
+
+func TestScalingoLeavesTheLinesOfOtherFormats(t *testing.T) {
+	for _, line := range []string{
+		`2026-11-16 13:47:57.859982910 +0000 UTC [router] method=GET path="/" host=a request_id=1 container=web-1 status=200 duration=0.016s bytes=1`,
+		`2026-11-16 13:47:57.859982910 +0000 UTC [web-1] {"level":30,"time":1,"msg":"x"}`,
+		`2026-11-16 13:47:57 [ERROR] something`,
+		`no line of a platform`,
+	} {
+		if _, unhandled := readLines(t, scalingoPlatform{}, line); len(unhandled) != 1 {
+			t.Errorf("took %q", line)
+		}
+	}
+}
+
+func TestScalingoKeepsTheHeapAfterTheLastCollection(t *testing.T) {
+	sink, _ := readLines(t, scalingoPlatform{}, `2026-11-16 13:47:57.1 +0000 UTC [web-1] [23082:0xd596c50]   105131 ms: Mark-Compact (reduce) 126.8 (133.6) -> 126.5 (131.6) MB, 19.95 / 0.01 ms  (average mu = 0.723, current mu = 0.837) fi[23082:0xd596c50]   105231 ms: Mark-Compact 126.9 (131.0) -> 125.5 (132.3) MB, 272.07 / 0.00 ms  (average mu
+2026-11-16 13:47:57.1 +0000 UTC [web-2] [23083:0xd596c50]   105131 ms: Scavenge 90.0 (133.6) -> 80.0 (131.6) MB, 19.95 / 0.01 ms
+2026-11-16 13:47:57.2 +0000 UTC [web-1] FATAL ERROR: Ineffective mark-compacts near heap limit Allocation failed - JavaScript heap out of memory
+2026-11-16 13:47:57.3 +0000 UTC [web-3] FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory
+`)
+	if len(sink.Crashes) != 2 {
+		t.Fatalf("%d crashes", len(sink.Crashes))
+	}
+	heap := 125.5
+	if got := sink.Crashes[0].UsedBytes; got != int64(heap*(1<<20)) {
+		t.Errorf("heap of web-1: %d", got)
+	}
+	if got := sink.Crashes[1].UsedBytes; got != 0 {
+		t.Errorf("heap of web-3, of which nothing is known: %d", got)
+	}
+}
+
+func TestStampsAreExact(t *testing.T) {
+	for _, c := range []struct {
+		in, want string
+		n        int
+		zoned    bool
+	}{
+		{"2026-11-16 13:47:57.859982910 +0000 UTC [x]", "2026-11-16T13:47:57.85998291Z", 39, true},
+		{"2026-11-16 13:47:57 +0100 CET x", "2026-11-16T12:47:57Z", 29, true},
+		{"2026-11-16T13:47:57+00:00 ERROR x", "2026-11-16T13:47:57Z", 25, true},
+		{"2026-11-16T13:47:57.1-05:30", "2026-11-16T19:17:57.1Z", 27, true},
+		{"2026-11-16T13:47:57,123 INFO", "2026-11-16T13:47:57.123Z", 23, false},
+		{"2024-02-29T23:59:59.9999999999Z", "2024-02-29T23:59:59.999999999Z", 31, true},
+		{"1999-12-31 00:00:00", "1999-12-31T00:00:00Z", 19, false},
+		{"2026-11-16T13:47:57Z ALERT", "2026-11-16T13:47:57Z", 20, true},
+		{"2026-11-16 13:47:57 +0000 ALERT", "2026-11-16T13:47:57Z", 25, true},
+	} {
+		got, ok := readStamp([]byte(c.in))
+		if !ok || got.time != at(t, c.want) || got.n != c.n || got.zoned != c.zoned {
+			t.Errorf("%q: %v n=%d zoned=%v ok=%v", c.in, got.time.Std(), got.n, got.zoned, ok)
+		}
+	}
+	for _, in := range []string{"", "2026-13-16T13:47:57Z", "2026-02-30T13:47:57Z", "2026-11-16", "2026-11-16T24:00:00Z", "2026-11-16T13:47:57+19:00", "20261116134757", "0001-01-01T00:00:00Z"} {
+		if got, ok := readStamp([]byte(in)); ok {
+			t.Errorf("%q was read as %v", in, got.time.Std())
+		}
+	}
+}
+
+func FuzzReadStampAgreesWithTheStandardLibrary(f *testing.F) {
+	f.Add(int64(1794836877859982910))
+	f.Add(int64(0))
+	f.Add(int64(-1e18))
+	f.Fuzz(func(t *testing.T, ns int64) {
+		want := time.Unix(0, ns).UTC()
+		if want.Year() < 1681 || want.Year() > 2259 {
+			return
+		}
+		for _, layout := range []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999 -0700 MST"} {
+			text := want.Format(layout)
+			got, ok := readStamp([]byte(text))
+			if !ok || int64(got.time) != ns || got.n != len(text) {
+				t.Fatalf("%q: %d (%v), want %d", text, got.time, ok, ns)
+			}
+		}
+	})
+}
+
+func FuzzScalingoLines(f *testing.F) {
+	f.Add("2026-11-16 13:47:57.859982910 +0000 UTC [system] [web-1] Container web-1 (dc317786f4c6) crashed, exit status 134")
+	f.Add("2026-11-16 13:47:57.859982910 +0000 UTC [manager] Deployment of v347 by ci@example.org started")
+	f.Add("2026-11-16 13:47:57 +0000 UTC [web-1] FATAL ERROR: Reached heap limit Allocation failed")
+	f.Fuzz(func(t *testing.T, line string) { fuzzLine(t, scalingoPlatform{}, line) })
+}
+
+// fuzzLine holds what is true of every line: no panic, the same result twice, records with a place and sane values.
+func fuzzLine(t *testing.T, f LineFormat, line string) {
+	t.Helper()
+	a, _ := readLinesQuietly(f, line)
+	b, _ := readLinesQuietly(f, line)
+	if diff := cmp.Diff(a.Crashes, b.Crashes, cmpopts.IgnoreFields(record.Crash{}, "Pos")); diff != "" {
+		t.Fatalf("read twice, read differently:\n%s", diff)
+	}
+	checkSane(t, a)
+}
