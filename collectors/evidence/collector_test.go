@@ -2,6 +2,7 @@ package evidence_test
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -132,5 +133,42 @@ func TestRecordedIncidentsGiveAsManyRequestsAsTheirDescriptionSays(t *testing.T)
 			t.Logf("%d+%d+%d requests, %d crashes, %d lifecycle, %d samples, %d profiles; warnings %+v", len(router.Requests), len(app.Requests), len(dd.Requests),
 				len(all.Crashes), len(all.Lifecycles), len(all.Samples), len(all.Profiles), all.Warnings)
 		})
+	}
+}
+
+func TestEveryCorpusLogIsReadOrRefusedWithAReason(t *testing.T) {
+	dir := sharedFolder(t, "corpus/logs")
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		var s recordtest.Sink
+		err = evidence.New(evidence.Options{Paths: []string{path}}).Collect(t.Context(), record.Query{}, &s)
+		rel, _ := filepath.Rel(dir, path)
+		var none *evidence.NothingReadError
+		if err != nil && !errors.As(err, &none) {
+			t.Errorf("%s: %v", rel, err)
+		}
+		if err != nil && (len(s.Warnings) == 0 || len(s.Coverages) == 0) {
+			t.Errorf("%s: refused without a reason", rel)
+		}
+		if err == nil && len(s.Coverages) == 0 {
+			t.Errorf("%s: read without coverage", rel)
+		}
+		format := "-"
+		for _, c := range s.Coverages {
+			if c.Source.Format != "" {
+				format = c.Source.Format
+			}
+		}
+		codes := map[string]int64{}
+		for _, w := range s.Warnings {
+			codes[w.Code] += w.Count
+		}
+		t.Logf("%-60s %-18s %4d requests %3d crashes %3d lifecycle %4d samples %v", rel[max(0, len(rel)-60):], format, len(s.Requests), len(s.Crashes), len(s.Lifecycles), len(s.Samples), codes)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

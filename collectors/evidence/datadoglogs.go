@@ -75,7 +75,7 @@ func (d datadogDialect) paths() []string {
 
 func (d datadogDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	if d.archive {
-		if !l.has(ddTime) || !l.has(ddType) && !l.has(ddMessage) && !l.has(ddService) {
+		if !l.has(ddTime) || !l.has(ddType) && len(l.scan.tags) == 0 && !l.has(ddDuration) && !l.has(ddMethod) {
 			return false, nil
 		}
 	} else if !l.has(ddTime) || string(l.at(ddType).raw) != "log" {

@@ -53,7 +53,7 @@ func (r *run) lines(ctx context.Context, src *record.Source, best Format, in *li
 	}
 	var chain []LineFormat
 	sequential := false
-	if f, ok := best.(LineFormat); ok {
+	if f, ok := best.(LineFormat); ok && !isLast(best) {
 		chain = append(chain, f)
 	}
 	for _, f := range r.formats {
@@ -64,7 +64,7 @@ func (r *run) lines(ctx context.Context, src *record.Source, best Format, in *li
 		if s, ok := f.(Sequential); ok && s.Sequential() && lf.Sniff(in.Head()) > 0 {
 			sequential = true
 		}
-		if f != best {
+		if f != best || isLast(f) {
 			chain = append(chain, lf)
 		}
 	}
@@ -97,6 +97,12 @@ func (r *run) lines(ctx context.Context, src *record.Source, best Format, in *li
 	return known, err
 }
 
+// isLast reports whether a format takes lines only after all others refused them. Such formats stand at the end of the registry.
+func isLast(f Format) bool {
+	_, ok := f.(interface{ last() })
+	return ok
+}
+
 // dispatcher offers lines to parsers, for one goroutine.
 type dispatcher struct {
 	src     *record.Source
@@ -104,6 +110,8 @@ type dispatcher struct {
 	text    []LineParser // for lines of text
 	json    []LineParser // for lines that hold a JSON object
 	clock   clock
+	wrapped *jsonScan // of Docker's log files
+	buf     []byte
 	handled int64
 
 	unknown, malformed, binary missed
@@ -124,7 +132,7 @@ func (m *missed) see(lineNo int64, line []byte) {
 }
 
 func newDispatcher(chain []LineFormat, src *record.Source, sink *tally) *dispatcher {
-	d := &dispatcher{src: src, sink: sink}
+	d := &dispatcher{src: src, sink: sink, wrapped: newJSONScan(newJSONSpec("log", "stream", "time"))}
 	for _, f := range chain {
 		p := f.NewParser(src)
 		if _, ok := f.(interface{ onlyText() }); !ok {
@@ -168,15 +176,20 @@ func (d *dispatcher) line(no int64, line []byte) error {
 			return nil
 		}
 	}
-	if !isJSON && line[len(line)-1] == '}' {
-		handled, err := d.framed(no, line)
-		if err != nil {
-			return err
-		}
-		if handled {
-			d.handled++
-			return nil
-		}
+	var handled bool
+	var err error
+	switch {
+	case !isJSON && line[len(line)-1] == '}':
+		handled, err = d.framed(no, line)
+	case isJSON && bytes.HasPrefix(line, []byte(`{"log":"`)):
+		handled, err = d.docker(no, line)
+	}
+	if err != nil {
+		return err
+	}
+	if handled {
+		d.handled++
+		return nil
 	}
 	switch {
 	case len(bytes.TrimSpace(line)) == 0:
@@ -204,6 +217,47 @@ func (d *dispatcher) framed(no int64, line []byte) (bool, error) {
 		if handled, err := j.parseFramed(no, fr, inner, d.sink); handled || err != nil {
 			return handled, err
 		}
+	}
+	return false, nil
+}
+
+// docker offers the text within a line of Docker's log files, {"log":"text\n","stream":"stdout","time":"…"}. A line of text gets the
+// time in front when it has none of its own that a format knows.
+func (d *dispatcher) docker(no int64, line []byte) (bool, error) {
+	if d.wrapped.scan(line) != nil {
+		return false, nil
+	}
+	for _, v := range d.wrapped.vals {
+		if v.gen != d.wrapped.gen || v.kind != jsonString {
+			return false, nil
+		}
+	}
+	text := bytes.TrimRight(d.wrapped.vals[0].text(&d.buf), "\r\n")
+	t, _, _, ok := d.clock.read(d.wrapped.vals[2].raw)
+	if !ok {
+		return false, nil
+	}
+	if len(text) == 0 {
+		return true, nil
+	}
+	if text[0] == '{' {
+		for _, p := range d.json {
+			if j, ok := p.(*jsonLine); ok {
+				if handled, err := j.parseFramed(no, frame{time: t}, text, d.sink); handled || err != nil {
+					return handled, err
+				}
+			}
+		}
+		return false, nil
+	}
+	for _, p := range d.text {
+		if handled, err := p.ParseLine(no, text, d.sink); handled || err != nil {
+			return handled, err
+		}
+	}
+	if messageMayMatter(text) {
+		pos := record.Pos{Source: d.src, Line: no}
+		return parseMessage(pos, t, "", "", "", "", "", text, d.sink)
 	}
 	return false, nil
 }

@@ -82,16 +82,20 @@ func (f *jsonLines) sniff(head []byte) (score int, name string) {
 		}
 		return handled
 	})
-	best := 0
-	for i, n := range hits {
-		if n > hits[best] {
-			best = i
+	// Several dialects may bear one name: what they took counts together.
+	best, most := "json", 0
+	for i, d := range f.dialects {
+		sum := 0
+		for j, o := range f.dialects {
+			if o.name() == d.name() && hits[j] > 0 {
+				sum += hits[j]
+			}
+		}
+		if sum > most && hits[i] > 0 {
+			best, most = d.name(), sum
 		}
 	}
-	if hits[best] == 0 {
-		return 0, "json"
-	}
-	return score, f.dialects[best].name()
+	return score, best
 }
 
 func (f *jsonLines) NewParser(src *record.Source) LineParser {

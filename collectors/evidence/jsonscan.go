@@ -342,7 +342,7 @@ func (s *jsonScan) kid(n, before *jsonNode, key []byte) *jsonNode {
 		}
 	}
 	s.path = append(s.path[:0], n.path...)
-	if len(n.path) > 0 {
+	if len(n.path) > 0 || len(key) == 0 { // within the key "" nothing is wanted
 		s.path = append(s.path, '.')
 	}
 	s.path = append(s.path, key...)

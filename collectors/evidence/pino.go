@@ -57,8 +57,16 @@ func (pinoDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	if !l.has(pinoTime) || !l.has(pinoLevel) && !l.has(pinoPID) && !l.has(pinoHostname) {
 		return false, nil
 	}
-	isRequest := l.has(pinoMethod) || l.has(pinoURL) || l.has(pinoStatus) || l.has(pinoTopReqID) && l.has(pinoTook)
-	if !isRequest && (!l.has(pinoMsg) || !l.has(pinoLevel)) {
+	if !l.has(pinoMethod) && !l.has(pinoURL) && !l.has(pinoStatus) && !(l.has(pinoTopReqID) && l.has(pinoTook)) {
+		return false, nil
+	}
+	msg := l.at(pinoMsg)
+	took := l.at(pinoTook)
+	if took.kind != jsonNumber && took.kind != jsonString {
+		took = l.at(pinoLatency)
+	}
+	completed := took.kind == jsonNumber || took.kind == jsonString
+	if !completed && (l.has(pinoStatus) || !saysStarted(msg.raw)) {
 		return false, nil
 	}
 	t, ok, err := l.time(l.at(pinoTime), sink)
@@ -68,36 +76,16 @@ func (pinoDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	if !ok {
 		return l.malformed(sink, "a log line whose time is none; it was left out")
 	}
-	msg := l.at(pinoMsg)
-	took := l.at(pinoTook)
-	if took.kind != jsonNumber && took.kind != jsonString {
-		took = l.at(pinoLatency)
-	}
-	completed := isRequest && (took.kind == jsonNumber || took.kind == jsonString)
-	started := isRequest && !completed && !l.has(pinoStatus) && saysStarted(msg.raw)
-	container, instance := l.text(bufContainer, pinoHostname), l.text(bufInstance, pinoPID)
-	var host []byte
-	if len(l.frame.container) > 0 {
-		// The platform knows better which of its containers wrote than the process, whose host name is often a random id.
-		container, host = l.frame.container, container
-	}
-	service, version := l.text(bufService, pinoService), l.text(bufVersion, pinoVersion)
-	if !completed && !started {
-		if len(msg.raw) == 0 {
-			return true, nil
-		}
-		return true, l.message(t, container, instance, service, host, version, msg.text((*[]byte)(&l.bufs[bufMessage])), sink)
-	}
 	r := l.request(record.LayerApp)
+	pinoOrigin(l, r)
 	r.Method = upperMethod(l.text(bufMethod, pinoMethod))
 	r.Path = l.text(bufPath, pinoURL)
 	r.Route = l.text(bufRoute, pinoRoute, pinoReqRoute, pinoReqRoutePath)
 	r.ID = l.text(bufID, pinoHeaderID, pinoReqID, pinoTopReqID)
-	r.Container, r.Instance, r.Host, r.Service, r.Version = container, instance, host, service, version
 	r.User = l.text(bufUser, pinoUser, pinoUserID, pinoReqUser, pinoReqUserID)
 	r.Client = l.text(bufClient, pinoAddress)
 	r.End = t
-	if started {
+	if !completed {
 		r.Phase, r.Outcome, r.Start = record.Started, record.OutcomeUnknown, t
 		return true, sink.Request(r)
 	}
@@ -115,6 +103,36 @@ func (pinoDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 		r.Outcome = record.ClientGone
 	}
 	return true, sink.Request(r)
+}
+
+// pinoOrigin says who wrote a line.
+func pinoOrigin(l *jsonLine, r *record.Request) {
+	r.Container, r.Instance = l.text(bufContainer, pinoHostname), l.text(bufInstance, pinoPID)
+	if len(l.frame.container) > 0 {
+		// The platform knows better which of its containers wrote than the process, whose host name is often a random id.
+		r.Container, r.Host = l.frame.container, r.Container
+	}
+	r.Service, r.Version = l.text(bufService, pinoService), l.text(bufVersion, pinoVersion)
+}
+
+// pinoChatter takes the lines that pinoDialect leaves: what the application says besides requests.
+type pinoChatter struct{ pinoDialect }
+
+func (pinoChatter) take(l *jsonLine, sink record.Sink) (bool, error) {
+	if !l.has(pinoTime) || !l.has(pinoLevel) || !l.has(pinoMsg) {
+		return false, nil
+	}
+	t, ok, err := l.time(l.at(pinoTime), sink)
+	if err != nil {
+		return true, err
+	}
+	if !ok {
+		return l.malformed(sink, "a log line whose time is none; it was left out")
+	}
+	o := l.request(record.LayerApp)
+	pinoOrigin(l, o)
+	msg := l.at(pinoMsg).text((*[]byte)(&l.bufs[bufMessage]))
+	return true, l.message(t, o.Container, o.Instance, o.Service, o.Host, o.Version, msg, sink)
 }
 
 // saysStarted recognises the messages with which libraries log that a request came in. Other lines that carry the request are what

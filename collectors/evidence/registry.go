@@ -8,12 +8,24 @@ func formats(zone *time.Location) []Format {
 	json := newJSONLines(zone,
 		datadogDialect{},
 		datadogDialect{archive: true},
+		traefikDialect{},
+		caddyDialect{},
+		envoyDialect{},
 		pinoDialect{},
+		newAccessDialect(),
+		pinoChatter{},
 	)
-	return append([]Format{
+	all := []Format{
 		scalingoRouter{zone},
 		herokuRouter{zone},
 		json,
 		datadogLogsAnswer{json},
-	}, smallFormats()...)
+		combinedLog{zone},
+		haproxyLog{zone},
+		envoyLog{zone},
+		albLog{zone},
+		uwsgiLog{zone},
+	}
+	all = append(all, smallFormats()...)
+	return append(all, jsonMessages{newJSONLines(zone, messageDialect{newAccessDialect()})})
 }

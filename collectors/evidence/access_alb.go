@@ -1,0 +1,105 @@
+package evidence
+
+import (
+	"bytes"
+	"time"
+
+	"lastcall/collectors/record"
+)
+
+// albLog reads the access logs of an AWS application load balancer:
+//
+//	https 2023-04-26T12:23:00.186641Z app/my-lb/50dc6c495c0c9188 192.168.131.39:2817 10.0.0.1:80 0.086 0.048 0.037 200 200 0 57
+//	  "GET https://www.example.com:443/x HTTP/1.1" "curl/7.46.0" - - arn:… "Root=1-58337281-1d84f3d73c47ec4e58577259" …
+//
+// The time is that of the end; the three durations are seconds, -1 where the target gave no answer. Source: AWS documentation,
+// "Access logs for your Application Load Balancer".
+type albLog struct{ zone *time.Location }
+
+func (albLog) requests()    {}
+func (albLog) onlyText()    {}
+func (albLog) Name() string { return "aws-alb" }
+
+func (f albLog) Sniff(head []byte) int {
+	p := f.NewParser(&record.Source{})
+	return sniffLines(head, func(line []byte) bool {
+		handled, _ := p.ParseLine(1, line, discard{})
+		return handled
+	})
+}
+
+func (f albLog) NewParser(src *record.Source) LineParser {
+	return &albParser{clock: clock{zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}
+}
+
+type albParser struct {
+	clock clock
+	req   record.Request
+}
+
+func (p *albParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
+	kind, rest := word(line)
+	switch string(kind) {
+	case "http", "https", "h2", "ws", "wss", "grpcs":
+	default:
+		return false, nil
+	}
+	stamp, rest := word(rest)
+	t, n, _, ok := p.clock.read(stamp)
+	if !ok || n != len(stamp) {
+		return false, nil
+	}
+	_, rest = word(rest)
+	client, rest := word(rest)
+	target, rest := word(rest)
+	var took time.Duration
+	known := true
+	for range 3 {
+		var w []byte
+		w, rest = word(rest)
+		if len(w) > 0 && w[0] == '-' {
+			known = false
+			continue
+		}
+		d, ok := durationOf(w, 9)
+		if !ok {
+			return false, nil
+		}
+		took += d
+	}
+	code, rest := word(rest)
+	status, ok := statusOf(code)
+	if !ok {
+		return false, nil
+	}
+	_, rest = word(rest)
+	_, rest = word(rest)
+	_, rest = word(rest)
+	method, path, rest, ok := requestLine(rest)
+	if !ok {
+		return false, nil
+	}
+	p.req.Pos.Line = lineNo
+	if method == nil {
+		return true, warn(sink, p.req.Pos, "no_request_line", "access log lines of connections that sent no HTTP request; they were left out", line)
+	}
+	r := &p.req
+	r.Layer, r.Phase = record.LayerRouter, record.Completed
+	r.Start, r.End = 0, t
+	if known {
+		r.Start = t - record.Time(took)
+	}
+	r.Status, r.Method, r.Path = status, method, pathOfURL(path)
+	r.Container, r.Client, r.ID = orNone(target), orNone(client), nil
+	if i := bytes.LastIndexByte(client, ':'); i > 0 {
+		r.Client = client[:i]
+	}
+	if i := bytes.Index(rest, []byte(`"Root=`)); i >= 0 {
+		r.ID = between(rest[i:], `"Root=`, `"`)
+	}
+	r.Outcome = routerOutcome(status, nil, len(r.Container) > 0)
+	if status == 460 {
+		r.Outcome = record.ClientGone
+	}
+	return true, sink.Request(r)
+}

@@ -1,0 +1,130 @@
+package evidence
+
+import (
+	"bytes"
+	"time"
+
+	"lastcall/collectors/record"
+)
+
+// envoyLog reads Envoy's and Istio's default text format:
+//
+//	[2016-04-15T20:17:00.310Z] "POST /api/v1/locations HTTP/2" 204 - 154 0 226 100 "10.0.35.28" "nsq2http" "cc21d9b0-cf5c" "locations"
+//	  "tcp://10.0.2.1:80"
+//	[2020-11-25T21:26:18.409Z] "GET /status HTTP/1.1" 418 - via_upstream - "-" 0 135 4 4 "-" "curl/7.73.0" "84961386" "httpbin:8000"
+//	  "127.0.0.1:80" inbound|8000|| …
+//
+// The time is that of the beginning, the duration milliseconds. Source: Envoy documentation, "Access logging"; Istio, "Envoy Access
+// Logs".
+type envoyLog struct{ zone *time.Location }
+
+func (envoyLog) requests()    {}
+func (envoyLog) onlyText()    {}
+func (envoyLog) Name() string { return "envoy" }
+
+func (f envoyLog) Sniff(head []byte) int {
+	p := f.NewParser(&record.Source{})
+	return sniffLines(head, func(line []byte) bool {
+		handled, _ := p.ParseLine(1, line, discard{})
+		return handled
+	})
+}
+
+func (f envoyLog) NewParser(src *record.Source) LineParser {
+	return &envoyParser{clock: clock{zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}
+}
+
+type envoyParser struct {
+	clock clock
+	req   record.Request
+}
+
+func (p *envoyParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
+	i := bytes.Index(line[:min(len(line), 256)], []byte(`] "`))
+	if i < 20 {
+		return false, nil
+	}
+	open := bytes.LastIndexByte(line[:i], '[')
+	if open < 0 {
+		return false, nil
+	}
+	t, n, zoned, ok := p.clock.read(line[open+1 : i])
+	if !ok || n != i-open-1 {
+		return false, nil
+	}
+	method, path, rest, ok := requestLine(line[i+2:])
+	if !ok || len(rest) < 5 || rest[0] != ' ' {
+		return false, nil
+	}
+	code, rest := word(rest[1:])
+	flags, rest := word(rest)
+	status, ok := statusOf(code)
+	if !ok && string(code) != "0" {
+		return false, nil
+	}
+	// Of the four numbers in a row, the third is the duration.
+	var numbers [4][]byte
+	count := 0
+	for count < 4 {
+		tok, open, tail := token(rest)
+		if tok == nil && tail == nil {
+			return false, nil
+		}
+		rest = tail
+		switch {
+		case open == 0 && isDigits(tok), open == 0 && count == 3 && string(tok) == "-":
+			numbers[count] = tok
+			count++
+		default:
+			count = 0
+		}
+	}
+	p.req.Pos.Line = lineNo
+	if method == nil {
+		return true, warn(sink, p.req.Pos, "no_request_line", "access log lines of connections that sent no HTTP request; they were left out", line)
+	}
+	d, ok := durationOf(numbers[2], 6)
+	if !ok {
+		return true, warn(sink, p.req.Pos, "malformed_line", "an Envoy line whose duration is no time; it was left out", line)
+	}
+	var quoted [5][]byte // client, user agent, request id, authority, upstream
+	for i := range quoted {
+		tok, open, tail := token(rest)
+		if open != '"' {
+			break
+		}
+		quoted[i], rest = tok, tail
+	}
+	r := &p.req
+	r.Layer, r.Phase = record.LayerRouter, record.Completed
+	r.Start, r.End = t, t+record.Time(d)
+	r.Status, r.Method, r.Path = status, method, pathOfURL(path)
+	r.Client, r.ID = orNone(firstAddress(quoted[0])), orNone(quoted[2])
+	r.Container = orNone(bytes.TrimPrefix(quoted[4], []byte("tcp://")))
+	r.Outcome = envoyOutcome(flags, status, len(r.Container) > 0)
+	if !zoned {
+		if err := warn(sink, r.Pos, "no_timezone", noTimezoneText, line); err != nil {
+			return true, err
+		}
+	}
+	return true, sink.Request(r)
+}
+
+// envoyOutcome reads the response flags. Source: Envoy documentation, "%RESPONSE_FLAGS%".
+func envoyOutcome(flags []byte, status int, backend bool) record.Outcome {
+	for len(flags) > 0 {
+		var flag []byte
+		flag, flags, _ = bytes.Cut(flags, []byte(","))
+		switch string(flag) {
+		case "UF", "UH", "UO", "NR", "NC", "NFCF", "LH":
+			return record.Refused
+		case "UT", "SI", "DT", "UMSDR":
+			return record.GaveUp
+		case "UC", "UR", "UPE", "LR":
+			return record.Cut
+		case "DC":
+			return record.ClientGone
+		}
+	}
+	return routerOutcome(status, nil, backend)
+}

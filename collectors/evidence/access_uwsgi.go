@@ -1,0 +1,82 @@
+package evidence
+
+import (
+	"bytes"
+	"time"
+
+	"lastcall/collectors/record"
+)
+
+// uwsgiLog reads uWSGI's request lines:
+//
+//	[pid: 88185|app: 0|req: 1/1] 127.0.0.1 () {38 vars in 696 bytes} [Sun Mar 13 22:49:12 2016] POST /x => generated 47 bytes in
+//	  129 msecs (HTTP/1.1 200) 9 headers in 378 bytes (1 switches on core 3)
+//
+// The application server writes them, so that only what it finished is there; the time is that of the beginning and names no zone.
+// Source: uWSGI documentation, "Formatting uWSGI requests logs".
+type uwsgiLog struct{ zone *time.Location }
+
+func (uwsgiLog) requests()    {}
+func (uwsgiLog) onlyText()    {}
+func (uwsgiLog) Name() string { return "uwsgi" }
+
+func (f uwsgiLog) Sniff(head []byte) int {
+	p := f.NewParser(&record.Source{})
+	return sniffLines(head, func(line []byte) bool {
+		handled, _ := p.ParseLine(1, line, discard{})
+		return handled
+	})
+}
+
+func (f uwsgiLog) NewParser(src *record.Source) LineParser {
+	return &uwsgiParser{clock: clock{zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}
+}
+
+type uwsgiParser struct {
+	clock clock
+	req   record.Request
+}
+
+func (p *uwsgiParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
+	start := bytes.Index(line[:min(len(line), 256)], []byte("[pid: "))
+	if start < 0 {
+		return false, nil
+	}
+	b := line[start:]
+	arrow := bytes.Index(b, []byte(" => generated "))
+	open := bytes.LastIndexByte(b[:max(arrow, 0)], '[')
+	if open <= 0 {
+		return false, nil
+	}
+	st, ok := readCtimeStamp(b[open+1 : arrow])
+	if !ok || open+1+st.n+2 > arrow || b[open+1+st.n] != ']' {
+		return false, nil
+	}
+	method, path := word(b[open+st.n+3 : arrow])
+	rest := b[arrow:]
+	number, unit := word(between(rest, "bytes in ", " ("))
+	scale := 6
+	if string(unit) == "micros" {
+		scale = 3
+	}
+	took, ok := durationOf(number, scale)
+	status, ok2 := statusOf(lastWord(between(rest, " (HTTP/", ")")))
+	if !ok || !ok2 || len(method) == 0 {
+		return false, nil
+	}
+	r := &p.req
+	r.Pos.Line = lineNo
+	r.Layer, r.Phase, r.Outcome = record.LayerApp, record.Completed, record.Answered
+	r.Start = p.clock.local(st.time)
+	r.End = r.Start + record.Time(took)
+	r.Status, r.Method, r.Path = status, method, path
+	r.Instance = between(b, "[pid: ", "|")
+	r.Client, _ = word(bytes.TrimPrefix(b[bytes.IndexByte(b, ']')+1:], []byte(" ")))
+	r.Client = orNone(r.Client)
+	if err := warn(sink, r.Pos, "no_timezone", noTimezoneText, line); err != nil {
+		return true, err
+	}
+	return true, sink.Request(r)
+}
+
+func lastWord(b []byte) []byte { return b[bytes.LastIndexByte(b, ' ')+1:] }

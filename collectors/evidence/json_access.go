@@ -1,0 +1,238 @@
+package evidence
+
+import (
+	"bytes"
+
+	"lastcall/collectors/record"
+)
+
+// accessDialect reads requests that nginx and applications write in JSON under names of their own choice: a time, a path, a duration
+// under one of the usual names, and what else there is.
+//
+//	{"time_iso8601":"2026-11-20T08:00:00+00:00","request_method":"GET","request_uri":"/x","status":"200","request_time":"0.123",
+//	 "upstream_addr":"10.0.0.5:8080"}
+//	{"timestamp":"2026-11-20T08:00:00Z","level":"info","http.method":"GET","http.route":"/x/:id","http.status_code":200,"duration_ms":12}
+//
+// The time is that of the end, as nginx has it. A duration of no told unit is milliseconds unless it names its unit; both are counted.
+type accessDialect struct {
+	first [len(accessNames)]int // index among the paths of the first name of each value
+}
+
+func newAccessDialect() accessDialect {
+	var d accessDialect
+	n := 0
+	for i, names := range accessNames {
+		d.first[i] = n
+		n += len(names)
+	}
+	return d
+}
+
+// The values that accessDialect looks for, each under its names. The names of one value stand together.
+var accessNames = [...][]string{
+	accessTime: {"time_iso8601", "msec", "timestamp", "@timestamp", "time", "ts", "datetime", "date", "time_local"},
+	accessMethod: {
+		"request_method", "method", "http_method", "http.method", "http.request.method", "verb", "httpRequest.requestMethod", "req.method",
+	},
+	accessPath: {
+		"request_uri", "uri", "path", "url", "request_path", "http.target", "http.path", "http.url", "url.path", "url.original",
+		"httpRequest.requestUrl", "req.url",
+	},
+	accessLine:   {"request"},
+	accessRoute:  {"route", "http.route"},
+	accessStatus: {
+		"status", "status_code", "statusCode", "response_status", "http.status_code", "http.response.status_code", "httpRequest.status",
+		"res.statusCode",
+	},
+	accessSeconds: {
+		"request_time", "response_time_s", "duration_s", "duration_seconds", "elapsed_seconds", "request_duration_seconds", "httpRequest.latency",
+	},
+	accessMillis: {
+		"duration_ms", "durationMs", "duration_millis", "elapsed_ms", "latency_ms", "latencyMs", "took_ms", "response_time_ms",
+		"responseTime", "response-time", "request_duration_ms", "res.responseTime",
+	},
+	accessMicros:  {"duration_us", "latency_us", "elapsed_us"},
+	accessNanos:   {"event.duration", "duration_ns", "latency_ns", "elapsed_ns"},
+	accessTook:    {"duration", "latency", "elapsed", "response_time", "took"},
+	accessProxied: {"upstream_addr", "upstream", "upstream_host"},
+	accessContainer: {
+		"kubernetes.pod_name", "kubernetes.pod.name", "pod_name", "pod", "container_name", "container.name", "container", "dyno", "hostname",
+		"host.name", "instance", "host", "server",
+	},
+	accessInstance: {"container_id", "container.id", "pid", "process.pid"},
+	accessID:       {"request_id", "requestId", "req_id", "x_request_id", "trace_id", "traceId", "trace.id", "http.request_id", "http.request.id"},
+	accessClient:   {"remote_addr", "client_ip", "clientIp", "remote_ip", "ip", "client.ip", "source.ip", "httpRequest.remoteIp"},
+	accessUser:     {"user_id", "userId", "usr.id", "user.id", "remote_user"},
+	accessService:  {"service", "service.name", "service_name", "app"},
+	accessVersion:  {"version", "service.version"},
+	accessMessage:  {"msg", "message"},
+}
+
+const (
+	accessTime = iota
+	accessMethod
+	accessPath
+	accessLine
+	accessRoute
+	accessStatus
+	accessSeconds
+	accessMillis
+	accessMicros
+	accessNanos
+	accessTook
+	accessProxied
+	accessContainer
+	accessInstance
+	accessID
+	accessClient
+	accessUser
+	accessService
+	accessVersion
+	accessMessage
+)
+
+func (accessDialect) name() string { return "json-access" }
+
+func (accessDialect) paths() []string {
+	var all []string
+	for _, names := range accessNames {
+		all = append(all, names...)
+	}
+	return all
+}
+
+// named finds the first of the names of a value that the line has.
+func (d *accessDialect) named(l *jsonLine, value int) *jsonValue {
+	first := d.first[value]
+	for i := range accessNames[value] {
+		if v := l.at(first + i); (v.kind == jsonString || v.kind == jsonNumber) && len(v.raw) > 0 {
+			return v
+		}
+	}
+	return &absentJSON
+}
+
+func (d *accessDialect) text(l *jsonLine, field, value int) []byte {
+	v := d.named(l, value)
+	if v.kind == jsonAbsent {
+		return nil
+	}
+	return orNone(v.text((*[]byte)(&l.bufs[field])))
+}
+
+func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
+	took, scale := d.named(l, accessSeconds), 9
+	for _, other := range [...]struct{ value, scale int }{{accessMillis, 6}, {accessMicros, 3}, {accessNanos, 0}, {accessTook, -1}} {
+		if took.kind != jsonAbsent {
+			break
+		}
+		took, scale = d.named(l, other.value), other.scale
+	}
+	if took.kind == jsonAbsent {
+		return false, nil
+	}
+	when := d.named(l, accessTime)
+	if when.kind == jsonAbsent {
+		return false, nil
+	}
+	method, path, route := d.text(l, bufMethod, accessMethod), d.text(l, bufPath, accessPath), d.text(l, bufRoute, accessRoute)
+	if path == nil && route == nil {
+		// nginx's $request: the whole request line.
+		text := d.text(l, bufPath, accessLine)
+		m, rest, ok := bytes.Cut(text, []byte(" "))
+		if !ok || len(rest) == 0 || rest[0] != '/' {
+			return false, nil
+		}
+		if i := bytes.LastIndex(rest, []byte(" HTTP/")); i > 0 {
+			rest = rest[:i]
+		}
+		method, path = m, rest
+	}
+	statusText := d.named(l, accessStatus)
+	status, ok := statusOf(statusText.raw)
+	if !ok && (statusText.kind == jsonNumber || method == nil) {
+		return false, nil
+	}
+	t, ok, err := l.time(when, sink)
+	if err != nil {
+		return true, err
+	}
+	if !ok {
+		return l.malformed(sink, "a request whose time is none; it was left out")
+	}
+	raw := took.raw
+	if i := bytes.IndexAny(raw, ", "); i > 0 {
+		raw = raw[:i]
+	}
+	if scale < 0 {
+		scale = 6
+		if n := len(raw); isDigit(raw[n-1]) {
+			if err := warn(sink, l.pos, "duration_unit_assumed", "durations that name no unit; they were taken as milliseconds", l.line); err != nil {
+				return true, err
+			}
+		}
+	}
+	duration, ok := durationWithUnit(raw, scale)
+	if !ok {
+		return l.malformed(sink, "a request whose duration is none; it was left out")
+	}
+	proxied := d.text(l, bufOther, accessProxied)
+	layer := record.LayerApp
+	if len(proxied) > 0 || d.named(l, accessSeconds).kind != jsonAbsent {
+		layer = record.LayerRouter
+	}
+	r := l.request(layer)
+	r.Start, r.End, r.Status = t-record.Time(duration), t, status
+	r.Method, r.Path, r.Route = upperMethod(method), pathOfURL(path), route
+	switch {
+	case len(l.frame.container) > 0:
+		r.Container = l.frame.container
+	case len(proxied) > 0:
+		r.Container = proxied
+	default:
+		r.Container = d.text(l, bufContainer, accessContainer)
+	}
+	r.Instance, r.ID, r.User = d.text(l, bufInstance, accessInstance), d.text(l, bufID, accessID), d.text(l, bufUser, accessUser)
+	r.Client = firstAddress(d.text(l, bufClient, accessClient))
+	r.Service, r.Version = d.text(l, bufService, accessService), d.text(l, bufVersion, accessVersion)
+	switch {
+	case layer == record.LayerRouter:
+		r.Outcome = routerOutcome(status, nil, true)
+	case status == 499:
+		r.Outcome = record.ClientGone
+	}
+	return true, sink.Request(r)
+}
+
+// messageDialect reads what an application says in JSON under names of its own choice, for the last words of a process among it.
+// Other formats are asked before it.
+type messageDialect struct{ accessDialect }
+
+func (messageDialect) name() string { return "json-log" }
+
+func (d messageDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
+	when, message := d.named(l, accessTime), d.named(l, accessMessage)
+	if when.kind == jsonAbsent || message.kind != jsonString {
+		return false, nil
+	}
+	t, ok, err := l.time(when, sink)
+	if err != nil || !ok {
+		return err != nil, err
+	}
+	container := d.text(l, bufContainer, accessContainer)
+	var host []byte
+	if len(l.frame.container) > 0 {
+		container, host = l.frame.container, container
+	}
+	return true, l.message(t, container, d.text(l, bufInstance, accessInstance), d.text(l, bufService, accessService), host,
+		d.text(l, bufVersion, accessVersion), message.text((*[]byte)(&l.bufs[bufMessage])), sink)
+}
+
+// jsonMessages is the format of messageDialect alone.
+type jsonMessages struct{ *jsonLines }
+
+func (jsonMessages) last()        {}
+func (jsonMessages) Name() string { return "json-log" }
+
+// Sniff is never sure: the messages of any format's log look like this one's.
+func (f jsonMessages) Sniff(head []byte) int { return min(f.jsonLines.Sniff(head), 5) }

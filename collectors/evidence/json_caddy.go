@@ -1,0 +1,53 @@
+package evidence
+
+import "lastcall/collectors/record"
+
+// caddyDialect reads Caddy's access log. duration is seconds, ts the end. Source: Caddy documentation, "How Logging Works".
+type caddyDialect struct{}
+
+const (
+	caddyTime = iota
+	caddyMethod
+	caddyPath
+	caddyStatus
+	caddyTook
+	caddyClient
+	caddyRemote
+	caddyUser
+	caddyUpstream
+	caddyID
+)
+
+func (caddyDialect) name() string { return "caddy" }
+
+func (caddyDialect) paths() []string {
+	return []string{
+		"ts", "request.method", "request.uri", "status", "duration", "request.client_ip", "request.remote_ip", "user_id", "upstream",
+		"uuid",
+	}
+}
+
+func (caddyDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
+	if !l.has(caddyTime) || !l.has(caddyPath) || !l.has(caddyTook) || !l.has(caddyStatus) {
+		return false, nil
+	}
+	t, ok, err := l.time(l.at(caddyTime), sink)
+	if err != nil {
+		return true, err
+	}
+	took, ok2 := durationWithUnit(l.at(caddyTook).raw, 9)
+	if !ok || !ok2 {
+		return l.malformed(sink, "a Caddy line whose time or duration is none; it was left out")
+	}
+	r := l.request(record.LayerRouter)
+	r.Start, r.End = t-record.Time(took), t
+	r.Method, r.Path = upperMethod(l.text(bufMethod, caddyMethod)), l.text(bufPath, caddyPath)
+	r.Client, r.User = l.text(bufClient, caddyClient, caddyRemote), l.text(bufUser, caddyUser)
+	r.Container, r.ID = l.text(bufContainer, caddyUpstream), l.text(bufID, caddyID)
+	if r.Status, ok = statusOf(l.at(caddyStatus).raw); !ok {
+		r.Outcome = record.OutcomeUnknown // 0: nothing was written
+		return true, sink.Request(r)
+	}
+	r.Outcome = routerOutcome(r.Status, nil, true)
+	return true, sink.Request(r)
+}

@@ -1,0 +1,71 @@
+package evidence
+
+import (
+	"bytes"
+
+	"lastcall/collectors/record"
+)
+
+// traefikDialect reads Traefik's access log in JSON. Duration is nanoseconds, StartUTC the beginning, time the end. Source: Traefik
+// documentation, "Access logs", available fields.
+type traefikDialect struct{}
+
+const (
+	traefikMethod = iota
+	traefikPath
+	traefikStatus
+	traefikTook
+	traefikStart
+	traefikTime
+	traefikOrigin
+	traefikAddr
+	traefikURL
+	traefikURLHost
+	traefikClient
+	traefikService
+	traefikID
+)
+
+func (traefikDialect) name() string { return "traefik" }
+
+func (traefikDialect) paths() []string {
+	return []string{
+		"RequestMethod", "RequestPath", "DownstreamStatus", "Duration", "StartUTC", "time", "OriginStatus", "ServiceAddr", "ServiceURL",
+		"ServiceURL.Host", "ClientHost", "ServiceName", "request_X-Request-Id",
+	}
+}
+
+func (traefikDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
+	if !l.has(traefikPath) || !l.has(traefikTook) || !l.has(traefikStatus) {
+		return false, nil
+	}
+	took, ok := durationOf(l.at(traefikTook).raw, 0)
+	status, ok2 := statusOf(l.at(traefikStatus).raw)
+	if !ok || !ok2 {
+		return l.malformed(sink, "a Traefik line whose duration or status is none; it was left out")
+	}
+	start, ok, err := l.time(l.at(traefikStart), sink)
+	if err != nil {
+		return true, err
+	}
+	if !ok {
+		end, ok, err := l.time(l.at(traefikTime), sink)
+		if err != nil {
+			return true, err
+		}
+		if !ok {
+			return l.malformed(sink, "a Traefik line without a time; it was left out")
+		}
+		start = end - record.Time(took)
+	}
+	r := l.request(record.LayerRouter)
+	r.Start, r.End, r.Status = start, start+record.Time(took), status
+	r.Method, r.Path = upperMethod(l.text(bufMethod, traefikMethod)), l.text(bufPath, traefikPath)
+	r.Container = l.text(bufContainer, traefikAddr, traefikURLHost, traefikURL)
+	if i := bytes.Index(r.Container, []byte("://")); i >= 0 {
+		r.Container = r.Container[i+3:]
+	}
+	r.Client, r.Service, r.ID = l.text(bufClient, traefikClient), l.text(bufService, traefikService), l.text(bufID, traefikID)
+	r.Outcome = routerOutcome(status, nil, len(r.Container) > 0)
+	return true, sink.Request(r)
+}
