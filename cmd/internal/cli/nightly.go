@@ -274,7 +274,10 @@ func (n *night) investigation(s config.Service, from, to time.Time) (investigati
 				return inv, err
 			}
 			inv.sources = append(inv.sources, c)
+			return inv, nil
 		}
+		// What lies in the folder of a service is of that service, whatever its lines call it.
+		inv.query.Service, inv.query.Env = "", ""
 		return inv, nil
 	}
 	inv.sources, err = n.sources(nil, lo, n.location)

@@ -74,9 +74,13 @@ type found struct {
 // freshness is how near to the end of the window a container must have been seen to count as alive.
 const freshness = 30 * time.Minute
 
-// dailyRestart is the age that no container reaches where the platform restarts each of them every day (up to 24 h, with
-// some hours of jitter).
+// dailyRestart is the age that no container reaches where something restarts each of them every day (24 h, with some hours of
+// jitter).
 const dailyRestart = 27 * time.Hour
+
+// loneLeak is how long the life of a single container must be for its growth to be called a leak when the verdict does not: a
+// daily rhythm looks like growth for half a day (the same growth in two containers needs no such wait).
+const loneLeak = 24 * time.Hour
 
 // extract reduces a report to findings. horizon bounds how far ahead a leak is of interest.
 func extract(service string, from, to time.Time, r *finding.Report, gaps []string, horizon time.Duration) *checked {
@@ -124,6 +128,9 @@ func extract(service string, from, to time.Time, r *finding.Report, gaps []strin
 		c.Found = append(c.Found, f)
 	}
 	// Memory that heads for its limit while the verdict is about something else, or about nothing.
+	if _, containers := leakBegin(leaks, r); len(containers) < 2 {
+		leaks = slices.DeleteFunc(leaks, func(m finding.Memory) bool { return m.To.Sub(m.From) < loneLeak })
+	}
 	if len(leaks) > 0 && !slices.ContainsFunc(c.Found, func(f found) bool { return f.Limit != nil }) {
 		begin, containers := leakBegin(leaks, r)
 		c.Found = append(c.Found, found{
@@ -182,8 +189,9 @@ func crashesOf(r *finding.Report, v finding.Verdict, only bool) []finding.Crash 
 	return out
 }
 
-// living are the leaks of containers that are alive and reach their limit within the horizon, and before a daily restart
-// takes them away.
+// living are the leaks of containers that are alive, reach their limit within the horizon, and are not taken away by a daily
+// restart before that. A restart that was no deploy, within the window, is taken for a daily one: if it was not, the next
+// night sees none, and there is time until then, because the limit lies beyond the next restart.
 func living(r *finding.Report, horizon time.Duration) []finding.Memory {
 	var last time.Time
 	for _, m := range r.Memory {
@@ -191,14 +199,19 @@ func living(r *finding.Report, horizon time.Duration) []finding.Memory {
 			last = m.To
 		}
 	}
-	daily := slices.ContainsFunc(r.Restarts, func(x finding.Restart) bool { return x.Reason == "cycling" })
+	daily := map[string]bool{}
+	for _, x := range r.Restarts {
+		if x.Reason == "cycling" || x.Reason == "stopped" || x.Reason == "maintenance" {
+			daily[x.Container] = true
+		}
+	}
 	var out []finding.Memory
 	for _, m := range r.Memory {
 		if m.Shape != finding.ShapeLeak || m.Crash != "" || m.TimeToLimitSeconds == nil || last.Sub(m.To) > freshness {
 			continue
 		}
 		left := time.Duration(*m.TimeToLimitSeconds * float64(time.Second))
-		if left > horizon || daily && m.To.Sub(m.From)+left > dailyRestart {
+		if left > horizon || daily[m.Container] && m.To.Sub(m.From)+left > dailyRestart {
 			continue
 		}
 		out = append(out, m)
