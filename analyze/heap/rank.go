@@ -222,7 +222,7 @@ func (a *analysis) seriesRows(s *series, own *owners) map[int32]*seriesRow {
 	for i, sn := range s.snaps {
 		addTo(i+offset, sn.values)
 	}
-	x := s.times()
+	x, known := s.times()
 	if offset == 1 {
 		x = []float64{0, 1}
 	}
@@ -238,6 +238,9 @@ func (a *analysis) seriesRows(s *series, own *owners) map[int32]*seriesRow {
 			sr.shape = sr.trend.shape
 			if s.oom() {
 				a.atLimit(sr, x, y, s.last().period)
+			}
+			if !known {
+				sr.trend.slope = nil // the order is known, not the pace
 			}
 			if sr.shape == finding.ShapeLeak && !s.oom() && s.total.kept < totalFollows*sr.trend.kept {
 				sr.shape = finding.ShapeFlat // it replaced something else: the heap as a whole did not grow

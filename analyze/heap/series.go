@@ -29,10 +29,11 @@ func (s *series) first() *snapshot { return s.snaps[0] }
 func (s *series) last() *snapshot  { return s.snaps[len(s.snaps)-1] }
 func (s *series) oom() bool        { return s.last().oom }
 
-// times are the seconds since the first snapshot. Snapshots without a time are spaced evenly: their order is known at least.
-func (s *series) times() []float64 {
-	x := make([]float64, len(s.snaps))
-	known := true
+// times are the seconds since the first snapshot. Snapshots without a time are spaced evenly, their order is known at least;
+// known is false then.
+func (s *series) times() (x []float64, known bool) {
+	x = make([]float64, len(s.snaps))
+	known = true
 	for i, sn := range s.snaps {
 		known = known && sn.time != 0
 		if i > 0 {
@@ -46,7 +47,7 @@ func (s *series) times() []float64 {
 			x[i] = float64(i)
 		}
 	}
-	return x
+	return x, known
 }
 
 // weight is how much the growth of a series counts: a profile written as memory ran out above all, then one close to a death.
@@ -105,7 +106,8 @@ func (a *analysis) split() []*series {
 	})
 	for i, s := range out {
 		s.attachDeath(deaths, out[i+1:])
-		x, y := s.times(), make([]float64, len(s.snaps))
+		x, _ := s.times()
+		y := make([]float64, len(s.snaps))
 		for i, sn := range s.snaps {
 			y[i] = float64(sn.total)
 		}
