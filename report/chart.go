@@ -572,6 +572,7 @@ type alignedView struct {
 	Ticks                       []tick
 	AxisY                       float64
 	TopText, Label              string
+	Title, Intro                string
 	Notes                       []string
 }
 
@@ -626,7 +627,7 @@ func layoutAligned(r *finding.Report) *alignedView {
 	} else {
 		v.TopText = bytesText(top)
 	}
-	drawn := false
+	drawn, withBars := false, false
 	for i := range crashes {
 		c := &crashes[i]
 		axis := timeAxis{c.Time.Add(-before), c.Time.Add(after)}
@@ -671,12 +672,28 @@ func layoutAligned(r *finding.Report) *alignedView {
 		rows := placeBars(&l, mine, c.Container, axis)
 		// What began before the picture is cut at its edge by the SVG itself.
 		row.Bars, row.H = l.Bars, math.Max(float64(rows)*barHeight, alignedLane)
-		drawn = drawn || len(row.Bars) > 0
+		withBars = withBars || len(row.Bars) > 0
+		drawn = drawn || withBars
 		y += row.H + 6
 		v.Lanes = append(v.Lanes, row)
 	}
 	if !drawn {
 		return nil
+	}
+	if !withBars {
+		// Curves alone: the rows are their legend, and need no room.
+		y = v.ChartY + v.ChartH + 10
+		for i := range v.Lanes {
+			v.Lanes[i].Y, v.Lanes[i].H = y, 0
+			y += 16
+		}
+	}
+	v.Title = "The crashes, laid over each other at the death"
+	if len(crashes) == 1 {
+		v.Title = "The crash, up to the death"
+	}
+	if withBars {
+		v.Intro = "What runs up to the red line was there at the death."
 	}
 	v.AxisY = y
 	v.Height = y + axisHeight

@@ -62,7 +62,7 @@ func layoutFlame(root *finding.Flame) *flameView {
 	}
 	v := &flameView{Width: flameWidth, Top: flameTop}
 	v.Title = "Growth of the heap: " + growthText(float64(root.Delta)) + ", to " + bytesText(float64(root.Value))
-	v.Summary = "Differential flame graph. Each frame is as wide as what changed below it; red frames grew, blue ones gave memory back."
+	v.Summary = "Differential flame graph. Each frame is as wide as what changed below it; red frames grew, blue ones gave memory back, the stronger the more of it is new or gone."
 	l.place(root, 0, 0)
 	sort.SliceStable(l.frames, func(i, j int) bool {
 		if l.frames[i].Depth != l.frames[j].Depth {
@@ -134,7 +134,7 @@ func (l *flameLayout) place(n *finding.Flame, x float64, depth int) {
 	}
 	name := clean(n.Name)
 	f := flameFrame{X: round6(x), W: round6(w), PX: round2(x * flameWidth), PW: round2(math.Max(w*flameWidth-0.6, 0.2)), Y: flameTop + float64(depth)*flameRow, Depth: depth, Name: name,
-		Share: round6(w), Class: flameClass(n.Delta, l.width[n])}
+		Share: round6(w), Class: flameClass(n)}
 	f.Label = flameLabel(name, f.PW)
 	tip := []string{name}
 	if n.File != "" {
@@ -172,17 +172,20 @@ func descendants(n *finding.Flame) int {
 	return sum
 }
 
-// flameClass picks the shade: how much of what changed below was in this direction.
-func flameClass(delta int64, width float64) string {
-	if delta == 0 || width <= 0 {
+// flameClass picks the colour by the direction, and the shade by how much of the frame's memory is new (or gone).
+func flameClass(n *finding.Flame) string {
+	size := math.Max(float64(n.Value), float64(n.Value-n.Delta))
+	switch {
+	case n.Delta == 0 || size <= 0:
 		return "z"
+	case n.Delta < 0:
+		return "b" + flameShade(-float64(n.Delta)/size)
 	}
-	shade := min(flameLevels, 1+int(math.Abs(float64(delta))/width*flameLevels*0.999))
-	c := "r"
-	if delta < 0 {
-		c = "b"
-	}
-	return c + string(rune('0'+shade))
+	return "r" + flameShade(float64(n.Delta)/size)
+}
+
+func flameShade(share float64) string {
+	return string(rune('0' + min(flameLevels, 1+int(share*flameLevels))))
 }
 
 // flameLabel shortens a name to what fits into px; too little room holds none.

@@ -94,7 +94,7 @@ type pageView struct {
 	Script                   template.JS
 	Title, Alert             string
 	VerdictClass, Headline   string
-	Summary                  string
+	Summary                  []word
 	Facts                    []fact
 	TOC                      []tocEntry
 	NoPicture                string
@@ -123,6 +123,20 @@ type pageView struct {
 	Actions                  []actionView
 	Method                   []string
 	Redaction, Version       string
+}
+
+// word is a word of the summary; Keep holds the name of a container on one line.
+type word struct {
+	Text string
+	Keep bool
+}
+
+func splitWords(s string) []word {
+	var out []word
+	for _, w := range strings.Fields(s) {
+		out = append(out, word{w, len(w) <= 24 && strings.ContainsAny(w, "-0123456789")})
+	}
+	return out
 }
 
 type fact struct {
@@ -242,10 +256,11 @@ func (p *pageView) verdict(r *finding.Report, o Options) {
 	if g := string(v.Grade); g != "" && !strings.EqualFold(p.Headline, g) && !nothingSeen(r) {
 		p.Headline += " (" + clean(g) + ")"
 	}
-	p.Summary = clean(v.Summary)
+	summary := clean(v.Summary)
 	if nothingSeen(r) {
-		p.Summary = strings.TrimSpace(nothingSeenText + " " + p.Summary)
+		summary = nothingSeenText + " " + summary
 	}
+	p.Summary = splitWords(summary)
 	p.Title = "lastcall: " + strings.ToLower(headline(r))
 	if v.Endpoint != nil {
 		p.Title += ", " + clean(*v.Endpoint)
@@ -277,7 +292,7 @@ func (p *pageView) verdict(r *finding.Report, o Options) {
 				add(name+", in short", clean(c.Summary), false)
 			}
 		}
-		add(name, causeText(c.Cause)+" ("+clean(string(c.Cause))+", "+clean(string(c.Grade))+")", false)
+		add(name, causeLine(r, &c), false)
 		if c.Endpoint == nil {
 			add("Endpoint", "no endpoint is accused", false)
 		} else {
@@ -321,7 +336,11 @@ func (p *pageView) crashTables(r *finding.Report) {
 	if nothingSeen(r) {
 		p.NoCrash = "Nothing was seen, so no crash could be."
 	}
-	t := newTable("Id", "Time (UTC)", "Container", "How it died", "#After", "Memory last seen", "Requests "+crashRequestsTitle, "Blamed", "Evidence")
+	t := newTable("Id", "Time (UTC)", "Container", "How it died", "#After", "Memory last seen", "Requests: "+strings.ReplaceAll(crashRequestsTitle, "/", " / "), "Evidence")
+	blame := len(r.Crashes) > 0 && differentBlame(r)
+	if blame {
+		t.Head = append(t.Head, headCell{Text: "Blamed"})
+	}
 	for i := range r.Crashes {
 		c := &r.Crashes[i]
 		up := num("not known", -1)
@@ -343,7 +362,11 @@ func (p *pageView) crashTables(r *finding.Report) {
 		if c.Note != "" {
 			ev = append([]string{clean(c.Note)}, ev...)
 		}
-		t.add(keep(c.ID), when(c.Time), keep(c.Container), txt(deathText(c)), up, txt(lastMemoryText(c.LastMemory)), txt(crashRequestsText(c.Requests)), blamed, txt(strings.Join(ev, "; ")))
+		row := []cell{keep(c.ID), when(c.Time), keep(c.Container), keep(deathText(c)), up, keep(lastMemoryText(c.LastMemory)), keep(crashRequestsText(c.Requests)), txt(strings.Join(ev, "; "))}
+		if blame {
+			row = append(row, blamed)
+		}
+		t.add(row...)
 	}
 	p.Crashes = t.done()
 	t = newTable("Time (UTC)", "Container", "Reason", "Detail")
@@ -396,12 +419,12 @@ func (p *pageView) suspectTables(r *finding.Report) {
 		for i := range s.Examples {
 			e := &s.Examples[i]
 			t.add(keep(e.Crash), keep(e.Container), when(e.Start), num(durationText(e.Seconds), e.Seconds), txt(outcomeText(e.Outcome, e.Status)), code(e.Path), keep(e.User), keep(e.RequestID),
-				txt(cite(e.Source, e.Line)))
+				keep(cite(e.Source, e.Line)))
 		}
 		a.Examples = t.done()
 		p.Accused = append(p.Accused, a)
 	}
-	t := newTable("Endpoint", "Part", "Grade", "#Crashes", "#Quiet windows", "#Effect", "#Requests", "Why")
+	t := newTable("Endpoint", "Part", "#Crashes", "#Quiet windows", "#Effect", "#Requests", "Why")
 	for _, s := range others {
 		quiet := num("none seen", -1)
 		if s.BaselineTotal > 0 {
@@ -420,7 +443,11 @@ func (p *pageView) suspectTables(r *finding.Report) {
 		if s.CrashesTotal > 0 {
 			share = float64(s.CrashesWith) / float64(s.CrashesTotal)
 		}
-		t.add(code(s.Endpoint), txt(string(s.Role)), txt(string(s.Grade)), num(fmt.Sprintf("%d of %d", s.CrashesWith, s.CrashesTotal), share), quiet, effect, num(countText(s.Requests), float64(s.Requests)),
+		part := string(s.Role)
+		if s.Role == finding.Culprit { // and not accused: say why
+			part += ", " + string(s.Grade)
+		}
+		t.add(code(s.Endpoint), txt(part), num(fmt.Sprintf("%d of %d", s.CrashesWith, s.CrashesTotal), share), quiet, effect, num(countText(s.Requests), float64(s.Requests)),
 			txt(strings.Join(why, " ")))
 	}
 	p.Others = t.done()
@@ -456,7 +483,7 @@ func suspectLines(s *finding.Suspect) []string {
 }
 
 func (p *pageView) memoryTables(r *finding.Report) {
-	t := newTable("Container", "Metric", "Shape", "#Floor grows per hour", "#Highest (of limit)", "#Time to limit", "#Sample every", "#Blind before death", "From", "To")
+	t := newTable("Container", "Metric", "Shape", "#Floor grows per hour", "#Highest (of limit)", "#Time to limit", "#Sample every", "#Blind before death", "From (UTC)", "#For")
 	var notes grouping
 	for i := range r.Memory {
 		m := &r.Memory[i]
@@ -469,7 +496,7 @@ func (p *pageView) memoryTables(r *finding.Report) {
 			blind = num(durationText(*m.BlindSeconds), *m.BlindSeconds)
 		}
 		t.add(keep(m.Container), txt(metricText(m.Metric)), txt(shapeText(m.Shape)), num(slopeText(m), m.SlopeBytesPerHour.Value), num(reachedText(m), m.MaxBytes), ttl,
-			num(durationText(m.SampleIntervalSeconds), m.SampleIntervalSeconds), blind, when(m.From), when(m.To))
+			num(durationText(m.SampleIntervalSeconds), m.SampleIntervalSeconds), blind, when(m.From), num(durationText(m.To.Sub(m.From).Seconds()), m.To.Sub(m.From).Seconds()))
 		if m.Note != "" {
 			notes.add(metricText(m.Metric)+": "+clean(m.Note), clean(m.Container), "")
 		}
@@ -478,20 +505,17 @@ func (p *pageView) memoryTables(r *finding.Report) {
 	for _, g := range notes.groups {
 		p.MemoryNotes = append(p.MemoryNotes, g.who()+", "+g.text)
 	}
-	t = newTable("Function", "File", "#Growth", "#Share", "Shape", "Endpoint", "#Profiles", "More")
+	t = newTable("Function", "File", "#Growth", "#Share", "#Profiles", "More")
 	for i := range r.Heap {
 		h := &r.Heap[i]
-		ep := txt("")
-		if h.Endpoint != nil {
-			ep = code(*h.Endpoint)
+		more := heapStory(h)
+		if h.Shape != "" {
+			more = strings.TrimSuffix(shapeText(h.Shape)+"; "+more, "; ")
 		}
-		story := *h
-		story.Endpoint = nil
-		more := heapStory(&story)
 		if h.OnOOM {
 			more = strings.TrimPrefix(more+"; seen in a profile written as memory ran out", "; ")
 		}
-		t.add(code(h.Function), code(heapFile(h)), num(growthText(float64(h.GrowthBytes)), float64(h.GrowthBytes)), num(percentText(h.Share), h.Share), txt(shapeText(h.Shape)), ep,
+		t.add(code(h.Function), code(heapFile(h)), num(growthText(float64(h.GrowthBytes)), float64(h.GrowthBytes)), num(percentText(h.Share), h.Share),
 			num(strconv.Itoa(h.Profiles), float64(h.Profiles)), txt(more))
 	}
 	p.Heap = t.done()

@@ -13,7 +13,7 @@ func lttb(points []finding.Point, n int) []finding.Point {
 	if n < 3 || len(points) <= n {
 		return points
 	}
-	x := func(i int) float64 { return float64(points[i].T.UnixNano()-points[0].T.UnixNano()) / 1e9 }
+	x := func(i int) float64 { return points[i].T.Sub(points[0].T).Seconds() }
 	out := make([]finding.Point, 0, n)
 	out = append(out, points[0])
 	bucket := float64(len(points)-2) / float64(n-2)

@@ -252,7 +252,7 @@ func (m *markdown) summary(r *finding.Report) {
 		if len(r.Causes) > 1 {
 			lead = fmt.Sprintf("Cause %d", i+1)
 		}
-		m.item(lead + ": " + mdText(causeText(v.Cause)) + " (" + mdCode(string(v.Cause)) + ", " + mdText(string(v.Grade)) + ")")
+		m.item(lead + ": " + mdText(causeLine(r, &v)))
 		if i > 0 && v.Summary != "" {
 			m.item(lead + ", in one sentence: " + mdText(v.Summary))
 		}

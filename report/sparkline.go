@@ -1,6 +1,7 @@
 package report
 
 import (
+	"math"
 	"strings"
 
 	"lastcall/analyze/finding"
@@ -26,7 +27,7 @@ func sparkline(points []finding.Point, n int) string {
 	for _, p := range points {
 		i := 0
 		if span > 0 {
-			i = min(n-1, max(0, int(p.T.Sub(first).Seconds()/span*float64(n))))
+			i = level(p.T.Sub(first).Seconds()/span, n)
 		}
 		if !has[i] || p.V > slot[i] {
 			slot[i], has[i] = p.V, true
@@ -44,8 +45,17 @@ func sparkline(points []finding.Point, n int) string {
 		case hi <= lo:
 			b.WriteRune(levels[0])
 		default:
-			b.WriteRune(levels[min(len(levels)-1, int((v-lo)/(hi-lo)*float64(len(levels))))])
+			// Halved, so that the distance of two very large values stays finite.
+			b.WriteRune(levels[level((v/2-lo/2)/(hi/2-lo/2), len(levels))])
 		}
 	}
 	return b.String()
+}
+
+// level maps a share in [0, 1] to 0..n-1.
+func level(share float64, n int) int {
+	if !(share > 0) {
+		return 0
+	}
+	return min(n-1, int(math.Min(share, 1)*float64(n)))
 }

@@ -142,13 +142,13 @@ func (p *page) verdict(r *finding.Report) {
 	v := &r.Verdict
 	head := headline(r)
 	if !strings.EqualFold(head, string(v.Grade)) && v.Grade != "" && !nothingSeen(r) {
-		head += " (" + string(v.Grade) + ")"
+		head += " (" + clean(string(v.Grade)) + ")"
 	}
 	summary := clean(v.Summary)
 	if nothingSeen(r) {
 		summary = strings.TrimSpace(nothingSeenText + " " + summary)
 	}
-	p.block(headlineStyle(r), "", "", clean(head)+": "+summary)
+	p.block(headlineStyle(r), "", "", head+": "+summary)
 	if !r.Redacted {
 		p.block(yellow, "", "", redactionText(r))
 	}
@@ -159,12 +159,12 @@ func (p *page) verdict(r *finding.Report) {
 			if i > 0 {
 				p.buf.WriteByte('\n')
 			}
-			p.field(fmt.Sprintf("cause %d", i+1), causeText(c.Cause)+" ("+string(c.Cause)+", "+string(c.Grade)+")")
+			p.field(fmt.Sprintf("cause %d", i+1), causeLine(r, &c))
 			if i > 0 {
 				p.field("", clean(c.Summary))
 			}
 		} else {
-			p.field("cause", causeText(c.Cause)+" ("+clean(string(c.Cause))+")")
+			p.field("cause", causeLine(r, &c))
 		}
 		if c.Endpoint != nil {
 			p.field("endpoint", clean(*c.Endpoint))

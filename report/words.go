@@ -35,7 +35,19 @@ func causeText(c finding.Cause) string {
 	case finding.Undetermined:
 		return "something is wrong, and the evidence cannot say what"
 	}
-	return strings.ReplaceAll(string(c), "_", " ")
+	return clean(strings.ReplaceAll(string(c), "_", " "))
+}
+
+// causeLine is the cause of a verdict with its id, for the facts below the headline.
+func causeLine(r *finding.Report, v *finding.Verdict) string {
+	if nothingSeen(r) {
+		return "not known, because nothing was seen (" + clean(string(v.Cause)) + ")"
+	}
+	s := causeText(v.Cause) + " (" + clean(string(v.Cause))
+	if len(r.Causes) > 1 {
+		s += ", " + clean(string(v.Grade))
+	}
+	return s + ")"
 }
 
 // kindText names a kind of death.
@@ -54,7 +66,7 @@ func kindText(kind string) string {
 	case "unknown", "":
 		return "unknown cause"
 	}
-	return strings.ReplaceAll(kind, "_", " ")
+	return clean(strings.ReplaceAll(kind, "_", " "))
 }
 
 // deathText is the kind with exit code and signal: "heap limit, exit 134, SIGABRT".
@@ -106,7 +118,7 @@ func headline(r *finding.Report) string {
 	if r.Verdict.Grade.Rank() == 0 {
 		return "INSUFFICIENT EVIDENCE"
 	}
-	return strings.ToUpper(string(r.Verdict.Grade))
+	return strings.ToUpper(clean(string(r.Verdict.Grade)))
 }
 
 // nothingSeen reports whether the evidence held no records at all.

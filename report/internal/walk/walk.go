@@ -17,7 +17,8 @@ type Field struct{ Struct, Name string }
 
 // Copy returns a deep copy of r in which every string s has been replaced by str(field, s), in the order in which the fields
 // are declared and the slices are filled. Times are in UTC, without monotonic reading; slices that the JSON form always has
-// are non-nil; floats are finite, because JSON has no other (±Inf become the largest values, NaN 0). Fields that are never
+// are non-nil; floats are finite, because JSON has no other (±Inf become the largest values, NaN 0);
+// for the same reason times are within the years 1 to 9999. Fields that are never
 // written out (tag json:"-") keep their strings.
 func Copy(r *finding.Report, str func(Field, string) string) *finding.Report {
 	c := copier{str: str}
@@ -37,7 +38,7 @@ func (c copier) copy(dst, src reflect.Value, f Field, visible bool) {
 	switch src.Kind() {
 	case reflect.Struct:
 		if src.Type() == timeType {
-			dst.Set(reflect.ValueOf(src.Interface().(time.Time).Round(0).UTC()))
+			dst.Set(reflect.ValueOf(inCalendar(src.Interface().(time.Time).Round(0).UTC())))
 			return
 		}
 		t := src.Type()
@@ -95,4 +96,15 @@ func finite(v float64) float64 {
 		return -math.MaxFloat64
 	}
 	return v
+}
+
+// inCalendar holds t within the years that RFC 3339 can write: a zone may push a time of the year 9999 out of it.
+func inCalendar(t time.Time) time.Time {
+	switch y := t.Year(); {
+	case y < 1:
+		return time.Time{}
+	case y > 9999:
+		return time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+	}
+	return t
 }
