@@ -13,9 +13,10 @@
 // The world is a simulation in steps of one second, with requests placed exactly within a step:
 //
 //   - Requests: 1 to 80 endpoints with Zipf-like shares whose mix wanders; lognormal latency with a heavy tail; traffic that is
-//     Poisson, bursty and diurnal; users with addresses; scanners that get 404; an uptime probe; slow scheduled batches.
+//     Poisson, bursty and diurnal; users with addresses; pages that make a second request; scanners that get 404; an uptime probe;
+//     slow scheduled batches; long-lived streams.
 //   - Containers: each shares its speed among its requests. Scarce heap makes the collector thrash and everything on the
-//     container slower; a blocked event loop stops all; requests pile up and lower the odds of what follows.
+//     container slower; a blocked event loop stops all, and requests pile up; before it gives up, a full heap agonizes.
 //   - The router waits 30 s and answers 504 while the process works on; a death cuts the requests in flight (502); clients
 //     retry; for a moment after a death requests are refused; the survivors carry the load and are slower for a while.
 //   - Memory: live heap (base, warm-up, cache, leaks per request, jobs, requests in flight, one request's burst), garbage in a
@@ -37,5 +38,5 @@
 // Heap profiles, goroutines, the kernel's page cache, swap, CPU throttling by quota, calls between services, sticky routing,
 // HTTP connections (keep-alive, H18), partial responses, endpoints whose parameters decide their cost (apart from the killers
 // themselves), log formats (that is the collectors' part: records are made directly), and time zones. Traffic does not react to
-// slowness other than by retries. Containers of one fleet are alike.
+// slowness other than by retries and by ebbing while containers are down. Containers of one fleet are alike.
 package scenario

@@ -90,11 +90,15 @@ func (w *world) truth() Truth {
 		}
 		return false
 	}
+	size := w.cfg.limit
+	if w.cfg.heap > 0 {
+		size = min(size, w.cfg.heap)
+	}
+	if t.Cause == finding.Undetermined && (growth[grown] > 0.12*size && grown != "" || growth[""] > 0.12*size) {
+		// A death that nothing explains, beside a leak that has not killed yet.
+		t.Cause = ""
+	}
 	if t.Cause == "" {
-		size := w.cfg.limit
-		if w.cfg.heap > 0 {
-			size = min(size, w.cfg.heap)
-		}
 		switch {
 		case growth[grown] > 0.12*size && grown != "":
 			t.Cause = finding.RequestLeak
@@ -136,6 +140,9 @@ func (w *world) truth() Truth {
 	if has("deploy", "cycling", "maintenance", "scale") && t.Cause == finding.None {
 		t.Accept = append(t.Accept, finding.PlannedRestart)
 	}
+	if by[finding.Undetermined] > 0 && best == by[finding.Undetermined] && t.Cause != finding.Undetermined {
+		t.Accept = append(t.Accept, finding.Undetermined)
+	}
 	// With several culprits every cause that killed is right for the main verdict.
 	for c, n := range by {
 		if n > 0 && c != t.Cause && c != finding.Undetermined && c != finding.Capacity {
@@ -143,6 +150,7 @@ func (w *world) truth() Truth {
 		}
 	}
 	slices.Sort(t.Accept[1:])
+	t.Accept = slices.Compact(t.Accept)
 	var names []string
 	for e := range culprits {
 		names = append(names, e)

@@ -3,6 +3,7 @@ package scenario
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -75,6 +76,14 @@ func Parse(text string) (*Scenario, error) {
 	}
 	if n := s.cfg.duration * s.cfg.rate; n > 3e6 {
 		return nil, fmt.Errorf("scenario: %.0f requests are too many: lower the traffic or the duration", n)
+	}
+	for _, v := range []struct{ what, got, allowed string }{
+		{"naming", s.cfg.naming, "fixed heroku pods mixed"}, {"runtime", s.cfg.runtime, "node go native"},
+		{"routing", s.cfg.routing, "random roundrobin leastconn"},
+	} {
+		if !slices.Contains(strings.Fields(v.allowed), v.got) {
+			return nil, fmt.Errorf("scenario: %s %q is none of %s", v.what, v.got, v.allowed)
+		}
 	}
 	return s, nil
 }
@@ -175,6 +184,15 @@ func (a *args) size() float64 {
 	return 0
 }
 
+// is takes the next word when it is w.
+func (a *args) is(w string) bool {
+	if len(a.words) == 0 || a.words[0] != w {
+		return false
+	}
+	a.words = a.words[1:]
+	return true
+}
+
 // opts reads the rest of the line as options: a name, then what its function reads.
 func (a *args) opts(m map[string]func()) error {
 	for len(a.words) > 0 && a.err == nil {
@@ -234,19 +252,13 @@ func (s *Scenario) directive(word string, a *args) error {
 		return a.opts(map[string]func(){
 			"runtime": func() { c.runtime = a.next() }, "limit": set(&c.limit, a.size), "base": set(&c.base, a.size),
 			"heap": func() {
-				if a.words[0] == "none" {
-					a.next()
-					c.heap = 0
-				} else {
+				if c.heap = 0; !a.is("none") {
 					c.heap = a.size()
 				}
 			},
 			"native": set(&c.native, a.size), "young": set(&c.young, a.size), "wander": set(&c.wander, a.size),
 			"release": func() {
-				if len(a.words) > 0 && a.words[0] == "never" {
-					a.next()
-					c.release = 0
-				} else {
+				if c.release = 0; !a.is("never") {
 					c.release = a.dur()
 				}
 			},
@@ -264,10 +276,7 @@ func (s *Scenario) directive(word string, a *args) error {
 			"diurnal": set(&c.diurnal, a.share), "bursty": set(&c.bursty, a.num), "mix": set(&c.mix, a.num),
 			"users": func() { c.users = max(1, a.int()) }, "scanners": set(&c.scanners, a.share),
 			"probe": func() {
-				if len(a.words) > 0 && a.words[0] == "none" {
-					a.next()
-					c.probe = 0
-				} else {
+				if c.probe = 0; !a.is("none") {
 					c.probe = a.dur()
 				}
 			},
@@ -303,10 +312,7 @@ func (s *Scenario) directive(word string, a *args) error {
 		return s.logDirective(a)
 	case "metrics":
 		m := &c.metrics
-		if a.words != nil && a.words[0] == "none" {
-			a.next()
-			m.every = 0
-		} else {
+		if m.every = 0; !a.is("none") {
 			m.every = a.dur()
 		}
 		return a.opts(map[string]func(){
