@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"context"
+
+	"lastcall/cmd/internal/config"
 	"lastcall/collectors/capture"
 	"lastcall/collectors/datadog"
 	"lastcall/collectors/record"
@@ -42,4 +45,23 @@ func (a *app) datadogOptions(o datadogOptions) datadog.Options {
 		}
 	}
 	return opts
+}
+
+// examineDatadog asks Datadog what is there for a service.
+func (a *app) examineDatadog(ctx context.Context, s config.Service, o datadogOptions, q record.Query) (examination, error) {
+	e := examination{Place: "datadog", Service: s.ID()}
+	c, err := datadog.New(a.datadogOptions(o))
+	if err != nil {
+		return e, &usageError{err}
+	}
+	rep, err := c.Doctor(ctx, q)
+	if err != nil {
+		return e, err
+	}
+	e.Place += " (" + rep.Site + ")"
+	e.usable = rep.Usable()
+	for _, x := range rep.Checks {
+		e.Checks = append(e.Checks, check{x.Name, string(x.Health), x.Detail, x.Without, x.Remedy})
+	}
+	return e, nil
 }
