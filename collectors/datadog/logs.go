@@ -208,7 +208,10 @@ type volumes struct {
 	Step  int64   `json:"step_seconds"`
 	// Related are the services whose lines belong to it.
 	Related []string `json:"related,omitempty"`
-	Tier    string   `json:"tier,omitempty"`
+	// Whole tells that the related services speak mostly of our containers, so that the rest of their lines belongs to it too:
+	// deploys, which name no container, and the containers of dependencies.
+	Whole bool   `json:"whole,omitempty"`
+	Tier  string `json:"tier,omitempty"`
 	// Unknown is set when the lines could not be counted.
 	Unknown bool   `json:"unknown,omitempty"`
 	Reason  string `json:"reason,omitempty"`
@@ -303,9 +306,10 @@ func (r *run) count(ctx context.Context) error {
 		if partial != "" {
 			v.Reason = partial
 		}
-		v.Lines = make([]int64, n)
-		v.Related = nil
+		v.Lines, v.Related, v.Whole = make([]int64, n), nil, false
+		own := make([]int64, n)
 		found := false
+		aboutUs := 0.0
 		for _, b := range buckets {
 			service := b.by("service")
 			isMain := r.q.Service == "" || service == r.q.Service
@@ -321,7 +325,17 @@ func (r *run) count(ctx context.Context) error {
 				if i = max(i, 0); i < n && p.v > 0 {
 					v.Lines[i] += int64(p.v)
 					found = true
+					if isMain {
+						own[i] += int64(p.v)
+					} else {
+						aboutUs += p.v
+					}
 				}
+			}
+		}
+		if len(v.Related) > 0 {
+			if err := r.wholeRelated(ctx, own, aboutUs); err != nil {
+				return err
 			}
 		}
 		if found {
@@ -333,12 +347,47 @@ func (r *run) count(ctx context.Context) error {
 	}
 	slices.Sort(v.Related)
 	v.Query = main
-	if len(v.Related) > 0 {
+	switch {
+	case v.Whole:
+		v.Query = fmt.Sprintf("(%s OR service:(%s))", main, quoteAll(v.Related))
+	case len(v.Related) > 0:
 		v.Query = fmt.Sprintf("(%s OR (service:(%s) AND %s))", main, quoteAll(v.Related), about)
 	}
 	v.Query = r.withEnv(v.Query)
 	if v.total() == 0 && v.Reason == "" {
 		v.Reason = fmt.Sprintf("Datadog has no log line for %s in the window, neither indexed nor in flex storage", v.Query)
+	}
+	return nil
+}
+
+// wholeRelated finds out whether the related services speak mostly of our containers; all their lines count then, besides own,
+// those of the service itself.
+func (r *run) wholeRelated(ctx context.Context, own []int64, aboutUs float64) error {
+	v := &r.vol
+	buckets, partial, err := r.api.aggregate(ctx, aggregateRequest{
+		Compute: []compute{{Aggregation: "count", Type: "timeseries", Interval: fmt.Sprintf("%ds", v.Step)}},
+		Filter:  r.filter(r.withEnv("service:("+quoteAll(v.Related)+")"), v.Tier),
+		GroupBy: []groupBy{{Facet: "service", Limit: 100, Sort: byCount}},
+	})
+	if err != nil || partial != "" {
+		if isGap(err) {
+			err = nil // what is about our containers is asked for all the same
+		}
+		return err
+	}
+	total := 0.0
+	for _, b := range buckets {
+		for _, p := range b.series("c0") {
+			if i := max(int(p.at.Sub(r.from)/(time.Duration(v.Step)*time.Second)), 0); i < len(own) && p.v > 0 {
+				own[i] += int64(p.v)
+				total += p.v
+			}
+		}
+	}
+	// A platform that serves many applications speaks mostly of others.
+	const mostly = 0.2
+	if aboutUs >= mostly*total {
+		v.Whole, v.Lines = true, own
 	}
 	return nil
 }
