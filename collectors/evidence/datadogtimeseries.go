@@ -91,20 +91,7 @@ func (d *timeseriesReader) document() error {
 func (d *timeseriesReader) field(key string) error {
 	switch key {
 	case "attributes":
-		var a timeseriesAttributes
-		ok, err := d.w.decode(&a)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			if err := warn(d.sink, record.Pos{Source: d.src}, "malformed_line", "an answer that is not as Datadog describes it; what could be read of it was used", nil); err != nil {
-				return err
-			}
-		}
-		if len(a.Series) > 0 {
-			d.answers = append(d.answers, a)
-		}
-		return nil
+		return d.attributes()
 	case "errors":
 		var raw json.RawMessage
 		if _, err := d.w.decode(&raw); err != nil {
@@ -123,6 +110,33 @@ func (d *timeseriesReader) field(key string) error {
 		d.queries = append(d.queries, q)
 	}
 	return d.value(t)
+}
+
+// attributes reads those of an answer, or looks for queries in those of a request.
+func (d *timeseriesReader) attributes() error {
+	var a timeseriesAttributes
+	_, err := d.w.objectValue(func(key string) error {
+		var ok bool
+		var err error
+		switch key {
+		case "series":
+			ok, err = d.w.decode(&a.Series)
+		case "times":
+			ok, err = d.w.decode(&a.Times)
+		case "values":
+			ok, err = d.w.decode(&a.Values)
+		default:
+			return d.field(key)
+		}
+		if err == nil && !ok {
+			err = warn(d.sink, record.Pos{Source: d.src}, "malformed_line", "an answer that is not as Datadog describes it; what could be read of it was used", []byte(key))
+		}
+		return err
+	})
+	if err == nil && len(a.Series) > 0 {
+		d.answers = append(d.answers, a)
+	}
+	return err
 }
 
 // value looks into a value that may hold the answer or the request; t is its first token.

@@ -334,7 +334,11 @@ func unitOfWords(words []string) ([]string, unit) {
 		return words, unitNone
 	}
 	// "bytes_total" is a sum since the beginning, no level: the ending stays, and no rule has it.
-	u := unitOf(words[n-1])
+	last := words[n-1]
+	if n > 1 && last == "b" && (words[n-2] == "ki" || words[n-2] == "mi" || words[n-2] == "gi") {
+		last, n = words[n-2]+last, n-1 // "MiB", cut where its case changes
+	}
+	u := unitOf(last)
 	if u == unitNone {
 		return words, unitNone
 	}

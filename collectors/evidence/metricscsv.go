@@ -163,12 +163,11 @@ type table struct {
 	unused     []string
 	unzoned    bool // whether the missing zone was told
 
-	// cells of the last row that names were made of, and the names: rows of one container repeat them.
-	pods     podNames
-	lastKey  string
-	lastName labels
-	known    map[string]meaning
-	sample   record.Sample
+	pods   podNames
+	key    []byte            // scratch
+	named  map[string]labels // by the label cells of a row: rows of one container repeat them
+	known  map[string]meaning
+	sample record.Sample
 }
 
 type labelColumn struct {
@@ -187,7 +186,7 @@ type metricColumn struct {
 type longColumns struct{ metric, value, unit int }
 
 func newTable(header []string) *table {
-	t := &table{timeColumn: -1, long: longColumns{-1, -1, -1}, known: map[string]meaning{}}
+	t := &table{timeColumn: -1, long: longColumns{-1, -1, -1}, known: map[string]meaning{}, named: map[string]labels{}}
 	timeRank := 0
 	nameColumn := -1
 	var unknown []string
@@ -376,9 +375,7 @@ func (t *table) longRow(pos record.Pos, at record.Time, names labels, row []stri
 	}
 	name, u := row[t.long.metric], unitNone
 	if t.long.unit >= 0 && t.long.unit < len(row) {
-		if words := wordsOf(row[t.long.unit]); len(words) > 0 {
-			u = unitOf(words[0])
-		}
+		_, u = unitOfWords(wordsOf(row[t.long.unit]))
 	}
 	key := name + "\x00" + string(rune(u))
 	m, known := t.known[key]
@@ -400,7 +397,7 @@ func (t *table) emit(pos record.Pos, at record.Time, names labels, m meaning, ce
 	case "", "null", "NULL", "NaN", "nan", "N/A", "-", "None", "undefined", "+Inf", "Inf":
 		return nil
 	}
-	v, ok := parseNumber([]byte(cell))
+	v, ok := parseNumberText(cell)
 	if !ok {
 		return warn(sink, pos, "malformed_line", "a cell that is no number was left out", []byte(strings.Join(row, ",")))
 	}
@@ -414,34 +411,25 @@ func (t *table) emit(pos record.Pos, at record.Time, names labels, m meaning, ce
 	return sink.Sample(&t.sample)
 }
 
-// names resolves the label cells of a row. The strings are made anew only when they differ from the row before.
+// maxNamed bounds the combinations of label cells that are remembered.
+const maxNamed = 100_000
+
+// names resolves the label cells of a row. The strings are made once for each combination.
 func (t *table) names(row []string) labels {
-	same := len(t.labels) > 0
-	n := 0
+	t.key = t.key[:0]
 	for _, c := range t.labels {
-		if c.column >= len(row) {
-			continue
-		}
-		cell := row[c.column]
-		if same && (len(t.lastKey)-n < len(cell)+1 || t.lastKey[n:n+len(cell)] != cell || t.lastKey[n+len(cell)] != 0) {
-			same = false
-		}
-		n += len(cell) + 1
+		t.key = append(append(t.key, cellAt(row, c.column)...), 0)
 	}
-	if same && n == len(t.lastKey) {
-		return t.lastName
+	if known, ok := t.named[string(t.key)]; ok {
+		return known
 	}
 	var l labelSet
-	var key strings.Builder
 	for _, c := range t.labels {
-		if c.column >= len(row) {
-			continue
-		}
-		cell := strings.Clone(row[c.column])
-		key.WriteString(cell)
-		key.WriteByte(0)
-		l.add(c.name, strings.TrimSpace(cell))
+		l.add(c.name, strings.Clone(strings.TrimSpace(cellAt(row, c.column))))
 	}
-	t.lastKey, t.lastName = key.String(), l.resolve(&t.pods)
-	return t.lastName
+	out := l.resolve(&t.pods)
+	if len(t.named) < maxNamed {
+		t.named[string(t.key)] = out
+	}
+	return out
 }

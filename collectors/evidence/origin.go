@@ -245,15 +245,22 @@ func intAfter(b []byte, key string) (int64, bool) {
 
 // parseNumber reads a decimal number, strictly; NaN, infinities and hexadecimal are none.
 func parseNumber(b []byte) (float64, bool) {
-	if len(b) == 0 || len(b) > 40 {
+	if len(b) > 40 {
 		return 0, false
 	}
-	for _, c := range b {
-		if !isDigit(c) && c != '.' && c != '-' && c != '+' && c != 'e' && c != 'E' {
+	return parseNumberText(string(b))
+}
+
+func parseNumberText(s string) (float64, bool) {
+	if len(s) == 0 || len(s) > 40 {
+		return 0, false
+	}
+	for i := range len(s) {
+		if c := s[i]; !isDigit(c) && c != '.' && c != '-' && c != '+' && c != 'e' && c != 'E' {
 			return 0, false
 		}
 	}
-	v, err := strconv.ParseFloat(string(b), 64)
+	v, err := strconv.ParseFloat(s, 64)
 	return v, err == nil
 }
 

@@ -1,0 +1,232 @@
+package evidence
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"lastcall/collectors/record"
+)
+
+func TestTables(t *testing.T) {
+	t0, t1 := at(t, "2026-11-14T09:17:43.869Z"), at(t, "2026-11-14T09:17:53.869Z")
+	one := record.Sample{Time: t0, Container: "web-1", Instance: "30036", Service: "api"}
+	with := func(s record.Sample, m record.Metric, v float64) record.Sample {
+		s.Metric, s.Value = m, v
+		return s
+	}
+	for _, c := range []struct {
+		name, text string
+		want       []record.Sample
+	}{
+		{
+			"wide, with empty cells",
+			"time,timestamp_ms,service,container,pid,rss_bytes,memory_limit_bytes,cpu_percent,heap_used_bytes,event_loop_lag_max_ms,gc_major_count\n" +
+				"2026-11-14T09:17:43.869Z,1794647863869,api,web-1,30036,88797184,419430400,,32422992,401.1,0\n",
+			[]record.Sample{with(one, record.RSS, 88797184), with(one, record.MemoryLimit, 419430400), with(one, record.HeapUsed, 32422992), with(one, record.EventLoopDelayMax, 0.4011)},
+		},
+		{
+			"wide, of Go, where two columns measure the heap",
+			"time,container,rss_bytes,heap_inuse_bytes,heap_alloc_bytes,goroutines\n2026-11-14T09:17:43.869Z,web-1,100,60,50,7\n",
+			[]record.Sample{
+				{Time: t0, Container: "web-1", Metric: record.RSS, Value: 100},
+				{Time: t0, Container: "web-1", Metric: record.HeapUsed, Value: 50},
+				{Time: t0, Container: "web-1", Metric: record.Goroutines, Value: 7},
+			},
+		},
+		{
+			"long, with units",
+			"time,container,metric,value,unit\n2026-11-14T09:17:43.869Z,web-1,container.memory.usage,128,MiB\n2026-11-14T09:17:53.869Z,web-1,container.cpu.usage,50,percent\n2026-11-14T09:17:53.869Z,web-1,queue.depth,50,\n",
+			[]record.Sample{
+				{Time: t0, Container: "web-1", Metric: record.RSS, Value: 128 << 20},
+				{Time: t1, Container: "web-1", Metric: record.CPU, Value: 0.5},
+			},
+		},
+		{
+			"semicolons, milliseconds, megabytes, CRLF and a byte order mark",
+			"\ufefftimestamp_ms;pod;RSS (MB)\r\n1794647863869;web-5d8f;1.5\r\n",
+			[]record.Sample{{Time: t0, Container: "web-5d8f", Metric: record.RSS, Value: 1.5 * (1 << 20)}},
+		},
+		{
+			"tabs",
+			"time\tname\theap_used\n2026-11-14T09:17:43.869Z\tweb 1\t5\n",
+			[]record.Sample{{Time: t0, Container: "web 1", Metric: record.HeapUsed, Value: 5}},
+		},
+		{
+			"columns named after series",
+			"Time,\"runtime.node.mem.rss{container:web-1,service:api}\",\"runtime.node.mem.rss{container:web-2}\"\n2026-11-14T09:17:43.869Z,5,6\n",
+			[]record.Sample{{Time: t0, Container: "web-1", Service: "api", Metric: record.RSS, Value: 5}, {Time: t0, Container: "web-2", Metric: record.RSS, Value: 6}},
+		},
+		{
+			"a container's id is its instance",
+			"time,container_id,memory_usage_bytes\n2026-11-14T09:17:43.869Z,dc317786f4c6,5\n",
+			[]record.Sample{{Time: t0, Container: "dc317786f4c6", Instance: "dc317786f4c6", Metric: record.RSS, Value: 5}},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if f, score := bestFormat([]byte(strings.TrimPrefix(c.text, "\ufeff"))); f == nil || f.Name() != "metrics-csv" {
+				t.Fatalf("recognised as %v (%d)", f, score)
+			}
+			sink := mustWhole(t, metricsCSV{}, "m.csv", c.text)
+			if diff := cmp.Diff(c.want, sink.Samples, ignoring); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestBadRowsAreCounted(t *testing.T) {
+	sink := mustWhole(t, metricsCSV{}, "m.csv", "time,container,rss_bytes\n2026-11-14T09:17:43Z,web-1,1\nyesterday,web-1,2\n2026-11-14T09:17:44Z,web-1,many\n2026-11-14T09:17:45Z\n\n2026-11-14 09:17:46,web-1,NaN\n2026-11-14 09:17:47,web-1,-5\n2026-11-14 09:17:48,web-1,7\n")
+	if len(sink.Samples) != 2 || sink.Samples[1].Value != 7 || sink.Samples[1].Pos.Line != 9 {
+		t.Errorf("%+v", sink.Samples)
+	}
+	if sink.WarningCount("malformed_line") != 2 || sink.WarningCount("no_timezone") != 1 {
+		t.Errorf("%v", sink.Warnings)
+	}
+}
+
+func TestATableOfSomethingElseIsRefusedWithAReason(t *testing.T) {
+	text := ",machine_id,mem_util_percent,label\n2018-01-01 00:00:00,m_1935,84.0,Normal\n"
+	f, score := bestFormat([]byte(text))
+	if f == nil || f.Name() != "metrics-csv" || score >= 50 {
+		t.Fatalf("recognised as %v (%d)", f, score)
+	}
+	if _, err := readWhole(t, metricsCSV{}, "m.csv", []byte(text)); err == nil || !strings.Contains(err.Error(), "mem_util_percent") {
+		t.Errorf("error %v", err)
+	}
+	for _, other := range []string{"a,b\n1,2\n", "plain text\nof a log\n", "2021-01-04 00:06:55.123 UTC,user,db,1\n2021-01-04 00:06:56.123 UTC,user,db,1\n", "", ",0\n0,31.8\n", "GET /a,b 200\n"} {
+		if f, score := bestFormat([]byte(other)); f != nil && strings.HasSuffix(f.Name(), "-csv") {
+			t.Errorf("%q recognised as %s (%d)", other, f.Name(), score)
+		}
+	}
+}
+
+func TestListsOfCrashes(t *testing.T) {
+	bare := "web-1,1794836877860\nweb-4,1794836997074\n"
+	if f, score := bestFormat([]byte(bare)); f == nil || f.Name() != "crashes-csv" {
+		t.Fatalf("recognised as %v (%d)", f, score)
+	}
+	sink := mustWhole(t, crashesCSV{}, "crashes.csv", bare)
+	want := []record.Crash{
+		{Time: at(t, "2026-11-16T13:47:57.86Z"), Kind: record.CrashOther, Exited: true, ExitCode: -1, Container: "web-1"},
+		{Time: at(t, "2026-11-16T13:49:57.074Z"), Kind: record.CrashOther, Exited: true, ExitCode: -1, Container: "web-4"},
+	}
+	if diff := cmp.Diff(want, sink.Crashes, ignoring); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if sink.Crashes[0].Pos.Line != 1 || sink.Crashes[1].Pos.Line != 2 {
+		t.Errorf("lines %d, %d", sink.Crashes[0].Pos.Line, sink.Crashes[1].Pos.Line)
+	}
+	headed := "time,container,container_id,exit_code,reason\n2026-11-16T13:47:57.86Z,web-1,dc317786f4c6,137,OOMKilled\n,web-2,x,1,\n"
+	if f, score := bestFormat([]byte(headed)); f == nil || f.Name() != "crashes-csv" {
+		t.Fatalf("recognised as %v (%d)", f, score)
+	}
+	sink = mustWhole(t, crashesCSV{}, "crashes.csv", headed)
+	want = []record.Crash{{Time: at(t, "2026-11-16T13:47:57.86Z"), Kind: record.CrashOOMKill, Exited: true, ExitCode: 137, Signal: "SIGKILL", Container: "web-1", Instance: "dc317786f4c6"}}
+	if diff := cmp.Diff(want, sink.Crashes, ignoring); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if sink.WarningCount("malformed_line") != 1 {
+		t.Errorf("%v", sink.Warnings)
+	}
+}
+
+func TestRecordedMemorySeriesOfOthers(t *testing.T) {
+	root := sharedFolder(t, "corpus", "memory-series", "BenjaminCarpenter480+memorytools", "data")
+	var files []string
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, ".csv") {
+			files = append(files, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) < 3 {
+		t.Fatalf("%d series", len(files))
+	}
+	for _, name := range files {
+		data := readFile(t, name)
+		if f, score := bestFormat(headOf(data)); f == nil || f.Name() != "metrics-csv" || score < 80 {
+			t.Errorf("%s recognised as %v (%d)", filepath.Base(name), f, score)
+			continue
+		}
+		sink, err := readWhole(t, metricsCSV{}, name, data)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		checkSane(t, sink)
+		rows := strings.Count(strings.TrimSpace(string(data)), "\n")
+		if len(sink.Samples) != rows {
+			t.Errorf("%s: %d samples of %d rows, warnings %v", filepath.Base(name), len(sink.Samples), rows, sink.Warnings)
+		}
+		for _, s := range sink.Samples {
+			if s.Metric != record.RSS || s.Container == "" || s.Instance == "" || s.Value > 1<<40 {
+				t.Fatalf("%s: %+v", filepath.Base(name), s)
+			}
+		}
+	}
+}
+
+// rowsReader writes rows as they are read: a table larger than memory should be.
+type rowsReader struct {
+	n, max int
+	rest   []byte
+}
+
+func (r *rowsReader) Read(b []byte) (int, error) {
+	if len(r.rest) == 0 {
+		if r.n == r.max {
+			return 0, io.EOF
+		}
+		if r.n == 0 {
+			r.rest = append(r.rest, "time,container,pid,rss_bytes,heap_used_bytes\n"...)
+		}
+		r.n++
+		r.rest = fmt.Appendf(r.rest, "%d,web-%d,%d,%d,%d\n", 1794647863869+int64(r.n)*10, r.n%8, r.n%8+100, r.n, r.n/2)
+	}
+	n := copy(b, r.rest)
+	r.rest = r.rest[:copy(r.rest, r.rest[n:])]
+	return n, nil
+}
+
+func BenchmarkTables(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := (metricsCSV{}).Parse(b.Context(), &record.Source{Name: "m.csv"}, &rowsReader{max: 10_000}, nothing{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// nothing is a Sink that keeps nothing.
+type nothing struct{}
+
+func (nothing) Request(*record.Request) error     { return nil }
+func (nothing) Sample(*record.Sample) error       { return nil }
+func (nothing) Crash(*record.Crash) error         { return nil }
+func (nothing) Lifecycle(*record.Lifecycle) error { return nil }
+func (nothing) Job(*record.Job) error             { return nil }
+func (nothing) Exposure(*record.Exposure) error   { return nil }
+func (nothing) Profile(*record.Profile) error     { return nil }
+func (nothing) Warn(*record.Warning) error        { return nil }
+func (nothing) Cover(*record.Coverage) error      { return nil }
+func (nothing) Fork() record.Sink                 { return nothing{} }
+func (nothing) Join() error                       { return nil }
+
+func FuzzTables(f *testing.F) {
+	f.Add([]byte("time,timestamp_ms,service,container,pid,rss_bytes\n2026-11-14T09:17:43.869Z,1794647863869,api,web-1,30036,88797184\n"))
+	f.Add([]byte("time;container;metric;value;unit\n1794647863869;web-1;rss;1e308;GiB\n"))
+	f.Add([]byte("web-1,1794836877860\n"))
+	f.Add([]byte("time,\"rss{container:a}\"\n\"2026-11-14T09:17:43.869Z\",\"5\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		fuzzWhole(t, metricsCSV{}, data)
+		fuzzWhole(t, crashesCSV{}, data)
+	})
+}
