@@ -134,7 +134,7 @@ type word struct {
 func splitWords(s string) []word {
 	var out []word
 	for _, w := range strings.Fields(s) {
-		out = append(out, word{w, len(w) <= 24 && strings.ContainsAny(w, "-0123456789")})
+		out = append(out, word{w, len(w) <= 24 && strings.ContainsAny(w, "0123456789")})
 	}
 	return out
 }

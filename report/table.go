@@ -21,7 +21,7 @@ type column struct {
 
 const (
 	columnGap      = 2
-	minColumn      = 6
+	minColumn      = 10
 	minFlexColumn  = 14
 	textRuleSymbol = "─"
 )
@@ -86,8 +86,30 @@ func table(cols []column, rows [][]string, width int) (string, error) {
 	lines := strings.Split(strings.TrimRight(buf.String(), "\n"), "\n")
 	for i, l := range lines {
 		lines[i] = strings.TrimRight(l, " ")
+		if strings.Trim(l, textRuleSymbol) == "" && l != "" {
+			// The rule need not stand under the gap after the last column.
+			lines[i] = strings.TrimSuffix(l, strings.Repeat(textRuleSymbol, columnGap))
+		}
 	}
 	return strings.Join(lines, "\n") + "\n", nil
+}
+
+// fits reports whether a table of these columns can be read within width: no column needs to be narrower than minColumn.
+func fits(cols []column, rows [][]string, width int) bool {
+	total := -columnGap
+	for i, c := range cols {
+		w := columns(c.title)
+		for _, r := range rows {
+			if i < len(r) {
+				w = max(w, columns(r[i]))
+			}
+		}
+		if !c.fixed {
+			w = min(w, minColumn)
+		}
+		total += w + columnGap
+	}
+	return total <= width
 }
 
 // rule is the header line: a rule of dashes, broken between the columns.

@@ -98,8 +98,7 @@ func (p *page) field(name, text string) {
 
 func (p *page) heading(title string) {
 	p.buf.WriteByte('\n')
-	p.buf.WriteString(p.paint(bold, title))
-	p.buf.WriteByte('\n')
+	p.block(bold, "", "", title)
 }
 
 // table writes a table, at most limit rows of it, indented by two.
@@ -109,6 +108,11 @@ func (p *page) table(cols []column, rows [][]string, limit int) {
 		more = len(rows) - limit
 		rows = rows[:limit]
 	}
+	if !fits(cols, rows, p.width-2) {
+		p.records(cols, rows)
+		p.more(more)
+		return
+	}
 	t, err := table(cols, rows, p.width-2)
 	if err != nil && p.err == nil {
 		p.err = err
@@ -117,6 +121,24 @@ func (p *page) table(cols []column, rows [][]string, limit int) {
 		p.buf.WriteString(strings.TrimRight("  "+line, " "))
 	}
 	p.more(more)
+}
+
+// records writes rows under each other, where a table would be too wide.
+func (p *page) records(cols []column, rows [][]string) {
+	for _, r := range rows {
+		lead, rest := "  ", "    "
+		for i, c := range cols {
+			if i >= len(r) || r[i] == "" {
+				continue
+			}
+			t := r[i]
+			if i > 0 && c.title != "" {
+				t = c.title + ": " + t
+			}
+			p.block(plain, lead, rest, t)
+			lead, rest = "    ", "      "
+		}
+	}
 }
 
 func (p *page) more(n int) {
