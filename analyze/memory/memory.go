@@ -109,6 +109,8 @@ type Curve struct {
 	Growth float64
 	// Reasons say what decided the shape, most important first.
 	Reasons []string
+
+	unslowed bool // the second half grows about as fast as the whole
 }
 
 // Shapes describes every metric of every life, ordered by container, start and metric.

@@ -16,6 +16,7 @@ import (
 // into the limit.
 func Curves(lives []Life, o Options) []Curve {
 	var out []Curve
+	lives = learnHeapLimit(lives)
 	for _, i := range order(lives) {
 		for _, m := range metrics {
 			if s := lives[i].Series[m]; len(s) > 0 {
@@ -23,7 +24,8 @@ func Curves(lives []Life, o Options) []Curve {
 			}
 		}
 	}
-	confirm(out, lives)
+	confirm(out, lives, o)
+	promote(out, lives)
 	return out
 }
 
@@ -63,20 +65,21 @@ func readCurve(l Life, index int, m record.Metric, pts []Point, load []Point) Cu
 	tr := stat.FitTrend(ft, fv, intervalLevel)
 	c.SlopeBytesPerHour = finding.Estimate{Value: tr.Slope, Low: tr.Low, High: tr.High}
 	c.Growth = tr.Slope * (ft[len(ft)-1] - ft[0])
+	c.unslowed = stat.FitTrend(ft[len(ft)/2:], fv[len(fv)/2:], intervalLevel).Slope >= unslowedHalf*tr.Slope
 	level := stat.Median(fv)
 	unit := growthUnit(limit, level)
 
-	shape, reasons := leakRule(t, v, ft, fv, tr, unit)
+	shape, reasons := leakRule(ft, fv, tr, unit)
 	if shape == finding.ShapeLeak && load != nil {
-		if ok, why := afterLoad(l, pts, load, ft, fv, unit); !ok {
-			shape, reasons = finding.ShapeFlat, []string{why}
+		if s, why := afterLoad(l, load, ft, fv, unit); s != finding.ShapeLeak {
+			shape, reasons = s, []string{why}
 		}
 	}
 	if shape != finding.ShapeLeak {
-		if ok, why := burstRule(l, t, v, fv, limit, level); ok {
+		if ok, why := burstRule(l, t, v, limit, level); ok {
 			shape, reasons = finding.ShapeBurst, append([]string{why}, reasons...)
 		} else if shape == "" {
-			shape, reasons = quietRule(t, v, fv, level, reasons)
+			shape, reasons = quietRule(t, v, level, reasons)
 		}
 	}
 	c.Shape, c.Reasons = shape, append(c.Reasons, reasons...)
@@ -92,14 +95,17 @@ func readCurve(l Life, index int, m record.Metric, pts []Point, load []Point) Cu
 }
 
 // leakRule is the rule for steady growth; it returns an empty shape when the curve does not grow.
-func leakRule(t, v, ft, fv []float64, tr stat.Trend, unit float64) (finding.Shape, []string) {
+func leakRule(ft, fv []float64, tr stat.Trend, unit float64) (finding.Shape, []string) {
 	n := len(fv)
 	if tr.P >= trendP || tr.Slope <= 0 {
 		return "", []string{fmt.Sprintf("the floor does not rise (p %.2g)", tr.P)}
 	}
 	growth := tr.Slope * (ft[n-1] - ft[0])
-	if need := max(growthShare*unit, growthMADs*tr.Residual); growth < need {
+	if need := growthShare * unit; growth < need {
 		return "", []string{fmt.Sprintf("the floor rises by %s only, %s would count", size(growth), size(need))}
+	}
+	if growth < growthMADs*tr.Residual {
+		return finding.ShapeInsufficient, []string{fmt.Sprintf("the floor rises by %s, within its noise of %s", size(growth), size(tr.Residual))}
 	}
 	half := stat.FitTrend(ft[n/2:], fv[n/2:], intervalLevel).Slope
 	third := stat.FitTrend(ft[n-n/3:], fv[n-n/3:], intervalLevel).Slope
@@ -117,42 +123,52 @@ func leakRule(t, v, ft, fv []float64, tr stat.Trend, unit float64) (finding.Shap
 	return finding.ShapeLeak, []string{fmt.Sprintf("the floor rises steadily by %s over %s (p %.1g)", size(growth), duration(ft[n-1]-ft[0]), tr.P)}
 }
 
-// afterLoad tests whether growth remains once the part proportional to the request rate is taken out.
-func afterLoad(l Life, pts, load []Point, ft, fv []float64, unit float64) (bool, string) {
+// afterLoad tests a growth against a load that rose meanwhile. It returns the shape that remains: leak when growth stays once
+// the part that goes with load is taken out, flat when nothing does, insufficient when the two cannot be told apart.
+func afterLoad(l Life, load []Point, ft, fv []float64, unit float64) (finding.Shape, string) {
 	start := l.start()
-	rate := make([]float64, len(ft))
-	// The load that memory answers to is that of the minutes before the reading.
-	for i, h := range ft {
+	rate, one := make([]float64, len(ft)), make([]float64, len(ft))
+	for i, h := range ft { // memory answers to the load of the minutes before the reading
 		at := start.Add(time.Duration(h * float64(time.Hour)))
-		rate[i] = meanLoad(load, at.Add(-loadWindow), at)
+		rate[i], one[i] = meanLoad(load, at.Add(-loadWindow), at), 1
 	}
-	b := theilSenSlope(rate, fv)
-	if math.IsNaN(b) || b <= 0 {
-		return true, ""
+	span := ft[len(ft)-1] - ft[0]
+	tr := stat.FitTrend(ft, rate, intervalLevel)
+	mean := stat.Mean(rate)
+	if mean <= 0 || tr.P >= trendP || tr.Slope*span < loadRise*mean {
+		return finding.ShapeLeak, "" // a load that does not rise explains no growth
 	}
-	tt := stat.FitTrend(ft, rate, intervalLevel)
-	if tt.P >= trendP || tt.Slope <= 0 {
-		return true, "" // the load itself does not rise: it cannot explain growth
+	// y = a + growth·time + c·load, by least squares: each partial slope from what the other columns leave.
+	partial := func(x, other []float64) (slope, se float64) {
+		basis := stat.Orthonormal([][]float64{one, other})
+		rx, ry := slices.Clone(x), slices.Clone(fv)
+		stat.Project(rx, basis)
+		stat.Project(ry, basis)
+		xx := stat.Dot(rx, rx)
+		if xx <= 0 {
+			return 0, math.Inf(1)
+		}
+		slope = stat.Dot(rx, ry) / xx
+		rest := max(0, stat.Dot(ry, ry)-slope*slope*xx)
+		return slope, math.Sqrt(rest / float64(max(1, len(fv)-3)) / xx)
 	}
-	// Both rise: the load explains the growth only if memory also follows its ups and downs.
-	dm, dr := detrend(ft, fv), detrend(ft, rate)
-	if r := correlation(dm, dr); r < loadFollows {
-		return true, ""
+	c, _ := partial(rate, ft)
+	g, se := partial(ft, rate)
+	if c <= 0 {
+		return finding.ShapeLeak, ""
 	}
-	rest := make([]float64, len(fv))
-	bb := stat.Dot(dm, dr) / stat.Dot(dr, dr)
-	for i := range fv {
-		rest[i] = fv[i] - bb*rate[i]
+	rose := 100 * tr.Slope * span / mean
+	switch need := growthShare * unit; {
+	case g*span < need:
+		return finding.ShapeFlat, fmt.Sprintf("memory goes with the number of requests, which rose by %.0f%%; nothing is left that grows", rose)
+	case (g-stat.NormalQuantile(0.95)*se)*span < need:
+		return finding.ShapeInsufficient, fmt.Sprintf("the number of requests rose by %.0f%% meanwhile, and the two cannot be told apart", rose)
 	}
-	tr := stat.FitTrend(ft, rest, intervalLevel)
-	if growth := tr.Slope * (ft[len(ft)-1] - ft[0]); tr.P >= trendP || growth < growthShare*unit {
-		return false, "memory follows the number of requests, up and down; nothing is left when that part is taken out"
-	}
-	return true, ""
+	return finding.ShapeLeak, ""
 }
 
 // burstRule sees a rise too fast for the floor: up within a small part of the life, at its end or gone again.
-func burstRule(l Life, t, v, fv []float64, limit int64, level float64) (bool, string) {
+func burstRule(l Life, t, v []float64, limit int64, level float64) (bool, string) {
 	n := len(v)
 	base := stat.Median(v)
 	noise := stat.MAD(v)
@@ -177,7 +193,10 @@ func burstRule(l Life, t, v, fv []float64, limit int64, level float64) (bool, st
 	for j+1 < n && v[j+1] > base+(peak-base)/2 {
 		j++
 	}
-	if float64(j-i+1) > max(1, burstWidth*float64(n)) {
+	if float64(j-i+1) > max(1, burstWidth*float64(n)) && t[j]-t[i] > burstTime.Hours() {
+		return false, ""
+	}
+	if i == 0 { // it was up from the start: nothing rose
 		return false, ""
 	}
 	where := "and fell back"
@@ -191,7 +210,7 @@ func burstRule(l Life, t, v, fv []float64, limit int64, level float64) (bool, st
 }
 
 // quietRule names curves that neither grow nor burst.
-func quietRule(t, v, fv []float64, level float64, reasons []string) (finding.Shape, []string) {
+func quietRule(t, v []float64, level float64, reasons []string) (finding.Shape, []string) {
 	n := len(v)
 	// Early growth that stopped: compare the first tenth with the last half.
 	early, late := stat.Median(v[:max(1, n/10)]), stat.Median(v[n/2:])
@@ -226,20 +245,34 @@ func forecast(c *Curve, tr stat.Trend, limit int64, floorT, floor, lastT float64
 	c.TimeToLimit = &finding.Estimate{Value: v, Low: at(tr.High), High: at(tr.Low)}
 }
 
-// confirm gives growth its confidence from what other lives did, and takes the name "leak" from what nothing confirms.
-func confirm(cs []Curve, lives []Life) {
+// confirm gives growth its confidence from what other lives and metrics did, and takes the name "leak" from what nothing
+// confirms: one short life that grows may be warming up, or follow the hour of the day.
+func confirm(cs []Curve, lives []Life, o Options) {
+	type key struct {
+		life int
+		kind record.Metric
+	}
+	shape := make(map[key]finding.Shape, len(cs))
+	for _, c := range cs {
+		shape[key{c.Life, c.Kind}] = c.Shape
+	}
 	for i := range cs {
 		c := &cs[i]
 		if c.Shape != finding.ShapeLeak {
 			continue
 		}
 		l := lives[c.Life]
-		long := c.To.Sub(c.From) >= longLife
+		span := c.To.Sub(c.From)
+		if why := creep(*c, span, shape[key{c.Life, record.HeapUsed}], shape[key{c.Life, record.External}]); why != "" {
+			c.demote(why)
+			continue
+		}
+		long := span >= longLife || span >= shortLife && o.Load[l.Container] != nil
 		reached := l.Died && c.LimitBytes != nil && c.MaxBytes >= reachedShare*float64(*c.LimitBytes)
 		alike, others, containers := 0, 0, map[string]bool{c.Container: true}
 		for j := range cs {
 			d := &cs[j]
-			if j == i || d.Kind != c.Kind || lives[d.Life].Version != l.Version || d.Samples < minReadings || d.To.Sub(d.From) < c.To.Sub(c.From)/3 {
+			if j == i || d.Kind != c.Kind || lives[d.Life].Version != l.Version || d.Samples < minReadings || d.To.Sub(d.From) < span/3 {
 				continue
 			}
 			others++
@@ -248,42 +281,151 @@ func confirm(cs []Curve, lives []Life) {
 				containers[d.Container] = true
 			}
 		}
+		most := 2*alike >= others
 		switch {
-		case alike >= 2 && len(containers) >= 2 && 2*alike >= others && (reached || long):
+		case alike >= 2 && len(containers) >= 2 && most && (reached || long):
 			c.Confidence = finding.Conclusive
-		case long && 2*alike >= others, alike >= 1 && 2*alike >= others, reached:
+		case most && (long || alike >= 1), reached:
 			c.Confidence = finding.Likely
-		default:
+		case others == 0 && c.Growth >= aloneGrowth*growthUnitOf(*c) && c.unslowed:
 			c.Confidence = finding.Possible
+			c.Reasons = append(c.Reasons, "one life of one container: nothing else confirms it")
+			continue
+		default:
+			why := fmt.Sprintf("it grew by %s in %s, and nothing confirms a leak: no other life or container grew alike", size(c.Growth), duration(span.Hours()))
+			if others > 0 {
+				why = fmt.Sprintf("it grew by %s in %s, and only %d of %d comparable lives grew alike", size(c.Growth), duration(span.Hours()), alike, others)
+			}
+			c.demote(why)
+			continue
 		}
-		if alike > 0 {
+		if others > 0 {
 			c.Reasons = append(c.Reasons, fmt.Sprintf("%d of %d comparable lives grew alike", alike, others))
-		}
-		if c.Confidence == finding.Possible {
-			c.Reasons = append(c.Reasons, "one life of "+duration(c.To.Sub(c.From).Hours())+" and no other that grew alike: too little to tell a leak from a warm-up")
 		}
 	}
 }
 
-// boundNote says what the sampling hides before a death.
+// promote calls a growth a leak that, seen alone, looks like a step or levels off, where most comparable lives leak and it grew as
+// fast: a leak of few big pieces makes steps.
+func promote(cs []Curve, lives []Life) {
+	type key struct {
+		kind    record.Metric
+		version string
+	}
+	slopes, compared := map[key][]float64{}, map[key]int{}
+	for _, c := range cs {
+		if c.Samples < minReadings || c.Shape == finding.ShapeInsufficient {
+			continue
+		}
+		k := key{c.Kind, lives[c.Life].Version}
+		compared[k]++
+		if c.Shape == finding.ShapeLeak && c.Confidence.Rank() >= finding.Likely.Rank() {
+			slopes[k] = append(slopes[k], c.SlopeBytesPerHour.Value)
+		}
+	}
+	for i := range cs {
+		c := &cs[i]
+		k := key{c.Kind, lives[c.Life].Version}
+		if c.Shape != finding.ShapePlateau || len(slopes[k]) < 2 || 3*len(slopes[k]) < 2*compared[k] {
+			continue
+		}
+		if c.SlopeBytesPerHour.Low > 0 && c.SlopeBytesPerHour.Value >= promoteShare*stat.Median(slopes[k]) {
+			c.Shape, c.Confidence = finding.ShapeLeak, finding.Likely
+			c.Reasons = append([]string{fmt.Sprintf("it grew as fast as the %d of %d comparable lives that leak", len(slopes[k]), compared[k])}, c.Reasons...)
+		}
+	}
+}
+
+// creep recognises resident memory that creeps up in the first hours of a process while what the runtime holds stays: pages of
+// code, arenas and fragmentation, not a leak. It returns why, or nothing.
+func creep(c Curve, span time.Duration, heap, external finding.Shape) string {
+	if c.Kind != record.RSS && c.Kind != record.WorkingSet || span >= shortLife || heap == "" || heap == finding.ShapeInsufficient {
+		return ""
+	}
+	if heap == finding.ShapeLeak || external == finding.ShapeLeak {
+		return ""
+	}
+	if c.Growth >= creepShare*growthUnitOf(c) {
+		return ""
+	}
+	return fmt.Sprintf("resident memory crept up by %s while the heap stayed, as in the first hours of any process", size(c.Growth))
+}
+
+func growthUnitOf(c Curve) float64 {
+	if c.LimitBytes != nil {
+		return growthUnit(*c.LimitBytes, 0)
+	}
+	return growthUnit(0, c.FirstBytes)
+}
+
+// demote takes the name "leak" from a curve, and with it the forecast.
+func (c *Curve) demote(why string) {
+	c.Shape, c.Confidence = finding.ShapeInsufficient, finding.Possible
+	c.Reasons = append([]string{why}, c.Reasons...)
+	c.TimeToLimit, c.TimeToLimitSeconds = nil, nil
+	if c.Note == "" {
+		c.Note = why
+	}
+}
+
+// learnHeapLimit gives lives without a known heap limit the one that their dead siblings met: the highest heap seen before a
+// death at the heap limit after steady growth.
+func learnHeapLimit(lives []Life) []Life {
+	limits := map[string]int64{}
+	for _, l := range lives {
+		s := l.Series[record.HeapUsed]
+		if l.Kind != record.CrashHeapLimit || !l.Died || l.HeapLimitBytes > 0 || len(s) < minReadings {
+			continue
+		}
+		t, v := dropWarmUp(hours(s, l.start()), values(s))
+		if len(v) < minReadings {
+			continue
+		}
+		ft, fv := floors(t, v)
+		if shape, _ := leakRule(ft, fv, stat.FitTrend(ft, fv, intervalLevel), growthUnit(0, stat.Median(fv))); shape != finding.ShapeLeak {
+			continue // the last reading before a burst says nothing of the limit
+		}
+		for _, p := range s {
+			limits[l.Version] = max(limits[l.Version], int64(p.V))
+		}
+	}
+	if len(limits) == 0 {
+		return lives
+	}
+	out := slices.Clone(lives)
+	for i := range out {
+		if out[i].HeapLimitBytes == 0 {
+			out[i].HeapLimitBytes = limits[out[i].Version]
+		}
+	}
+	return out
+}
+
+// boundNote says what the sampling hides before a death by memory: how fast memory must have grown between the last reading
+// and the death, when the slope seen before does not explain it.
 func boundNote(c Curve, l Life) string {
 	if c.BlindSeconds == nil || c.LimitBytes == nil || *c.BlindSeconds < 1 {
 		return ""
 	}
-	left := float64(*c.LimitBytes) - c.LastBytes
-	if left <= blindShare*float64(*c.LimitBytes) {
+	switch c.Kind {
+	case record.RSS, record.WorkingSet:
+		if l.Kind != record.CrashOOMKill {
+			return ""
+		}
+	case record.HeapUsed:
+		if l.Kind != record.CrashHeapLimit {
+			return ""
+		}
+	default:
 		return ""
 	}
-	if l.Kind != record.CrashOOMKill && l.Kind != record.CrashHeapLimit {
+	limit, blind := float64(*c.LimitBytes), *c.BlindSeconds
+	left := limit - c.LastBytes
+	if left <= blindShare*limit || c.Shape == finding.ShapeLeak && c.SlopeBytesPerHour.High*blind/3600 >= left {
 		return ""
 	}
-	// A leak of the measured slope would have filled this much of the gap.
-	if s := c.SlopeBytesPerHour.High; c.Shape == finding.ShapeLeak && s*(*c.BlindSeconds)/3600 >= left {
-		return ""
-	}
-	perMin := left / (*c.BlindSeconds / 60)
-	return fmt.Sprintf("last seen %s below its limit %s before it died: at least %s a minute, or a burst; readings every %s cannot show which, the requests can",
-		size(left), duration(*c.BlindSeconds/3600), size(perMin), duration(c.SampleIntervalSeconds/3600))
+	return fmt.Sprintf("last seen %s below its limit, %s before it died: at least %s a minute, or a burst; readings every %s cannot show which, the requests can",
+		size(left), duration(blind/3600), size(left/(blind/60)), duration(c.SampleIntervalSeconds/3600))
 }
 
 // sampleInterval is the median time between readings.
@@ -394,27 +536,6 @@ func meanLoad(load []Point, from, to record.Time) float64 {
 	return s / n
 }
 
-func theilSenSlope(x, y []float64) float64 {
-	idx := make([]int, len(x))
-	for i := range idx {
-		idx[i] = i
-	}
-	slices.SortStableFunc(idx, func(a, b int) int {
-		switch {
-		case x[a] < x[b]:
-			return -1
-		case x[a] > x[b]:
-			return 1
-		}
-		return 0
-	})
-	sx, sy := make([]float64, len(x)), make([]float64, len(x))
-	for k, i := range idx {
-		sx[k], sy[k] = x[i], y[i]
-	}
-	return stat.FitTrend(sx, sy, intervalLevel).Slope
-}
-
 // detrend returns y less its least-squares line.
 func detrend(x, y []float64) []float64 {
 	one := make([]float64, len(y))
@@ -424,14 +545,6 @@ func detrend(x, y []float64) []float64 {
 	out := slices.Clone(y)
 	stat.Project(out, stat.Orthonormal([][]float64{one, x}))
 	return out
-}
-
-func correlation(a, b []float64) float64 {
-	d := math.Sqrt(stat.Dot(a, a) * stat.Dot(b, b))
-	if d == 0 {
-		return 0
-	}
-	return stat.Dot(a, b) / d
 }
 
 // size writes bytes for a person, in decimal units.

@@ -20,7 +20,7 @@ type Trend struct {
 	Residual float64
 }
 
-// maxPairs bounds the number of points of which all pairs are formed; longer series are first thinned to group medians.
+// maxTrendPoints bounds the number of points of which all pairs are formed; longer series are first thinned to group medians.
 const maxTrendPoints = 1500
 
 // FitTrend fits a [Trend] at the two-sided confidence level (0.9 gives a 90 % interval). x must not decrease. The interval is Sen's
@@ -86,8 +86,9 @@ type MannKendall struct {
 }
 
 // MannKendallHR tests for a monotonic trend with the variance correction of Hamed and Rao (1998) for serial correlation:
-// autocorrelations of the ranks of the series less its slope count where they are significant at 5 %. The correction only ever
-// widens (a negative one is unstable in short series). Ties are accounted for.
+// autocorrelations of the ranks of the series less its slope count where they are significant at 5 %. In short series that misses
+// the lags that are there and not significant, so where the first one is, the correction is at least that of a first-order
+// process with it, unbiased (Marriott and Pope 1954). It only ever widens. Ties are accounted for.
 func MannKendallHR(x, y []float64, slope float64) MannKendall {
 	n := len(y)
 	if n < 3 {
@@ -124,17 +125,24 @@ func MannKendallHR(x, y []float64, slope float64) MannKendall {
 		resid[i] = y[i] - slope*x[i]
 	}
 	ranks := Ranks(resid)
-	corr := 0.0
+	var corr, first, phi float64
 	bound := 1.96 / math.Sqrt(fn)
 	for lag := 1; lag < n-3; lag++ {
 		r := Autocorrelation(ranks, lag)
+		k := fn - float64(lag)
+		w := k * (k - 1) * (k - 2)
 		if math.Abs(r) > bound {
-			k := fn - float64(lag)
-			corr += k * (k - 1) * (k - 2) * r
+			corr += w * r
+			if lag == 1 {
+				phi = min(r+(1+4*r)/fn, 0.99)
+			}
+		}
+		if phi > 0 {
+			first += w * math.Pow(phi, float64(lag))
 		}
 	}
 	if n > 3 {
-		v *= max(1, 1+2/(fn*(fn-1)*(fn-2))*corr)
+		v *= max(1, 1+2/(fn*(fn-1)*(fn-2))*max(corr, first))
 	}
 	z := 0.0
 	if v > 0 {
