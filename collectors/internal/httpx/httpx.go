@@ -329,6 +329,12 @@ func (t *Transport) admit(ctx context.Context, req *http.Request) error {
 		if err := t.pause(ctx, wait+time.Duration(t.o.Rand()*float64(250*time.Millisecond))); err != nil {
 			return err
 		}
+		// The time said is over, whatever the clock shows: a clock that was set back must not keep us waiting.
+		t.mu.Lock()
+		if q.reset.Equal(e.Reset) {
+			q.hasRemaining = false
+		}
+		t.mu.Unlock()
 	}
 }
 

@@ -220,6 +220,17 @@ func TestTheLastRemainingCallIsFollowedByAWaitNotByA429(t *testing.T) {
 	})
 }
 
+func TestAClockThatStandsStillDoesNotKeepWaiting(t *testing.T) {
+	s := &script{answers: []answer{{status: 429, header: quota("0", "5")}, {status: 429, header: quota("0", "5")}, {status: 200}}}
+	naps := 0
+	tr := httpx.New(httpx.Options{
+		Base: s, Now: func() time.Time { return time.Unix(1e9, 0) }, Sleep: func(context.Context, time.Duration) error { naps++; return nil },
+	})
+	if _, status, err := ask(t.Context(), tr); err != nil || status != 200 || naps != 2 {
+		t.Errorf("got %d, %v after %d waits", status, err, naps)
+	}
+}
+
 func TestConcurrentCallsDoNotOvershootAKnownQuota(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{answers: []answer{{status: 200, header: quota("3", "5")}, {status: 200}}}
