@@ -23,7 +23,11 @@ var (
 
 func run(t testing.TB, s *scenario.Scenario) *finding.Report {
 	t.Helper()
-	a := analyze.New(analyze.Options{})
+	o := analyze.Options{LimitBytes: s.LimitBytes()}
+	for _, p := range s.Planned() {
+		o.Planned = append(o.Planned, analyze.Window{From: p[0], To: p[1]})
+	}
+	a := analyze.New(o)
 	defer a.Close()
 	if err := s.Emit(a); err != nil {
 		t.Fatal(err)

@@ -315,8 +315,13 @@ func (q *inquiry) withSecond(cause finding.Cause, c class, deaths []int, res *in
 	lead := &res.Endpoints[res.Leader]
 	var mine, rest []int
 	var restIdx []int
+	same := res.Same
+	if same != nil && (same.Endpoint != res.Leader || same.EValue < sameLikely) {
+		same = nil
+	}
 	for i, d := range deaths {
-		if lead.Blame[i] >= 0.5 {
+		// The request that came back explains every death that it was open at.
+		if lead.Blame[i] >= 0.5 || same != nil && same.Refs[i] >= 0 {
 			mine = append(mine, d)
 		} else {
 			rest = append(rest, d)

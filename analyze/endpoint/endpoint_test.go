@@ -17,6 +17,7 @@ func TestTemplateReplacesIdentifiersAndKeepsNames(t *testing.T) {
 		{"/api/challenges/recKXCpvRw82UtfuU", "/api/challenges/{id}"},
 		{"/api/courses/recMFPHvyDNVAabcd", "/api/courses/{id}"},
 		{"/api/documents/recirrwQsbqmJTXPN", "/api/documents/{id}"},
+		{"/api/competences/recYhWuoTCjZXcabA/tutorials", "/api/competences/{id}/tutorials"},
 		{"/exportPDFReport", "/exportPDFReport"},
 		{"/api/frameworks/fr/areas", "/api/frameworks/fr/areas"},
 		{"/api/v2/things", "/api/v2/things"},

@@ -170,6 +170,8 @@ func isID(seg []byte) bool {
 		return true // 16 or more mixed with digits (one in eight at least: "http2-push-promises" stays)
 	case n >= 10 && flips >= 4 && other == 0 && (capitals >= 3 || vowels*5 < n):
 		return true // random mixed case: unlike camelCase it has runs of capitals, or hardly a vowel
+	case n >= 14 && flips >= 6 && other == 0 && lower*10 < 11*(flips+2):
+		return true // short humps: words in camel case are longer
 	case n >= 14 && flips >= 2 && other == 0 && capitals >= 3 && vowels*4 < n:
 		return true
 	case digits > 0 && lower == 0 && n >= 6:

@@ -15,8 +15,11 @@ const (
 	// manyCallers is from how many functions a function must be called to be a shared helper; fewCallers where its file says so …
 	manyCallers = 3
 	fewCallers  = 2
-	// oneCaller … and the share of its growth that one of them must make up: then that one is to blame, not the helper.
-	oneCaller = 0.8
+	// … unless it grows for so many of them at once: with at least ownCallers that each make up aCaller of its growth, and none
+	// that makes up oneCaller, it is the helper itself that keeps what it is given.
+	ownCallers = 3
+	aCaller    = 0.15
+	oneCaller  = 0.6
 	// entryShare is the share of all growth from which a piece of work is looked at closely.
 	entryShare = 0.001
 	// sharedRounds bounds the search for helpers of helpers.
@@ -237,15 +240,18 @@ func (o *owners) findShared(growth []float64, p *paths, matters func(int32) bool
 			}
 		}
 	}
-	most := map[int32]float64{}
+	most, growing := map[int32]float64{}, map[int32]int{}
 	for k, g := range by {
 		most[k[0]] = max(most[k[0]], g)
+		if g > 0 && g >= aCaller*through[k[0]] {
+			growing[k[0]]++
+		}
 	}
 	found := false
 	for f := range callers {
 		fn := int32(f)
 		many := callers[f].atLeast(manyCallers) || callers[f].atLeast(fewCallers) && sharedFile.MatchString(a.stacks.fns[f].file)
-		if many && !o.shared[fn] && most[fn] >= oneCaller*through[fn] {
+		if many && !o.shared[fn] && (growing[fn] < ownCallers || most[fn] >= oneCaller*through[fn]) {
 			o.shared[fn] = true
 			found = true
 		}

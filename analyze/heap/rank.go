@@ -125,8 +125,8 @@ func meanOf(snaps []*snapshot) []stackBytes {
 	return out
 }
 
-// addGrowth adds the growth of each stack in one series: the mean of the late profiles less the mean of the early ones, and for
-// a series that ends at the limit the last less the one before.
+// addGrowth adds the growth of each stack in one series: what the late profiles hold less the mean of the early ones, and for a
+// series that ends at the limit the last less the ones before.
 func (a *analysis) addGrowth(sum []float64, s *series) {
 	w := s.weight()
 	add := func(vs []stackBytes, f float64) {
@@ -144,13 +144,21 @@ func (a *analysis) addGrowth(sum []float64, s *series) {
 		add(s.last().values, w)
 		add(s.snaps[n-2].values, -w/2)
 		add(s.first().values, -w/2)
+	case n < minLeakProfiles+1:
+		add(s.last().values, w)
+		add(s.first().values, -w)
 	default:
-		k := max(1, n/4)
-		for _, sn := range s.snaps[n-k:] {
-			add(sn.values, w/float64(k))
+		// What the late profiles all hold: what is only passing through is not in every one of them.
+		k := max(2, n/4)
+		for _, v := range s.last().values {
+			b := v.bytes
+			for _, sn := range s.snaps[n-k : n-1] {
+				b = min(b, sn.at(v.stack))
+			}
+			sum[v.stack] += w * float64(b)
 		}
-		for _, sn := range s.snaps[:k] {
-			add(sn.values, -w/float64(k))
+		for _, sn := range s.snaps[:k-1] {
+			add(sn.values, -w/float64(k-1))
 		}
 	}
 }

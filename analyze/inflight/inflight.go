@@ -46,20 +46,40 @@ const (
 	beforeNormal = 0.05
 )
 
-// Candidate onsets lie lagStep times as far before the death as the one before, from firstLag to Lookback. Fine enough to fall
-// between the starts of the requests: with coarse steps the onset falls before the culprit's start by accident.
+// Candidate onsets lie lagStep times as far before the death as the one before, from firstLag to Lookback, and just after the start
+// of every request: between two starts nothing tells onsets apart, and coarser steps would let the onset fall before the
+// culprit's start by accident. The prior is flat in the logarithm of the lag, however the candidates lie.
 const (
 	firstLag = 0.5
-	lagStep  = 1.04
+	lagStep  = 1.1
+	// maxLags bounds the candidates; of more requests every so many give one.
+	maxLags = 800
 )
 
-// onsets returns the candidate onsets in seconds before the death, 0 first.
-func onsets() []float64 {
-	lags := []float64{0}
+// onsets returns the candidate onsets in seconds before the death, 0 first, and the logarithms of their prior weights.
+func onsets(c *Case) (lags, prior []float64) {
+	if c.Sudden {
+		return []float64{0}, []float64{0}
+	}
 	for l := firstLag; l <= Lookback.Seconds(); l *= lagStep {
 		lags = append(lags, l)
 	}
-	return lags
+	every := 1 + len(c.Requests)/maxLags
+	for j := 0; j < len(c.Requests); j += every {
+		if age := c.Time.Sub(c.Requests[j].Start).Seconds(); age > firstLag && age <= Lookback.Seconds() {
+			lags = append(lags, age*0.9999)
+		}
+	}
+	lags = append(lags, 0)
+	slices.Sort(lags)
+	lags = slices.Compact(lags)
+	prior = make([]float64, len(lags))
+	for k := range lags {
+		lo, hi := lags[max(0, k-1)], lags[min(len(lags)-1, k+1)]
+		prior[k] = math.Log(max((math.Log(max(hi, firstLag))-math.Log(max(lo, firstLag)))/2, 1e-6))
+	}
+	prior[0] = math.Log(math.Log(lagStep)) // death at once, without a slow-down
+	return lags, prior
 }
 
 // BinOf returns the age bin of an age in seconds.
@@ -238,44 +258,110 @@ func newPace(n int) *pace {
 
 // weights returns the posterior of the onsets; without, when given, is one open request to leave out: its total surprise, then what
 // it had spent before each onset.
+//
+// A container may slow down in stages: somewhat, minutes ahead, then for good. The stage that matters is the last one. So after the
+// best onset a further one is looked for among the candidates nearer to the death, with what lies between as its "before", and taken
+// in proportion to how much better it explains what followed.
 func (m *pace) weights(prior, without []float64) []float64 {
-	w := make([]float64, len(m.before))
-	p0, w0, p1 := paces()
-	top := math.Inf(-1)
-	for k := range w {
-		b, a := m.before[k], m.after[k]
+	n := len(prior)
+	at := func(k int) (before, after float64) {
+		before, after = m.before[k], m.after[k]
 		if without != nil {
-			b -= without[k+1]
-			a -= without[0] - without[k+1]
+			before -= without[k+1]
+			after -= without[0] - without[k+1]
 		}
-		best := math.Inf(-1)
-		var ls []float64
-		for i, x := range p0 {
-			for _, y := range p1 {
-				if y > slower*x {
-					continue
+		return before, after
+	}
+	var out []float64
+	share := 1.0
+	last := n // candidates below this index are nearer to the death than the stage before
+	var baseSpent, baseEnded float64
+	for stage := 0; stage < maxStages && (stage == 0 || last > 1); stage++ {
+		w := make([]float64, last)
+		for k := range w {
+			b, a := at(k)
+			w[k] = change(b-baseSpent, a, m.endedBefore[k]-baseEnded, m.endedAfter[k]) + prior[k]
+		}
+		evidence := normalise(w) - logSum(prior[:last])
+		if stage == 0 {
+			out = make([]float64, n)
+			copy(out, w)
+		} else {
+			b, a := at(0)
+			better := share / (1 + math.Exp(steady(b+a-baseSpent, m.endedBefore[0]+m.endedAfter[0]-baseEnded)-evidence+stageCost))
+			for k := range out {
+				out[k] *= 1 - better/share
+				if k < last {
+					out[k] += better * w[k]
 				}
-				l := math.Log(w0[i]) - x*b - y*a + m.endedBefore[k]*math.Log(x) + m.endedAfter[k]*math.Log(y)
-				ls = append(ls, l)
-				best = max(best, l)
+			}
+			share = better
+			if better < 0.01 {
+				break
 			}
 		}
-		sum := 0.0
-		for _, l := range ls {
-			sum += math.Exp(l - best)
+		best := 0
+		for k := range w {
+			if w[k] > w[best] {
+				best = k
+			}
 		}
-		w[k] = best + math.Log(sum) + prior[k]
-		top = max(top, w[k])
+		baseSpent, _ = at(best)
+		baseEnded = m.endedBefore[best]
+		last = best
 	}
-	total := 0.0
+	return out
+}
+
+// maxStages bounds the stages of a slow-down; stageCost is the price of each further one, in natural logarithms.
+const (
+	maxStages = 3
+	stageCost = 3.0
+)
+
+// change is the log likelihood of a pace before and a slower one after, averaged over both; steady that of one pace throughout.
+func change(before, after, endedBefore, endedAfter float64) float64 {
+	p0, w0, p1 := paces()
+	var ls [20]float64
+	n := 0
+	for i, x := range p0 {
+		for _, y := range p1 {
+			if y <= slower*x {
+				ls[n] = math.Log(w0[i]) - x*before - y*after + endedBefore*math.Log(x) + endedAfter*math.Log(y)
+				n++
+			}
+		}
+	}
+	return logSum(ls[:n])
+}
+
+func steady(spent, ended float64) float64 {
+	p0, _, p1 := paces()
+	var ls [10]float64
+	n := 0
+	for _, x := range append(p0, p1...) {
+		ls[n] = -x*spent + ended*math.Log(x)
+		n++
+	}
+	return logSum(ls[:n]) - math.Log(float64(n))
+}
+
+func logSum(l []float64) float64 {
+	top := slices.Max(l)
+	sum := 0.0
+	for _, x := range l {
+		sum += math.Exp(x - top)
+	}
+	return top + math.Log(sum)
+}
+
+// normalise turns log weights into weights that sum to 1, and returns the logarithm of their sum.
+func normalise(w []float64) float64 {
+	z := logSum(w)
 	for k := range w {
-		w[k] = math.Exp(w[k] - top)
-		total += w[k]
+		w[k] = math.Exp(w[k] - z)
 	}
-	for k := range w {
-		w[k] /= total
-	}
-	return w
+	return z
 }
 
 // Result is the answer.
@@ -373,10 +459,7 @@ func (r *Result) PosteriorOf(cases []int) (post []float64, nobody float64) {
 
 // evaluateCase fills in LR and Oldest of case i and returns the mean onset.
 func evaluateCase(b *Baseline, surv *survival, c *Case, i int, eps []Endpoint) float64 {
-	lags := onsets()
-	if c.Sudden {
-		lags = lags[:1]
-	}
+	lags, prior := onsets(c)
 	reqs := c.Requests
 	m := newPace(len(lags))
 	var el []float64
@@ -419,11 +502,10 @@ func evaluateCase(b *Baseline, surv *survival, c *Case, i int, eps []Endpoint) f
 			own[j] = append([]float64{total}, el...)
 		}
 	}
-	prior := make([]float64, len(lags))
 	for k, lag := range lags {
 		onset := c.Time.Add(-time.Duration(lag * 1e9))
 		if c.NormalAt != 0 && onset < c.NormalAt.Add(-5*time.Second) {
-			prior[k] = math.Log(beforeNormal)
+			prior[k] += math.Log(beforeNormal)
 		}
 	}
 	weights := func(without []float64) []float64 { return m.weights(prior, without) }

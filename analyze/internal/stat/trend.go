@@ -85,10 +85,14 @@ type MannKendall struct {
 	P   float64 // two-sided
 }
 
+// maxHidden is the strongest correlation that a short series can hide from the test of significance.
+const maxHidden = 0.5
+
 // MannKendallHR tests for a monotonic trend with the variance correction of Hamed and Rao (1998) for serial correlation:
 // autocorrelations of the ranks of the series less its slope count where they are significant at 5 %. In short series that misses
 // the lags that are there and not significant, so where the first one is, the correction is at least that of a first-order
-// process with it, unbiased (Marriott and Pope 1954). It only ever widens. Ties are accounted for.
+// process with it, unbiased (Marriott and Pope 1954) and no more than 0.5: beyond, the significant lags show, and what looks like
+// stronger correlation is often a daily wave around a trend. It only ever widens. Ties are accounted for.
 func MannKendallHR(x, y []float64, slope float64) MannKendall {
 	n := len(y)
 	if n < 3 {
@@ -134,7 +138,7 @@ func MannKendallHR(x, y []float64, slope float64) MannKendall {
 		if math.Abs(r) > bound {
 			corr += w * r
 			if lag == 1 {
-				phi = min(r+(1+4*r)/fn, 0.99)
+				phi = min(r+(1+4*r)/fn, maxHidden)
 			}
 		}
 		if phi > 0 {
