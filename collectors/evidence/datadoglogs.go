@@ -73,12 +73,19 @@ func (d datadogDialect) paths() []string {
 	return append(paths, "timestamp", tags)
 }
 
+func (d datadogDialect) needs() []int {
+	if d.archive {
+		return []int{ddTime}
+	}
+	return []int{ddTime, ddType}
+}
+
 func (d datadogDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	if d.archive {
-		if !l.has(ddTime) || !l.has(ddType) && len(l.scan.tags) == 0 && !l.has(ddDuration) && !l.has(ddMethod) {
+		if !l.has(ddType) && len(l.scan.tags) == 0 && !l.has(ddDuration) && !l.has(ddMethod) {
 			return false, nil
 		}
-	} else if !l.has(ddTime) || string(l.at(ddType).raw) != "log" {
+	} else if string(l.raw(ddType)) != "log" {
 		return false, nil
 	}
 	t, ok, err := l.time(l.at(ddTime), sink)
@@ -88,7 +95,7 @@ func (d datadogDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	if !ok {
 		return l.malformed(sink, "a Datadog log whose time is none; it was left out")
 	}
-	tags := datadogTags(l.scan.tags)
+	tags := l.datadogTags()
 	host := l.text(bufHost, ddHost)
 	container := tags.container()
 	if len(container) == 0 {
@@ -104,23 +111,19 @@ func (d datadogDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	if len(version) == 0 {
 		version = l.text(bufVersion, ddVersion)
 	}
-	took, scale := l.at(ddDuration), 0
-	if took.kind != jsonNumber && took.kind != jsonString {
-		took, scale = l.at(ddResponseTime), 6
+	took, scale := l.raw(ddDuration), 0
+	if took == nil {
+		took, scale = l.raw(ddResponseTime), 6
 	}
 	path := l.text(bufPath, ddPath, ddReqURL)
 	if path == nil {
 		path = pathOfURL(l.text(bufPath, ddURL))
 	}
 	isRequest := len(path) > 0 || l.has(ddMethod) && l.has(ddStatus) || l.has(ddResStatus)
-	completed := isRequest && (took.kind == jsonNumber || took.kind == jsonString)
-	message := l.at(ddMessage)
-	started := isRequest && !completed && !l.has(ddStatus) && !l.has(ddResStatus) && saysStarted(message.raw)
+	completed := isRequest && took != nil
+	started := isRequest && !completed && !l.has(ddStatus) && !l.has(ddResStatus) && saysStarted(l.raw(ddMessage))
 	if !completed && !started {
-		if len(message.raw) == 0 {
-			return true, nil
-		}
-		return true, l.message(t, container, tags.containerID, service, host, version, message.text((*[]byte)(&l.bufs[bufMessage])), sink)
+		return true, l.message(t, container, tags.containerID, service, host, version, l.unescaped(bufMessage, l.at(ddMessage)), sink)
 	}
 	layer := record.LayerApp
 	if isProxy(tags.source) || isProxy(service) {
@@ -142,14 +145,14 @@ func (d datadogDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 		r.Phase, r.Outcome, r.Start = record.Started, record.OutcomeUnknown, t
 		return true, sink.Request(r)
 	}
-	took2, ok := durationOf(took.raw, scale)
+	took2, ok := durationOf(took, scale)
 	if !ok {
 		return l.malformed(sink, "a Datadog log whose duration is no time; it was left out")
 	}
 	r.Start = t - record.Time(took2)
 	for _, i := range [...]int{ddStatus, ddResStatus} {
 		if l.has(i) {
-			if r.Status, ok = statusOf(l.at(i).raw); !ok {
+			if r.Status, ok = statusOf(l.raw(i)); !ok {
 				return l.malformed(sink, "a Datadog log whose status code is no HTTP status; it was left out")
 			}
 			break
@@ -179,18 +182,24 @@ func (t *datadogTagSet) container() []byte {
 	return nil
 }
 
-func datadogTags(tags []jsonValue) (t datadogTagSet) {
-	for _, v := range tags {
-		if len(v.raw) < 4 || !wantedDatadogTag(v.raw) || v.escaped {
+func (l *jsonLine) datadogTags() (t datadogTagSet) {
+	for _, v := range l.scan.tags {
+		raw := l.scan.raw(v)
+		i := 0
+		for i < len(raw) && raw[i] != ':' {
+			i++
+		}
+		if i == len(raw) || v.escaped {
 			continue
 		}
-		i := bytes.IndexByte(v.raw, ':')
-		value := v.raw[i+1:]
-		switch string(v.raw[:i]) {
+		value := raw[i+1:]
+		switch string(raw[:i]) {
 		case "pod_name", "kube_pod_name", "kube_pod":
 			t.pod = value
-		case "container_name", "kube_container_name", "display_container_name":
-			if len(t.containerName) == 0 || v.raw[0] == 'c' {
+		case "container_name":
+			t.containerName = value
+		case "kube_container_name", "display_container_name":
+			if len(t.containerName) == 0 {
 				t.containerName = value
 			}
 		case "container":

@@ -227,13 +227,13 @@ func (d *dispatcher) docker(no int64, line []byte) (bool, error) {
 	if d.wrapped.scan(line) != nil {
 		return false, nil
 	}
-	for _, v := range d.wrapped.vals {
-		if v.gen != d.wrapped.gen || v.kind != jsonString {
+	for i, v := range d.wrapped.vals {
+		if !d.wrapped.have.has(int16(i)) || v.kind != jsonString {
 			return false, nil
 		}
 	}
-	text := bytes.TrimRight(d.wrapped.vals[0].text(&d.buf), "\r\n")
-	t, _, _, ok := d.clock.read(d.wrapped.vals[2].raw)
+	text := bytes.TrimRight(d.wrapped.text(d.wrapped.vals[0], &d.buf), "\r\n")
+	t, _, _, ok := d.clock.read(d.wrapped.raw(d.wrapped.vals[2]))
 	if !ok {
 		return false, nil
 	}

@@ -38,8 +38,8 @@ var accessNames = [...][]string{
 		"request_uri", "uri", "path", "url", "request_path", "http.target", "http.path", "http.url", "url.path", "url.original",
 		"httpRequest.requestUrl", "req.url",
 	},
-	accessLine:   {"request"},
-	accessRoute:  {"route", "http.route"},
+	accessLine:  {"request"},
+	accessRoute: {"route", "http.route"},
 	accessStatus: {
 		"status", "status_code", "statusCode", "response_status", "http.status_code", "http.response.status_code", "httpRequest.status",
 		"res.statusCode",
@@ -102,14 +102,14 @@ func (accessDialect) paths() []string {
 }
 
 // named finds the first of the names of a value that the line has.
-func (d *accessDialect) named(l *jsonLine, value int) *jsonValue {
+func (d *accessDialect) named(l *jsonLine, value int) jsonValue {
 	first := d.first[value]
 	for i := range accessNames[value] {
-		if v := l.at(first + i); (v.kind == jsonString || v.kind == jsonNumber) && len(v.raw) > 0 {
+		if v := l.at(first + i); v.end > v.start {
 			return v
 		}
 	}
-	return &absentJSON
+	return jsonValue{}
 }
 
 func (d *accessDialect) text(l *jsonLine, field, value int) []byte {
@@ -117,8 +117,10 @@ func (d *accessDialect) text(l *jsonLine, field, value int) []byte {
 	if v.kind == jsonAbsent {
 		return nil
 	}
-	return orNone(v.text((*[]byte)(&l.bufs[field])))
+	return orNone(l.unescaped(field, v))
 }
+
+func (accessDialect) needs() []int { return nil }
 
 func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	took, scale := d.named(l, accessSeconds), 9
@@ -149,7 +151,7 @@ func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 		method, path = m, rest
 	}
 	statusText := d.named(l, accessStatus)
-	status, ok := statusOf(statusText.raw)
+	status, ok := statusOf(l.scan.raw(statusText))
 	if !ok && (statusText.kind == jsonNumber || method == nil) {
 		return false, nil
 	}
@@ -160,7 +162,7 @@ func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	if !ok {
 		return l.malformed(sink, "a request whose time is none; it was left out")
 	}
-	raw := took.raw
+	raw := l.scan.raw(took)
 	if i := bytes.IndexAny(raw, ", "); i > 0 {
 		raw = raw[:i]
 	}
@@ -225,7 +227,7 @@ func (d messageDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 		container, host = l.frame.container, container
 	}
 	return true, l.message(t, container, d.text(l, bufInstance, accessInstance), d.text(l, bufService, accessService), host,
-		d.text(l, bufVersion, accessVersion), message.text((*[]byte)(&l.bufs[bufMessage])), sink)
+		d.text(l, bufVersion, accessVersion), l.unescaped(bufMessage, message), sink)
 }
 
 // jsonMessages is the format of messageDialect alone.

@@ -27,15 +27,14 @@ func (caddyDialect) paths() []string {
 	}
 }
 
+func (caddyDialect) needs() []int { return []int{caddyTime, caddyPath, caddyTook, caddyStatus} }
+
 func (caddyDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
-	if !l.has(caddyTime) || !l.has(caddyPath) || !l.has(caddyTook) || !l.has(caddyStatus) {
-		return false, nil
-	}
 	t, ok, err := l.time(l.at(caddyTime), sink)
 	if err != nil {
 		return true, err
 	}
-	took, ok2 := durationWithUnit(l.at(caddyTook).raw, 9)
+	took, ok2 := durationWithUnit(l.raw(caddyTook), 9)
 	if !ok || !ok2 {
 		return l.malformed(sink, "a Caddy line whose time or duration is none; it was left out")
 	}
@@ -44,7 +43,7 @@ func (caddyDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	r.Method, r.Path = upperMethod(l.text(bufMethod, caddyMethod)), l.text(bufPath, caddyPath)
 	r.Client, r.User = l.text(bufClient, caddyClient, caddyRemote), l.text(bufUser, caddyUser)
 	r.Container, r.ID = l.text(bufContainer, caddyUpstream), l.text(bufID, caddyID)
-	if r.Status, ok = statusOf(l.at(caddyStatus).raw); !ok {
+	if r.Status, ok = statusOf(l.raw(caddyStatus)); !ok {
 		r.Outcome = record.OutcomeUnknown // 0: nothing was written
 		return true, sink.Request(r)
 	}

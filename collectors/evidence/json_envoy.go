@@ -35,22 +35,21 @@ func (envoyDialect) paths() []string {
 	}
 }
 
+func (envoyDialect) needs() []int { return []int{envoyTime, envoyStatus, envoyMethod} }
+
 func (envoyDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
-	if !l.has(envoyTime) || !l.has(envoyStatus) || !l.has(envoyMethod) {
-		return false, nil
-	}
 	start, ok, err := l.time(l.at(envoyTime), sink)
 	if err != nil {
 		return true, err
 	}
-	status, ok2 := statusOf(l.at(envoyStatus).raw)
-	if !ok || !ok2 && string(l.at(envoyStatus).raw) != "0" {
+	status, ok2 := statusOf(l.raw(envoyStatus))
+	if !ok || !ok2 && string(l.raw(envoyStatus)) != "0" {
 		return l.malformed(sink, "an Envoy line whose time or status is none; it was left out")
 	}
 	r := l.request(record.LayerRouter)
 	r.Start, r.Status = start, status
 	if l.has(envoyTook) {
-		took, ok := durationOf(l.at(envoyTook).raw, 6)
+		took, ok := durationOf(l.raw(envoyTook), 6)
 		if !ok {
 			return l.malformed(sink, "an Envoy line whose duration is none; it was left out")
 		}

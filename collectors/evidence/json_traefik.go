@@ -35,12 +35,11 @@ func (traefikDialect) paths() []string {
 	}
 }
 
+func (traefikDialect) needs() []int { return []int{traefikPath, traefikTook, traefikStatus} }
+
 func (traefikDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
-	if !l.has(traefikPath) || !l.has(traefikTook) || !l.has(traefikStatus) {
-		return false, nil
-	}
-	took, ok := durationOf(l.at(traefikTook).raw, 0)
-	status, ok2 := statusOf(l.at(traefikStatus).raw)
+	took, ok := durationOf(l.raw(traefikTook), 0)
+	status, ok2 := statusOf(l.raw(traefikStatus))
 	if !ok || !ok2 {
 		return l.malformed(sink, "a Traefik line whose duration or status is none; it was left out")
 	}

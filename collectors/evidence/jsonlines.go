@@ -14,6 +14,7 @@ type jsonLines struct {
 	dialects []jsonDialect
 	spec     *jsonSpec
 	slots    [][]int16 // by dialect, by index of its paths
+	needs    []jsonSet // by dialect
 }
 
 // jsonDialect is one way to write a log in JSON.
@@ -22,6 +23,8 @@ type jsonDialect interface {
 	name() string
 	// paths are the dotted paths of the values that the dialect looks at; see newJSONSpec.
 	paths() []string
+	// needs are the indexes of paths without which a line is of another dialect.
+	needs() []int
 	// take handles the line whose values l holds. It returns false when the line is of another dialect.
 	take(l *jsonLine, sink record.Sink) (handled bool, err error)
 }
@@ -43,6 +46,11 @@ func newJSONLines(zone *time.Location, dialects ...jsonDialect) *jsonLines {
 			slots = append(slots, i)
 		}
 		f.slots = append(f.slots, slots)
+		var needs jsonSet
+		for _, i := range d.needs() {
+			needs.put(slots[i])
+		}
+		f.needs = append(f.needs, needs)
 	}
 	f.spec = newJSONSpec(all...)
 	return f
@@ -144,6 +152,9 @@ func (l *jsonLine) parseFramed(lineNo int64, fr frame, line []byte, sink record.
 	l.pos = record.Pos{Source: l.src, Line: lineNo}
 	l.line, l.frame = line, fr
 	for i, d := range l.format.dialects {
+		if !l.scan.have.all(&l.format.needs[i]) {
+			continue
+		}
 		l.slots = l.format.slots[i]
 		handled, err := d.take(l, sink)
 		if handled || err != nil {
@@ -154,32 +165,47 @@ func (l *jsonLine) parseFramed(lineNo int64, fr frame, line []byte, sink record.
 	return false, nil
 }
 
+// has reports whether the line has a string or a number at the dialect's path i.
+func (l *jsonLine) has(i int) bool { return l.scan.have.has(l.slots[i]) }
+
 // at is the value of the dialect's path i; absent where the line has none.
-func (l *jsonLine) at(i int) *jsonValue {
-	v := &l.scan.vals[l.slots[i]]
-	if v.gen != l.scan.gen {
-		return &absentJSON
+func (l *jsonLine) at(i int) jsonValue {
+	slot := l.slots[i]
+	if !l.scan.have.has(slot) {
+		return jsonValue{}
 	}
-	return v
+	return l.scan.vals[slot]
 }
 
-var absentJSON jsonValue
-
-// has reports whether the line has a value other than null, true, false at path i.
-func (l *jsonLine) has(i int) bool {
-	k := l.at(i).kind
-	return k == jsonString || k == jsonNumber
+// raw is the value of the dialect's path i as it stands in the line; nil where the line has none.
+func (l *jsonLine) raw(i int) []byte {
+	slot := l.slots[i]
+	if !l.scan.have.has(slot) {
+		return nil
+	}
+	return l.scan.raw(l.scan.vals[slot])
 }
 
 // text is the text of the first of the paths that has one. field says which buffer to use when it has escapes: the texts of one
 // record need different ones.
 func (l *jsonLine) text(field int, paths ...int) []byte {
 	for _, i := range paths {
-		if v := l.at(i); (v.kind == jsonString || v.kind == jsonNumber) && len(v.raw) > 0 {
-			return v.text((*[]byte)(&l.bufs[field]))
+		slot := l.slots[i]
+		if !l.scan.have.has(slot) {
+			continue
+		}
+		if v := l.scan.vals[slot]; v.end > v.start {
+			if !v.escaped {
+				return l.scan.raw(v)
+			}
+			return l.unescaped(field, v)
 		}
 	}
 	return nil
+}
+
+func (l *jsonLine) unescaped(field int, v jsonValue) []byte {
+	return l.scan.text(v, (*[]byte)(&l.bufs[field]))
 }
 
 // The buffers of text.
@@ -206,16 +232,13 @@ func (l *jsonLine) request(layer record.Layer) *record.Request {
 }
 
 // time reads a time that is a number since 1970 or a text; ok is false when it is neither. A text without a zone is counted.
-func (l *jsonLine) time(v *jsonValue, sink record.Sink) (record.Time, bool, error) {
+func (l *jsonLine) time(v jsonValue, sink record.Sink) (record.Time, bool, error) {
 	switch v.kind {
 	case jsonNumber:
-		t, ok := epochOf(v.raw)
+		t, ok := epochOf(l.scan.raw(v))
 		return record.Time(t), ok, nil
 	case jsonString:
-		b := v.raw
-		if v.escaped {
-			b = v.text((*[]byte)(&l.bufs[bufOther]))
-		}
+		b := l.unescaped(bufOther, v)
 		if len(b) > 4 && isDigit(b[0]) && b[4] != '-' {
 			if t, ok := epochOf(b); ok {
 				return record.Time(t), true, nil

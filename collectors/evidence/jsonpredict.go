@@ -50,9 +50,8 @@ type jsonEdge struct {
 
 // jsonToken is one scalar of a line that is traced.
 type jsonToken struct {
-	node       *jsonNode
-	kind       jsonKind
-	start, end int // of a string without its quotes
+	node *jsonNode
+	jsonValue
 }
 
 const (
@@ -86,7 +85,7 @@ func (s *jsonScan) predict(line []byte) bool {
 }
 
 func (s *jsonScan) follows(line []byte) bool {
-	s.begin()
+	s.begin(line)
 	state := &s.start
 	p := 0
 next:
@@ -109,7 +108,7 @@ next:
 				if err != nil {
 					continue
 				}
-				v = jsonValue{raw: line[q:end:end], kind: jsonString, escaped: escaped}
+				v = jsonValue{uint32(q), uint32(end), jsonString, escaped}
 				p = end
 			} else {
 				if q == len(line) {
@@ -119,12 +118,11 @@ next:
 				if err != nil {
 					continue
 				}
-				v = jsonValue{raw: line[q:end:end], kind: kind}
+				v = jsonValue{uint32(q), uint32(end), kind, false}
 				p = end
 			}
 			if e.slot >= 0 {
-				v.gen = s.gen
-				s.vals[e.slot] = v
+				s.set(e.slot, v)
 			} else if e.isTag && e.text {
 				s.tags = append(s.tags, v)
 			}
@@ -146,7 +144,7 @@ func (s *jsonScan) mayLearn() bool {
 }
 
 // note remembers one scalar of the line that is walked.
-func (s *jsonScan) note(n *jsonNode, kind jsonKind, start, end int) {
+func (s *jsonScan) note(n *jsonNode, v jsonValue) {
 	if !s.tracing {
 		return
 	}
@@ -154,7 +152,7 @@ func (s *jsonScan) note(n *jsonNode, kind jsonKind, start, end int) {
 		s.traceFull = true
 		return
 	}
-	s.trace = append(s.trace, jsonToken{n, kind, start, end})
+	s.trace = append(s.trace, jsonToken{n, v})
 }
 
 // learn takes the pieces of a line that was walked and traced.
@@ -179,7 +177,7 @@ func (s *jsonScan) learn(line []byte) {
 	if changed {
 		s.forget()
 	}
-	state, from := &s.start, 0
+	state, from := &s.start, uint32(0)
 	for _, t := range s.trace {
 		n := t.node
 		text := t.kind == jsonString

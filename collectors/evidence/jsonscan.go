@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"math"
 	"math/bits"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -20,8 +21,8 @@ import (
 // where a value is wanted are ignored; keys are compared exactly, upper and lower case; bytes that are not UTF-8 are kept.
 type jsonScan struct {
 	spec *jsonSpec
-	vals []jsonValue // by slot; those of this line carry gen
-	gen  uint32
+	vals []jsonValue // by slot; what have does not name is of an older line
+	have jsonSet     // the slots of this line whose last value is a string or a number
 	tags []jsonValue // the string elements of the arrays that the spec names
 
 	line   []byte
@@ -35,12 +36,27 @@ type jsonScan struct {
 	jsonPredictor
 }
 
-// jsonValue is a scalar as it stands in the line.
+// jsonValue is a scalar as it stands in the line: where it begins and ends, of a string without its quotes. Offsets rather than a
+// slice, because they are written once per value and line, and pointers cost more.
 type jsonValue struct {
-	raw     []byte // of a string: what is between the quotes
-	kind    jsonKind
-	escaped bool   // raw has escapes
-	gen     uint32 // of the line it belongs to; of an older one it means nothing
+	start, end uint32
+	kind       jsonKind
+	escaped    bool // a string with escapes
+}
+
+// raw is the text of v as it stands in the line.
+func (s *jsonScan) raw(v jsonValue) []byte { return s.line[v.start:v.end:v.end] }
+
+// jsonSet is a set of slots.
+type jsonSet [maxJSONSlots / 64]uint64
+
+const maxJSONSlots = 256
+
+func (s *jsonSet) put(slot int16)      { s[uint16(slot)>>6&3] |= 1 << (uint16(slot) & 63) }
+func (s *jsonSet) drop(slot int16)     { s[uint16(slot)>>6&3] &^= 1 << (uint16(slot) & 63) }
+func (s *jsonSet) has(slot int16) bool { return s[uint16(slot)>>6&3]>>(uint16(slot)&63)&1 != 0 }
+func (s *jsonSet) all(o *jsonSet) bool {
+	return s[0]&o[0] == o[0] && s[1]&o[1] == o[1] && s[2]&o[2] == o[2] && s[3]&o[3] == o[3]
 }
 
 type jsonKind uint8
@@ -152,22 +168,22 @@ func (s *jsonScan) scan(line []byte) error {
 }
 
 // begin forgets the values of the last line.
-func (s *jsonScan) begin() {
+func (s *jsonScan) begin(line []byte) {
+	s.line = line
 	s.tags = s.tags[:0]
-	if s.gen++; s.gen == 0 {
-		clear(s.vals)
-		s.gen = 1
-	}
+	s.have = jsonSet{}
 }
 
 // walk reads one line the long way.
 func (s *jsonScan) walk(line []byte, trace bool) error {
-	s.begin()
-	s.line = line
+	s.begin(line)
 	s.tracing, s.traceFull, s.trace = trace, false, s.trace[:0]
 	p := s.space(0)
 	if p >= len(line) {
 		return errJSONEnd
+	}
+	if uint64(len(line)) > math.MaxUint32 {
+		return errJSONSyntax
 	}
 	if line[p] != '{' {
 		return errJSONObject
@@ -259,7 +275,7 @@ func (s *jsonScan) value(p int, n *jsonNode, depth int) (int, error) {
 		if err != nil {
 			return p, err
 		}
-		s.scalar(n, jsonValue{raw: s.line[p+1 : end : end], kind: jsonString, escaped: escaped}, p+1, end)
+		s.scalar(n, jsonValue{uint32(p + 1), uint32(end), jsonString, escaped})
 		return end + 1, nil
 	case '{':
 		if !n.want.below && !s.following(depth) {
@@ -276,7 +292,7 @@ func (s *jsonScan) value(p int, n *jsonNode, depth int) (int, error) {
 		if err != nil {
 			return p, err
 		}
-		s.scalar(n, jsonValue{raw: s.line[p:end:end], kind: kind}, p, end)
+		s.scalar(n, jsonValue{uint32(p), uint32(end), kind, false})
 		return end, nil
 	}
 }
@@ -316,14 +332,22 @@ func (s *jsonScan) array(p int, n *jsonNode, depth int) (int, error) {
 	}
 }
 
-func (s *jsonScan) scalar(n *jsonNode, v jsonValue, start, end int) {
+func (s *jsonScan) scalar(n *jsonNode, v jsonValue) {
 	if n.want.slot >= 0 {
-		v.gen = s.gen
-		s.vals[n.want.slot] = v
+		s.set(n.want.slot, v)
 	} else if n.isTag && v.kind == jsonString {
 		s.tags = append(s.tags, v)
 	}
-	s.note(n, v.kind, start, end)
+	s.note(n, v)
+}
+
+func (s *jsonScan) set(slot int16, v jsonValue) {
+	if v.kind == jsonOther {
+		s.have.drop(slot)
+		return
+	}
+	s.have.put(slot)
+	s.vals[slot] = v
 }
 
 // kid finds the node of a key, or makes it when it leads to something wanted or the line is traced; otherwise it is nil.
@@ -458,37 +482,40 @@ const (
 // jsonStringEnd finds the quote that closes the string whose text begins at b[p], eight bytes at a time, and checks the text as
 // encoding/json does: no control characters, only known escapes.
 func jsonStringEnd(b []byte, p int) (end int, escaped bool, err error) {
-	for {
-		for p+8 <= len(b) {
-			x := binary.LittleEndian.Uint64(b[p:])
-			quote := x ^ ('"' * swarOnes)
-			slash := x ^ ('\\' * swarOnes)
-			// The lowest bit that is set marks the first of: a quote, a backslash, a byte below 0x20. Above it there may be false ones.
-			found := ((quote-swarOnes)&^quote | (slash-swarOnes)&^slash | (x-0x20*swarOnes)&^x) & swarHigh
-			if found != 0 {
-				p += bits.TrailingZeros64(found) >> 3
-				break
+	for p+8 <= len(b) {
+		x := binary.LittleEndian.Uint64(b[p:])
+		quote := x ^ ('"' * swarOnes)
+		slash := x ^ ('\\' * swarOnes)
+		// The lowest bit that is set marks the first of: a quote, a backslash, a byte below 0x20. Above it there may be false ones.
+		found := ((quote-swarOnes)&^quote | (slash-swarOnes)&^slash | (x-0x20*swarOnes)&^x) & swarHigh
+		if found != 0 {
+			p += bits.TrailingZeros64(found) >> 3
+			if b[p] == '"' {
+				return p, false, nil
 			}
-			p += 8
+			break
 		}
-		for {
-			if p >= len(b) {
-				return p, escaped, errJSONEnd
-			}
-			if c := b[p]; c == '"' || c == '\\' || c < 0x20 {
-				break
-			}
-			p++
-		}
+		p += 8
+	}
+	return jsonStringTail(b, p)
+}
+
+// jsonStringTail is jsonStringEnd byte by byte, for the end of the line and strings with escapes.
+func jsonStringTail(b []byte, p int) (end int, escaped bool, err error) {
+	for p < len(b) {
+		c := b[p]
 		switch {
-		case b[p] == '"':
+		case c == '"':
 			return p, escaped, nil
-		case b[p] != '\\':
+		case c < 0x20:
 			return p, escaped, errJSONSyntax
+		case c != '\\':
+			p++
+			continue
 		}
 		escaped = true
 		if p+1 >= len(b) {
-			return p, escaped, errJSONEnd
+			break
 		}
 		switch b[p+1] {
 		case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
@@ -504,7 +531,20 @@ func jsonStringEnd(b []byte, p int) (end int, escaped bool, err error) {
 		default:
 			return p, escaped, errJSONSyntax
 		}
+		// On to the next byte that means something.
+		for p+8 <= len(b) {
+			x := binary.LittleEndian.Uint64(b[p:])
+			quote := x ^ ('"' * swarOnes)
+			slash := x ^ ('\\' * swarOnes)
+			found := ((quote-swarOnes)&^quote | (slash-swarOnes)&^slash | (x-0x20*swarOnes)&^x) & swarHigh
+			if found != 0 {
+				p += bits.TrailingZeros64(found) >> 3
+				break
+			}
+			p += 8
+		}
 	}
+	return p, escaped, errJSONEnd
 }
 
 func hex4(b []byte) (r rune, ok bool) {
@@ -615,16 +655,16 @@ func (s *jsonScan) skipKey(p int) (int, error) {
 	return s.space(p + 1), nil
 }
 
-// text returns the text of a string or number, without escapes; nil for anything else. It is valid until the next call with the
-// same buffer.
-func (v jsonValue) text(buf *[]byte) []byte {
+// text returns the text of a string or number, without escapes; nil for anything else. With escapes it is valid until the next call
+// with the same buffer.
+func (s *jsonScan) text(v jsonValue, buf *[]byte) []byte {
 	switch {
 	case v.kind != jsonString && v.kind != jsonNumber:
 		return nil
 	case !v.escaped:
-		return v.raw
+		return s.raw(v)
 	}
-	*buf = unescapeJSON((*buf)[:0], v.raw)
+	*buf = unescapeJSON((*buf)[:0], s.raw(v))
 	return *buf
 }
 

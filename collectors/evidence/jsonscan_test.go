@@ -80,7 +80,9 @@ func referenceScan(spec *jsonSpec, line []byte) (vals map[int]string, tags []str
 		case json.Number:
 			set("n" + t.String())
 		default:
-			set("o")
+			if want.slot >= 0 {
+				delete(vals, int(want.slot)) // true, false and null stand for no value
+			}
 		}
 		return nil
 	}
@@ -108,20 +110,18 @@ func scanned(s *jsonScan) (vals map[int]string, tags []string) {
 	vals = map[int]string{}
 	var buf []byte
 	for i, v := range s.vals {
-		if v.gen != s.gen {
+		if !s.have.has(int16(i)) {
 			continue
 		}
 		switch v.kind {
 		case jsonString:
-			vals[i] = "s" + replaceInvalid(v.text(&buf))
+			vals[i] = "s" + replaceInvalid(s.text(v, &buf))
 		case jsonNumber:
-			vals[i] = "n" + string(v.raw)
-		case jsonOther:
-			vals[i] = "o"
+			vals[i] = "n" + string(s.raw(v))
 		}
 	}
 	for _, v := range s.tags {
-		tags = append(tags, replaceInvalid(v.text(&buf)))
+		tags = append(tags, replaceInvalid(s.text(v, &buf)))
 	}
 	return vals, tags
 }
@@ -206,8 +206,8 @@ func TestPredictionGivesUpOnLinesWithoutStructureInBoundedMemory(t *testing.T) {
 		if err := s.scan(line); err != nil {
 			t.Fatal(err)
 		}
-		if v := s.vals[0]; v.gen != s.gen || string(v.raw) != fmt.Sprint(i) {
-			t.Fatalf("time of line %d is %q", i, v.raw)
+		if v := s.vals[0]; !s.have.has(0) || string(s.raw(v)) != fmt.Sprint(i) {
+			t.Fatalf("time of line %d is %q", i, s.raw(v))
 		}
 	}
 	if s.nodes > maxJSONNodes || s.size > maxJSONPieces {

@@ -53,20 +53,22 @@ func (pinoDialect) paths() []string {
 	}
 }
 
+func (pinoDialect) needs() []int { return []int{pinoTime} }
+
 func (pinoDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
-	if !l.has(pinoTime) || !l.has(pinoLevel) && !l.has(pinoPID) && !l.has(pinoHostname) {
+	if !l.has(pinoLevel) && !l.has(pinoPID) && !l.has(pinoHostname) {
 		return false, nil
 	}
 	if !l.has(pinoMethod) && !l.has(pinoURL) && !l.has(pinoStatus) && !(l.has(pinoTopReqID) && l.has(pinoTook)) {
 		return false, nil
 	}
-	msg := l.at(pinoMsg)
-	took := l.at(pinoTook)
-	if took.kind != jsonNumber && took.kind != jsonString {
-		took = l.at(pinoLatency)
+	msg := l.raw(pinoMsg)
+	took := l.raw(pinoTook)
+	if took == nil {
+		took = l.raw(pinoLatency)
 	}
-	completed := took.kind == jsonNumber || took.kind == jsonString
-	if !completed && (l.has(pinoStatus) || !saysStarted(msg.raw)) {
+	completed := took != nil
+	if !completed && (l.has(pinoStatus) || !saysStarted(msg)) {
 		return false, nil
 	}
 	t, ok, err := l.time(l.at(pinoTime), sink)
@@ -89,17 +91,17 @@ func (pinoDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 		r.Phase, r.Outcome, r.Start = record.Started, record.OutcomeUnknown, t
 		return true, sink.Request(r)
 	}
-	d, ok := durationOf(took.raw, 6)
+	d, ok := durationOf(took, 6)
 	if !ok {
 		return l.malformed(sink, "a log line whose responseTime is no duration; it was left out")
 	}
 	r.Start = t - record.Time(d)
 	if l.has(pinoStatus) {
-		if r.Status, ok = statusOf(l.at(pinoStatus).raw); !ok {
+		if r.Status, ok = statusOf(l.raw(pinoStatus)); !ok {
 			return l.malformed(sink, "a log line whose res.statusCode is no HTTP status; it was left out")
 		}
 	}
-	if r.Status == 499 || bytes.HasPrefix(msg.raw, []byte("request aborted")) {
+	if r.Status == 499 || bytes.HasPrefix(msg, []byte("request aborted")) {
 		r.Outcome = record.ClientGone
 	}
 	return true, sink.Request(r)
@@ -118,10 +120,9 @@ func pinoOrigin(l *jsonLine, r *record.Request) {
 // pinoChatter takes the lines that pinoDialect leaves: what the application says besides requests.
 type pinoChatter struct{ pinoDialect }
 
+func (pinoChatter) needs() []int { return []int{pinoTime, pinoLevel, pinoMsg} }
+
 func (pinoChatter) take(l *jsonLine, sink record.Sink) (bool, error) {
-	if !l.has(pinoTime) || !l.has(pinoLevel) || !l.has(pinoMsg) {
-		return false, nil
-	}
 	t, ok, err := l.time(l.at(pinoTime), sink)
 	if err != nil {
 		return true, err
@@ -131,7 +132,7 @@ func (pinoChatter) take(l *jsonLine, sink record.Sink) (bool, error) {
 	}
 	o := l.request(record.LayerApp)
 	pinoOrigin(l, o)
-	msg := l.at(pinoMsg).text((*[]byte)(&l.bufs[bufMessage]))
+	msg := l.unescaped(bufMessage, l.at(pinoMsg))
 	return true, l.message(t, o.Container, o.Instance, o.Service, o.Host, o.Version, msg, sink)
 }
 
