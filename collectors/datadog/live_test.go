@@ -149,6 +149,10 @@ func incidents(t testing.TB) []string {
 	for i, d := range dirs {
 		dirs[i] = filepath.Dir(d)
 	}
+	if os.Getenv("LASTCALL_LONG") == "" {
+		// A few of them: a rolling deploy, a hung dependency, and one with deaths. LASTCALL_LONG=1 takes all.
+		dirs = slices.DeleteFunc(dirs, func(d string) bool { return !slices.Contains([]string{"S6-1", "S7-1", "S9-1"}, filepath.Base(d)) })
+	}
 	return dirs
 }
 
