@@ -232,9 +232,8 @@ func (j *joiner) likeness(f function, r route) float64 {
 	var explained, named int
 	verb := false
 	for w, weight := range have {
+		verb = verb || slices.Contains(r.verbs, w)
 		switch {
-		case slices.Contains(r.verbs, w):
-			verb = true
 		case r.words[w] > 0:
 			shared += weight * j.rarity[w]
 			mine += weight * j.rarity[w]

@@ -234,7 +234,7 @@ func TestRecordingsOfANodeService(t *testing.T) {
 				t.Errorf("%s, %s", r.Leading.Shape, r.Confidence)
 			}
 			if e := r.Leading.Endpoint; e == nil || *e != c.endpoint {
-				t.Errorf("endpoint %v, want %s", e, c.endpoint)
+				t.Errorf("endpoint %v, want %s", r.Leading, c.endpoint)
 			}
 			if r.Leading.File == nil || !strings.HasPrefix(*r.Leading.File, "/srv/shop/src/") || r.Leading.Line == 0 {
 				t.Errorf("file %v line %d", r.Leading.File, r.Leading.Line)
