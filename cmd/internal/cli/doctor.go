@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"lastcall/cmd/internal/config"
+	"lastcall/cmd/internal/prose"
 	"lastcall/collectors/record"
 
 	"github.com/spf13/cobra"
@@ -19,8 +20,9 @@ type examination struct {
 	Place   string  `json:"place"`
 	Service string  `json:"service,omitempty"`
 	Checks  []check `json:"checks"`
-	// usable: an investigation could say something with what is there.
-	usable bool
+	// broken: something that is set up does not work (keys refused, a process that does not answer). What is merely not there
+	// is told, and no failure of doctor's.
+	broken bool
 }
 
 // check is one line of doctor's. Health is "ok", "partial", "missing", "refused", "failed", "skipped".
@@ -46,7 +48,7 @@ func newDoctor(a *app) *cobra.Command {
 it, and what to do about it. With --config the file is checked first; a mistake is shown with its line. Without --service,
 every service of the config is looked at.
 
-Exit codes: 0 an investigation can be made; 1 it cannot; 2 the config is wrong.`,
+Exit codes: 0 looked, and told; 1 something that is set up does not work (keys refused, no answer); 2 the config is wrong.`,
 		Example: `  lastcall doctor --service api
   lastcall doctor --config lastcall.yaml
   lastcall doctor --pprof http://localhost:6060`,
@@ -75,7 +77,7 @@ Exit codes: 0 an investigation can be made; 1 it cannot; 2 the config is wrong.`
 				return err
 			}
 			for _, e := range found {
-				if !e.usable {
+				if e.broken {
 					return statusError(exitFailed)
 				}
 			}
@@ -117,8 +119,8 @@ func (a *app) examine(ctx context.Context, cfg *config.Config, qf queryFlags, lf
 
 // examineConfig looks at what the config needs around it; the file itself has been read without a mistake.
 func (a *app) examineConfig(cfg *config.Config) examination {
-	e := examination{Place: "config", usable: true}
-	e.Checks = append(e.Checks, check{Name: a.configPath, Health: "ok", Detail: fmt.Sprintf("valid; %d services", len(cfg.Services))})
+	e := examination{Place: "config"}
+	e.Checks = append(e.Checks, check{Name: a.configPath, Health: "ok", Detail: "valid; " + prose.Count(len(cfg.Services), "service", "services")})
 	for _, x := range []struct {
 		key string
 		url config.Text
@@ -172,11 +174,10 @@ func (a *app) examineService(ctx context.Context, cfg *config.Config, s config.S
 }
 
 func examineFiles(cfg *config.Config, s config.Service) examination {
-	e := examination{Place: "files", Service: s.ID(), usable: true}
+	e := examination{Place: "files", Service: s.ID()}
 	for _, p := range s.Paths {
 		p = cfg.Abs(p)
 		if _, err := os.Stat(p); err != nil {
-			e.usable = false
 			e.Checks = append(e.Checks, check{p, "missing", plainPathError(err).Error(), "anything about this service", "let something put the files there before the night watch runs"})
 			continue
 		}
@@ -198,12 +199,12 @@ func (a *app) examinePprof(ctx context.Context, s config.Service, o pprofOptions
 			err = coll.Collect(ctx, record.Query{}, count)
 		}
 		if err != nil {
+			e.broken = true
 			c.Health, c.Detail = "failed", err.Error()
 			c.Without = "which code of this process holds the memory"
 			c.Remedy = "import net/http/pprof there, and give the address of that server; --pprof-header for authentication"
 		} else {
 			c.Detail = fmt.Sprintf("%d profiles taken", count.total())
-			e.usable = true
 		}
 		e.Checks = append(e.Checks, c)
 	}

@@ -53,7 +53,7 @@ func newNightly(a *app) *cobra.Command {
 that has been told stays quiet until it changes. What was seen and told is kept in the state folder.
 
 Exit codes: 0 nothing new at or above the threshold; 3 something new or worse at or above it; 4 nothing reached it, but
-some evidence was incomplete; 1 nothing could be checked, or another run is at work; 2 the config is wrong.`,
+some evidence was incomplete, or containers died and it cannot say why; 1 nothing could be checked, or another run is at work; 2 the config is wrong.`,
 		Example: `  lastcall nightly --example > lastcall.yaml
   lastcall doctor --config lastcall.yaml
   lastcall nightly --config lastcall.yaml --output night.json --output junit.xml`,

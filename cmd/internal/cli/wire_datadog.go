@@ -59,8 +59,8 @@ func (a *app) examineDatadog(ctx context.Context, s config.Service, o datadogOpt
 		return e, err
 	}
 	e.Place += " (" + rep.Site + ")"
-	e.usable = rep.Usable()
 	for _, x := range rep.Checks {
+		e.broken = e.broken || x.Health == datadog.Refused || x.Health == datadog.Failed
 		e.Checks = append(e.Checks, check{x.Name, string(x.Health), x.Detail, x.Without, x.Remedy})
 	}
 	return e, nil

@@ -386,10 +386,16 @@ func exitFor(n *Night) int {
 		return exitFindings
 	case failed > 0 && failed == len(n.Services):
 		return exitFailed
-	case !n.Complete:
+	case !n.Complete || slices.ContainsFunc(n.Findings, unexplained):
 		return exitIncomplete
 	}
 	return exitDone
+}
+
+// unexplained reports whether a finding is news for which the evidence was not enough: containers died, and nobody knows why.
+// That is no finding at a grade, and it is not "nothing wrong" either.
+func unexplained(f Finding) bool {
+	return f.Reported && f.Status != Gone && f.Kind == Crashes && f.Cause == finding.Undetermined
 }
 
 func (n *Night) note(text string) {
