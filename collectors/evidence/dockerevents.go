@@ -63,6 +63,9 @@ const (
 	maxAsked = 10_000
 )
 
+// forget implements forgetful.
+func (p *dockerParser) forget() { clear(p.asked) }
+
 // ParseLine implements LineParser.
 func (p *dockerParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
 	pos := record.Pos{Source: p.src, Line: lineNo}

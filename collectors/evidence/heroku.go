@@ -50,6 +50,12 @@ type dynoMemory map[string]struct{ used, limit int64 }
 // maxDynos bounds what is remembered; beyond it the numbers are left out of R14 and R15.
 const maxDynos = 10_000
 
+// forget implements forgetful.
+func (p *herokuParser) forget() {
+	p.words.forget()
+	clear(p.dynos)
+}
+
 // ParseLine implements LineParser.
 func (p *herokuParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
 	h, ok := splitHeroku(line)

@@ -59,6 +59,9 @@ type kernelParser struct {
 	dated  bool // whether the year was
 }
 
+// forget implements forgetful.
+func (p *kernelParser) forget() { p.report = kernelReport{} }
+
 // ParseLine implements LineParser.
 func (p *kernelParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
 	if p.year == nil {

@@ -58,6 +58,12 @@ type lastWordsParser struct {
 	sign     int64
 }
 
+// forget implements forgetful.
+func (p *lastWordsParser) forget() {
+	p.words.forget()
+	p.last, p.lastLine, p.sign = 0, 0, 0
+}
+
 // surroundings is implemented by a Sink that knows what the lines around said: plain text between structured lines (the dump of a
 // process that logs JSON) has neither time nor name of its own. The container is given only when all lines so far were of one.
 type surroundings interface {

@@ -66,6 +66,9 @@ type expositionParser struct {
 // Sequential implements Sequential: which container of a pod goes by its name depends on which came first.
 func (prometheusText) Sequential() bool { return true }
 
+// forget implements forgetful.
+func (p *expositionParser) forget() { p.pods = podNames{} }
+
 // ParseLine implements LineParser.
 func (p *expositionParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
 	if len(line) > 0 && line[0] == '#' {

@@ -41,6 +41,9 @@ type scalingoParser struct {
 	origin origin
 }
 
+// forget implements forgetful.
+func (p *scalingoParser) forget() { p.words.forget() }
+
 // ParseLine implements LineParser.
 func (p *scalingoParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
 	st, tag, body, ok := splitScalingo(line)

@@ -10,6 +10,7 @@ func smallFormats() []Format {
 		kubernetesJSON{},
 		dockerEvents{},
 		kernelOOM{},
+		journald{},
 		datadogQuery{},
 		datadogTimeseries{},
 		prometheusQuery{},
@@ -23,6 +24,22 @@ func smallFormats() []Format {
 	}
 }
 
+// forgetful is implemented by line parsers that carry something from one line to a later one. Where several goroutines share a file,
+// whoever hands them its chunks calls forget at the beginning of each: which goroutine reads which chunk is chance, and the result
+// must not be.
+type forgetful interface{ forget() }
+
+var (
+	_ forgetful = (*scalingoParser)(nil)
+	_ forgetful = (*herokuParser)(nil)
+	_ forgetful = (*kernelParser)(nil)
+	_ forgetful = (*dockerParser)(nil)
+	_ forgetful = (*journalParser)(nil)
+	_ forgetful = (*expositionParser)(nil)
+	_ forgetful = (*lastWordsParser)(nil)
+	_ forgetful = (*messageReader)(nil)
+)
+
 // That each format is what it is meant to be is checked here, at compile time.
 var (
 	_ LineFormat = scalingoPlatform{}
@@ -30,6 +47,7 @@ var (
 	_ LineFormat = platformEvents{}
 	_ LineFormat = dockerEvents{}
 	_ LineFormat = kernelOOM{}
+	_ LineFormat = journald{}
 	_ LineFormat = prometheusText{}
 	_ LineFormat = lastWordsLog{}
 

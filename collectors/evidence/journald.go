@@ -1,0 +1,92 @@
+package evidence
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/valyala/fastjson"
+
+	"lastcall/collectors/record"
+)
+
+// journald reads `journalctl -o json`: the kernel's reports, and what containers print through Docker's journald driver or a systemd unit:
+//
+//	{"__REALTIME_TIMESTAMP":"1794836877859982","_HOSTNAME":"node-a","SYSLOG_IDENTIFIER":"kernel","MESSAGE":"Memory cgroup out of memory: Killed process 123 (node) …"}
+//	{"__REALTIME_TIMESTAMP":"1794836877859982","CONTAINER_NAME":"web-1","CONTAINER_ID_FULL":"3f1c…","MESSAGE":"FATAL ERROR: Reached heap limit …"}
+//
+// Source: systemd.journal-fields(7); Docker, "Journald logging driver".
+type journald struct{}
+
+// Name implements Format.
+func (journald) Name() string { return "journald" }
+
+// Sequential implements Sequential: the kernel's report spans entries.
+func (journald) Sequential() bool { return true }
+
+// Sniff implements Format.
+func (journald) Sniff(head []byte) int { return sniffLines(head, isJournal) }
+
+func isJournal(line []byte) bool {
+	return len(line) > 2 && line[0] == '{' && bytes.Contains(line, []byte(`"__REALTIME_TIMESTAMP"`))
+}
+
+// NewParser implements LineFormat.
+func (journald) NewParser(src *record.Source) LineParser { return &journalParser{src: src} }
+
+type journalParser struct {
+	src      *record.Source
+	parser   fastjson.Parser
+	report   kernelReport
+	messages messageReader
+}
+
+// forget implements forgetful.
+func (p *journalParser) forget() {
+	p.report = kernelReport{}
+	p.messages.words.forget()
+}
+
+// ParseLine implements LineParser.
+func (p *journalParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
+	if !isJournal(line) {
+		return false, nil
+	}
+	pos := record.Pos{Source: p.src, Line: lineNo}
+	v, err := p.parser.ParseBytes(line)
+	if err != nil {
+		return true, warn(sink, pos, "malformed_line", "an entry of the journal that is broken JSON was left out", line)
+	}
+	micros, ok := numberOf(v.Get("__REALTIME_TIMESTAMP"))
+	t, isTime := epochTime(micros)
+	if !ok || !isTime {
+		return true, warn(sink, pos, "malformed_line", "an entry of the journal without a usable time was left out", line)
+	}
+	msg := textOf(v.Get("MESSAGE"))
+	if bytesOf := v.GetArray("MESSAGE"); bytesOf != nil { // a message that is no UTF-8 comes as numbers
+		for _, b := range bytesOf {
+			msg = append(msg, byte(b.GetInt()))
+		}
+	}
+	if len(msg) == 0 || msg[0] == '{' {
+		return len(msg) == 0, nil
+	}
+	host := v.GetStringBytes("_HOSTNAME")
+	if string(v.GetStringBytes("SYSLOG_IDENTIFIER")) == "kernel" || string(v.GetStringBytes("_TRANSPORT")) == "kernel" {
+		o := origin{pos: pos, time: t, host: host}
+		_, err := p.report.line(&o, msg, sink)
+		return true, err
+	}
+	if !messageMayMatter(msg) {
+		return true, nil
+	}
+	instance := textOf(firstOf(v, "CONTAINER_ID_FULL", "CONTAINER_ID"))
+	service := strings.TrimSuffix(string(v.GetStringBytes("_SYSTEMD_UNIT")), ".service")
+	container := string(v.GetStringBytes("CONTAINER_NAME"))
+	if container == "" {
+		instance = textOf(v.Get("_PID"))
+	} else {
+		service = "" // The unit is the runtime's own.
+	}
+	_, err = p.messages.parse(pos, t, container, string(instance), service, string(host), "", msg, sink)
+	return true, err
+}
