@@ -55,8 +55,6 @@ type kernelParser struct {
 	report kernelReport
 	origin origin
 	year   func(month, day int) int
-	zoned  bool // whether the zone was already warned of
-	dated  bool // whether the year was
 }
 
 // forget implements forgetful.
@@ -77,14 +75,12 @@ func (p *kernelParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (b
 		// The rest of a kernel log, and of a report printed without any header, is known and says nothing.
 		return h.kernel || (p.report.since > 0 && h.stamp.n == 0), err
 	}
-	if h.stamp.n > 0 && !h.stamp.zoned && !p.zoned {
-		p.zoned = true
+	if h.stamp.n > 0 && !h.stamp.zoned {
 		if err := warn(sink, p.origin.pos, "no_timezone", noZoneText, line); err != nil {
 			return true, err
 		}
 	}
-	if h.noYear && !p.dated && h.stamp.time != 0 {
-		p.dated = true
+	if h.noYear && h.stamp.time != 0 {
 		return true, warn(sink, p.origin.pos, "no_year", noYearText, line)
 	}
 	return true, nil

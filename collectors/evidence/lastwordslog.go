@@ -54,7 +54,6 @@ type lastWordsParser struct {
 
 	last     record.Time // of the last line that had a time
 	lastLine int64
-	zoned    bool // whether a missing zone was told
 	sign     int64
 }
 
@@ -109,8 +108,7 @@ func (p *lastWordsParser) ParseLine(lineNo int64, line []byte, sink record.Sink)
 		return p.follows(lineNo, l.body), nil
 	}
 	p.sign = lineNo
-	if l.stamp.time != 0 && !l.stamp.zoned && !p.zoned {
-		p.zoned = true
+	if l.stamp.time != 0 && !l.stamp.zoned {
 		return true, warn(sink, o.pos, "no_timezone", noZoneText, line)
 	}
 	return true, nil

@@ -57,10 +57,9 @@ func (prometheusText) NewParser(src *record.Source) LineParser {
 }
 
 type expositionParser struct {
-	src     *record.Source
-	known   map[string]meaning
-	pods    podNames
-	untimed bool
+	src   *record.Source
+	known map[string]meaning
+	pods  podNames
 }
 
 // Sequential implements Sequential: which container of a pod goes by its name depends on which came first.
@@ -113,10 +112,6 @@ func (p *expositionParser) ParseLine(lineNo int64, line []byte, sink record.Sink
 		return true, nil
 	}
 	if e.at == 0 {
-		if p.untimed {
-			return true, nil
-		}
-		p.untimed = true
 		return true, warn(sink, pos, "no_time", "a scrape without timestamps says when nothing happened; its values were left out", line)
 	}
 	return true, emitPoints(sink, pos, m, names, 0, []point{{e.at, e.value}})
