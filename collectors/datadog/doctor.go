@@ -151,6 +151,9 @@ func verdictOf(err error) (Health, string) {
 		}
 		return Refused, fmt.Sprintf("give the application key's role the permission %s (a scoped key needs it among its scopes)", p)
 	}
+	if e != nil && e.Status/100 == 4 {
+		return Failed, "check the names given: --service, --env, and those in the configuration"
+	}
 	return Failed, "try again later"
 }
 
@@ -188,6 +191,8 @@ func (r *run) doctorMetrics(ctx context.Context, add func(Check)) {
 	case len(lack) > 0:
 		c.Health = Partial
 		c.Detail += "; not found: " + strings.Join(lack, ", ")
+		c.Without = "what these would tell: how near the limit, whether the heap or something else grew, whether the CPU was held"
+		c.Remedy = "collect container metrics with the agent and runtime metrics with the tracer, or name yours in the configuration"
 	}
 	add(c)
 	if !memory {

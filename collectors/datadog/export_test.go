@@ -20,6 +20,9 @@ func (o *Options) FastRetry() {
 	}
 }
 
+// Patient gives a slow server time.
+func (o *Options) Patient() { o.retry.attempt = time.Minute }
+
 // Exported for tests.
 var (
 	SeriesSpans  = seriesSpans

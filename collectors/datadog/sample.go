@@ -145,11 +145,12 @@ func findFacets(items []json.RawMessage, fleet []string, tag string, told Attrib
 			requests++
 		}
 		for _, t := range it.Attributes.Tags {
-			if k, v, ok := strings.Cut(t, ":"); ok && slices.Contains(fleet, v) {
+			// Without series there is no fleet to compare with: any tag that usually names containers will do.
+			if k, v, ok := strings.Cut(t, ":"); ok && (slices.Contains(fleet, v) || len(fleet) == 0 && v != "" && slices.Contains(containerTags, k)) {
 				count[k]++
 			}
 		}
-		if slices.Contains(fleet, it.Attributes.Host) {
+		if slices.Contains(fleet, it.Attributes.Host) || len(fleet) == 0 && it.Attributes.Host != "" {
 			count["host"]++
 		}
 	}
