@@ -429,7 +429,7 @@ func mdCurves(r *finding.Report) [][]string {
 		rows = rows[:mdRows]
 	}
 	for _, row := range rows {
-		row[0], row[1] = mdText(row[0]), mdCode(row[1])
+		row[0], row[1], row[2] = mdText(row[0]), mdCode(row[1]), mdText(row[2])
 		row[4] = mdCode(row[4])
 	}
 	return rows

@@ -271,7 +271,7 @@ func effectText(e finding.Effect) string {
 	case "share_of_growth":
 		lead, f = "share of the growth ", percentText
 	default:
-		if lead = strings.ReplaceAll(e.Measure, "_", " "); lead != "" {
+		if lead = strings.ReplaceAll(clean(e.Measure), "_", " "); lead != "" {
 			lead += " "
 		}
 	}

@@ -41,7 +41,7 @@ type class int
 const (
 	classText     class = iota // prose and quotations: everything is masked
 	classPath                  // a raw path: templated
-	classEndpoint              // a template: as text, but known names inside are not protected
+	classEndpoint              // a template of an endpoint: as text, but known names inside are not protected
 	classCode                  // functions, files, words of ours: well-known secrets only
 	classSource                // names of inputs: also the home folder
 	className                  // containers, hosts: also long ids cut
@@ -268,6 +268,9 @@ func (c *reportRedactor) redact(j job) string {
 		return c.text(m, j.s)
 	case classPath:
 		return c.replaceSensitive(m.class(classPath, j.s), true)
+	case classEndpoint:
+		// A template should hold nobody, but one that failed to see an id does.
+		return m.class(classEndpoint, c.replaceSensitive(j.s, false))
 	}
 	return m.class(j.class, j.s)
 }
@@ -332,7 +335,7 @@ func (c *reportRedactor) replaceSensitive(s string, always bool) string {
 			}
 			text := s
 			s = replaceWhole(s, form, func(from, to int) (string, bool) {
-				if from > 0 && text[from-1] == '/' {
+				if from > 0 && text[from-1] == '/' && (always || len(form) >= 4 || namesSomebody(text, from, to)) {
 					return "{id}", true
 				}
 				if !always && !namesSomebody(text, from, to) {
