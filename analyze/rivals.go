@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"lastcall/analyze/finding"
-	"lastcall/analyze/inflight"
 	"lastcall/analyze/life"
 	"lastcall/collectors/record"
 )
@@ -21,6 +20,9 @@ const (
 	// peakRank and peakRise: the load before the deaths must be among the highest, and so many times the usual.
 	peakRank = 0.95
 	peakRise = 1.5
+	// peakLead before a death is part of the surge; minUsual stretches before that are needed to know the usual.
+	peakLead = 15 * time.Minute
+	minUsual = 6
 	// peakWindow is the stretch before the first death of a story over which the load is taken.
 	peakWindow = 5 * time.Minute
 	// fleetShare: so much of a pool must have died for its load to be the cause.
@@ -141,11 +143,8 @@ func countText(n int, what string) string {
 
 // capacity asks whether the load simply exceeded the limit: most of a pool dies, the load just before each story was among its
 // highest and well above the usual, and no endpoint is out of line.
-func (q *inquiry) capacity(deaths []int, res *inflight.Result) (candidate, bool) {
+func (q *inquiry) capacity(deaths []int) (candidate, bool) {
 	if q.total == 0 || len(deaths) < 2 {
-		return candidate{}, false
-	}
-	if res != nil && res.Leader > 0 && res.Endpoints[res.Leader].Posterior >= possibleP {
 		return candidate{}, false
 	}
 	died := map[string]bool{}
@@ -169,15 +168,6 @@ func (q *inquiry) capacity(deaths []int, res *inflight.Result) (candidate, bool)
 		}
 	}
 	w := int(peakWindow / loadStep)
-	var windows []float64
-	for i := w; i < n; i += max(1, w/2) {
-		windows = append(windows, sum(total[i-w:i]))
-	}
-	if len(windows) < 6 {
-		return candidate{}, false
-	}
-	sort.Float64s(windows)
-	usual := windows[len(windows)/2]
 	stories, peaks := 0, 0
 	minRise, minRank := math.Inf(1), 1.0
 	last := -1
@@ -190,12 +180,22 @@ func (q *inquiry) capacity(deaths []int, res *inflight.Result) (candidate, bool)
 		if i < w || i > n {
 			continue
 		}
+		// Compared with the time before the trouble: the surge itself, and the retries after it, are not the usual.
+		var usual []float64
+		for k := w; k <= i-int(peakLead/loadStep); k += max(1, w/2) {
+			usual = append(usual, sum(total[k-w:k]))
+		}
+		if len(usual) < minUsual {
+			continue
+		}
+		sort.Float64s(usual)
 		stories++
 		now := sum(total[i-w : i])
-		rank := float64(sort.SearchFloat64s(windows, now)) / float64(len(windows))
-		if rank >= peakRank && now >= peakRise*max(usual, 1) {
+		rank := float64(sort.SearchFloat64s(usual, now)) / float64(len(usual))
+		median := max(usual[len(usual)/2], 1)
+		if rank >= peakRank && now >= peakRise*median {
 			peaks++
-			minRise, minRank = min(minRise, now/max(usual, 1)), min(minRank, rank)
+			minRise, minRank = min(minRise, now/median), min(minRank, rank)
 		}
 	}
 	if stories == 0 || peaks*2 <= stories || float64(len(died)) < fleetShare*float64(max(fleet, 1)) {

@@ -21,6 +21,7 @@ const (
 	conclusiveCrash  = 3    // crashes with a likelihood ratio of at least inflight.Supported
 	leaveOneOutP     = 0.9  // posterior that must remain when any one crash is left out
 	rivalE           = 20   // e-value from which a rival explanation counts
+	storyShare       = 0.4  // share of the deaths of its stories that a culprit must support
 	sameLikely       = 20   // e-value of one request retried from crash to crash
 	sameConclusive   = 1000 // the same, with at least three hops
 	secondBlame      = 0.9  // crashes blamed on the first culprit this much are left out when a second is looked for
@@ -143,6 +144,19 @@ func (q *inquiry) gradeInflight(res *inflight.Result, deaths []int) (g finding.G
 	if len(chains) == 1 && len(deaths) > 1 && !(ofLead && same.EValue >= sameLikely) && g == finding.Likely {
 		why = append(why, "all crashes are one story within 20 minutes, so they count for less than as many independent ones")
 	}
+	// A culprit explains its story: when most deaths of the stories that support it do not, it is more likely one of many victims.
+	inStories := 0
+	for _, d := range deaths {
+		if chains[q.cases[d].Chain] {
+			inStories++
+		}
+	}
+	if float64(supported) < storyShare*float64(inStories) && !(ofLead && same.EValue >= sameLikely) {
+		if g.Rank() > finding.Possible.Rank() {
+			g = finding.Possible
+		}
+		why = append(why, fmt.Sprintf("it supports only %d of the %d deaths that came with them", supported, inStories))
+	}
 	if load >= rivalE && load > lead.EValue && len(deaths) >= minDeathsForLoad {
 		if g.Rank() > finding.Possible.Rank() {
 			g = finding.Possible
@@ -227,6 +241,10 @@ func (q *inquiry) explainMemory(deaths []int) []candidate {
 	if q.growth.Gate.Open && 2*leaky >= known && leaky > 0 {
 		return []candidate{q.explainLeak(deaths, leaky)}
 	}
+	// A fleet that dies under too much load dies with its busiest requests open: only the surest accusation stands against that.
+	if c, ok := q.capacity(deaths); ok && (grade.Rank() < finding.Likely.Rank() || c.verdict.Grade.Rank() >= finding.Likely.Rank() && grade.Rank() < finding.Conclusive.Rank()) {
+		return []candidate{c}
+	}
 	if grade.Rank() >= finding.Likely.Rank() {
 		return q.withSecond(q.howKilled(deaths, bursty), byMemory, deaths, res, grade, why)
 	}
@@ -241,19 +259,17 @@ func (q *inquiry) explainMemory(deaths []int) []candidate {
 		}
 		return []candidate{c}
 	}
-	if grade.Rank() < finding.Likely.Rank() {
-		if c, ok := q.capacity(deaths, res); ok {
-			return []candidate{c}
-		}
-	}
 	return []candidate{q.undetermined(deaths, byMemory, res, grade, why)}
 }
 
 // howKilled says how a request killed containers of which no source says that memory was the reason: by memory if the curves jump
 // or end near the limit, by holding the event loop if they stay level and the runtime fell silent, and otherwise it cannot be told.
 func (q *inquiry) howKilled(deaths []int, bursty int) finding.Cause {
-	named, level, known := 0, 0, 0
+	named, aborted, level, known := 0, 0, 0, 0
 	for _, d := range deaths {
+		if q.life.Deaths[d].Kind == record.CrashAbort {
+			aborted++
+		}
 		if k := q.life.Deaths[d].Kind; k == record.CrashOOMKill || k == record.CrashHeapLimit {
 			named++
 		}
@@ -266,6 +282,11 @@ func (q *inquiry) howKilled(deaths []int, bursty int) finding.Cause {
 	}
 	if 2*named >= len(deaths) || 2*bursty >= len(deaths) {
 		return finding.RequestBurst
+	}
+	if 2*aborted >= len(deaths) {
+		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "memory.shape", Outcome: finding.NotPossible,
+			Detail: "the processes aborted, and neither last words nor memory readings say whether their heap was full"})
+		return finding.Undetermined
 	}
 	n, silent := q.silences(deaths)
 	switch {
@@ -550,7 +571,18 @@ func (q *inquiry) silences(deaths []int) (n, silent int) {
 			continue
 		}
 		n++
-		if x.Time.Sub(pts[len(pts)-1].T) >= stallSilence {
+		// Readings that come minutes apart are always that old.
+		gaps := make([]time.Duration, 0, len(pts))
+		for i := 1; i < len(pts); i++ {
+			gaps = append(gaps, pts[i].T.Sub(pts[i-1].T))
+		}
+		slices.Sort(gaps)
+		usual := gaps[len(gaps)/2]
+		if usual > stallSilence {
+			n--
+			continue
+		}
+		if x.Time.Sub(pts[len(pts)-1].T) >= max(stallSilence, usual*5/2) {
 			silent++
 		}
 	}

@@ -7,6 +7,7 @@ package life
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"sort"
 	"strings"
@@ -822,10 +823,17 @@ func short(id string) string {
 	return id
 }
 
-// Pool returns what a container is one of: its service, or its name without the number ("web-3" and "web.3" are of "web").
+// podSuffix is what a Kubernetes Deployment appends to the name of a pod: the hash of the template and a random part.
+var podSuffix = regexp.MustCompile(`-[a-z0-9]{6,10}-[a-z0-9]{5}$`)
+
+// Pool returns what a container is one of: its name without the number or the pod suffix ("web-3", "web.3" and
+// "web-5d9c7b6f4-x2x7k" are of "web"), else its service.
 func Pool(name, service string) string {
-	n := strings.TrimRight(name, "0123456789")
-	if n = strings.TrimRight(n, "-._"); n != "" && n != name {
+	n := podSuffix.ReplaceAllString(name, "")
+	if n == name {
+		n = strings.TrimRight(strings.TrimRight(name, "0123456789"), "-._")
+	}
+	if n != "" && n != name {
 		return n
 	}
 	return first(service, name)

@@ -56,6 +56,9 @@ type Attribution struct {
 	// Metric was regressed on, over Readings floors of Lives lives of Containers containers.
 	Metric                      record.Metric
 	Lives, Containers, Readings int
+	// Sticky says that endpoints keep to containers more than a random balancer makes them: containers are then few
+	// witnesses, however many readings they give.
+	Sticky bool
 	// Endpoints are ranked; empty when the gate is shut or there is nothing to compare.
 	Endpoints []EndpointGrowth
 	// Also holds endpoints that explain a further part of the growth beside the first one.
@@ -105,6 +108,7 @@ func Attribute(lives []Life, ex Exposure, jobs []Job, o Options) Attribution {
 	d.fill(&a)
 	if len(a.Endpoints) > 0 && a.Endpoints[0].Posterior >= placeboFrom {
 		lead := d.ranked()[0]
+		a.Sticky = d.sticky()
 		a.Endpoints[0].PlaceboP = d.placebo(lead, o)
 		if a.Endpoints[0].ShareOfGrowth.Value < aloneShare {
 			a.Also = d.second(lead)
@@ -324,7 +328,7 @@ func gradeLead(a *Attribution) {
 	placebo := e.PlaceboP != nil && *e.PlaceboP <= placeboP
 	solid := placebo && share >= accuseShare && e.ShareOfGrowth.Value >= accuseShare/2 && len(e.Partners) == 0
 	switch {
-	case e.Posterior >= conclusiveP && solid && e.ShareOfGrowth.Value >= accuseShare && a.Lives >= 3 && a.Containers >= 2:
+	case e.Posterior >= conclusiveP && solid && !a.Sticky && e.ShareOfGrowth.Value >= accuseShare && a.Lives >= 3 && a.Containers >= 2:
 		e.Grade = finding.Conclusive
 	case e.Posterior >= likelyP && solid:
 		e.Grade = finding.Likely
@@ -338,6 +342,9 @@ func gradeLead(a *Attribution) {
 		size(e.BytesPerRequest.Value), size(e.BytesPerRequest.Low), size(e.BytesPerRequest.High)))
 	if len(e.Partners) > 0 {
 		e.Reasons = append(e.Reasons, "the evidence cannot tell it from "+strings.Join(e.Partners, ", "))
+	}
+	if a.Sticky {
+		e.Reasons = append(e.Reasons, "containers keep traffic of their own, so that few of them can be compared")
 	}
 	if e.PlaceboP != nil {
 		e.Reasons = append(e.Reasons, fmt.Sprintf("when the containers' traffic is dealt anew, some endpoint fits as well in %.1f%% of the draws", 100**e.PlaceboP))

@@ -85,7 +85,7 @@ type Options struct {
 	Load map[string][]Point
 	// Seed starts the random draws of the placebo; the same seed gives the same result.
 	Seed uint64
-	// Placebos is how many times the containers' traffic is swapped; 0 means 199.
+	// Placebos is how many times the containers' traffic is swapped; 0 means 99.
 	Placebos int
 }
 
@@ -93,7 +93,7 @@ func (o Options) placebos() int {
 	if o.Placebos > 0 {
 		return o.Placebos
 	}
-	return 199
+	return 99
 }
 
 // Curve is the reading of one metric of one life.

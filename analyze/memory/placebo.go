@@ -29,13 +29,17 @@ func (d *design) placebo(lead *regressor, o Options) *float64 {
 	}
 	rng := rand.New(rand.NewPCG(o.Seed, 0x6c65616b)) // a fixed stream: the same evidence gives the same report
 	observed := score(lead)
-	step := max(1, int(d.unit*float64(time.Hour)/float64(d.ex.Block)))
+	step := d.step()
 	if d.ex.N/step < minSwaps {
 		return nil
 	}
 	hits, draws := 0, o.placebos()
-	sticky := len(d.names) > 1 && d.stickiness(step) > stickyDispersion
-	for range draws {
+	sticky := d.sticky()
+	for i := range draws {
+		if float64(hits) > 2*placeboP*float64(draws) { // clear enough: it will not become rare again
+			draws = i
+			break
+		}
 		var deal deal
 		switch {
 		case len(d.names) == 1:
@@ -55,6 +59,12 @@ func (d *design) placebo(lead *regressor, o Options) *float64 {
 	p := float64(hits+1) / float64(draws+1)
 	return &p
 }
+
+// step is the number of blocks of traffic between two floors.
+func (d *design) step() int { return max(1, int(d.unit*float64(time.Hour)/float64(d.ex.Block))) }
+
+// sticky reports whether containers keep clients or endpoints of their own.
+func (d *design) sticky() bool { return len(d.names) > 1 && d.stickiness(d.step()) > stickyDispersion }
 
 // deal says whose count container c (an index into names), block i, receives.
 type deal func(c, i int) (container, block int)

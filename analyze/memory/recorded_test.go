@@ -15,6 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"lastcall/analyze/finding"
 	"lastcall/collectors/record"
 )
@@ -255,36 +258,76 @@ func load(t *testing.T, name string) incident {
 	return in
 }
 
-func TestRecordedIncidentsDump(t *testing.T) {
-	if os.Getenv("DUMP") == "" {
-		t.Skip()
+// TestTheLeaksOfRecordedIncidentsAreTracedToWhatLeaked checks shapes and attribution on recordings of real processes.
+func TestTheLeaksOfRecordedIncidentsAreTracedToWhatLeaked(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		cause    finding.Cause
+		endpoint string
+		where    Where
+		leaking  record.Metric // of which at least half of the lives leak; MetricUnknown: no metric of any web container does
+	}{
+		{"S0-1", finding.None, "", "", record.MetricUnknown},
+		{"S1-1", finding.None, "", "", record.MetricUnknown},
+		{"S2-2", finding.RequestLeak, "GET /api/progressions/{id}", GrowsHeap, record.HeapUsed},
+		{"S6-1", finding.None, "", "", record.MetricUnknown},
+		{"S7-1", finding.None, "", "", record.MetricUnknown},
+		{"S8-1", finding.RequestLeak, "GET /api/sessions/{id}/attestations", GrowsExternal, record.RSS},
+		{"S9-1", finding.None, "", "", record.MetricUnknown},
+		{"S12-1", finding.RequestLeak, "GET /api/users/{id}/profile", GrowsHeap, record.HeapUsed},
+		{"S13-1", finding.BackgroundLeak, "", GrowsHeap, record.HeapUsed},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in := load(t, c.name)
+			o := Options{Load: in.ex.Load()}
+			for _, jobs := range [][]Job{in.jobs, nil} {
+				a := Attribute(in.lives, in.ex, jobs, o)
+				if a.Cause != c.cause || a.Endpoint != c.endpoint {
+					t.Errorf("%s %q (%s), want %s %q", a.Cause, a.Endpoint, a.Explanation, c.cause, c.endpoint)
+				}
+				if c.where != "" && a.Growth.Where != c.where {
+					t.Errorf("growth is in %s, want %s", a.Growth.Where, c.where)
+				}
+			}
+			leaks, lives := 0, 0
+			for _, m := range Curves(in.lives, o) {
+				if c.leaking == record.MetricUnknown && m.Shape == finding.ShapeLeak {
+					t.Errorf("%s of %s is called a leak: %v", m.Metric, m.Container, m.Reasons)
+				}
+				if m.Kind == c.leaking && c.leaking != record.MetricUnknown {
+					lives++
+					if m.Shape == finding.ShapeLeak {
+						leaks++
+					}
+				}
+			}
+			if c.leaking != record.MetricUnknown && (lives == 0 || 2*leaks < lives) {
+				t.Errorf("%d of %d lives leak in %s", leaks, lives, c.leaking)
+			}
+		})
 	}
-	for _, name := range []string{"S0-1", "S1-1", "S2-2", "S6-1", "S7-1", "S8-1", "S9-1", "S12-1", "S13-1"} {
-		in := load(t, name)
-		fmt.Println("=====", name, in.truth.Kind, in.truth.Culprits)
-		for _, c := range Curves(in.lives, Options{Load: in.ex.Load()}) {
-			if c.Kind == record.HeapTotal {
-				continue
-			}
-			blind := -1.0
-			if c.BlindSeconds != nil {
-				blind = *c.BlindSeconds
-			}
-			fmt.Printf("%-24s %-9s %-12s %-12s n=%d %.0fm %5.1f MB/h [%.1f %.1f] %.0f->%.0f max %.0f blind %.0f ttl %v %v | %s\n", c.Container, c.Metric, c.Shape, c.Confidence, c.Samples, c.To.Sub(c.From).Minutes(),
-				c.SlopeBytesPerHour.Value/1e6, c.SlopeBytesPerHour.Low/1e6, c.SlopeBytesPerHour.High/1e6, c.FirstBytes/1e6, c.LastBytes/1e6, c.MaxBytes/1e6, blind, c.TimeToLimit, c.Reasons, c.Note)
-		}
-		for _, m := range []string{"jobs", "nojobs"} {
-			jobs := in.jobs
-			if m == "nojobs" {
-				jobs = nil
-			}
-			begin := time.Now()
-			a := Attribute(in.lives, in.ex, jobs, Options{})
-			fmt.Println(m, time.Since(begin))
-			dumpAttribution(a)
-		}
+}
+
+func TestTheJobThatLeaksIsNamedWhereTheLogTellsOfIt(t *testing.T) {
+	in := load(t, "S13-1")
+	a := Attribute(in.lives, in.ex, in.jobs, Options{})
+	if len(a.Jobs) == 0 || a.Jobs[0].Name != "refresh-usage-statistics" || a.Jobs[0].Posterior < likelyP {
+		t.Errorf("jobs %+v", a.Jobs)
 	}
-	_ = finding.None
+}
+
+func TestTheSameEvidenceInAnyOrderGivesTheSameAttribution(t *testing.T) {
+	in := load(t, "S12-1")
+	one := Attribute(in.lives, in.ex, in.jobs, Options{})
+	slices.Reverse(in.lives)
+	slices.Reverse(in.ex.Endpoints)
+	two := Attribute(in.lives, in.ex, in.jobs, Options{})
+	if d := cmp.Diff(one.Endpoints[:3], two.Endpoints[:3], cmpopts.EquateApprox(1e-6, 1e-6)); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff(Shapes(in.lives, Options{}), Shapes(in.lives, Options{})); d != "" {
+		t.Error(d)
+	}
 }
 
 func dumpAttribution(a Attribution) {

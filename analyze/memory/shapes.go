@@ -79,7 +79,7 @@ func readCurve(l Life, index int, m record.Metric, pts []Point, load []Point) Cu
 		if ok, why := burstRule(l, t, v, limit, level); ok {
 			shape, reasons = finding.ShapeBurst, append([]string{why}, reasons...)
 		} else if shape == "" {
-			shape, reasons = quietRule(t, v, level, reasons)
+			shape, reasons = quietRule(values(pts), v, level, reasons)
 		}
 	}
 	c.Shape, c.Reasons = shape, append(c.Reasons, reasons...)
@@ -209,15 +209,20 @@ func burstRule(l Life, t, v []float64, limit int64, level float64) (bool, string
 	return true, fmt.Sprintf("rose by %s within %s %s", size(peak-base), duration(t[at]-t[max(0, i-1)]), where)
 }
 
-// quietRule names curves that neither grow nor burst.
-func quietRule(t, v []float64, level float64, reasons []string) (finding.Shape, []string) {
+// quietRule names curves that neither grow nor burst. raw is the whole series, with the first minutes.
+func quietRule(raw, v []float64, level float64, reasons []string) (finding.Shape, []string) {
 	n := len(v)
-	// Early growth that stopped: compare the first tenth with the last half.
-	early, late := stat.Median(v[:max(1, n/10)]), stat.Median(v[n/2:])
-	if late-early > plateauRise*level && late-early > 3*stat.MAD(v[n/2:]) {
-		return finding.ShapePlateau, append([]string{fmt.Sprintf("rose by %s at first, then stayed", size(late-early))}, reasons...)
+	late, noise := stat.Median(v[n/2:]), stat.MAD(v[n/2:])
+	// Early growth that stopped: the first tenth against the last half.
+	for _, e := range []struct{ early, least float64 }{
+		{stat.Median(v[:max(1, n/10)]), plateauRise * level},
+		{stat.Median(raw[:max(1, len(raw)/10)]), plateauStart * level},
+	} {
+		if late-e.early > e.least && late-e.early > 3*noise {
+			return finding.ShapePlateau, append([]string{fmt.Sprintf("rose by %s at first, then stayed", size(late-e.early))}, reasons...)
+		}
 	}
-	// Swings: rises that collapse again and again, by garbage collection.
+	// Swings: rises that collapse, again and again by garbage collection, or once.
 	sorted := slices.Clone(v)
 	slices.Sort(sorted)
 	swing := stat.Quantile(sorted, 0.95) - stat.Quantile(sorted, 0.05)
@@ -227,7 +232,7 @@ func quietRule(t, v []float64, level float64, reasons []string) (finding.Shape, 
 			drops++
 		}
 	}
-	if swing > sawtoothSwing*level && drops >= sawtoothDrops {
+	if swing > sawtoothSwing*level && drops >= sawtoothDrops || swing > plateauStart*level && drops > 0 {
 		return finding.ShapeSawtooth, append([]string{fmt.Sprintf("swings by %s and comes back down %d times", size(swing), drops)}, reasons...)
 	}
 	return finding.ShapeFlat, reasons
@@ -282,18 +287,23 @@ func confirm(cs []Curve, lives []Life, o Options) {
 			}
 		}
 		most := 2*alike >= others
+		if o.Load[l.Container] == nil && span >= hourOfDay && span < longLife {
+			most = false // all containers follow the hour of the day alike, and without the load nothing tells
+		}
 		switch {
 		case alike >= 2 && len(containers) >= 2 && most && (reached || long):
 			c.Confidence = finding.Conclusive
 		case most && (long || alike >= 1), reached:
 			c.Confidence = finding.Likely
-		case others == 0 && c.Growth >= aloneGrowth*growthUnitOf(*c) && c.unslowed:
+		case (others == 0 || 2*alike >= others) && c.Growth >= aloneGrowth*growthUnitOf(*c) && c.unslowed:
 			c.Confidence = finding.Possible
-			c.Reasons = append(c.Reasons, "one life of one container: nothing else confirms it")
+			c.Reasons = append(c.Reasons, "too little else confirms it")
 			continue
 		default:
 			why := fmt.Sprintf("it grew by %s in %s, and nothing confirms a leak: no other life or container grew alike", size(c.Growth), duration(span.Hours()))
-			if others > 0 {
+			if alike > 0 && 2*alike >= others {
+				why = fmt.Sprintf("it grew by %s in %s, which may follow the hour of the day: the load is not known", size(c.Growth), duration(span.Hours()))
+			} else if others > 0 {
 				why = fmt.Sprintf("it grew by %s in %s, and only %d of %d comparable lives grew alike", size(c.Growth), duration(span.Hours()), alike, others)
 			}
 			c.demote(why)

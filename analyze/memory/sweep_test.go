@@ -13,6 +13,31 @@ import (
 	"lastcall/analyze/finding"
 )
 
+// TestNoInnocentEndpointIsAccusedOverGeneratedFleets runs one fleet of most kinds; TestSweep runs many.
+func TestNoInnocentEndpointIsAccusedOverGeneratedFleets(t *testing.T) {
+	right, culprits := 0, 0
+	for i, w := range sweepWorlds(1) {
+		if w.span > 12*time.Hour || i%2 == 1 && !strings.HasPrefix(w.name, "endpoint/") {
+			continue // the big and every other one: left to TestSweep
+		}
+		f := w.run()
+		a := Attribute(f.lives, f.ex, f.jobs, Options{Load: f.ex.Load(), Placebos: 39})
+		v := verdictOf(f, a)
+		if v == "WRONG" {
+			t.Errorf("%s (%s): accuses %s: %s", w.name, w, a.Endpoint, a.Explanation)
+		}
+		if strings.HasPrefix(w.name, "endpoint/") {
+			culprits++
+			if v == "right" {
+				right++
+			}
+		}
+	}
+	if culprits == 0 || 10*right < 8*culprits {
+		t.Errorf("%d of %d culprits found", right, culprits)
+	}
+}
+
 func verdictOf(f fleet, a Attribution) string {
 	switch {
 	case a.Endpoint != "" && f.culprit[a.Endpoint]:
