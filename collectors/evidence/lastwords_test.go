@@ -264,7 +264,7 @@ func TestJobsAreReadFromPinoAndDatadog(t *testing.T) {
 
 func FuzzThePrefilterNeverHidesASign(f *testing.F) {
 	for _, s := range []string{
-		"FATAL ERROR: Reached heap limit Allocation failed", "panic: x", "Killed", "Node.js v", "a\nNode.js v20.1.0\nb", "java.lang.OutOfMemoryError: x", "[system] [web-1] Starting container web-1",
+		"FATAL ERROR: Reached heap limit Allocation failed", "panic: x", "Killed", "Node.js v", "[system]", "a\nNode.js v20.1.0\nb", "java.lang.OutOfMemoryError: x", "[system] [web-1] Starting container web-1",
 		"heroku[web.1]: Cycling", "[1:0x] 5 ms: Scavenge 1.0 (2.0) -> 1.0 (2.0) MB", "x Worker (pid:1) was sent SIGKILL!", "Killed process 1 (a) anon-rss:1kB",
 		"Exception in thread x java.lang.OutOfMemoryError", "listening on :1", "Uvicorn running on x", "#  SIGBUS", "munmap_chunk(): invalid pointer", "realloc(): x",
 	} {
