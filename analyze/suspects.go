@@ -5,8 +5,10 @@ import (
 	"math"
 	"slices"
 	"sort"
+	"strings"
 	"time"
 
+	"lastcall/analyze/endpoint"
 	"lastcall/analyze/finding"
 	"lastcall/analyze/inflight"
 	"lastcall/analyze/internal/reqlog"
@@ -304,9 +306,16 @@ func (q *inquiry) example(i int, age float64, d int) finding.Example {
 		x.Path, x.RequestID, x.User = det.path, det.id, det.user
 		q.sensitive("request", det.id)
 		q.sensitive("user", det.user)
-		q.sensitive("path", det.path)
+		q.sensitivePath(det.path)
 	}
 	return x
+}
+
+// sensitivePath remembers a path that holds an identifier or a query; "/users/me" tells of nobody.
+func (q *inquiry) sensitivePath(path string) {
+	if string(endpoint.AppendTemplate(nil, []byte(path))) != strings.TrimSuffix(path, "/") {
+		q.sensitive("path", path)
+	}
 }
 
 func (q *inquiry) sensitive(kind, value string) {
@@ -509,6 +518,9 @@ func (q *inquiry) serial(main *candidate) {
 	case main.endpoint > 0:
 		refs = res.Endpoints[main.endpoint].Oldest
 		p.Kind, p.Value = "endpoint", q.endpoints[main.endpoint]
+		if q.oneRequest(refs) {
+			p.Kind, p.Value = "request", ""
+		}
 	default:
 		return
 	}
@@ -526,7 +538,7 @@ func (q *inquiry) serial(main *candidate) {
 					p.Value += " of user " + det.user
 					q.sensitive("user", det.user)
 				}
-				q.sensitive("path", det.path)
+				q.sensitivePath(det.path)
 			} else {
 				p.Value = q.endpoints[r.Endpoint]
 			}
@@ -559,6 +571,24 @@ func (q *inquiry) serial(main *candidate) {
 		p.Next = fmt.Sprintf("if it is sent again, the next container dies about %s after the last; not yet hit: %s", minutes(time.Duration(p.SpacingSeconds*1e9)), listSome(spared, 6))
 	}
 	q.report.Pattern = p
+}
+
+// oneRequest reports whether all these requests have one path and one caller.
+func (q *inquiry) oneRequest(refs []int) bool {
+	n := 0
+	var first *pending
+	for _, ref := range refs {
+		if ref < 0 {
+			continue
+		}
+		r := &q.pend[ref]
+		if r.User == 0 || r.Path == 0 || first != nil && (r.User != first.User || r.Path != first.Path) {
+			return false
+		}
+		first = r
+		n++
+	}
+	return n >= 2
 }
 
 func listSome(s []string, n int) string {

@@ -238,12 +238,20 @@ func (q *inquiry) explainMemory(deaths []int) []candidate {
 	known := leaky + bursty + flat
 	q.check("memory.shape", known > 0, shapeOutcome(leaky, bursty, flat), fmt.Sprintf("of %d deaths, memory had grown steadily before %d, jumped before %d, and was level when last read before %d", len(deaths), leaky, bursty, flat),
 		"no memory readings cover the lives that ended, so a slow leak and a burst cannot be told apart by their curve")
+	var leak *candidate
 	if q.growth.Gate.Open && 2*leaky >= known && leaky > 0 {
-		return []candidate{q.explainLeak(deaths, leaky)}
+		c := q.explainLeak(deaths, leaky)
+		if c.verdict.Cause != finding.Undetermined {
+			return []candidate{c}
+		}
+		leak = &c // memory grows, and nothing says why: a surge of load may do that as well
 	}
 	// A fleet that dies under too much load dies with its busiest requests open: only the surest accusation stands against that.
 	if c, ok := q.capacity(deaths); ok && (grade.Rank() < finding.Likely.Rank() || c.verdict.Grade.Rank() >= finding.Likely.Rank() && grade.Rank() < finding.Conclusive.Rank()) {
 		return []candidate{c}
+	}
+	if leak != nil {
+		return []candidate{*leak}
 	}
 	if grade.Rank() >= finding.Likely.Rank() {
 		return q.withSecond(q.howKilled(deaths, bursty), byMemory, deaths, res, grade, why)
@@ -643,19 +651,30 @@ func (q *inquiry) hungCandidate(deaths []int) candidate {
 }
 
 // calm decides when nothing died: a leak that has not crashed yet, a hang, planned restarts, or nothing.
-func (q *inquiry) calm() candidate {
-	c := candidate{endpoint: -1, named: -1}
+func (q *inquiry) calm() (c candidate) {
+	c = candidate{endpoint: -1, named: -1}
 	if q.hang != nil {
 		return q.hungCandidate(nil)
 	}
-	leaks := 0
+	leaks, growing := 0, ""
+	defer func() { c.verdict.Summary += growing }()
 	for i := range q.curves {
 		if q.curves[i].Shape == finding.ShapeLeak && q.curves[i].Confidence.Rank() >= finding.Likely.Rank() {
 			leaks++
 		}
 	}
 	if q.growth.Gate.Open && leaks > 0 {
-		return q.explainLeak(nil, leaks)
+		c := q.explainLeak(nil, leaks)
+		if c.verdict.Cause != finding.Undetermined {
+			return c
+		}
+		// Nothing died, and nothing says what makes memory grow: it may be a cache that fills. Worth a line, no alarm.
+		growing = fmt.Sprintf(" Memory grows in %d of %d lives, too short a time to tell a leak from a cache that fills.", q.growth.Gate.Growing, q.growth.Gate.Lives)
+		for i := range q.report.Checks {
+			if k := &q.report.Checks[i]; k.Rule == "memory.leak" {
+				k.Outcome = finding.Neutral
+			}
+		}
 	}
 	silent, planned := 0, 0
 	for _, s := range q.life.Restarts {

@@ -63,6 +63,11 @@ func readCurve(l Life, index int, m record.Metric, pts []Point, load []Point) Cu
 	}
 	ft, fv := floors(t, v)
 	tr := stat.FitTrend(ft, fv, intervalLevel)
+	if math.IsNaN(tr.Slope) {
+		c.Shape = finding.ShapeInsufficient
+		c.Reasons = append(c.Reasons, "all readings are of the same instant")
+		return c
+	}
 	c.SlopeBytesPerHour = finding.Estimate{Value: tr.Slope, Low: tr.Low, High: tr.High}
 	c.Growth = tr.Slope * (ft[len(ft)-1] - ft[0])
 	c.unslowed = stat.FitTrend(ft[len(ft)/2:], fv[len(fv)/2:], intervalLevel).Slope >= unslowedHalf*tr.Slope
@@ -70,7 +75,7 @@ func readCurve(l Life, index int, m record.Metric, pts []Point, load []Point) Cu
 	unit := growthUnit(limit, level)
 
 	shape, reasons := leakRule(ft, fv, tr, unit)
-	if shape == finding.ShapeLeak && load != nil {
+	if (shape == finding.ShapeLeak || shape == finding.ShapeInsufficient) && load != nil {
 		if s, why := afterLoad(l, load, ft, fv, unit); s != finding.ShapeLeak {
 			shape, reasons = s, []string{why}
 		}
