@@ -107,17 +107,30 @@ func shortID(s string) string {
 // secrets masks what has a name or a form of its own.
 func (m masker) secrets(s string) string {
 	secret := m.name("secret", "")
-	s = privateKey.ReplaceAllString(s, secret)
-	s = maskValues(s, header, true, func(string, string) string { return secret })
-	s = jwt.ReplaceAllString(s, m.name("jwt", ""))
+	// Cheap looks first: most strings hold none of it, and every expression reads the whole string.
+	if strings.Contains(s, "-----BEGIN") {
+		s = privateKey.ReplaceAllString(s, secret)
+	}
+	keyed := strings.ContainsAny(s, "=:")
+	if keyed {
+		s = maskValues(s, header, true, func(string, string) string { return secret })
+	}
+	if strings.Contains(s, "eyJ") {
+		s = jwt.ReplaceAllString(s, m.name("jwt", ""))
+	}
 	s = replaceSubmatches(scheme, s, func(p []string) string {
 		if !looksRandom(p[3], 8) && !strings.ContainsAny(p[3], "0123456789=") {
 			return p[0] // "basic authentication"
 		}
 		return p[1] + p[2] + secret
 	})
-	s = userinfo.ReplaceAllString(s, "${1}"+strings.ReplaceAll(secret, "$", "$$")+"@")
+	if strings.Contains(s, "://") {
+		s = userinfo.ReplaceAllString(s, "${1}"+strings.ReplaceAll(secret, "$", "$$")+"@")
+	}
 	s = wellKnown.ReplaceAllString(s, strings.ReplaceAll(secret, "$", "$$"))
+	if !keyed {
+		return s
+	}
 	s = maskValues(s, secretKey, false, func(string, string) string { return secret })
 	s = maskValues(s, personKey, false, func(_, v string) string { return m.name("user", v) })
 	return maskValues(s, contactKey, false, func(string, string) string { return m.name("personal", "") })

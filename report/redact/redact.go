@@ -183,15 +183,16 @@ func (c *reportRedactor) collect(r *finding.Report) {
 	sort.SliceStable(c.sensitive, func(i, j int) bool { return len(c.sensitive[i].Value) > len(c.sensitive[j].Value) })
 
 	plain := masker{name: brackets}
-	names := map[string]string{}
+	names, checked := map[string]string{}, map[job]bool{}
 	walk.Copy(r, func(f walk.Field, s string) string {
 		cl := classes[f]
 		if cl != className && cl != classVersion && cl != classCode && cl != classSource || len(s) < 6 || len(s) > 300 {
 			return s
 		}
-		if _, ok := names[s]; ok {
+		if checked[job{cl, s}] {
 			return s
 		}
+		checked[job{cl, s}] = true
 		// Shown as its class shows it, where text would show something else.
 		if shown := plain.class(cl, s); shown != plain.text(s) || c.touches(s) {
 			names[s] = shown
