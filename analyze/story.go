@@ -405,7 +405,7 @@ func (q *inquiry) warningRows() {
 	own("open_overflow", q.dropped, "start lines without an end were forgotten because too many stayed open")
 	own("sample_overflow", int64(q.points-maxPoints), "memory readings beyond what can be held were left out")
 	if q.total > 0 && !q.named {
-		own("no_container", q.total, "requests do not say which container served them: no request can be tied to a death")
+		own("no_container", q.total, "requests do not say which container served them: all containers are looked at as one, which proves less")
 	}
 	rows := []finding.Warning{}
 	for i := range w {

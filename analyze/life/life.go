@@ -826,9 +826,14 @@ func short(id string) string {
 // podSuffix is what a Kubernetes Deployment appends to the name of a pod: the hash of the template and a random part.
 var podSuffix = regexp.MustCompile(`-[a-z0-9]{6,10}-[a-z0-9]{5}$`)
 
+var containerID = regexp.MustCompile(`^[0-9a-f]{12,64}$`)
+
 // Pool returns what a container is one of: its name without the number or the pod suffix ("web-3", "web.3" and
 // "web-5d9c7b6f4-x2x7k" are of "web"), else its service.
 func Pool(name, service string) string {
+	if containerID.MatchString(name) {
+		return first(service, "container") // an id says nothing of what it is one of
+	}
 	n := podSuffix.ReplaceAllString(name, "")
 	if n == name {
 		n = strings.TrimRight(strings.TrimRight(name, "0123456789"), "-._")

@@ -135,6 +135,7 @@ func TestSweep(t *testing.T) {
 	ws := sweepWorlds(seeds)
 	res := make([]string, len(ws))
 	atts := make([]Attribution, len(ws))
+	keeps := make([]float64, len(ws))
 	var wg sync.WaitGroup
 	next := make(chan int)
 	for range 2 {
@@ -145,6 +146,7 @@ func TestSweep(t *testing.T) {
 				f := ws[i].run()
 				atts[i] = Attribute(f.lives, f.ex, f.jobs, Options{Load: f.ex.Load()})
 				res[i] = verdictOf(f, atts[i])
+				keeps[i] = f.keeps[atts[i].Endpoint]
 			}
 		}()
 	}
@@ -163,10 +165,13 @@ func TestSweep(t *testing.T) {
 	wg.Wait()
 	cells := map[string]map[string]int{}
 	var names []string
-	total := map[string]int{}
+	total, covered := map[string]int{}, 0
 	for i, w := range ws {
 		if a := atts[i]; a.Endpoint != "" {
 			total[string(a.Grade)+" "+res[i]]++
+			if b := a.Endpoints[0].BytesPerRequest; res[i] == "right" && b.Low <= keeps[i] && keeps[i] <= b.High {
+				covered++
+			}
 		}
 		if cells[w.name] == nil {
 			cells[w.name] = map[string]int{}
@@ -179,7 +184,7 @@ func TestSweep(t *testing.T) {
 		}
 	}
 	sort.Strings(names)
-	fmt.Println(len(ws), total)
+	fmt.Println(len(ws), total, "bytes per request within its interval:", covered)
 	for _, n := range names {
 		fmt.Printf("%-45s %v\n", n, cells[n])
 	}

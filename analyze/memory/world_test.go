@@ -49,6 +49,7 @@ type fleet struct {
 	ex      Exposure
 	jobs    []Job
 	culprit map[string]bool
+	keeps   map[string]float64 // bytes per request that each endpoint keeps
 }
 
 func (w world) run() (f fleet) {
@@ -73,7 +74,7 @@ func (w world) run() (f fleet) {
 	for e := range weights {
 		weights[e] /= sum
 	}
-	f = fleet{culprit: map[string]bool{}}
+	f = fleet{culprit: map[string]bool{}, keeps: map[string]float64{}}
 	name := func(e int) string { return fmt.Sprintf("GET /e%02d", e) }
 	leak := make([]float64, endpoints) // bytes per request
 	// Bytes an hour for a life to reach the limit from 35 % of it.
@@ -120,6 +121,9 @@ func (w world) run() (f fleet) {
 				f.culprit[name(e)] = true
 			}
 		}
+	}
+	for e := range leak {
+		f.keeps[name(e)] = leak[e]
 	}
 	phase := make([]float64, endpoints)
 	amp := make([]float64, endpoints)
