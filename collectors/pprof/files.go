@@ -24,7 +24,7 @@ var _ record.Collector = files{}
 
 // Files returns a collector of the profiles in files and folders. A file named is always handed on, whatever its name or
 // content; of a folder, with all below it, what looks like a profile. Container and time come from the name of a file; the
-// container, where names do not tell, from its folder when the profiles lie in several.
+// container of files found in folders, where names do not tell, from their folder when there are several.
 func Files(paths []string) record.Collector { return files{slices.Clone(paths)} }
 
 // Name is "profiles".
@@ -58,7 +58,9 @@ func (f files) Collect(ctx context.Context, q record.Query, sink record.Sink) er
 	}
 	c := collection{sink: sink, q: q, folders: map[string]bool{}}
 	for _, x := range list {
-		c.folders[filepath.Dir(x.path)] = true
+		if x.root != "" {
+			c.folders[filepath.Dir(x.path)] = true
+		}
 	}
 	for _, x := range list {
 		if err := ctx.Err(); err != nil {
@@ -167,7 +169,8 @@ func (c *collection) file(x found) error {
 		c.outside++
 		return nil
 	}
-	if named.Container == "" && len(c.folders) > 1 {
+	// Files named one by one may be "before/heap.pb.gz" and "after/heap.pb.gz" of one process.
+	if named.Container == "" && x.root != "" && len(c.folders) > 1 {
 		named.Container = folderContainer(x.path)
 	}
 	p := record.Profile{Pos: record.Pos{Source: src}, Name: x.path, Data: data, Time: named.Time, Container: named.Container, OnOOM: named.OnOOM}
