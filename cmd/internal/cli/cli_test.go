@@ -253,3 +253,16 @@ func TestCtrlCEndsWithinASecondAndSaysWhatWasDone(t *testing.T) {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
+
+// BenchmarkDemo is the whole demo, from the embedded files to the text: the budget is 0.3 s.
+func BenchmarkDemo(b *testing.B) {
+	for b.Loop() {
+		code := Main(context.Background(), System{
+			Args: []string{"demo"}, Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: io.Discard,
+			Env: func(string) string { return "" }, Now: time.Now,
+		})
+		if code != 0 {
+			b.Fatalf("exit %d", code)
+		}
+	}
+}

@@ -6,42 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 )
-
-// formats of a report, by what --format takes.
-var formatNames = []string{"text", "markdown", "json", "html"}
-
-// formatOf tells the format of a report file by its extension; svg is the growth flame graph alone.
-func formatOf(path string) (string, error) {
-	switch strings.ToLower(filepath.Ext(path)) {
-	case ".txt", ".text", ".log":
-		return "text", nil
-	case ".md", ".markdown":
-		return "markdown", nil
-	case ".json":
-		return "json", nil
-	case ".html", ".htm":
-		return "html", nil
-	case ".svg":
-		return "svg", nil
-	}
-	return "", usagef("--output %s: the extension names no format; use .txt, .md, .json, .html or .svg", path)
-}
-
-func parseFormat(s string) (string, error) {
-	switch strings.ToLower(s) {
-	case "text", "txt":
-		return "text", nil
-	case "markdown", "md":
-		return "markdown", nil
-	case "json":
-		return "json", nil
-	case "html":
-		return "html", nil
-	}
-	return "", usagef("--format %s: there is no such format; use %s", s, strings.Join(formatNames, ", "))
-}
 
 // wholeFiles writes files that appear whole or not at all: all of them are written beside their place first, and only when
 // every one is complete are they moved there.
