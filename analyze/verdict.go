@@ -47,6 +47,13 @@ type candidate struct {
 func (q *inquiry) decide() {
 	r := q.report
 	r.Checks, r.Suspects = []finding.Check{}, []finding.Suspect{}
+	if q.hang != nil {
+		if w, ok := q.inPlanned(q.hang.From, q.hang.To); ok {
+			r.Checks = append(r.Checks, finding.Check{Rule: "hang.constant-duration", Outcome: finding.Neutral,
+				Detail: fmt.Sprintf("%d calls ended after the same %.2f s, within the planned window %s to %s: something that was down for it was still called", q.hang.Calls, q.hang.Constant.Seconds(), clockTime(w.From), clockTime(w.To))})
+			q.hang = nil
+		}
+	}
 	var cands []candidate
 	if len(q.life.Deaths) == 0 {
 		cands = append(cands, q.calm())
@@ -101,6 +108,7 @@ func (q *inquiry) decide() {
 	q.suspects(cands)
 	q.serial(main)
 	q.generalChecks(main)
+	q.plannedTraffic()
 }
 
 // gradeInflight grades the leader of an evaluation and says why.
@@ -690,7 +698,7 @@ func (q *inquiry) calm() (c candidate) {
 		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: fmt.Sprintf("%d container(s) were replaced and no source says why: a platform log or events would tell crashes from deploys.", silent)}
 	case planned > 0:
 		g := finding.Likely
-		if q.life.Rolling || len(q.life.Deploys) > 0 {
+		if q.life.Rolling || len(q.life.Deploys) > 0 || len(q.life.Planned) > 0 {
 			g = finding.Conclusive
 		}
 		c.verdict = finding.Verdict{Cause: finding.PlannedRestart, Grade: g, Summary: fmt.Sprintf("Nothing crashed: %d container(s) ended as asked (%s), and nothing else is wrong in what was seen.", planned, q.restartReasons())}

@@ -140,6 +140,8 @@ type Result struct {
 	Rolling bool
 	// Containers are all names, sorted.
 	Containers []string
+	// Planned are the windows told by the user or announced by the platform.
+	Planned []Span
 	// Told is true when some source would have told of a death (a platform log, events, a pod list).
 	Told bool
 }
@@ -194,11 +196,8 @@ func Analyze(in Input) *Result {
 	}
 	sort.Strings(r.Containers)
 	planned := slices.Clone(in.Planned)
-	for i := range events {
-		if e := &events[i]; e.Kind == record.Maintenance && e.End > e.Time {
-			planned = append(planned, Span{e.Time, e.End})
-		}
-	}
+	planned = append(planned, announced(events)...)
+	r.Planned = planned
 	for _, name := range r.Containers {
 		c := byC[name]
 		c.analyze(r, planned)
@@ -228,6 +227,32 @@ func Analyze(in Input) *Result {
 		r.Lives = append(r.Lives, byC[name].lives(r, in.End)...)
 	}
 	return r
+}
+
+// announced returns the maintenance windows that events tell of: with an end, or begun by one event and ended by the next that
+// says so.
+func announced(events []record.Lifecycle) []Span {
+	var out []Span
+	var open record.Time
+	for i := range events {
+		e := &events[i]
+		if e.Kind != record.Maintenance {
+			continue
+		}
+		text := strings.ToLower(e.Reason + " " + e.Text)
+		over := strings.Contains(text, "finish") || strings.Contains(text, "ended") || strings.Contains(text, "complet") ||
+			strings.Contains(text, "over") || strings.Contains(text, "disable") || strings.Contains(text, "mode off")
+		switch {
+		case e.End > e.Time:
+			out = append(out, Span{e.Time, e.End})
+		case over && open != 0:
+			out = append(out, Span{open, e.Time})
+			open = 0
+		case !over && open == 0:
+			open = e.Time
+		}
+	}
+	return out
 }
 
 type container struct {
@@ -288,7 +313,7 @@ func (c *container) analyze(r *Result, planned []Span) {
 		if d.Kind == record.CrashOther && (d.ExitCode == 137 || d.ExitCode == -1) {
 			c.whoKilled(&d)
 		}
-		if in(planned, d.Time) && (d.Kind == record.CrashSigterm || d.Kind == record.CrashExit || d.Kind == record.CrashOther) {
+		if in(planned, d.Time) && d.Kind != record.CrashOOMKill && d.Kind != record.CrashHeapLimit && d.Kind != record.CrashSegfault {
 			r.Restarts = append(r.Restarts, Restart{Time: d.Time, Container: c.name, Instance: d.Instance, Reason: "maintenance",
 				Detail: "ended within a planned window", Pos: d.Signs[0].Pos})
 			continue
@@ -314,6 +339,12 @@ func (c *container) analyze(r *Result, planned []Span) {
 			failed = append(failed, e)
 		case record.Unreachable:
 			if died(e.Time, signGap) {
+				continue
+			}
+			if in(planned, e.Time) {
+				if !c.restarted(r, e.Time) {
+					r.Restarts = append(r.Restarts, Restart{Time: e.Time, Container: c.name, Instance: e.Instance, Reason: "maintenance", Detail: e.Text, Pos: e.Pos})
+				}
 				continue
 			}
 			d := Death{Time: e.Time, First: e.Time, Container: c.name, Instance: e.Instance, Kind: record.CrashOther, ExitCode: -1,
