@@ -95,7 +95,8 @@ func (d datadogDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	if !ok {
 		return l.malformed(sink, "a Datadog log whose time is none; it was left out")
 	}
-	tags := l.datadogTags()
+	tags := &l.tags
+	l.datadogTags(tags)
 	host := l.text(bufHost, ddHost)
 	container := tags.container()
 	if len(container) == 0 {
@@ -182,43 +183,48 @@ func (t *datadogTagSet) container() []byte {
 	return nil
 }
 
-func (l *jsonLine) datadogTags() (t datadogTagSet) {
+func (l *jsonLine) datadogTags(t *datadogTagSet) {
+	*t = datadogTagSet{}
 	for _, v := range l.scan.tags {
 		raw := l.scan.raw(v)
-		i := 0
-		for i < len(raw) && raw[i] != ':' {
-			i++
-		}
-		if i == len(raw) || v.escaped {
+		if len(raw) < 4 || v.escaped {
 			continue
 		}
-		value := raw[i+1:]
-		switch string(raw[:i]) {
-		case "pod_name", "kube_pod_name", "kube_pod":
-			t.pod = value
-		case "container_name":
-			t.containerName = value
-		case "kube_container_name", "display_container_name":
-			if len(t.containerName) == 0 {
-				t.containerName = value
+		switch raw[0] {
+		case 'c':
+			if !tagValue(&t.containerName, raw, "container_name:") && !tagValue(&t.containerID, raw, "container_id:") {
+				tagValue(&t.containerTag, raw, "container:")
 			}
-		case "container":
-			t.containerTag = value
-		case "container_id":
-			t.containerID = value
-		case "dyno":
-			t.dyno = value
-		case "task_arn", "ecs_task":
-			t.task = value
-		case "service":
-			t.service = value
-		case "version":
-			t.version = value
-		case "source":
-			t.source = value
+		case 'p':
+			tagValue(&t.pod, raw, "pod_name:")
+		case 'k':
+			if !tagValue(&t.pod, raw, "kube_pod_name:") && !tagValue(&t.pod, raw, "kube_pod:") && len(t.containerName) == 0 {
+				tagValue(&t.containerName, raw, "kube_container_name:")
+			}
+		case 'd':
+			if !tagValue(&t.dyno, raw, "dyno:") && len(t.containerName) == 0 {
+				tagValue(&t.containerName, raw, "display_container_name:")
+			}
+		case 't':
+			tagValue(&t.task, raw, "task_arn:")
+		case 'e':
+			tagValue(&t.task, raw, "ecs_task:")
+		case 's':
+			if !tagValue(&t.source, raw, "source:") {
+				tagValue(&t.service, raw, "service:")
+			}
+		case 'v':
+			tagValue(&t.version, raw, "version:")
 		}
 	}
-	return t
+}
+
+func tagValue(to *[]byte, raw []byte, key string) bool {
+	if len(raw) < len(key) || string(raw[:len(key)]) != key {
+		return false
+	}
+	*to = raw[len(key):]
+	return true
 }
 
 // wantedDatadogTag says whether a tag ("container_name:web-3") is one of those above, by its first letters.

@@ -109,6 +109,7 @@ type dispatcher struct {
 	sink    *tally
 	text    []LineParser // for lines of text
 	json    []LineParser // for lines that hold a JSON object
+	first   *jsonLine    // the first of json, where it is that
 	clock   clock
 	wrapped *jsonScan // of Docker's log files
 	buf     []byte
@@ -142,12 +143,29 @@ func newDispatcher(chain []LineFormat, src *record.Source, sink *tally) *dispatc
 			d.text = append(d.text, p)
 		}
 	}
+	if len(d.json) > 0 {
+		d.first, _ = d.json[0].(*jsonLine)
+	}
 	return d
 }
 
 // Lines implements lines.Worker.
 func (d *dispatcher) Lines(first int64, data []byte) error {
 	for no := first; len(data) > 0; no++ {
+		if d.first != nil && data[0] == '{' {
+			n, ok, handled, err := d.first.parseNext(no, data, d.sink)
+			if err != nil {
+				return err
+			}
+			if ok && handled {
+				d.handled++
+				for n < len(data) && data[n] != '\n' { // at most a carriage return
+					n++
+				}
+				data = data[min(n+1, len(data)):]
+				continue
+			}
+		}
 		var line []byte
 		line, data = lines.Next(data)
 		if len(line) == 0 {

@@ -133,6 +133,7 @@ type jsonLine struct {
 	taken  int      // the dialect that took it
 	bufs   [16]bufs // by field of the request, for texts with escapes
 	router *routerMessage
+	tags   datadogTagSet
 }
 
 type bufs []byte
@@ -149,6 +150,23 @@ func (l *jsonLine) parseFramed(lineNo int64, fr frame, line []byte, sink record.
 	if l.scan.scan(line) != nil {
 		return false, nil
 	}
+	return l.scanned(lineNo, fr, line, sink)
+}
+
+// parseNext is ParseLine for the line at the beginning of data, if it is one of those that are predicted; otherwise ok is false and
+// nothing is done. It returns the length of the line without its end. That spares looking for the end of the line before.
+func (l *jsonLine) parseNext(lineNo int64, data []byte, sink record.Sink) (n int, ok, handled bool, err error) {
+	n, ok = l.scan.predict(data)
+	if !ok {
+		return 0, false, false, nil
+	}
+	l.scan.line = data[:n:n]
+	handled, err = l.scanned(lineNo, frame{}, data[:n:n], sink)
+	return n, true, handled, err
+}
+
+// scanned offers the line to the dialects.
+func (l *jsonLine) scanned(lineNo int64, fr frame, line []byte, sink record.Sink) (bool, error) {
 	l.pos = record.Pos{Source: l.src, Line: lineNo}
 	l.line, l.frame = line, fr
 	for i, d := range l.format.dialects {
@@ -188,20 +206,32 @@ func (l *jsonLine) raw(i int) []byte {
 
 // text is the text of the first of the paths that has one. field says which buffer to use when it has escapes: the texts of one
 // record need different ones.
-func (l *jsonLine) text(field int, paths ...int) []byte {
-	for _, i := range paths {
-		slot := l.slots[i]
-		if !l.scan.have.has(slot) {
-			continue
-		}
-		if v := l.scan.vals[slot]; v.end > v.start {
-			if !v.escaped {
-				return l.scan.raw(v)
-			}
-			return l.unescaped(field, v)
+func (l *jsonLine) text(field, path int, others ...int) []byte {
+	if b := l.textAt(field, path); b != nil {
+		return b
+	}
+	for _, i := range others {
+		if b := l.textAt(field, i); b != nil {
+			return b
 		}
 	}
 	return nil
+}
+
+// textAt is the text at one path; nil where the line has none or an empty one.
+func (l *jsonLine) textAt(field, path int) []byte {
+	slot := l.slots[path]
+	if !l.scan.have.has(slot) {
+		return nil
+	}
+	v := l.scan.vals[slot]
+	switch {
+	case v.end == v.start:
+		return nil
+	case !v.escaped:
+		return l.scan.line[v.start:v.end:v.end]
+	}
+	return l.unescaped(field, v)
 }
 
 func (l *jsonLine) unescaped(field int, v jsonValue) []byte {

@@ -1,6 +1,9 @@
 package evidence
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // The predictor of jsonScan. The lines of one service are made of the same pieces: `{"level":30,"time":`, a number,
 // `,"pid":23208,"hostname":"`, a text, and so on. It learns these pieces from lines that the walk has read, and a line that is made
@@ -41,11 +44,12 @@ type jsonState struct{ edges []jsonEdge }
 
 // jsonEdge is a piece that may follow, and the value after it.
 type jsonEdge struct {
-	piece []byte
-	to    *jsonState // nil: the piece ends the line
-	slot  int16
-	isTag bool
-	text  bool // the value is a string
+	piece       []byte
+	first, mask uint64     // of its first eight bytes, to be compared at once
+	to          *jsonState // nil: the piece ends the line
+	slot        int16
+	isTag       bool
+	text        bool // the value is a string
 }
 
 // jsonToken is one scalar of a line that is traced.
@@ -64,11 +68,12 @@ const (
 	jsonPause       = 16 * jsonWindow
 )
 
-// predict reads the line if it is made of known pieces.
-func (s *jsonScan) predict(line []byte) bool {
+// predict reads the line at the beginning of data, if it is made of known pieces, and returns its length. The line ends with data or
+// with a newline, which is not part of it.
+func (s *jsonScan) predict(data []byte) (n int, ok bool) {
 	if s.pause > 0 {
 		s.pause--
-		return false
+		return 0, false
 	}
 	s.lines++
 	if s.lines >= jsonWindow {
@@ -77,64 +82,72 @@ func (s *jsonScan) predict(line []byte) bool {
 		}
 		s.lines, s.misses = 0, 0
 	}
-	if len(s.start.edges) > 0 && s.follows(line) {
-		return true
+	if len(s.start.edges) > 0 {
+		if n := s.follow(data); n >= 0 {
+			return n, true
+		}
 	}
 	s.misses++
-	return false
+	return 0, false
 }
 
-func (s *jsonScan) follows(line []byte) bool {
-	s.begin(line)
+// follow goes from piece to piece and returns where the line ends, -1 when it is made otherwise. Values cannot run over the end of the
+// line, because newlines are not allowed in them, and pieces hold none.
+func (s *jsonScan) follow(data []byte) int {
+	s.begin(data)
 	state := &s.start
 	p := 0
 next:
 	for {
-		for i := range state.edges {
-			e := &state.edges[i]
+		edges := state.edges
+		for i := range edges {
+			e := &edges[i]
 			q := p + len(e.piece)
-			if q > len(line) || string(line[p:q]) != string(e.piece) {
+			switch {
+			case p+8 > len(data):
+				if q > len(data) || string(data[p:q]) != string(e.piece) {
+					continue
+				}
+			case (binary.LittleEndian.Uint64(data[p:])^e.first)&e.mask != 0:
 				continue
+			case len(e.piece) > 8:
+				if q > len(data) || string(data[p+8:q]) != string(e.piece[8:]) {
+					continue
+				}
 			}
 			if e.to == nil {
-				if q == len(line) {
-					return true
+				if q == len(data) || data[q] == '\n' || data[q] == '\r' && (q+1 == len(data) || data[q+1] == '\n') {
+					return q
 				}
 				continue
 			}
-			var v jsonValue
+			v := jsonValue{start: uint32(q), kind: jsonString}
+			var end int
+			var err error
 			if e.text {
-				end, escaped, err := jsonStringEnd(line, q)
-				if err != nil {
-					continue
-				}
-				v = jsonValue{uint32(q), uint32(end), jsonString, escaped}
-				p = end
+				end, v.escaped, err = jsonStringEnd(data, q)
+			} else if q < len(data) {
+				end, v.kind, err = jsonBareEnd(data, q)
 			} else {
-				if q == len(line) {
-					continue
-				}
-				end, kind, err := jsonBareEnd(line, q)
-				if err != nil {
-					continue
-				}
-				v = jsonValue{uint32(q), uint32(end), kind, false}
-				p = end
+				err = errJSONEnd
 			}
+			if err != nil {
+				continue
+			}
+			v.end = uint32(end)
+			p = end
 			if e.slot >= 0 {
 				s.set(e.slot, v)
 			} else if e.isTag && e.text {
 				s.tags = append(s.tags, v)
 			}
+			state = e.to
 			if i > 0 { // the likely ones first
-				state.edges[i], state.edges[i-1] = state.edges[i-1], state.edges[i]
-				state = state.edges[i-1].to
-			} else {
-				state = e.to
+				edges[i], edges[i-1] = edges[i-1], edges[i]
 			}
 			continue next
 		}
-		return false
+		return -1
 	}
 }
 
@@ -216,6 +229,10 @@ func (s *jsonScan) add(state *jsonState, e jsonEdge) bool {
 	}
 	s.size += len(e.piece)
 	e.piece = bytes.Clone(e.piece)
+	for i, c := range e.piece[:min(len(e.piece), 8)] {
+		e.first |= uint64(c) << (8 * i)
+		e.mask |= 0xff << (8 * i)
+	}
 	state.edges = append(state.edges, e)
 	return true
 }

@@ -154,9 +154,14 @@ var (
 
 // scan reads one line. After an error the values are undefined.
 func (s *jsonScan) scan(line []byte) error {
-	if s.predict(line) {
+	if _, ok := s.predict(line); ok {
 		return nil
 	}
+	return s.scanSlow(line)
+}
+
+// scanSlow reads a line that was not predicted.
+func (s *jsonScan) scanSlow(line []byte) error {
 	trace := s.mayLearn()
 	if err := s.walk(line, trace); err != nil {
 		return err
@@ -361,7 +366,7 @@ func (s *jsonScan) kid(n, before *jsonNode, key []byte) *jsonNode {
 	}
 	for _, k := range n.kids {
 		if string(k.key) == string(key) {
-			s.follow(n, before, k)
+			s.order(n, before, k)
 			return k
 		}
 	}
@@ -384,11 +389,12 @@ func (s *jsonScan) kid(n, before *jsonNode, key []byte) *jsonNode {
 	}
 	k := &jsonNode{key: bytes.Clone(key), path: string(s.path), want: want}
 	n.kids = append(n.kids, k)
-	s.follow(n, before, k)
+	s.order(n, before, k)
 	return k
 }
 
-func (s *jsonScan) follow(n, before, k *jsonNode) {
+// order remembers which key came after which.
+func (s *jsonScan) order(n, before, k *jsonNode) {
 	if before != nil {
 		before.after = k
 	} else {
@@ -429,6 +435,19 @@ func (s *jsonScan) bare(p int) (int, jsonKind, error) { return jsonBareEnd(s.lin
 
 // jsonBareEnd finds the end of the number, true, false or null that begins at b[p].
 func jsonBareEnd(b []byte, p int) (int, jsonKind, error) {
+	if c := b[p]; c >= '1' && c <= '9' {
+		i := p + 1
+		for i < len(b) && b[i]-'0' <= 9 {
+			i++
+		}
+		if i == len(b) || b[i] != '.' && b[i]|0x20 != 'e' {
+			return i, jsonNumber, nil
+		}
+	}
+	return jsonBareEndSlow(b, p)
+}
+
+func jsonBareEndSlow(b []byte, p int) (int, jsonKind, error) {
 	for _, word := range [...]string{"true", "false", "null"} {
 		if b[p] == word[0] {
 			if end := p + len(word); end <= len(b) && string(b[p:end]) == word {
@@ -479,16 +498,20 @@ const (
 	swarHigh = 0x8080808080808080
 )
 
-// jsonStringEnd finds the quote that closes the string whose text begins at b[p], eight bytes at a time, and checks the text as
-// encoding/json does: no control characters, only known escapes.
+// swarSpecial marks, by the highest bit of its byte, the first byte of x that is a quote, a backslash or below 0x20; above the first
+// mark there may be false ones. A quote is 0x22 and becomes 0x20 when its second bit is flipped, a blank becomes 0x22, and bytes
+// below 0x20 stay there: one comparison finds both.
+func swarSpecial(x uint64) uint64 {
+	y := x ^ (0x02 * swarOnes)
+	z := x ^ ('\\' * swarOnes)
+	return ((y-0x21*swarOnes)&^y | (z-swarOnes)&^z) & swarHigh
+}
+
+// jsonStringEnd finds the quote that closes the string whose text begins at b[p], and checks the text as encoding/json does: no
+// control characters, only known escapes.
 func jsonStringEnd(b []byte, p int) (end int, escaped bool, err error) {
 	for p+8 <= len(b) {
-		x := binary.LittleEndian.Uint64(b[p:])
-		quote := x ^ ('"' * swarOnes)
-		slash := x ^ ('\\' * swarOnes)
-		// The lowest bit that is set marks the first of: a quote, a backslash, a byte below 0x20. Above it there may be false ones.
-		found := ((quote-swarOnes)&^quote | (slash-swarOnes)&^slash | (x-0x20*swarOnes)&^x) & swarHigh
-		if found != 0 {
+		if found := swarSpecial(binary.LittleEndian.Uint64(b[p:])); found != 0 {
 			p += bits.TrailingZeros64(found) >> 3
 			if b[p] == '"' {
 				return p, false, nil
@@ -500,7 +523,7 @@ func jsonStringEnd(b []byte, p int) (end int, escaped bool, err error) {
 	return jsonStringTail(b, p)
 }
 
-// jsonStringTail is jsonStringEnd byte by byte, for the end of the line and strings with escapes.
+// jsonStringTail is jsonStringEnd for the end of the line and strings with escapes.
 func jsonStringTail(b []byte, p int) (end int, escaped bool, err error) {
 	for p < len(b) {
 		c := b[p]
@@ -531,13 +554,8 @@ func jsonStringTail(b []byte, p int) (end int, escaped bool, err error) {
 		default:
 			return p, escaped, errJSONSyntax
 		}
-		// On to the next byte that means something.
 		for p+8 <= len(b) {
-			x := binary.LittleEndian.Uint64(b[p:])
-			quote := x ^ ('"' * swarOnes)
-			slash := x ^ ('\\' * swarOnes)
-			found := ((quote-swarOnes)&^quote | (slash-swarOnes)&^slash | (x-0x20*swarOnes)&^x) & swarHigh
-			if found != 0 {
+			if found := swarSpecial(binary.LittleEndian.Uint64(b[p:])); found != 0 {
 				p += bits.TrailingZeros64(found) >> 3
 				break
 			}
