@@ -6,12 +6,15 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"runtime"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/pprof/profile"
 
 	"lastcall/analyze/finding"
 	"lastcall/collectors/record"
@@ -177,6 +180,79 @@ func TestARestartNobodyReportedIsSeen(t *testing.T) {
 			t.Errorf("%d series, leading %q", len(r.Series), leading(r))
 		}
 	})
+}
+
+func TestADeathThatIsDatedLateEndsTheLifeBefore(t *testing.T) {
+	var ps []record.Profile
+	for i := range 12 {
+		start := 20.0
+		if i >= 6 {
+			start = 18.5
+		}
+		ps = append(ps, made{container: "a", minute: float64(i), stacks: plus(map[string]float64{nodeStart: start}, map[string]float64{nodeLeak: 10}, 1+float64(i%6))}.record(t))
+	}
+	// The first profile of the second life is of minute 6; the platform dates the death 20 s later.
+	r := run(t, ps, Options{Deaths: []Death{{Container: "a", Time: minute(6.33), ID: "c1"}}})
+	if len(r.Series) != 2 || r.Series[0].Crash != "c1" || r.Series[0].Profiles != 6 || r.Series[1].Crash != "" || r.Series[1].Profiles != 6 {
+		t.Errorf("series %+v", r.Series)
+	}
+}
+
+func TestARiseInTheLastProfileBeforeADeathIsPossible(t *testing.T) {
+	base := map[string]float64{nodeStart: 20, nodeOther: 2}
+	ps := append(grows(t, "a", 5, base, nil), made{container: "a", minute: 5, stacks: plus(base, map[string]float64{nodeLeak: 80}, 1)}.record(t))
+	r := run(t, ps, Options{Deaths: []Death{{Container: "a", Time: minute(5.2), ID: "c1"}}})
+	if leading(r) != "remember" || r.Confidence != finding.Possible || r.Leading.Shape != finding.ShapeBurst {
+		t.Errorf("leading %q, %s, %+v", leading(r), r.Confidence, r.Heap)
+	}
+	if r := run(t, ps, Options{}); r.Leading != nil {
+		t.Errorf("%s leads, and nobody died: it may fall again", leading(r))
+	}
+}
+
+func TestALegacyHeapProfileHasItsNames(t *testing.T) {
+	keep := make([][]byte, 200)
+	for i := range keep {
+		keep[i] = make([]byte, 1<<20)
+	}
+	var text, proto bytes.Buffer
+	runtime.GC()
+	if err := pprof.Lookup("heap").WriteTo(&text, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := pprof.Lookup("heap").WriteTo(&proto, 0); err != nil {
+		t.Fatal(err)
+	}
+	runtime.KeepAlive(keep)
+	p, err := Parse(text.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, err := Parse(proto.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := func(p *profile.Profile) (bytes int64, line int64) {
+		i, _, err := SampleType(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range p.Sample {
+			for _, l := range s.Location {
+				for _, ln := range l.Line {
+					if strings.HasSuffix(ln.Function.Name, ".TestALegacyHeapProfileHasItsNames") {
+						bytes, line = bytes+s.Value[i], ln.Line
+					}
+				}
+			}
+		}
+		return bytes, line
+	}
+	tb, tl := held(p)
+	pb, pl := held(q)
+	if tl == 0 || tl != pl || tb < 150<<20 || abs(tb-pb) > pb/10 {
+		t.Errorf("as text %d bytes at line %d, as a protocol buffer %d at %d", tb, tl, pb, pl)
+	}
 }
 
 func TestDifferentProgramsAreNotOneSeries(t *testing.T) {

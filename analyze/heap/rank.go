@@ -47,6 +47,8 @@ type seriesRow struct {
 	share  float64 // of the positive growth of the series
 	first  float64
 	last   float64
+	// counts reports whether it leaks or burst here, and with a share that matters.
+	counts bool
 }
 
 func (r *row) suspicious() bool { return r.leaks+r.bursts+r.jumps > 0 }
@@ -298,37 +300,37 @@ func (r *row) add(sr *seriesRow) {
 	w := s.weight()
 	r.growth += w * sr.growth
 	r.gross += max(0, sr.growth)
-	counted := false
 	switch {
 	case sr.shape == finding.ShapeLeak && sr.share >= leadingShare/2:
 		r.leaks++
 		r.firm = r.firm || len(s.snaps) >= firmLeakProfiles
-		counted = true
+		sr.counts = true
 	case sr.shape == finding.ShapeBurst && s.oom() && sr.share >= leadingShare/2:
 		r.bursts++
-		counted = true
+		sr.counts = true
 	case sr.shape == finding.ShapeBurst && !s.oom() && sr.share >= majorityShare && sr.growth >= outsideShare*float64(s.last().total):
 		r.jumps++
-		counted = true
+		sr.counts = true
 	}
-	if counted {
+	if sr.counts {
 		r.score += w * sr.growth
 	}
-	if sr.growth > 0 && (counted || sr.shape != finding.ShapeFlat) {
+	if sr.growth > 0 && (sr.counts || sr.shape != finding.ShapeFlat) {
 		r.containers[s.last().container] = true
 		r.profiles += len(s.snaps)
 	}
-	if r.best == nil || rankOf(sr, counted) > rankOf(r.best, r.best.counted()) {
+	if r.best == nil || sr.shows() > r.best.shows() {
 		r.best = sr
 	}
 }
 
-func (sr *seriesRow) counted() bool {
-	return sr.shape == finding.ShapeLeak || sr.shape == finding.ShapeBurst
-}
-
-func rankOf(sr *seriesRow, counted bool) float64 {
-	return sr.growth*sr.s.weight() + float64(b2i(counted))*1e18
+// shows orders the series by how well an owner is seen to grow in them: first those where it leaks or burst, then by growth.
+func (sr *seriesRow) shows() float64 {
+	v := sr.growth * sr.s.weight()
+	if sr.counts {
+		v += 1e18 // above any growth in bytes
+	}
+	return v
 }
 
 // publish writes the rows into the result and chooses the leading one.

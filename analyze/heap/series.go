@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"lastcall/analyze/finding"
-	"lastcall/collectors/record"
 )
 
 // series are the snapshots of one life of one process, in time order.
@@ -20,6 +19,8 @@ type series struct {
 	reference []stackBytes
 	// change is true for a single delta or difference.
 	change bool
+	// restarted is true when the life was seen to begin in the profiles, rather than told by a death.
+	restarted bool
 }
 
 // alone reports whether the last snapshot is the only one, so that what stands before it is the reference.
@@ -91,8 +92,14 @@ func (a *analysis) split() []*series {
 	for _, k := range keys {
 		var cur *series
 		for _, s := range groups[k] {
-			if cur != nil && (deathBetween(deaths, cur.last(), s) != nil || a.restarted(cur.last(), s)) {
-				cur = nil
+			if cur != nil {
+				switch restarted := a.restarted(cur.last(), s); {
+				case restarted:
+					cur = &series{restarted: true}
+					out = append(out, cur)
+				case cur.endsBefore(deaths, s):
+					cur = nil
+				}
 			}
 			if cur == nil {
 				cur = &series{}
@@ -104,8 +111,8 @@ func (a *analysis) split() []*series {
 	slices.SortStableFunc(out, func(x, y *series) int {
 		return cmp.Or(cmp.Compare(x.first().container, y.first().container), cmp.Compare(x.first().time, y.first().time), cmp.Compare(x.first().name, y.first().name))
 	})
-	for i, s := range out {
-		s.attachDeath(deaths, out[i+1:])
+	attachDeaths(out, deaths)
+	for _, s := range out {
 		x, _ := s.times()
 		y := make([]float64, len(s.snaps))
 		for i, sn := range s.snaps {
@@ -162,29 +169,41 @@ func sameContainer(d Death, s *snapshot) bool {
 	return d.Container == s.container && (d.Instance == "" || s.instance == "" || d.Instance == s.instance)
 }
 
-// attachDeath finds the death that ended a series: the first one after its last snapshot, unless another life of the same
-// container began before it. Platforms date a death up to half a minute late, and a profile at the limit may be dated after the
-// death on another clock, so a death shortly before the last snapshot of the limit counts too.
-func (s *series) attachDeath(deaths []Death, later []*series) {
-	last := s.last()
-	next := record.Time(0)
-	for _, l := range later {
-		if l.first().container == last.container && l.first().time > last.time {
-			next = l.first().time
-			break
-		}
-	}
+// deathLag is how late a platform may date a death, so that the first profile of the next life seems to come before it; and how far
+// a profile at the limit may be dated after it, on another clock.
+const deathLag = 45 * time.Second
+
+// endsBefore reports whether a death lies between the last snapshot of a life and another, apart from one that was dated late and
+// ended the life before.
+func (s *series) endsBefore(deaths []Death, after *snapshot) bool {
+	d := deathBetween(deaths, s.last(), after)
+	return d != nil && !(s.restarted && len(s.snaps) == 1 && d.Time.Sub(s.first().time) < deathLag)
+}
+
+// attachDeaths gives each death to the life that it ended: the latest that had begun, or the one before when that life had only
+// just begun.
+func attachDeaths(lives []*series, deaths []Death) {
 	for i, d := range deaths {
-		slack := record.Time(0)
-		if last.oom {
-			slack = record.Time(30 * time.Second)
+		var before, at *series
+		for _, s := range lives {
+			slack := time.Duration(0)
+			if s.oom() {
+				slack = deathLag
+			}
+			if sameContainer(d, s.last()) && s.first().time <= d.Time.Add(slack) {
+				before, at = at, s
+			}
 		}
-		if !sameContainer(d, last) || d.Time+slack < last.time || next != 0 && d.Time > next {
+		if at == nil {
 			continue
 		}
-		s.death = &deaths[i]
-		s.blind = max(0, d.Time.Sub(last.time))
-		return
+		if before != nil && before.death == nil && at.restarted && d.Time.Sub(at.first().time) < deathLag {
+			at = before
+		}
+		if at.death == nil {
+			at.death = &deaths[i]
+			at.blind = max(0, d.Time.Sub(at.last().time))
+		}
 	}
 }
 
