@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -132,5 +133,67 @@ func TestTheReadmesCommandsExist(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestTheCIExamplesWork runs the lastcall commands of the README's GitHub Actions and GitLab CI examples and looks for the files
+// that the examples hand on.
+func TestTheCIExamplesWork(t *testing.T) {
+	seen := 0
+	for _, b := range readme(t) {
+		if b.lang != "yaml" {
+			continue
+		}
+		var doc map[string]any
+		if err := yaml.UnmarshalWithOptions([]byte(b.text), &doc, yaml.Strict()); err != nil {
+			t.Errorf("README line %d: %v", b.line, err)
+			continue
+		}
+		var commands, handedOn []string
+		var walk func(key string, v any)
+		walk = func(key string, v any) {
+			switch v := v.(type) {
+			case map[string]any:
+				for k, x := range v {
+					walk(k, x)
+				}
+			case []any:
+				for _, x := range v {
+					walk(key, x)
+				}
+			case string:
+				switch {
+				case (key == "run" || key == "script") && strings.HasPrefix(v, "lastcall "):
+					commands = append(commands, v)
+				case key == "junit", (key == "path" || key == "paths") && !strings.HasPrefix(v, "."):
+					handedOn = append(handedOn, strings.Fields(v)...)
+				}
+			}
+		}
+		walk("", doc)
+		if len(commands) == 0 || len(handedOn) < 2 {
+			t.Errorf("README line %d: commands %q, files handed on %q", b.line, commands, handedOn)
+		}
+		dir := t.TempDir()
+		t.Chdir(dir)
+		write(t, filepath.Join(dir, "platform.log"), platformLog)
+		write(t, filepath.Join(dir, "lastcall.yaml"), "version: 1\nfail_on: never\nservices: [{name: api, paths: [platform.log]}]\n")
+		for _, c := range commands {
+			seen++
+			if r := runIn(t, nil, strings.Fields(c)[1:]...); r.code != 4 { // a crash without requests: told, and not explained
+				t.Errorf("README line %d: %s: exit %d\n%s%s", b.line, c, r.code, r.out, r.errOut)
+			}
+		}
+		for _, f := range handedOn {
+			if _, err := os.Stat(f); err != nil {
+				t.Errorf("README line %d: %v", b.line, err)
+			}
+		}
+		if _, err := os.Stat(filepath.Join(".lastcall", "state.json")); err != nil {
+			t.Errorf("README line %d: the state that the example caches: %v", b.line, err)
+		}
+	}
+	if seen < 2 {
+		t.Errorf("%d commands in the CI examples, want those of GitHub and GitLab", seen)
 	}
 }
