@@ -15,8 +15,8 @@ import (
 	"lastcall/collectors/record"
 )
 
-// bigPair makes two profiles of n samples with the same stacks of 10 to 40 frames, as a large Go service has them.
-func bigPair(tb testing.TB, n int) []record.Profile {
+// bigPair makes two profiles of n samples with the same stacks of depth/4 to depth frames: up to 40 in a large Go service.
+func bigPair(tb testing.TB, n, depth int) []record.Profile {
 	tb.Helper()
 	shape := rand.New(rand.NewPCG(1, 1))
 	p := &profile.Profile{PeriodType: &profile.ValueType{Type: "space", Unit: "bytes"}, Period: 512 << 10}
@@ -41,7 +41,7 @@ func bigPair(tb testing.TB, n int) []record.Profile {
 	}
 	for range n {
 		s := &profile.Sample{Value: make([]int64, 4), NumLabel: map[string][]int64{"bytes": {64}}}
-		for range 10 + shape.IntN(30) {
+		for range depth/4 + shape.IntN(depth*3/4) {
 			s.Location = append(s.Location, p.Location[shape.IntN(len(p.Location))])
 		}
 		p.Sample = append(p.Sample, s)
@@ -75,11 +75,11 @@ func TestHugeProfilesStayWithinMemory(t *testing.T) {
 		t.Skip("makes large profiles")
 	}
 	for _, c := range []struct {
-		samples int
-		limitMB uint64
-	}{{50_000, 300}, {200_000, 700}} {
+		samples, depth int
+		limitMB        uint64
+	}{{50_000, 40, 300}, {200_000, 16, 500}} {
 		t.Run(fmt.Sprint(c.samples), func(t *testing.T) {
-			ps := bigPair(t, c.samples)
+			ps := bigPair(t, c.samples, c.depth)
 			debug.FreeOSMemory()
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
@@ -104,7 +104,7 @@ func TestHugeProfilesStayWithinMemory(t *testing.T) {
 }
 
 func BenchmarkDiffOfTwoProfilesOf50000Samples(b *testing.B) {
-	ps := bigPair(b, 50_000)
+	ps := bigPair(b, 50_000, 40)
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := Analyze(context.Background(), ps, Options{}); err != nil {
