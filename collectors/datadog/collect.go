@@ -222,20 +222,25 @@ func (r *run) kept(key string) bool {
 	return r.o.Capture != nil && r.o.Capture.Done("datadog/"+key)
 }
 
-// each runs fn for 0 to n-1, some at once, each with a fork of the sink.
+// each runs fn for 0 to n-1, some at once, each with a fork of the sink. Forks are joined in order, whichever ended first.
 func (r *run) each(ctx context.Context, n int, fn func(ctx context.Context, i int, to *tap) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(r.o.Concurrency)
-	for i := range n {
-		fork := r.sink.Fork().(*tap)
+	forks := make([]*tap, n)
+	for i := range forks {
+		forks[i] = r.sink.Fork().(*tap)
 		g.Go(func() error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			return errors.Join(fn(ctx, i, fork), fork.Join())
+			return fn(ctx, i, forks[i])
 		})
 	}
-	return g.Wait()
+	err := g.Wait()
+	for _, f := range forks {
+		err = errors.Join(err, f.Join())
+	}
+	return err
 }
 
 // cover writes the coverage: per source and signal what came, and why something did not.
