@@ -219,7 +219,7 @@ func (t *combinedTail) read(b []byte) bool {
 	_, _, b = token(b) // bytes
 	quoted, integers := 0, 0
 	var integer []byte
-	seconds := false
+	seconds, serverURL := false, false
 	for len(b) > 0 {
 		var tok []byte
 		var open byte
@@ -272,7 +272,7 @@ func (t *combinedTail) read(b []byte) bool {
 			case last == 's':
 				if d, ok := durationWithUnit(tok, 9); ok && !t.known {
 					t.took, t.known = d, true
-					t.fromStart = quoted > 3 // Traefik: router and URL stand in quotes before it
+					t.fromStart = serverURL // Traefik's format
 				}
 			case isRequestID(tok):
 				t.id = tok
@@ -293,7 +293,7 @@ func (t *combinedTail) read(b []byte) bool {
 			t.id = tok
 		case open == '"':
 			if i := bytes.Index(tok, []byte("://")); i > 0 && i < 8 && t.upstream == nil {
-				t.upstream = tok[i+3:]
+				t.upstream, serverURL = tok[i+3:], true
 				if j := bytes.IndexByte(t.upstream, '/'); j >= 0 {
 					t.upstream = t.upstream[:j]
 				}

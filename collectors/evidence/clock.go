@@ -27,7 +27,8 @@ func (c *clock) read(b []byte) (t record.Time, n int, zoned, ok bool) {
 		s1, s2 := b[17]-'0', b[18]-'0'
 		if s1 <= 5 && s2 <= 9 {
 			nanos, n := fraction(b, 19)
-			if end := n + len(c.suffix); end <= len(b) && string(b[n:end]) == string(c.suffix) && (end == len(b) || !continuesZone(b[end])) {
+			if end := n + len(c.suffix); end <= len(b) && string(b[n:end]) == string(c.suffix) &&
+				(end == len(b) || !continuesZone(b[end]) && !(b[end] == ' ' && c.suffix[0] == ' ' && isDigit(b[end-1]))) {
 				return c.base + record.Time(int64(s1*10+s2)*1e9+nanos), end, true, true
 			}
 		}
@@ -44,7 +45,7 @@ func (c *clock) readSlow(b []byte) (record.Time, int, bool, bool) {
 		return c.local(s.time), s.n, false, true
 	}
 	nanos, n := fraction(b, 19)
-	if b[17] <= '5' && s.n >= n && s.n-n <= 16 {
+	if b[17] <= '5' && s.n > n && s.n-n <= 16 {
 		copy(c.minute[:], b[:17])
 		c.suffix = append(c.suffix[:0], b[n:s.n]...)
 		c.base = s.time - record.Time(int64((b[17]-'0')*10+b[18]-'0')*1e9+nanos)

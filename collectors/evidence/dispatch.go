@@ -111,8 +111,7 @@ type dispatcher struct {
 	json    []LineParser // for lines that hold a JSON object
 	first   *jsonLine    // the first of json, where it is that
 	clock   clock
-	wrapped *jsonScan // of Docker's log files
-	buf     []byte
+	wrapped dockerLogLine
 	handled int64
 
 	unknown, malformed, binary missed
@@ -133,7 +132,7 @@ func (m *missed) see(lineNo int64, line []byte) {
 }
 
 func newDispatcher(chain []LineFormat, src *record.Source, sink *tally) *dispatcher {
-	d := &dispatcher{src: src, sink: sink, wrapped: newJSONScan(newJSONSpec("log", "stream", "time"))}
+	d := &dispatcher{src: src, sink: sink}
 	for _, f := range chain {
 		p := f.NewParser(src)
 		if _, ok := f.(interface{ onlyText() }); !ok {
@@ -199,7 +198,7 @@ func (d *dispatcher) line(no int64, line []byte) error {
 	switch {
 	case !isJSON && line[len(line)-1] == '}':
 		handled, err = d.framed(no, line)
-	case isJSON && bytes.HasPrefix(line, []byte(`{"log":"`)):
+	case isJSON:
 		handled, err = d.docker(no, line)
 	}
 	if err != nil {
@@ -239,19 +238,9 @@ func (d *dispatcher) framed(no int64, line []byte) (bool, error) {
 	return false, nil
 }
 
-// docker offers the text within a line of Docker's log files, {"log":"text\n","stream":"stdout","time":"…"}. A line of text gets the
-// time in front when it has none of its own that a format knows.
+// docker offers the text within a line of Docker's log files. A text that only its message tells of gets the time of the line.
 func (d *dispatcher) docker(no int64, line []byte) (bool, error) {
-	if d.wrapped.scan(line) != nil {
-		return false, nil
-	}
-	for i, v := range d.wrapped.vals {
-		if !d.wrapped.have.has(int16(i)) || v.kind != jsonString {
-			return false, nil
-		}
-	}
-	text := bytes.TrimRight(d.wrapped.text(d.wrapped.vals[0], &d.buf), "\r\n")
-	t, _, _, ok := d.clock.read(d.wrapped.raw(d.wrapped.vals[2]))
+	text, t, ok := d.wrapped.open(line, &d.clock)
 	if !ok {
 		return false, nil
 	}

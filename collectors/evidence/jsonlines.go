@@ -76,12 +76,15 @@ func (f *jsonLines) sniff(head []byte) (score int, name string) {
 	}
 	p := f.NewParser(&record.Source{}).(*jsonLine)
 	hits := make([]int, len(f.dialects))
+	var wrapped dockerLogLine
 	score = sniffLines(head, func(line []byte) bool {
 		handled, _ := p.ParseLine(1, line, discard{})
 		if !handled {
 			_, inner, ok := unframeJSON(line, &p.clock)
 			if !ok {
-				return false
+				if inner, _, ok = wrapped.open(line, &p.clock); !ok {
+					return false
+				}
 			}
 			handled, _ = p.ParseLine(1, inner, discard{})
 		}
@@ -344,6 +347,32 @@ func unframeJSON(line []byte, c *clock) (frame, []byte, bool) {
 		}
 	}
 	return frame{}, nil, false
+}
+
+// dockerLogLine takes the lines of Docker's log files apart: {"log":"text\n","stream":"stdout","time":"…"}.
+type dockerLogLine struct {
+	scan *jsonScan
+	buf  []byte
+}
+
+// open returns the text and the time of a line; ok is false when it is none of Docker's.
+func (d *dockerLogLine) open(line []byte, c *clock) (text []byte, t record.Time, ok bool) {
+	if !bytes.HasPrefix(line, []byte(`{"log":"`)) {
+		return nil, 0, false
+	}
+	if d.scan == nil {
+		d.scan = newJSONScan(newJSONSpec("log", "stream", "time"))
+	}
+	if d.scan.scan(line) != nil {
+		return nil, 0, false
+	}
+	for i, v := range d.scan.vals {
+		if !d.scan.have.has(int16(i)) || v.kind != jsonString {
+			return nil, 0, false
+		}
+	}
+	t, _, _, ok = c.read(d.scan.raw(d.scan.vals[2]))
+	return bytes.TrimRight(d.scan.text(d.scan.vals[0], &d.buf), "\r\n"), t, ok
 }
 
 // routerMessage reads router lines that travel as messages of another log.

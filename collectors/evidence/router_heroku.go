@@ -25,7 +25,7 @@ func (herokuRouter) Name() string { return "heroku-router" }
 
 func (herokuRouter) Sniff(head []byte) int {
 	return sniffLines(head, func(line []byte) bool {
-		return bytes.Contains(line, []byte("method=")) && bytes.Contains(line, []byte(" path=")) &&
+		return line[0] != '{' && bytes.Contains(line, []byte("method=")) && bytes.Contains(line, []byte(" path=")) &&
 			bytes.Contains(line, []byte(" dyno=")) && bytes.Contains(line, []byte(" service="))
 	})
 }

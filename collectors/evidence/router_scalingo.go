@@ -22,7 +22,7 @@ func (scalingoRouter) Name() string { return "scalingo-router" }
 
 func (scalingoRouter) Sniff(head []byte) int {
 	return sniffLines(head, func(line []byte) bool {
-		return bytes.Contains(line, []byte("method=")) && bytes.Contains(line, []byte(" path=")) &&
+		return line[0] != '{' && bytes.Contains(line, []byte("method=")) && bytes.Contains(line, []byte(" path=")) &&
 			bytes.Contains(line, []byte(" container=")) && bytes.Contains(line, []byte(" duration="))
 	})
 }
