@@ -513,7 +513,7 @@ func TestOddWrappingsAreRead(t *testing.T) {
 
 func TestASmallFileThatExpandsWithoutBoundIsRefused(t *testing.T) {
 	if testing.Short() {
-		t.Skip("compresses half a gigabyte")
+		t.Skip("compresses a quarter of a gigabyte")
 	}
 	var b bytes.Buffer
 	zw, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed)

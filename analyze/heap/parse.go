@@ -13,7 +13,7 @@ import (
 
 // maxProfileBytes bounds one uncompressed profile: 200 000 samples of deep stacks take about 60 MB, and a small gzip file can
 // expand a thousandfold.
-const maxProfileBytes = 512 << 20
+const maxProfileBytes = 256 << 20
 
 // ParseError says why a profile could not be read. Code is short and stable, for counting.
 type ParseError struct {
