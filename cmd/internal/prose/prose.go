@@ -26,8 +26,16 @@ func Plain(s string) string {
 // Markdown makes s plain text inside Markdown (CommonMark, GFM): nothing in it is markup, a link, a mention or HTML.
 func Markdown(s string) string {
 	var b strings.Builder
+	var last rune
 	for _, r := range Plain(s) {
+		before := last
+		last = r
 		switch r {
+		case '.': // "www." makes a link
+			if before == 'w' || before == 'W' {
+				b.WriteByte('\\')
+			}
+			b.WriteByte('.')
 		case '<':
 			b.WriteString("&lt;")
 		case '>':
