@@ -659,30 +659,24 @@ func (q *inquiry) hungCandidate(deaths []int) candidate {
 }
 
 // calm decides when nothing died: a leak that has not crashed yet, a hang, planned restarts, or nothing.
-func (q *inquiry) calm() (c candidate) {
-	c = candidate{endpoint: -1, named: -1}
+func (q *inquiry) calm() candidate {
+	c := candidate{endpoint: -1, named: -1}
 	if q.hang != nil {
 		return q.hungCandidate(nil)
 	}
-	leaks, growing := 0, ""
-	defer func() { c.verdict.Summary += growing }()
+	leaks := 0
 	for i := range q.curves {
 		if q.curves[i].Shape == finding.ShapeLeak && q.curves[i].Confidence.Rank() >= finding.Likely.Rank() {
 			leaks++
 		}
 	}
-	if q.growth.Gate.Open && leaks > 0 {
+	if q.growth.Gate.Open && leaks > 0 && !q.growthPassed() {
 		c := q.explainLeak(nil, leaks)
 		if c.verdict.Cause != finding.Undetermined {
 			return c
 		}
-		// Nothing died, and nothing says what makes memory grow: it may be a cache that fills. Worth a line, no alarm.
-		growing = fmt.Sprintf(" Memory grows in %d of %d lives, too short a time to tell a leak from a cache that fills.", q.growth.Gate.Growing, q.growth.Gate.Lives)
-		for i := range q.report.Checks {
-			if k := &q.report.Checks[i]; k.Rule == "memory.leak" {
-				k.Outcome = finding.Neutral
-			}
-		}
+		c.verdict.Summary = strings.TrimSuffix(c.verdict.Summary, ".") + "; nothing has died, and a cache that fills looks the same at first."
+		return c
 	}
 	silent, planned := 0, 0
 	for _, s := range q.life.Restarts {
@@ -719,6 +713,30 @@ func (q *inquiry) calm() (c candidate) {
 		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: "Nothing was seen: no crashes, no requests, no memory readings."}
 	}
 	return c
+}
+
+// growthPassed reports whether as many lives stayed level since the first one that grew: a leak grows in every life of its release,
+// a day's load or a cache does not. Lives before it are no evidence, as a leak may arrive with a deploy.
+func (q *inquiry) growthPassed() bool {
+	var first time.Time
+	for i := range q.curves {
+		if c := &q.curves[i]; c.Kind == q.growth.Metric && c.Shape == finding.ShapeLeak && (first.IsZero() || c.From.Before(first)) {
+			first = c.From
+		}
+	}
+	grew, level := 0, 0
+	for i := range q.curves {
+		c := &q.curves[i]
+		if c.Kind != q.growth.Metric || c.From.Before(first) || c.Shape == finding.ShapeInsufficient {
+			continue
+		}
+		if c.Shape == finding.ShapeLeak {
+			grew++
+		} else {
+			level++
+		}
+	}
+	return level >= grew
 }
 
 // cutBursts counts the moments at which several requests of one container broke at once.
