@@ -113,7 +113,7 @@ type lane struct {
 	LimitText        string
 	Bars             []bar
 	Deaths, Restarts []mark
-	BarsY            float64
+	Blinds           []blind
 }
 
 type curve struct {
@@ -123,6 +123,12 @@ type curve struct {
 type bar struct {
 	X, Y, W    float64
 	Class, Tip string
+}
+
+// blind is the time between the last reading and a death.
+type blind struct {
+	X, W float64
+	Tip  string
 }
 
 type mark struct {
@@ -283,6 +289,9 @@ func layoutLanes(r *finding.Report) (*lanesView, []laneData) {
 				}
 				l.LimitText = "limit " + bytesText(float64(*s.LimitBytes))
 			}
+			if b, ok := blindSpan(r, s, axis); ok && !hasBlind(l.Blinds, b) {
+				l.Blinds = append(l.Blinds, b)
+			}
 			for _, p := range pts {
 				cd.T = append(cd.T, p.T.UnixMilli()-v.FromMillis)
 				cd.V = append(cd.V, math.Round(p.V))
@@ -304,7 +313,6 @@ func layoutLanes(r *finding.Report) (*lanesView, []laneData) {
 		for i := range l.Bars {
 			roles[l.Bars[i].Class] = true
 		}
-		l.BarsY = y + l.ChartH + 3
 		l.H = l.ChartH + 3 + float64(rows)*barHeight
 		for i := range r.Crashes {
 			if c := &r.Crashes[i]; c.Container == name {
@@ -330,7 +338,7 @@ func layoutLanes(r *finding.Report) (*lanesView, []laneData) {
 	}
 	for i := range r.Timeline {
 		e := &r.Timeline[i]
-		if (e.Kind == "deploy" || e.Kind == "planned") && !e.Time.Before(axis.from) && !e.Time.After(axis.to) {
+		if stepOfPeople(e.Kind) && !e.Time.Before(axis.from) && !e.Time.After(axis.to) {
 			x := axis.x(e.Time)
 			v.Events = append(v.Events, mark{X: x, OuterX: round2(gutter + x/plotUnits*plotWidth), Tip: clean(e.Kind) + ": " + clean(e.Text) + "\n" + dateTimeUTC(e.Time)})
 			if len(v.Events) == 40 {
@@ -364,6 +372,15 @@ func layoutLanes(r *finding.Report) (*lanesView, []laneData) {
 	v.Label = plural(int64(len(v.Lanes)), "container", "containers") + " over time, from " + dateTimeUTC(axis.from) + " to " + dateTimeUTC(axis.to) + ", with " +
 		plural(int64(len(r.Crashes)), "crash", "crashes")
 	return v, data
+}
+
+// stepOfPeople reports whether an event is something that somebody did to the service.
+func stepOfPeople(kind string) bool {
+	switch kind {
+	case "deploy", "planned", "scale", "maintenance":
+		return true
+	}
+	return false
 }
 
 // laneNames orders the containers: those that died, by their first death, then the others by name.
@@ -453,6 +470,32 @@ func drawCurve(s *finding.Series, pts []finding.Point, axis timeAxis, h, top flo
 }
 
 func coord(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+
+// blindSpan is what the readings of a life do not show of its end.
+func blindSpan(r *finding.Report, s *finding.Series, axis timeAxis) (blind, bool) {
+	for i := range r.Crashes {
+		c := &r.Crashes[i]
+		if s.Crash == "" || c.ID != s.Crash {
+			continue
+		}
+		last := s.Points[len(s.Points)-1].T
+		x := axis.x(last)
+		if w := axis.x(c.Time) - x; w > 0 {
+			return blind{X: x, W: round4(w), Tip: clean(s.Container) + ": no reading in the " + durationText(c.Time.Sub(last).Seconds()) + " before the death"}, true
+		}
+	}
+	return blind{}, false
+}
+
+// hasBlind reports whether the death of b is marked already, by another metric of the same life.
+func hasBlind(all []blind, b blind) bool {
+	for i := range all {
+		if math.Abs(all[i].X+all[i].W-b.X-b.W) < 1e-3 {
+			return true
+		}
+	}
+	return false
+}
 
 // chooseBars keeps at most maxBars requests: those open at a crash and those of culprits first, then the longest.
 func chooseBars(all []finding.Bar) (kept []finding.Bar, dropped int) {

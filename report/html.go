@@ -483,7 +483,7 @@ func suspectLines(s *finding.Suspect) []string {
 }
 
 func (p *pageView) memoryTables(r *finding.Report) {
-	t := newTable("Container", "Metric", "Shape", "#Floor grows per hour", "#Highest (of limit)", "#Time to limit", "#Sample every", "#Blind before death", "From (UTC)", "#For")
+	t := newTable("Container", "Metric", "Shape", "#Floor grows per hour (90%)", "#Highest (of limit)", "#Time to limit (90%)", "#Sample every", "#Blind before death", "From (UTC)", "#For")
 	var notes grouping
 	for i := range r.Memory {
 		m := &r.Memory[i]
@@ -551,7 +551,7 @@ func (p *pageView) timelineTable(r *finding.Report, o Options) {
 		switch e.Kind {
 		case "crash":
 			what.Class = "t-bad"
-		case "deploy", "planned":
+		case "planned", "deploy", "scale", "maintenance":
 			what.Text = sentence(e.Kind) + ": " + what.Text
 		}
 		observed := "observed"
@@ -605,8 +605,9 @@ func (p *pageView) checkTables(r *finding.Report) {
 
 func (p *pageView) coverageTables(r *finding.Report) {
 	t := newTable("Source", "Signal", "From (UTC)", "To (UTC)", "#Records", "Note")
-	for i := range r.Coverage {
-		c := &r.Coverage[i]
+	cover := foldCoverage(r.Coverage)
+	for i := range cover {
+		c := &cover[i]
 		if c.Records == 0 {
 			p.Missing = append(p.Missing, clean(c.Signal)+" ("+clean(c.Source)+"): "+missingText(c))
 			continue

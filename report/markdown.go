@@ -342,7 +342,7 @@ func (m *markdown) timeline(r *finding.Report) {
 		switch e.Kind {
 		case "crash":
 			what = "**Crash:** " + what
-		case "planned", "deploy":
+		case "planned", "deploy", "scale", "maintenance":
 			what = sentence(e.Kind) + ": " + what
 		}
 		observed := "observed"
@@ -391,7 +391,7 @@ func (m *markdown) rootCause(r *finding.Report) {
 	}
 	if rows := mdCurves(r); len(rows) > 0 {
 		m.heading(3, "Memory up to each death")
-		m.table([]string{"Crash", "Container", "Metric", "From", "Curve", "To", "Limit", "Blind for"}, rows)
+		m.table([]string{"Crash", "Container", "Metric", "From", "Curve", "To (of limit)", "Blind for"}, rows)
 	}
 	if len(r.Heap) > 0 || len(r.HeapNotes) > 0 {
 		m.heading(3, "Heap growth")
@@ -591,7 +591,7 @@ func (m *markdown) appendix(r *finding.Report, o Options) {
 					ev += " in " + mdCode(x)
 				}
 			}
-			rows = append(rows, []string{mdText(c.ID), m.both(c.Time), mdCode(c.Container), mdText(deathText(c)), up, lastMemoryText(c.LastMemory), crashRequestsText(c.Requests), ev})
+			rows = append(rows, []string{mdText(c.ID), m.both(c.Time), mdCode(c.Container), mdText(deathText(c)), up, mdText(lastMemoryText(c.LastMemory)), crashRequestsText(c.Requests), ev})
 		}
 		m.table([]string{"Crash", "Time", "Container", "How it died", "After", "Memory last seen", "Requests " + crashRequestsTitle, "Evidence"}, rows)
 		m.more(len(r.Crashes) - len(rows))
@@ -611,15 +611,14 @@ func (m *markdown) appendix(r *finding.Report, o Options) {
 	if len(r.Memory) > 0 {
 		m.heading(2, "Memory")
 		var rows [][]string
-		for i := range r.Memory {
-			if i == mdRows {
-				break
-			}
-			x := &r.Memory[i]
+		shown, rest := tellingMemory(r.Memory, mdRows)
+		for _, x := range shown {
 			rows = append(rows, []string{mdCode(x.Container), mdText(metricText(x.Metric)), mdText(shapeText(x.Shape)), slopeText(x), reachedText(x), mdText(limitTimeText(x)), durationText(x.SampleIntervalSeconds)})
 		}
-		m.table([]string{"Container", "Metric", "Shape", "Floor grows per hour", "Highest (of limit)", "Time to limit", "Sample every"}, rows)
-		m.more(len(r.Memory) - len(rows))
+		m.table([]string{"Container", "Metric", "Shape", "Floor grows per hour (90%)", "Highest (of limit)", "Time to limit (90%)", "Sample every"}, rows)
+		if rest != "" {
+			m.printf("\n%s.\n", rest)
+		}
 	}
 	if len(r.Goroutines) > 0 {
 		m.heading(2, "Goroutines")
@@ -640,8 +639,9 @@ func (m *markdown) appendix(r *finding.Report, o Options) {
 	}
 	m.heading(2, "What was seen")
 	var rows [][]string
-	for i := range r.Coverage {
-		if c := &r.Coverage[i]; c.Records > 0 {
+	cover := foldCoverage(r.Coverage)
+	for i := range cover {
+		if c := &cover[i]; c.Records > 0 {
 			rows = append(rows, []string{mdCode(c.Source), mdText(c.Signal), spanText(c), countText(c.Records), mdText(sampledText(c))})
 		}
 	}

@@ -74,6 +74,9 @@ func bytesEstimate(e finding.Estimate, suffix string) string {
 	return s + " (90%: " + inUnit(e.Low, u, div) + " to " + inUnit(e.High, u, div) + ")"
 }
 
+// short drops the "90%:" of an interval, for a column whose title says it.
+func short(interval string) string { return strings.Replace(interval, "(90%: ", "(", 1) }
+
 // growthText words a change of a size with its sign: "+37.5 MiB".
 func growthText(v float64) string {
 	if v > 0 {

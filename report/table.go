@@ -131,39 +131,46 @@ func (rule) HeaderLeft() string  { return "" }
 func (rule) HeaderMid() string   { return "" }
 func (rule) HeaderRight() string { return "" }
 
-// columnWidths gives every column its natural width while that fits, else takes from the widest until it does.
+// columnWidths gives every column its natural width while that fits. Where it does not, titles are wrapped first, then the
+// widest columns are narrowed.
 func columnWidths(cols []column, rows [][]string, width int) []int {
 	w := make([]int, len(cols))
+	least := make([]int, len(cols)) // what the cells and the words of the title need
 	total := -columnGap
 	for i, c := range cols {
-		w[i] = columns(c.title)
+		for word := range strings.FieldsSeq(c.title) {
+			least[i] = max(least[i], columns(word))
+		}
 		for _, r := range rows {
 			if i < len(r) {
-				w[i] = max(w[i], columns(r[i]))
+				least[i] = max(least[i], columns(r[i]))
 			}
 		}
+		w[i] = max(columns(c.title), least[i])
 		total += w[i] + columnGap
 	}
-	for floor := minFlexColumn; total > width; {
-		widest := -1
+	widest := func(room func(i int) int) int {
+		best := -1
 		for i := range w {
-			if !cols[i].fixed && (widest < 0 || w[i] > w[widest]) {
-				widest = i
+			if !cols[i].fixed && room(i) > 0 && (best < 0 || w[i] > w[best]) {
+				best = i
 			}
 		}
-		if widest < 0 {
-			break
-		}
-		if w[widest] <= floor {
-			if floor == minColumn {
+		return best
+	}
+	for _, floor := range []func(i int) int{
+		func(i int) int { return least[i] },
+		func(int) int { return minFlexColumn },
+		func(int) int { return minColumn },
+	} {
+		for total > width {
+			i := widest(func(i int) int { return w[i] - floor(i) })
+			if i < 0 {
 				break
 			}
-			floor = minColumn
-			continue
+			w[i]--
+			total--
 		}
-		cut := min(total-width, max(1, (w[widest]-floor)/2))
-		w[widest] -= cut
-		total -= cut
 	}
 	return w
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -496,9 +497,9 @@ func (p *page) memory(r *finding.Report) {
 		return
 	}
 	if len(rows) > 0 {
-		p.para("Up to each death, scaled from the lowest to the highest reading; blind: after the last reading.")
-		p.table([]column{{title: "crash"}, {title: "container"}, {title: "metric"}, {title: "from", right: true}, {title: "curve", fixed: true}, {title: "to", right: true},
-			{title: "limit", right: true}, {title: "blind for", right: true}}, rows, textMemory)
+		p.para("Up to each death, scaled from the lowest to the highest reading; blind: from the last reading to the death.")
+		p.table([]column{{title: "crash"}, {title: "container"}, {title: "metric"}, {title: "from", right: true}, {title: "curve", fixed: true}, {title: "to (of limit)"},
+			{title: "blind", right: true}}, rows, textMemory)
 	}
 	if len(r.Memory) == 0 {
 		return
@@ -506,25 +507,75 @@ func (p *page) memory(r *finding.Report) {
 	if len(rows) > 0 {
 		p.buf.WriteByte('\n')
 	}
+	shown, rest := tellingMemory(r.Memory, textMemory)
 	rows = nil
-	for i := range r.Memory {
-		m := &r.Memory[i]
-		rows = append(rows, []string{clean(m.Container), metricText(m.Metric), shapeText(m.Shape), slopeText(m), reachedText(m), limitTimeText(m), durationText(m.SampleIntervalSeconds)})
-	}
-	p.table([]column{{title: "container"}, {title: "metric"}, {title: "shape"}, {title: "floor grows per hour", right: true}, {title: "highest (of limit)", right: true},
-		{title: "time to limit", right: true}, {title: "every", right: true}}, rows, textMemory)
 	var notes grouping
-	for i := range r.Memory {
-		if m := &r.Memory[i]; m.Note != "" && i < textMemory {
+	for _, m := range shown {
+		rows = append(rows, []string{clean(m.Container), metricText(m.Metric), shapeText(m.Shape), slopeText(m), reachedText(m), limitTimeText(m), durationText(m.SampleIntervalSeconds)})
+		if m.Note != "" {
 			notes.add(metricText(m.Metric)+": "+clean(m.Note), clean(m.Container), "")
 		}
+	}
+	p.table([]column{{title: "container"}, {title: "metric"}, {title: "shape"}, {title: "floor grows per hour (90%)", right: true}, {title: "highest (of limit)", right: true},
+		{title: "time to limit (90%)", right: true}, {title: "every", right: true}}, rows, textMemory)
+	if rest != "" {
+		p.block(dim, "  ", "  ", rest)
 	}
 	for _, g := range notes.groups {
 		p.block(plain, "  ", "    ", g.who()+", "+g.text)
 	}
 }
 
-// memoryCurves are the rows of sparklines: for every crash its curves, RSS first as given.
+// tellingMemory picks at most n curves to show: those that grow towards a limit, then those that ended in a death, then RSS and
+// the heap in use, then all others; each in the order given. rest counts the others by their shape.
+func tellingMemory(all []finding.Memory, n int) (shown []*finding.Memory, rest string) {
+	rank := func(m *finding.Memory) int {
+		main := m.Metric == "rss" || m.Metric == "heap_used" || m.Metric == "working_set"
+		switch {
+		case main && (m.Shape == finding.ShapeLeak || m.TimeToLimitSeconds != nil):
+			return 0
+		case main && m.Crash != "":
+			return 1
+		case main:
+			return 2
+		}
+		return 3
+	}
+	for want := range 4 {
+		for i := range all {
+			if m := &all[i]; rank(m) == want && len(shown) < n {
+				shown = append(shown, m)
+			}
+		}
+	}
+	if len(shown) == len(all) {
+		return shown, ""
+	}
+	picked := map[*finding.Memory]bool{}
+	for _, m := range shown {
+		picked[m] = true
+	}
+	counts := map[finding.Shape]int{}
+	for i := range all {
+		if !picked[&all[i]] {
+			counts[all[i].Shape]++
+		}
+	}
+	var parts []string
+	for _, s := range []finding.Shape{finding.ShapeLeak, finding.ShapeBurst, finding.ShapePlateau, finding.ShapeSawtooth, finding.ShapeFlat, finding.ShapeInsufficient} {
+		if counts[s] > 0 {
+			parts = append(parts, strconv.Itoa(counts[s])+" "+shapeText(s))
+		}
+	}
+	rest = "… and " + countText(int64(len(all)-len(shown))) + " more"
+	if len(parts) > 0 {
+		rest += ": " + strings.Join(parts, ", ")
+	}
+	return shown, rest
+}
+
+// memoryCurves are the rows of sparklines: for every crash its curves, as given. A metric that is small beside the others of
+// the same life is left out: it did not fill the memory.
 func memoryCurves(r *finding.Report) [][]string {
 	var rows [][]string
 	if r.Charts == nil {
@@ -532,26 +583,40 @@ func memoryCurves(r *finding.Report) [][]string {
 	}
 	for i := range r.Crashes {
 		c := &r.Crashes[i]
-		found := false
+		most := 0.0
+		var own []*finding.Series
 		for j := range r.Charts.Memory {
 			s := &r.Charts.Memory[j]
-			if s.Crash != c.ID || len(s.Points) == 0 {
+			if s.Crash == c.ID && len(s.Points) > 0 {
+				own = append(own, s)
+				most = math.Max(most, highest(s))
+			}
+		}
+		for _, s := range own {
+			if highest(s) < most/10 {
 				continue
 			}
-			found = true
 			last := s.Points[len(s.Points)-1]
-			limit := "not known"
-			if s.LimitBytes != nil {
-				limit = bytesText(float64(*s.LimitBytes))
+			to := bytesText(last.V)
+			if s.LimitBytes != nil && *s.LimitBytes > 0 {
+				to = bytesOfText(last.V, float64(*s.LimitBytes))
 			}
-			rows = append(rows, []string{clean(c.ID), clean(c.Container), metricText(s.Metric), bytesText(s.Points[0].V), sparkline(s.Points, curveColumns), bytesText(last.V),
-				limit, durationText(max(0, c.Time.Sub(last.T).Seconds()))})
+			rows = append(rows, []string{clean(c.ID), clean(c.Container), metricText(s.Metric), bytesText(s.Points[0].V), sparkline(s.Points, curveColumns), to,
+				durationText(max(0, c.Time.Sub(last.T).Seconds()))})
 		}
-		if !found && c.LastMemory == nil {
-			rows = append(rows, []string{clean(c.ID), clean(c.Container), "", "", "no readings of this life", "", "", ""})
+		if len(own) == 0 && c.LastMemory == nil {
+			rows = append(rows, []string{clean(c.ID), clean(c.Container), "", "", "no readings of this life", "", ""})
 		}
 	}
 	return rows
+}
+
+func highest(s *finding.Series) float64 {
+	most := s.Points[0].V
+	for _, p := range s.Points {
+		most = math.Max(most, p.V)
+	}
+	return most
 }
 
 func slopeText(m *finding.Memory) string {
@@ -562,7 +627,7 @@ func slopeText(m *finding.Memory) string {
 	if m.SlopeBytesPerHour.Value > 0 {
 		t = "+" + t
 	}
-	return t
+	return short(t)
 }
 
 func reachedText(m *finding.Memory) string {
@@ -578,7 +643,7 @@ func limitTimeText(m *finding.Memory) string {
 	case m.Crash != "":
 		return "died (" + clean(m.Crash) + ")"
 	case m.TimeToLimit != nil:
-		return durationEstimate(*m.TimeToLimit)
+		return short(durationEstimate(*m.TimeToLimit))
 	case m.TimeToLimitSeconds != nil:
 		return durationText(*m.TimeToLimitSeconds)
 	case m.LimitBytes == nil:
@@ -704,7 +769,7 @@ func mainEvents(all []finding.Event, limit int) (kept []finding.Event, dropped i
 		switch kind {
 		case "crash":
 			return 0
-		case "deploy", "planned", "restart":
+		case "deploy", "planned", "scale", "maintenance", "restart":
 			return 1
 		case "request":
 			return 2
@@ -797,8 +862,9 @@ func (p *page) coverage(r *finding.Report) {
 	}
 	var rows [][]string
 	gaps := 0
-	for i := range r.Coverage {
-		c := &r.Coverage[i]
+	cover := foldCoverage(r.Coverage)
+	for i := range cover {
+		c := &cover[i]
 		if c.Records == 0 {
 			gaps++
 			continue
@@ -806,13 +872,15 @@ func (p *page) coverage(r *finding.Report) {
 		rows = append(rows, []string{clean(c.Source), clean(c.Signal), spanText(c), countText(c.Records), sampledText(c)})
 	}
 	p.table([]column{{title: "source"}, {title: "signal"}, {title: "time (UTC)"}, {title: "records", right: true}, {title: ""}}, rows, textCoverage)
-	if gaps == 0 && len(rows) == len(r.Coverage) {
-		return
-	}
 	if gaps > 0 {
 		p.block(bold, "  ", "  ", "Missing:")
-		for i := range r.Coverage {
-			if c := &r.Coverage[i]; c.Records == 0 {
+		n := 0
+		for i := range cover {
+			if c := &cover[i]; c.Records == 0 {
+				if n++; n > textCoverage {
+					p.more(gaps - textCoverage)
+					break
+				}
 				p.block(yellow, "  ! ", "    ", clean(c.Signal)+" ("+clean(c.Source)+"): "+missingText(c))
 			}
 		}

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"math"
 	"strconv"
 	"strings"
 
@@ -198,7 +199,8 @@ func strengthText(s *finding.Suspect) string {
 		p = append(p, "p "+pText(*s.PAdjusted)+", corrected for the number of endpoints")
 	}
 	if s.Probability != nil {
-		p = append(p, "probability "+percentText(*s.Probability))
+		// No evidence makes it certain, whatever the arithmetic rounds to.
+		p = append(p, "probability "+percentText(math.Min(*s.Probability, 0.9999)))
 	}
 	return strings.Join(p, "; ")
 }
@@ -247,15 +249,19 @@ func crashRequestsText(q *finding.CrashRequests) string {
 
 const crashRequestsTitle = "open/gave up/cut"
 
-// lastMemoryText is "190 of 400 MiB"; "not known" without a reading.
+// lastMemoryText is "RSS 190 of 400 MiB"; "not known" without a reading.
 func lastMemoryText(m *finding.LastMemory) string {
 	if m == nil {
 		return "not known"
 	}
-	if m.LimitBytes != nil && *m.LimitBytes > 0 {
-		return bytesOfText(m.Bytes, float64(*m.LimitBytes))
+	name := metricText(m.Metric)
+	if m.Metric == "heap_used" {
+		name = "heap"
 	}
-	return bytesText(m.Bytes)
+	if m.LimitBytes != nil && *m.LimitBytes > 0 {
+		return name + " " + bytesOfText(m.Bytes, float64(*m.LimitBytes))
+	}
+	return name + " " + bytesText(m.Bytes)
 }
 
 // metricText names a metric for people: "rss" is "RSS", "heap_used" is "heap used".
@@ -281,8 +287,12 @@ func patternText(p *finding.Pattern) string {
 	if what == "" {
 		what = "the same " + clean(p.Kind)
 	}
-	s := strings.ToUpper(what[:1]) + what[1:] + " (" + clean(p.Value) + ") was on " + plural(int64(len(p.Steps)), "container", "containers") +
-		" when they died"
+	s := strings.ToUpper(what[:1]) + what[1:] + " (" + clean(p.Value) + ") was running at " + plural(int64(len(p.Steps)), "death", "deaths")
+	seen := map[string]bool{}
+	for _, x := range p.Steps {
+		seen[x.Container] = true
+	}
+	s += ", on " + plural(int64(len(seen)), "container", "containers")
 	if p.SpacingSeconds > 0 {
 		s += ", " + durationText(p.SpacingSeconds) + " apart (median)"
 	}

@@ -29,6 +29,10 @@ import (
 func Report(r *finding.Report) *finding.Report {
 	c := &reportRedactor{names: map[string]int{}, seen: map[string]string{}, done: map[job]string{}, keepNames: r.Redacted}
 	c.collect(r)
+	if r.Pattern != nil && r.Pattern.Kind != "endpoint" && !c.keepNames {
+		// The one that the story is about is number 1.
+		c.pseudonymAs(kindName(r.Pattern.Kind), r.Pattern.Value)
+	}
 	out := walk.Copy(r, c.field)
 	out.Redacted = true
 	out.Sensitive = nil
