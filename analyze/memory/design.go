@@ -600,6 +600,7 @@ func (r *regressor) estimates() (share, rate finding.Estimate) {
 		x, sd := shareGrid[i]*r.g[i], shareGrid[i]*r.gsd[i]
 		v += p * ((x-m)*(x-m) + sd*sd)
 	}
+	v += systematic * systematic * m * m
 	share = finding.Estimate{Value: mean, Low: gridQuantile(r.post, 0.05), High: gridQuantile(r.post, 0.95)}
 	z := stat.NormalQuantile(0.95) * math.Sqrt(v)
 	n := max(r.total, 1e-9)

@@ -171,6 +171,8 @@ func TestSweep(t *testing.T) {
 			total[string(a.Grade)+" "+res[i]]++
 			if b := a.Endpoints[0].BytesPerRequest; res[i] == "right" && b.Low <= keeps[i] && keeps[i] <= b.High {
 				covered++
+			} else if res[i] == "right" && os.Getenv("MISSED") != "" {
+				fmt.Printf("%-40s %.2f [%.2f %.2f] of the truth, share %.2f [%.2f %.2f]\n", w.name, b.Value/keeps[i], b.Low/keeps[i], b.High/keeps[i], a.Endpoints[0].ShareOfGrowth.Value, a.Endpoints[0].ShareOfGrowth.Low, a.Endpoints[0].ShareOfGrowth.High)
 			}
 		}
 		if cells[w.name] == nil {
