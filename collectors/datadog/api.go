@@ -72,7 +72,7 @@ func (a *api) keys(ctx context.Context) context.Context {
 // permissions are those that Datadog's descriptions name for each endpoint.
 var permissions = map[string]string{
 	pathQuery: "timeseries_query", pathActive: "metrics_read", pathAllTags: "metrics_read", pathLogs: "logs_read_data",
-	pathAggregate: "logs_read_data", pathEvents: "events_read", pathScalar: "timeseries_query", pathSpans: "apm_read",
+	pathAggregate: "logs_read_data", pathEvents: "events_read", pathScalar: "timeseries_query", pathTimeseries: "timeseries_query",
 }
 
 // Paths asked.
@@ -86,7 +86,7 @@ const (
 	pathAggregate    = "/api/v2/logs/analytics/aggregate"
 	pathEvents       = "/api/v2/events/search"
 	pathScalar       = "/api/v2/query/scalar"
-	pathSpans        = "/api/v2/spans/analytics/aggregate"
+	pathTimeseries   = "/api/v2/query/timeseries"
 )
 
 // Error is why Datadog did not give what it was asked for.

@@ -308,7 +308,7 @@ type tap struct {
 }
 
 func newTap(s record.Sink) *tap {
-	return &tap{s, &tally{count: map[gapKey]row{}, memory: map[string][]point{}, restarts: map[string][]point{}}}
+	return &tap{s, &tally{count: map[gapKey]row{}, memory: map[string][]point{}, restarts: map[string][]point{}, paths: map[string]int{}}}
 }
 
 type row struct {
@@ -337,9 +337,36 @@ type tally struct {
 	memory   map[string][]point // resident memory by container
 	restarts map[string][]point // restart and OOM counters by container
 	starts   []sign
+	sampling bool
+	paths    map[string]int // patterns of the paths of requests, by how often
 }
 
 const maxSigns = 10_000
+
+// learn begins to keep the patterns of paths, with those already known.
+func (t *tally) learn(known map[string]int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.sampling = true
+	for p, n := range known {
+		t.pathLocked(p, n)
+	}
+}
+
+func (t *tally) pathLocked(p string, n int) {
+	if p == "" {
+		return
+	}
+	if _, ok := t.paths[p]; ok || len(t.paths) < maxKnownPaths {
+		t.paths[p] += n
+	}
+}
+
+func (t *tally) patterns() map[string]int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return maps.Clone(t.paths)
+}
 
 func (t *tally) add(src *record.Source, signal string, at record.Time) {
 	k := gapKey{signal: signal}
@@ -366,6 +393,9 @@ func (t *tally) rows() map[gapKey]row {
 func (s *tap) Request(r *record.Request) error {
 	s.t.mu.Lock()
 	s.t.add(r.Pos.Source, "requests", max(r.Start, r.End))
+	if s.t.sampling && len(r.Path) > 0 {
+		s.t.pathLocked(patternOf(string(r.Path)), 1)
+	}
 	s.t.mu.Unlock()
 	return s.Sink.Request(r)
 }

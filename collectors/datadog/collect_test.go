@@ -480,3 +480,34 @@ func TestKeysThatAServerQuotesDoNotReachMessages(t *testing.T) {
 		t.Errorf("missing: %q", m)
 	}
 }
+
+func TestPathsWithoutRoutesAreCountedByPatternOverAllLines(t *testing.T) {
+	ev := routeless(t)
+	_, q, now := small(t)
+	srv := datadogtest.New(ev)
+	defer srv.Close()
+	o := options(srv, now)
+	sampleOnly(&o)
+	s := collect(t, o, q)
+	if len(s.Requests) >= smallRequests {
+		t.Fatal("all lines were listed: nothing is tested")
+	}
+	got := map[string]float64{}
+	for _, e := range s.Exposures {
+		if e.Pos.Source.Name == "datadog statistics" {
+			if e.Container == "" || e.Method == "" || e.From >= e.To {
+				t.Fatalf("exposure %+v", e)
+			}
+			got[e.Method+" "+e.Route+" "+e.Container] += e.Count
+		}
+	}
+	for _, c := range []struct{ key, query string }{
+		{"GET /api/users/{id} web-1", "service:api container:web-1 @http.r:\"/api/users/:id\""},
+		{"GET /api/exports/{id}/csv web-2", "service:api container:web-2 @http.r:\"/api/exports/:id/csv\""},
+		{"POST /api/answers web-3", "service:api container:web-3 @http.r:\"/api/answers\""},
+	} {
+		if want := ev.Count(c.query); want == 0 || got[c.key] != float64(want) {
+			t.Errorf("%s: %.0f, want %d", c.key, got[c.key], want)
+		}
+	}
+}

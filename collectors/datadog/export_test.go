@@ -21,7 +21,7 @@ func (o *Options) FastRetry() {
 }
 
 // Patient gives a slow server time.
-func (o *Options) Patient() { o.retry.attempt = time.Minute }
+func (o *Options) Patient() { o.retry.attempt = 10 * time.Minute }
 
 // Exported for tests.
 var (

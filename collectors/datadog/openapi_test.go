@@ -71,6 +71,9 @@ func TestEveryRequestIsAsDatadogsDescriptionsHaveIt(t *testing.T) {
 	}
 	gather(pathless, func(_ *datadogtest.Server, o *datadog.Options) { o.Profiles = false; sampleOnly(o) })
 
+	// Paths without routes are counted by pattern.
+	gather(routeless(t), func(_ *datadogtest.Server, o *datadog.Options) { o.Profiles = false; sampleOnly(o) })
+
 	seen := map[string]int{}
 	for _, c := range calls {
 		if unofficial(c.Path) {
@@ -91,7 +94,7 @@ func TestEveryRequestIsAsDatadogsDescriptionsHaveIt(t *testing.T) {
 	}
 	for _, p := range []string{
 		"/api/v1/metrics", "/api/v1/query", "/api/v1/validate", "/api/v2/validate_keys", "/api/v2/metrics/{metric_name}/all-tags",
-		"/api/v2/logs/events/search", "/api/v2/logs/analytics/aggregate", "/api/v2/events/search", "/api/v2/query/scalar",
+		"/api/v2/logs/events/search", "/api/v2/logs/analytics/aggregate", "/api/v2/events/search", "/api/v2/query/scalar", "/api/v2/query/timeseries",
 	} {
 		if seen[p] == 0 {
 			t.Errorf("the test made no call to %s", p)
@@ -102,6 +105,21 @@ func TestEveryRequestIsAsDatadogsDescriptionsHaveIt(t *testing.T) {
 
 // sampleOnly leaves too few calls to list everything.
 func sampleOnly(o *datadog.Options) { o.MaxCalls = 18 }
+
+// routeless is the small incident with paths but no routes in its lines.
+func routeless(t *testing.T) datadogtest.Evidence {
+	t.Helper()
+	ev, _, _ := small(t)
+	items := ev.Logs.(datadogtest.Items)
+	for i, it := range items {
+		n, err := datadogtest.NewItem([]byte(strings.ReplaceAll(string(it.Raw()), `"route":`, `"r":`)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		items[i] = n
+	}
+	return ev
+}
 
 func TestAValidatorThatFindsNothingWouldBeNone(t *testing.T) {
 	v2, err := datadogtest.OpenAPI(shared(t, "corpus", "datadog", "openapi-v2.yaml.gz"))

@@ -133,6 +133,9 @@ func (r *run) refined() Plan {
 		add(Step{Signal: "exposure", Purpose: "counts and percentiles per endpoint, computed by Datadog", Endpoint: pathAggregate, Calls: 3 * maxAggregatePages, AtMost: true})
 		add(Step{Signal: "requests", Purpose: "the slowest requests of the whole window", Endpoint: pathLogs, Calls: slowPages + 2, AtMost: true})
 	}
+	if total > 0 && !r.vol.All {
+		add(Step{Signal: "exposure", Purpose: "counts by patterns of paths, should the lines carry no route", Endpoint: pathTimeseries, Calls: maxPatterns / patternsPerCall, AtMost: true})
+	}
 	if r.d.Histogram != nil {
 		add(Step{Signal: "exposure", Purpose: "counts per endpoint from " + r.d.Histogram.Base, Endpoint: pathQuery, Calls: 1})
 	}

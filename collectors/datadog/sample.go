@@ -47,7 +47,8 @@ func (r *run) sample(ctx context.Context) error {
 		}
 	}
 	r.choose("in log lines: %s", f)
-	steps := []func(context.Context, facets) error{r.signs, r.exposure, r.slowest, r.windowsAround}
+	r.sink.t.learn(f.Patterns)
+	steps := []func(context.Context, facets) error{r.signs, r.exposure, r.slowest, r.windowsAround, r.byPattern}
 	for _, step := range steps {
 		if err := step(ctx, f); err != nil {
 			return err
@@ -103,7 +104,31 @@ func (r *run) attributes(ctx context.Context) (facets, error) {
 	if err != nil {
 		return facets{}, err
 	}
-	return findFacets(items, r.fleet(), r.d.ContainerTag, r.o.Attributes), nil
+	f := findFacets(items, r.fleet(), r.d.ContainerTag, r.o.Attributes)
+	if f.Raw {
+		f.Patterns = map[string]int{}
+		for _, raw := range items {
+			if p := patternOf(attribute(raw, strings.TrimPrefix(f.Route, "@"))); p != "" {
+				f.Patterns[p]++
+			}
+		}
+	}
+	return f, nil
+}
+
+// attribute is a text attribute of a log item.
+func attribute(item json.RawMessage, path string) string {
+	var it struct {
+		Attributes struct {
+			Attributes map[string]any `json:"attributes"`
+		} `json:"attributes"`
+	}
+	if json.Unmarshal(item, &it) != nil {
+		return ""
+	}
+	v, _ := lookup(it.Attributes.Attributes, path)
+	s, _ := v.(string)
+	return s
 }
 
 // Attributes by what they hold, the usual name first.

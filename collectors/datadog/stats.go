@@ -158,6 +158,8 @@ type facets struct {
 	Unit float64 `json:"unit"`
 	// Raw is set when Route holds paths with ids in them, not templates.
 	Raw bool `json:"raw,omitempty"`
+	// Patterns are those of the paths on the page that was looked at, by how often.
+	Patterns map[string]int `json:"patterns,omitempty"`
 }
 
 // Bounds on groups: Datadog allows 10 000 in all.
@@ -170,6 +172,9 @@ const (
 // exposure asks for counts and percentiles per endpoint, over the window and, by container, over time.
 func (r *run) exposure(ctx context.Context, f facets) error {
 	src := newSources().stats
+	if f.Raw {
+		return nil // by pattern, once more paths have been seen
+	}
 	if f.Route == "" {
 		r.missing(src.Name, "exposure", "the log lines carry neither a route nor a path to count by")
 		return r.resources(ctx)
@@ -201,13 +206,11 @@ func (r *run) exposure(ctx context.Context, f facets) error {
 				failed[[2]string{b.by(f.Method), b.by(f.Route)}] = b.value("c0")
 			}
 		}
-		var n, counted float64
 		for i, b := range whole {
 			c := b.value("c0")
 			if math.IsNaN(c) || c <= 0 {
 				continue
 			}
-			counted += c
 			k := [2]string{b.by(f.Method), b.by(f.Route)}
 			e := record.Exposure{
 				Pos: record.Pos{Source: src, Line: int64(i + 1)}, From: record.TimeOf(r.from), To: record.TimeOf(r.to),
@@ -217,14 +220,9 @@ func (r *run) exposure(ctx context.Context, f facets) error {
 			if err := s.Exposure(&e); err != nil {
 				return err
 			}
-			n++
 		}
 		if partial != "" {
 			r.missing(src.Name, "exposure", partial)
-		}
-		if total := float64(r.vol.total()); f.Raw && counted < 0.9*total {
-			r.missing(src.Name, "exposure", fmt.Sprintf(
-				"counted by path, not by route, of which there are more than can be asked for: %.0f%% of the lines are in", 100*counted/total))
 		}
 		return r.exposureByContainer(ctx, f, whole, s, src)
 	})
@@ -238,7 +236,7 @@ func (r *run) exposureByContainer(ctx context.Context, f facets, whole []bucket,
 	}
 	fleet := max(len(r.fleet()), 1)
 	routes := min(maxGroups/(maxMethods*min(fleet, 40)), 60)
-	if f.Raw || routes < 5 {
+	if routes < 5 {
 		return nil
 	}
 	step := max(int64(60), int64(math.Ceil(r.to.Sub(r.from).Seconds()/statsBuckets)))

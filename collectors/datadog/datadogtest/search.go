@@ -127,13 +127,47 @@ func (p *searchParser) value() (text string, quoted bool, err error) {
 		return "", true, fmt.Errorf("a quote is not closed in %q", p.s)
 	}
 	start := p.i
+	var b strings.Builder
 	for p.i < len(p.s) && !strings.ContainsRune(" ()\":", rune(p.s[p.i])) {
+		c := p.s[p.i]
+		if c == '\\' && p.i+1 < len(p.s) {
+			p.i++
+			c = p.s[p.i]
+		} else if c == '*' {
+			c = star
+		}
+		b.WriteByte(c)
 		p.i++
 	}
 	if start == p.i {
 		return "", false, fmt.Errorf("nothing to search for at %d in %q", start, p.s)
 	}
-	return p.s[start:p.i], false, nil
+	return b.String(), false, nil
+}
+
+// star stands for an unquoted, unescaped "*" in a parsed value.
+const star = '\x01'
+
+// glob compiles a value with stars; nil when it has none.
+func glob(text string) func(string) bool {
+	parts := strings.Split(text, string(rune(star)))
+	if len(parts) == 1 {
+		return nil
+	}
+	return func(s string) bool {
+		if !strings.HasPrefix(s, parts[0]) {
+			return false
+		}
+		s = s[len(parts[0]):]
+		for _, p := range parts[1 : len(parts)-1] {
+			i := strings.Index(s, p)
+			if i < 0 {
+				return false
+			}
+			s = s[i+len(p):]
+		}
+		return strings.HasSuffix(s, parts[len(parts)-1])
+	}
 }
 
 func (p *searchParser) term(key string) (Query, error) {
@@ -160,13 +194,26 @@ func (p *searchParser) term(key string) (Query, error) {
 		return p.term(text)
 	}
 	switch {
-	case key == "" && text == "*" && !quoted:
+	case key == "" && text == string(rune(star)):
 		return func(Entry) bool { return true }, nil
 	case key == "":
 		low := strings.ToLower(text)
-		return func(e Entry) bool { return strings.Contains(strings.ToLower(e.Message()), low) }, nil
-	case text == "*" && !quoted:
+		// Messages repeat: the answer for the last one is kept. A query is for one scan at a time.
+		last, was := "", false
+		return func(e Entry) bool {
+			if m := e.Message(); m != last {
+				last, was = m, strings.Contains(strings.ToLower(m), low)
+			}
+			return was
+		}, nil
+	case text == string(rune(star)):
 		return func(e Entry) bool { return e.Value(key) != nil }, nil
+	}
+	if g := glob(text); g != nil {
+		return func(e Entry) bool {
+			s, ok := e.Value(key).(string)
+			return ok && g(s)
+		}, nil
 	}
 	if !quoted {
 		for _, op := range []string{">=", "<=", ">", "<"} {

@@ -189,6 +189,8 @@ func (s *Server) answer(r *http.Request, body []byte, f Fault) (any, error) {
 		return s.search(s.ev.Events, false, body, f)
 	case p == "/api/v2/logs/analytics/aggregate":
 		return s.aggregate(body, f)
+	case p == "/api/v2/query/timeseries":
+		return s.timeseries(body)
 	case p == "/api/v2/query/scalar":
 		return s.scalar(body)
 	case p == "/api/unstable/profiles/list":
@@ -522,11 +524,17 @@ func (s *Server) aggregate(body []byte, f Fault) (any, error) {
 	groups := map[string]*group{}
 	if req.Filter.StorageTier == "" || req.Filter.StorageTier == "indexes" {
 		values := make([]any, len(req.GroupBy))
+		var key []byte
+		// Computations of one metric share its values.
+		of := make([]int, len(req.Compute))
+		for i, c := range req.Compute {
+			of[i] = slices.IndexFunc(req.Compute, func(d struct{ Aggregation, Metric, Type, Interval string }) bool { return d.Metric == c.Metric })
+		}
 		s.ev.Logs.Scan(from, to, func(e Entry) bool {
 			if !q(e) {
 				return true
 			}
-			key := ""
+			key = key[:0]
 			for i, g := range req.GroupBy {
 				v := e.Value(g.Facet)
 				if h := g.Histogram; h != nil {
@@ -540,23 +548,31 @@ func (s *Server) aggregate(body []byte, f Fault) (any, error) {
 					return true
 				}
 				values[i] = v
-				key += fmt.Sprint(v) + "\x00"
+				switch x := v.(type) {
+				case string:
+					key = append(key, x...)
+				case float64:
+					key = strconv.AppendFloat(key, x, 'g', -1, 64)
+				default:
+					key = fmt.Append(key, x)
+				}
+				key = append(key, 0)
 			}
-			g := groups[key]
+			g := groups[string(key)]
 			if g == nil {
 				g = &group{by: map[string]any{}, values: make([][]float64, len(req.Compute)), over: map[int64]float64{}}
 				for i, x := range req.GroupBy {
 					g.by[x.Facet] = values[i]
 					g.keys = append(g.keys, fmt.Sprint(values[i]))
 				}
-				groups[key] = g
+				groups[string(key)] = g
 			}
 			g.n++
 			if interval > 0 {
 				g.over[e.At()-e.At()%interval]++
 			}
 			for i, c := range req.Compute {
-				if c.Metric != "" {
+				if c.Metric != "" && of[i] == i {
 					if x, ok := e.Value(c.Metric).(float64); ok {
 						g.values[i] = append(g.values[i], x)
 					}
@@ -597,10 +613,12 @@ func (s *Server) aggregate(body []byte, f Fault) (any, error) {
 				computes[name] = points
 			case c.Aggregation == "count":
 				computes[name] = g.n
-			case len(g.values[i]) == 0:
-				computes[name] = nil
 			default:
-				computes[name] = quantile(c.Aggregation, g.values[i])
+				v := g.values[slices.IndexFunc(req.Compute, func(d struct{ Aggregation, Metric, Type, Interval string }) bool { return d.Metric == c.Metric })]
+				computes[name] = nil
+				if len(v) > 0 {
+					computes[name] = quantile(c.Aggregation, v)
+				}
 			}
 		}
 		buckets = append(buckets, map[string]any{"by": g.by, "computes": computes})
@@ -614,7 +632,9 @@ func (s *Server) aggregate(body []byte, f Fault) (any, error) {
 }
 
 func quantile(agg string, v []float64) float64 {
-	slices.Sort(v)
+	if !slices.IsSorted(v) {
+		slices.Sort(v)
+	}
 	p := 0.5
 	switch agg {
 	case "max":
@@ -629,6 +649,72 @@ func quantile(agg string, v []float64) float64 {
 		p = 0.95
 	}
 	return v[int(p*float64(len(v)-1))]
+}
+
+// timeseries counts log lines, several queries at once.
+func (s *Server) timeseries(body []byte) (any, error) {
+	var req struct {
+		Data struct {
+			Attributes struct {
+				From, To, Interval int64
+				Queries            []struct {
+					DataSource string `json:"data_source"`
+					Search     struct{ Query string }
+					GroupBy    []struct{ Facet string } `json:"group_by"`
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(body, &req); err != nil {
+		return nil, bad("invalid body: %v", err)
+	}
+	a := req.Data.Attributes
+	if a.Interval < 1000 || a.To <= a.From {
+		return nil, bad("invalid window")
+	}
+	first := a.From - a.From%a.Interval
+	times := []int64{}
+	for t := first; t < a.To; t += a.Interval {
+		times = append(times, t)
+	}
+	series, values := []any{}, []any{}
+	for i, x := range a.Queries {
+		if x.DataSource != "logs" {
+			return nil, bad("this server knows the data source logs only")
+		}
+		q, err := ParseQuery(x.Search.Query)
+		if err != nil {
+			return nil, bad("invalid query: %v", err)
+		}
+		groups := map[string][]any{}
+		s.ev.Logs.Scan(a.From, a.To-1, func(e Entry) bool {
+			if !q(e) {
+				return true
+			}
+			var tags []string
+			for _, g := range x.GroupBy {
+				v := e.Value(g.Facet)
+				if v == nil {
+					return true
+				}
+				tags = append(tags, fmt.Sprintf("%s:%v", g.Facet, v))
+			}
+			key := strings.Join(tags, "\x00")
+			if groups[key] == nil {
+				groups[key] = make([]any, len(times))
+			}
+			n, _ := groups[key][(e.At()-first)/a.Interval].(int)
+			groups[key][(e.At()-first)/a.Interval] = n + 1
+			return true
+		})
+		for _, key := range slices.Sorted(keysOf(groups)) {
+			series = append(series, map[string]any{"group_tags": strings.Split(key, "\x00"), "query_index": i, "unit": nil})
+			values = append(values, groups[key])
+		}
+	}
+	return map[string]any{"data": map[string]any{"id": "0", "type": "timeseries_response", "attributes": map[string]any{
+		"series": series, "times": times, "values": values,
+	}}}, nil
 }
 
 func (s *Server) scalar(body []byte) (any, error) {
