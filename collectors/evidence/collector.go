@@ -208,7 +208,13 @@ func (r *run) plan(ctx context.Context, path string) error {
 		r.add(path, path, info)
 		return nil
 	}
-	before := len(r.inputs)
+	if abs, err := filepath.Abs(path); err == nil {
+		if r.seen[abs] {
+			return nil
+		}
+		r.seen[abs] = true
+	}
+	files := 0
 	err = filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -231,13 +237,14 @@ func (r *run) plan(ctx context.Context, path string) error {
 		if err != nil {
 			return r.problem(p, err, hintPath, "unreadable")
 		}
+		files++
 		r.add(p, p, info)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	if len(r.inputs) == before {
+	if files == 0 {
 		return r.problem(path, ErrEmpty, "no files that are not hidden lie in this folder; "+hintEmpty, "empty_folder")
 	}
 	return nil
@@ -323,17 +330,15 @@ func (r *run) input(ctx context.Context, in input) error {
 		return err
 	}
 	if in.path == "" {
-		return r.stream(ctx, in.name, r.opts.Stdin)
+		return r.stream(ctx, in.name, newPump(ctx, r.opts.Stdin))
 	}
 	f, err := os.Open(in.path)
 	if err != nil {
 		return r.problem(in.name, err, hintPath, "unreadable")
 	}
 	defer f.Close()
-	// A pipe that is named may never give anything: cancellation must not wait for it.
-	if in.size == 0 {
-		stop := context.AfterFunc(ctx, func() { _ = f.SetReadDeadline(time.Now()) })
-		defer stop()
+	if in.size == 0 { // a pipe or a device
+		return r.stream(ctx, in.name, newPump(ctx, f))
 	}
 	if done, err := r.archive(ctx, in, f); done || err != nil {
 		return err

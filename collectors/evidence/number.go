@@ -176,23 +176,27 @@ func statusOf(b []byte) (int, bool) {
 	return int(a)*100 + int(c)*10 + int(d), true
 }
 
-// epochOf reads a time as a number since 1970 and tells seconds, milliseconds, microseconds and nanoseconds apart by its size.
-func epochOf(b []byte) (recordTime int64, ok bool) {
+// epochOf reads a time as a number since 1970, in nanoseconds, and tells seconds, milliseconds, microseconds and nanoseconds apart by
+// its size: each unit covers the years 2000 to 5138, as far as nanoseconds reach. Anything between is no time.
+func epochOf(b []byte) (ns int64, ok bool) {
 	v, ok := decimal(b, 0)
-	if !ok || v < 1e8 {
+	if !ok {
 		return 0, false
 	}
-	scale := 0
+	const year2000 = 946_684_800
 	switch {
+	case v < year2000:
+		return 0, false
 	case v < 1e11:
-		scale = 9
+		return decimal(b, 9)
+	case v < year2000*1e3:
+		return 0, false
 	case v < 1e14:
-		scale = 6
+		return decimal(b, 6)
+	case v < year2000*1e6:
+		return 0, false
 	case v < 1e17:
-		scale = 3
+		return decimal(b, 3)
 	}
-	if scale == 0 {
-		return v, true
-	}
-	return decimal(b, scale)
+	return v, v >= year2000*1e9
 }
