@@ -83,6 +83,7 @@ type shard struct {
 	nOpen   int
 	details map[uint32]detail
 
+	tallies   []*tally // by source id
 	requests  int64
 	dropped   int64 // open starts forgotten because too many stayed open
 	crashes   []record.Crash
@@ -95,6 +96,43 @@ type shard struct {
 	seen      map[seenKey]*span
 	warnings  []record.Warning
 	coverage  []record.Coverage
+}
+
+// tally is what one source's request lines are, for the choice of whose lines count.
+type tally struct {
+	layer      record.Layer
+	n, named   int64
+	containers []bool // by raw container id
+}
+
+func (t *tally) add(o *tally) {
+	t.layer = o.layer
+	t.n += o.n
+	t.named += o.named
+	for c, seen := range o.containers {
+		if seen {
+			t.saw(uint32(c))
+		}
+	}
+}
+
+func (t *tally) saw(c uint32) {
+	for int(c) >= len(t.containers) {
+		t.containers = append(t.containers, make([]bool, 64)...)
+	}
+	t.containers[c] = true
+}
+
+func (s *shard) tally(source uint16) *tally {
+	for int(source) >= len(s.tallies) {
+		s.tallies = append(s.tallies, nil)
+	}
+	t := s.tallies[source]
+	if t == nil {
+		t = &tally{}
+		s.tallies[source] = t
+	}
+	return t
 }
 
 type openKey struct {
@@ -243,6 +281,15 @@ func (s *shard) Request(r *record.Request) error {
 	}
 	for int(rec.Endpoint) >= len(s.counts) {
 		s.counts = append(s.counts, make([]int64, 64)...)
+	}
+	t := s.tally(rec.Source)
+	t.layer = rec.Layer
+	t.n++
+	if rec.Container != 0 {
+		t.named++
+		if int(rec.Container) >= len(t.containers) || !t.containers[rec.Container] {
+			t.saw(rec.Container)
+		}
 	}
 	if r.Phase == record.Started {
 		rec.End = 0
@@ -450,6 +497,11 @@ func (s *shard) Join() error {
 	p.requests += s.requests
 	p.dropped += s.dropped
 	p.points += s.points
+	for id, t := range s.tallies {
+		if t != nil {
+			p.tally(uint16(id)).add(t)
+		}
+	}
 	for i, n := range s.counts {
 		for i >= len(p.counts) {
 			p.counts = append(p.counts, make([]int64, 64)...)

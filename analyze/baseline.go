@@ -52,10 +52,7 @@ func (t *traffic) aliveSpans() [][]life.Span {
 		alive[0] = []life.Span{{From: t.from, To: t.to}}
 		return alive
 	}
-	spans := make([]span, len(t.containers))
-	_ = t.each(false, func(r *reqlog.Rec) {
-		spans[r.Container].add(r.Start)
-	})
+	spans := t.spans
 	for i := range t.life.Lives {
 		l := &t.life.Lives[i]
 		c := t.containerIndex(l.Container)
@@ -188,7 +185,7 @@ func (t *traffic) measure() error {
 			t.errors5xx++
 		}
 	}
-	err := t.each(false, func(r *reqlog.Rec) {
+	err := t.each(func(r *reqlog.Rec) {
 		switch r.Outcome {
 		case record.GaveUp, record.ClientGone, record.Cut, record.Refused:
 			return // below, with what the joins know

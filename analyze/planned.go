@@ -34,7 +34,7 @@ func (q *inquiry) plannedTraffic() {
 		total, broken, slow := 0, 0, 0
 		var before int
 		span := w.To.Sub(w.From)
-		_ = q.each(false, func(r *reqlog.Rec) {
+		_ = q.each(func(r *reqlog.Rec) {
 			if r.Start < w.From && r.Start >= w.From.Add(-span) {
 				before++
 			}

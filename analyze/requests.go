@@ -94,8 +94,8 @@ type traffic struct {
 	primary    group
 	groups     map[group]int64
 	useGroup   []bool // by source id: whether its lines are counted
-	layerOf    []record.Layer
-	outside    int64 // records dropped because they lie far outside the evidence
+	spans      []span // per container, when its requests began and ended
+	outside    int64  // records dropped because they lie far outside the evidence
 	duplicates int64
 
 	pend    []pending
@@ -140,13 +140,9 @@ const loadStep = 30 * time.Second
 func (t *traffic) bound() error {
 	const hour = record.Time(time.Hour)
 	hours := map[int64]int64{}
-	err := t.all.log.Each(func(recs []reqlog.Rec) {
-		for i := range recs {
-			hours[int64(recs[i].Start/hour)]++
-		}
-	})
-	if err != nil {
-		return err
+	stats := t.all.log.Stats()
+	for _, s := range stats {
+		hours[int64(s.First/hour)] += s.N
 	}
 	add := func(at record.Time, weight int64) {
 		if at != 0 {
@@ -203,16 +199,15 @@ func (t *traffic) bound() error {
 			t.outside++
 		}
 	}
-	err = t.all.log.Each(func(recs []reqlog.Rec) {
-		for i := range recs {
-			see(recs[i].Start)
-			if recs[i].End < max {
-				sp.add(recs[i].End)
+	for _, s := range stats {
+		if s.First >= min && s.First < max {
+			sp.add(s.First)
+			if s.Last < max {
+				sp.add(s.Last)
 			}
+		} else {
+			t.outside += s.N
 		}
-	})
-	if err != nil {
-		return err
 	}
 	for i := range t.crashes {
 		see(t.crashes[i].Time)
@@ -246,8 +241,11 @@ func (t *traffic) bound() error {
 
 // each visits every counted request line once, in time order: exact duplicates, lines outside the window and lines of groups
 // that tell of the same requests again are passed over. Endpoint and Container are indexes into t.endpoints and t.containers.
-func (t *traffic) each(all bool, f func(r *reqlog.Rec)) error {
-	return t.all.log.Each(func(recs []reqlog.Rec) {
+func (t *traffic) each(f func(r *reqlog.Rec)) error { return t.visit(t.all.log.Each, false, f) }
+
+// visit is each over a pass of the log, in order or not; all includes the lines of groups that tell of the same requests again.
+func (t *traffic) visit(pass func(func([]reqlog.Rec)) error, all bool, f func(r *reqlog.Rec)) error {
+	return pass(func(recs []reqlog.Rec) {
 		var last reqlog.Rec
 		for i := range recs {
 			r := recs[i]
@@ -290,9 +288,7 @@ func (t *traffic) prepare() error {
 	if err := t.bound(); err != nil {
 		return err
 	}
-	if err := t.chooseGroups(); err != nil {
-		return err
-	}
+	t.chooseGroups()
 	return t.join()
 }
 
@@ -334,42 +330,23 @@ func (t *traffic) containerIndex(name string) uint32 {
 
 // chooseGroups decides whose lines count as the requests. The router's view is preferred: it sees every request and when it gave
 // up on it. Another group is counted as well only where it tells of other containers.
-func (t *traffic) chooseGroups() error {
+func (t *traffic) chooseGroups() {
 	list := t.all.sources.list
-	type tally struct {
-		n, named   int64
-		containers map[uint32]int64
-	}
 	by := map[group]*tally{}
 	groupOf := make([]group, len(list))
-	t.layerOf = make([]record.Layer, len(list))
-	counts := make([]map[group]bool, len(list))
-	err := t.all.log.Each(func(recs []reqlog.Rec) {
-		for i := range recs {
-			r := &recs[i]
-			g := group{layer: r.Layer}
-			if s := list[r.Source]; s != nil {
-				g.format = s.Format
-			}
-			if counts[r.Source] == nil {
-				counts[r.Source] = map[group]bool{}
-				groupOf[r.Source] = g
-				t.layerOf[r.Source] = r.Layer
-			}
-			e := by[g]
-			if e == nil {
-				e = &tally{containers: map[uint32]int64{}}
-				by[g] = e
-			}
-			e.n++
-			if r.Container != 0 {
-				e.named++
-				e.containers[t.contOf[r.Container]]++
-			}
+	for id, x := range t.tallies {
+		if x == nil {
+			continue
 		}
-	})
-	if err != nil {
-		return err
+		g := group{layer: x.layer}
+		if src := list[id]; src != nil {
+			g.format = src.Format
+		}
+		groupOf[id] = g
+		if by[g] == nil {
+			by[g] = &tally{}
+		}
+		by[g].add(x)
 	}
 	groups := make([]group, 0, len(by))
 	t.groups = map[group]int64{}
@@ -396,19 +373,24 @@ func (t *traffic) chooseGroups() error {
 			t.primary = g
 			t.named = e.named*2 >= e.n
 		} else {
-			fresh := 0
-			for c := range e.containers {
-				if !covered[c] {
-					fresh++
+			fresh, all := 0, 0
+			for raw, seen := range e.containers {
+				if seen {
+					all++
+					if !covered[t.contOf[raw]] {
+						fresh++
+					}
 				}
 			}
-			if len(e.containers) == 0 || fresh*2 < len(e.containers) {
+			if all == 0 || fresh*2 < all {
 				continue
 			}
 		}
 		use[g] = true
-		for c := range e.containers {
-			covered[c] = true
+		for raw, seen := range e.containers {
+			if seen {
+				covered[t.contOf[raw]] = true
+			}
 		}
 	}
 	t.useGroup = make([]bool, len(list))
@@ -425,7 +407,6 @@ func (t *traffic) chooseGroups() error {
 		}
 		t.named = only != 0
 	}
-	return nil
 }
 
 // soleContainer returns the container that all requests must be of when there is only one; 0 otherwise.
@@ -463,24 +444,33 @@ func (t *traffic) join() error {
 		}
 	}
 	byID := map[uint64]int{}
-	err := t.each(false, func(r *reqlog.Rec) {
+	t.spans = make([]span, len(t.containers))
+	// Nothing here depends on the order but for duplicates, which are dropped after sorting.
+	err := t.visit(t.all.log.EachUnsorted, false, func(r *reqlog.Rec) {
+		t.spans[r.Container].add(r.Start)
+		t.spans[r.Container].add(min(r.End, t.to))
 		switch r.Outcome {
 		case record.GaveUp, record.ClientGone, record.Cut, record.Refused:
-			if r.ID != 0 {
-				byID[r.ID] = len(t.pend)
-			}
 			t.pend = append(t.pend, pending{Rec: *r, death: -1})
 		}
 	})
+	slices.SortFunc(t.pend, comparePending)
+	t.pend = slices.CompactFunc(t.pend, func(a, b pending) bool { return sameLine(&a.Rec, &b.Rec) })
+	apps := false
+	for g := range t.groups {
+		apps = apps || g.layer == record.LayerApp
+	}
+	for i := range t.pend {
+		if id := t.pend[i].ID; id != 0 && apps {
+			byID[id] = i
+		}
+	}
 	if err != nil {
 		return err
 	}
-	type vote struct{ from, to uint32 }
-	votes := map[vote]int{}
-	sampled := map[uint64]uint32{}
 	ended := map[uint64]bool{}
-	if len(byID) > 0 || len(left) > 0 || len(t.groups) > 1 {
-		err = t.each(true, func(r *reqlog.Rec) {
+	if len(byID) > 0 || len(left) > 0 {
+		err = t.visit(t.all.log.EachUnsorted, true, func(r *reqlog.Rec) {
 			if r.ID == 0 {
 				return
 			}
@@ -493,20 +483,6 @@ func (t *traffic) join() error {
 					if r.Container != 0 && t.pend[i].Container == 0 {
 						t.pend[i].Container = r.Container
 					}
-				}
-			}
-			// The application's route names the endpoint better than the router's path: learn which is which.
-			if r.ID%16 == 0 && len(sampled) < 50_000 {
-				if ep, ok := sampled[r.ID]; ok {
-					if ep != r.Endpoint {
-						if r.Layer == record.LayerApp {
-							votes[vote{ep, r.Endpoint}]++
-						} else {
-							votes[vote{r.Endpoint, ep}]++
-						}
-					}
-				} else {
-					sampled[r.ID] = r.Endpoint
 				}
 			}
 		})
@@ -524,11 +500,14 @@ func (t *traffic) join() error {
 		}
 		t.pend = append(t.pend, pending{Rec: r, death: -1})
 	}
-	_ = votes // both layers template alike today; routes that differ stay two endpoints
-	slices.SortStableFunc(t.pend, func(a, b pending) int {
-		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Container, b.Container), cmp.Compare(a.Line, b.Line))
-	})
+	slices.SortFunc(t.pend, comparePending)
 	return nil
+}
+
+func comparePending(a, b pending) int {
+	return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Container, b.Container), cmp.Compare(a.Path, b.Path),
+		cmp.Compare(a.User, b.User), cmp.Compare(a.Status, b.Status), cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Outcome, b.Outcome), cmp.Compare(a.Phase, b.Phase),
+		cmp.Compare(a.Line, b.Line), cmp.Compare(a.Source, b.Source))
 }
 
 // lives asks the life package, then sets each death on the clock of the requests.
@@ -551,12 +530,7 @@ func (t *traffic) lives() {
 		byC[k.container].add(s.points[0].t)
 		byC[k.container].add(s.points[len(s.points)-1].t)
 	}
-	spans := make([]span, len(t.containers))
-	_ = t.each(false, func(r *reqlog.Rec) {
-		spans[r.Container].add(r.Start)
-		spans[r.Container].add(min(r.End, t.to))
-	})
-	for i, s := range spans {
+	for i, s := range t.spans {
 		if i > 0 && s.first != 0 {
 			in.Seen = append(in.Seen, life.Seen{Container: t.containers[i], First: s.first, Last: s.last})
 		}

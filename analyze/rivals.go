@@ -19,7 +19,7 @@ const (
 	hostPools = 2
 	// peakRank and peakRise: the load before the deaths must be among the highest, and so many times the usual.
 	peakRank = 0.95
-	peakRise = 1.5
+	peakRise = 2
 	// peakLead before a death is part of the surge; minUsual stretches before that are needed to know the usual.
 	peakLead = 15 * time.Minute
 	minUsual = 6
@@ -202,7 +202,7 @@ func (q *inquiry) capacity(deaths []int) (candidate, bool) {
 		return candidate{}, false
 	}
 	grade := finding.Possible
-	if peaks == stories && minRise >= 2 && len(died) >= 3 {
+	if peaks == stories && len(died) >= 3 {
 		grade = finding.Likely
 	}
 	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "capacity.peak", Outcome: finding.Supports,

@@ -41,7 +41,7 @@ func ownRules() []finding.Rule {
 			Thresholds: []finding.Threshold{{Name: "window", Value: "60 s", Why: "health checks notice a lost host within three intervals"}}, Source: "method of the project", Limits: "Needs a platform log that names several services."},
 		{ID: "capacity.peak", Title: "Load above what fits", Question: "Did the load simply exceed the limit?",
 			Test: "The number of requests in the 5 minutes before the first death of each story, against all such stretches up to 15 minutes before; the share of the pool that died. An accusation that is conclusive stands against it.",
-			Thresholds: []finding.Threshold{{Name: "rank", Value: "95 %", Why: "the highest stretches only"}, {Name: "rise", Value: "1.5 times the median; 2 times for likely", Why: "a fleet has headroom for its ordinary peaks"},
+			Thresholds: []finding.Threshold{{Name: "rank", Value: "95 %", Why: "the highest stretches only"}, {Name: "rise", Value: "twice the median", Why: "a fleet has headroom for its ordinary peaks"},
 				{Name: "fleet", Value: "half of the pool", Why: "too much load meets all containers"}},
 			Source: "method of the project", Limits: "Needs at least half an hour of requests before the deaths. Retries after a first death raise the load: the stretch ends at the first death."},
 		{ID: "hang.stale-members", Title: "A list of live instances that did not notice", Question: "Did clients go on calling an instance that was gone?",

@@ -2,7 +2,6 @@ package analyze
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"sort"
 	"time"
@@ -496,7 +495,7 @@ func (q *inquiry) charts() {
 			culprits[e] = true
 		}
 	}
-	c.Latency = q.latency(culprits)
+	c.Latency = q.latency
 	for i := range q.slow {
 		s := &q.slow[i]
 		if culprits[int(s.endpoint)] && len(c.Requests) < 2*maxBars {
@@ -516,52 +515,52 @@ func (q *inquiry) charts() {
 	q.report.Charts = c
 }
 
-// latency is the latency of the culprits and of all others together, in buckets over the window.
-func (q *inquiry) latency(culprits map[int]bool) []finding.Latency {
-	if q.total == 0 || len(q.life.Deaths) == 0 {
-		return nil
+// latencies gathers the latency of the culprits and of all others together, in buckets over the window.
+type latencies struct {
+	from     record.Time
+	width    time.Duration
+	culprits map[uint32]bool
+	others   [latencyBuckets + 1]*inflight.Histogram
+	named    map[uint32]*[latencyBuckets + 1]*inflight.Histogram
+}
+
+func newLatency(from, to record.Time, culprits map[uint32]bool) *latencies {
+	l := &latencies{from: from, width: to.Sub(from)/latencyBuckets + 1, culprits: culprits, named: map[uint32]*[latencyBuckets + 1]*inflight.Histogram{}}
+	for e := range culprits {
+		l.named[e] = &[latencyBuckets + 1]*inflight.Histogram{}
 	}
-	width := q.to.Sub(q.from)/latencyBuckets + 1
-	type cell struct {
-		e int
-		b int
+	return l
+}
+
+func (l *latencies) add(r *reqlog.Rec) {
+	row := &l.others
+	if len(l.named) > 0 && l.culprits[r.Endpoint] {
+		row = l.named[r.Endpoint]
 	}
-	hist := map[cell]*inflight.Histogram{}
-	_ = q.each(false, func(r *reqlog.Rec) {
-		e := -1
-		if culprits[int(r.Endpoint)] {
-			e = int(r.Endpoint)
-		}
-		k := cell{e, int(r.Start.Sub(q.from) / width)}
-		h := hist[k]
-		if h == nil {
-			h = &inflight.Histogram{}
-			hist[k] = h
-		}
-		h.Add(max(0, r.End.Sub(r.Start).Seconds()))
-	})
-	keys := make([]cell, 0, len(hist))
-	for k := range hist {
-		keys = append(keys, k)
+	b := min(latencyBuckets, int(r.Start.Sub(l.from)/l.width))
+	if row[b] == nil {
+		row[b] = &inflight.Histogram{}
 	}
-	sort.Slice(keys, func(i, j int) bool {
-		if keys[i].e != keys[j].e {
-			return keys[i].e > keys[j].e
-		}
-		return keys[i].b < keys[j].b
-	})
+	row[b].Add(max(0, r.End.Sub(r.Start).Seconds()))
+}
+
+func (l *latencies) rows(endpoints []string) []finding.Latency {
 	var out []finding.Latency
-	for _, k := range keys {
-		h := hist[k]
-		name := "others"
-		if k.e >= 0 {
-			name = q.endpoints[k.e]
+	put := func(name string, row *[latencyBuckets + 1]*inflight.Histogram) {
+		for b, h := range row {
+			if h != nil && h.N > 0 {
+				out = append(out, finding.Latency{Endpoint: name, T: l.from.Add(time.Duration(b) * l.width).Std(), P50: round(h.Quantile(0.5), 4), P99: round(h.Quantile(0.99), 4), Count: h.N})
+			}
 		}
-		p99 := h.Quantile(0.99)
-		if math.IsNaN(p99) {
-			continue
-		}
-		out = append(out, finding.Latency{Endpoint: name, T: q.from.Add(time.Duration(k.b) * width).Std(), P50: round(h.Quantile(0.5), 4), P99: round(p99, 4), Count: h.N})
 	}
+	es := make([]uint32, 0, len(l.named))
+	for e := range l.named {
+		es = append(es, e)
+	}
+	slices.Sort(es)
+	for _, e := range es {
+		put(endpoints[e], l.named[e])
+	}
+	put("others", &l.others)
 	return out
 }

@@ -150,7 +150,13 @@ func (q *inquiry) suspects(cands []candidate) {
 	for _, x := range list {
 		ages[x.e] = q.ageAtDeath(x.e)
 	}
-	controls := q.controls(ages)
+	culprits := map[uint32]bool{}
+	for _, c := range cands {
+		if c.endpoint > 0 {
+			culprits[uint32(c.endpoint)] = true
+		}
+	}
+	controls := q.controls(ages, culprits)
 	for _, x := range list {
 		s := finding.Suspect{Endpoint: q.endpoints[x.e], Role: finding.Bystander, Grade: finding.Insufficient, CrashesTotal: len(q.life.Deaths),
 			CrashesWith: len(deathsWith[x.e]), OpenAtDeath: openAt[x.e], Requests: q.perEp[x.e], Examples: []finding.Example{}, Reasons: []string{}}
@@ -195,8 +201,9 @@ func (q *inquiry) ageAtDeath(e int) float64 {
 	return age
 }
 
-// controls counts, at one quiet moment a minute on every container, whether a request of each endpoint was open at least as old.
-func (q *inquiry) controls(ages map[int]float64) map[int]control {
+// controls counts, at one quiet moment a minute on every container, whether a request of each endpoint was open at least as old. In
+// the same pass it measures the latency of the culprits and of all others.
+func (q *inquiry) controls(ages map[int]float64, culprits map[uint32]bool) map[int]control {
 	out := map[int]control{}
 	if q.total == 0 {
 		return out
@@ -230,7 +237,9 @@ func (q *inquiry) controls(ages map[int]float64) map[int]control {
 			h[[2]int{int(c), i}] = true
 		}
 	}
-	_ = q.each(false, func(r *reqlog.Rec) {
+	lat := newLatency(q.from, q.to, culprits)
+	_ = q.each(func(r *reqlog.Rec) {
+		lat.add(r)
 		switch r.Outcome {
 		case record.GaveUp, record.ClientGone, record.Cut, record.Refused:
 			return
@@ -252,6 +261,9 @@ func (q *inquiry) controls(ages map[int]float64) map[int]control {
 			end = min(end, q.deathAt[p.death])
 		}
 		mark(int(p.Endpoint), p.Container, p.Start, end)
+	}
+	if len(q.life.Deaths) > 0 {
+		q.latency = lat.rows(q.endpoints)
 	}
 	for e := range ages {
 		out[e] = control{age: ages[e], with: len(hits[e]), total: total}

@@ -69,11 +69,13 @@ func TestCollapseMakesValuesOfManyRareChildrenAndKeepsCommonOnes(t *testing.T) {
 		add(fmt.Sprintf("/reports/%c%c-word/csv", letters[i%26], letters[i/26]), 1)
 	}
 	add("/users/me", 10)
+	add("/areas/fr/list", 10)
+	add("/areas/en-gb/list", 10)
 	of, names, overflow := tab.Collapse(counts)
 	if overflow != 0 {
 		t.Fatalf("overflow = %d", overflow)
 	}
-	want := []string{Overflow, "GET /reports/export", "GET /reports/{id}/csv", "GET /users/me"}
+	want := []string{Overflow, "GET /areas/{id}/list", "GET /reports/export", "GET /reports/{id}/csv", "GET /users/me"}
 	if fmt.Sprint(names) != fmt.Sprint(want) {
 		t.Fatalf("names = %q, want %q", names, want)
 	}

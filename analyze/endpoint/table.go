@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"regexp"
 	"sort"
 	"strings"
 	"sync"
@@ -96,6 +97,27 @@ func (t *Table) Len() int {
 	return len(t.names)
 }
 
+// child is one value of a segment under one prefix.
+type child struct {
+	n       int64
+	entries []int // the templates that have it
+}
+
+var locale = regexp.MustCompile(`^[a-z]{2}([-_][A-Za-z]{2})?$`)
+
+// allLocales reports whether the children are two or more language codes and nothing else: a parameter, though of few values.
+func allLocales(children map[string]*child) bool {
+	if len(children) < 2 {
+		return false
+	}
+	for seg := range children {
+		if !locale.MatchString(seg) {
+			return false
+		}
+	}
+	return true
+}
+
 // Collapse looks at all templates with their numbers of requests and returns, for each raw id, the id of its endpoint in names.
 // names is sorted, so that the answer does not depend on the order in which templates were seen; names[0] is Overflow.
 // overflow is how many raw templates were put into Overflow.
@@ -119,10 +141,6 @@ func (t *Table) Collapse(counts []int64) (of []uint32, names []string, overflow 
 	}
 	// One depth at a time, from the left: what is collapsed at one depth makes equal prefixes for the next.
 	for depth := 0; depth < fanoutDepths; depth++ {
-		type child struct {
-			n       int64
-			entries []int
-		}
 		groups := map[string]map[string]*child{}
 		for i, e := range entries {
 			if len(e.segs) <= depth {
@@ -143,6 +161,14 @@ func (t *Table) Collapse(counts []int64) (of []uint32, names []string, overflow 
 			c.entries = append(c.entries, i)
 		}
 		for _, g := range groups {
+			if allLocales(g) {
+				for _, c := range g {
+					for _, i := range c.entries {
+						entries[i].segs[depth] = "{id}"
+					}
+				}
+				continue
+			}
 			if len(g) <= minFanout {
 				continue
 			}

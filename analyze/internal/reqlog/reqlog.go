@@ -62,6 +62,16 @@ type Log struct {
 type slot struct {
 	recs []Rec
 	runs []run
+	// sorted is true once the records are in order and in one piece.
+	sorted bool
+	stat   Stat
+}
+
+// Stat is what is known of a slot without reading it.
+type Stat struct {
+	// N is the number of records; First is their earliest start, Last their latest end (or start).
+	N           int64
+	First, Last record.Time
 }
 
 type run struct {
@@ -120,6 +130,10 @@ func (l *Log) add(recs []Rec) error {
 			l.slots[key] = s
 		}
 		s.recs = append(s.recs, recs[i:j]...)
+		s.sorted = false
+		for k := i; k < j; k++ {
+			s.stat.add(&recs[k])
+		}
 		l.inMem += (j - i) * recSize
 		i = j
 	}
@@ -127,6 +141,23 @@ func (l *Log) add(recs []Rec) error {
 		l.err = l.spill()
 	}
 	return l.err
+}
+
+func (s *Stat) add(r *Rec) {
+	if s.N == 0 || r.Start < s.First {
+		s.First = r.Start
+	}
+	s.Last = max(s.Last, r.Start, r.End)
+	s.N++
+}
+
+// Stats returns what is known of the slots, in time order.
+func (l *Log) Stats() []Stat {
+	out := make([]Stat, 0, len(l.slots))
+	for _, key := range sortedKeys(l.slots) {
+		out = append(out, l.slots[key].stat)
+	}
+	return out
 }
 
 // spill writes all records in memory to the spool.
@@ -156,18 +187,28 @@ func (l *Log) spill() error {
 }
 
 // Each calls f for every slot in time order with its records sorted by start (and by everything else, so that the order is
-// total). The slice is valid during the call only. Each must not run while Writers do.
+// total). The slice is valid during the call only. Each must not run while Writers do. The first call sorts, and writes sorted
+// slots of the spool back in one piece; later ones only read.
 func (l *Log) Each(f func(recs []Rec)) error {
+	return l.visit(true, f)
+}
+
+// EachUnsorted is Each without the order, for passes whose result does not depend on it.
+func (l *Log) EachUnsorted(f func(recs []Rec)) error {
+	return l.visit(false, f)
+}
+
+func (l *Log) visit(sorted bool, f func(recs []Rec)) error {
 	if l.err != nil {
 		return l.err
 	}
-	keys := sortedKeys(l.slots)
 	var buf []Rec
-	for _, key := range keys {
+	for _, key := range sortedKeys(l.slots) {
 		s := l.slots[key]
 		if len(s.runs) == 0 {
-			if !slices.IsSortedFunc(s.recs, compare) {
+			if sorted && !s.sorted {
 				slices.SortFunc(s.recs, compare)
+				s.sorted = true
 			}
 			f(s.recs)
 			continue
@@ -184,9 +225,26 @@ func (l *Log) Each(f func(recs []Rec)) error {
 			}
 			at += r.n
 		}
-		slices.SortFunc(buf, compare)
+		if sorted && !s.sorted {
+			slices.SortFunc(buf, compare)
+			if err := l.rewrite(s, buf); err != nil {
+				return err
+			}
+		}
 		f(buf)
 	}
+	return nil
+}
+
+// rewrite puts a sorted slot into the spool in one piece.
+func (l *Log) rewrite(s *slot, recs []Rec) error {
+	b := asBytes(recs)
+	if _, err := l.file.Write(b); err != nil {
+		return fmt.Errorf("write temporary file of requests: %w (is the disk of the temporary folder full? set TMPDIR)", err)
+	}
+	s.runs = append(s.runs[:0], run{l.off, len(recs)})
+	s.recs, s.sorted = nil, true
+	l.off += int64(len(b))
 	return nil
 }
 
