@@ -139,7 +139,7 @@ type Histogram struct {
 	Bins [256]uint32
 }
 
-// DurationBin returns the bin of a duration in seconds: 12 bins to the octave of milliseconds up to 20 minutes, 7 % wide.
+// DurationBin returns the bin of a duration in seconds: 12 bins to the octave of milliseconds, 6 % wide, up to 38 minutes.
 func DurationBin(sec float64) int {
 	ms := sec * 1000
 	if ms < 1 {
@@ -168,7 +168,7 @@ func (h *Histogram) quantile(q float64) int {
 	return 0
 }
 
-// Quantile returns the q quantile in seconds (upper edge of its bin, 6 % coarse); NaN when empty.
+// Quantile returns the q quantile in seconds (the middle of its bin, so within 3 % up to 38 minutes); NaN when empty.
 func (h *Histogram) Quantile(q float64) float64 {
 	if h.N == 0 {
 		return math.NaN()
@@ -185,11 +185,13 @@ type survival struct {
 	tail   [][257]float64 // per endpoint: count of durations in bins >= b
 	n      []float64
 	median []int
-	pooled [513]float64 // share of durations at least (i-256) bins above their endpoint's median
+	pooled [513]float64    // share of durations at least (i-256) bins above their endpoint's median
+	table  []*[256]float64 // per endpoint, when asked for: surprise by duration bin
 }
 
 func newSurvival(b *Baseline) *survival {
-	s := &survival{tail: make([][257]float64, len(b.Durations)), n: make([]float64, len(b.Durations)), median: make([]int, len(b.Durations))}
+	s := &survival{tail: make([][257]float64, len(b.Durations)), n: make([]float64, len(b.Durations)), median: make([]int, len(b.Durations)),
+		table: make([]*[256]float64, len(b.Durations))}
 	var pool [513]float64
 	var total float64
 	for e := range b.Durations {
@@ -222,81 +224,109 @@ func (s *survival) of(e int, x float64) float64 {
 	if x <= 0 {
 		return 1
 	}
-	b := DurationBin(x)
-	q := s.pooled[min(512, max(0, b-s.median[e]+256))]
-	return (s.tail[e][b] + max(q, 1e-4)) / (s.n[e] + 1)
+	return s.share(e, DurationBin(x))
+}
+
+func (s *survival) share(e, bin int) float64 {
+	q := s.pooled[min(512, max(0, bin-s.median[e]+256))]
+	return (s.tail[e][bin] + max(q, 1e-4)) / (s.n[e] + 1)
 }
 
 // surprise is the cumulative hazard of ending, -ln of the survival: how much patience a request of e has used up after x seconds.
 // At the usual pace it grows by 1 until the end on average, whatever the endpoint. It is capped, as the far tail is a guess.
 func (s *survival) surprise(e int, x float64) float64 {
-	return min(maxSurprise, -math.Log(s.of(e, x)))
+	if x <= 0 {
+		return 0
+	}
+	t := s.table[e]
+	if t == nil { // asked for far more often than there are bins
+		t = new([256]float64)
+		for b := range t {
+			t[b] = min(maxSurprise, -math.Log(s.share(e, b)))
+		}
+		s.table[e] = t
+	}
+	return t[DurationBin(x)]
 }
 
 // pace is the model of the slow-down: before the onset requests end at a pace (a factor on their usual hazard of ending), after
 // it at a slower one. Both are unknown: a container may have been somewhat slow for long before the onset that matters (a neighbour,
 // retries after another death), and that must not be taken for it. The likelihood of an onset needs four sums only.
 type pace struct {
-	before, after           []float64 // surprise spent before and after each candidate onset
+	prior                   []float64 // logarithms of the prior weights of the candidate onsets
+	before, after           []float64 // surprise spent before and after each of them
 	endedBefore, endedAfter []float64 // requests that ended before and after it
+
+	priorSum         []float64 // logarithm of the prior weight of the first k+1 together
+	out, stage, last []float64 // scratch of weights
 }
 
 // maxSurprise caps the surprise of one request: beyond it the tail of a histogram is a guess.
 const maxSurprise = 8
 
-// paces are averaged over, with prior weights for those before the onset: 1 is the usual one.
-func paces() (before, beforeWeight, after []float64) {
-	return []float64{1, 0.6, 0.35, 0.2}, []float64{0.55, 0.2, 0.15, 0.1}, []float64{0.3, 0.12, 0.05, 0.02, 0.005}
+// factor is one pace, its logarithm, and the logarithm of its prior weight.
+type factor struct{ pace, log, weight float64 }
+
+// pacesBefore and pacesAfter are averaged over; 1 is the usual pace. After the onset all are as likely, and it must be slower by
+// half: each pace before allows those after from pacesFrom on.
+var (
+	pacesBefore = [...]factor{paced(1, 0.55), paced(0.6, 0.2), paced(0.35, 0.15), paced(0.2, 0.1)}
+	pacesAfter  = [...]factor{paced(0.3, 1), paced(0.12, 1), paced(0.05, 1), paced(0.02, 1), paced(0.005, 1)}
+	pacesFrom   = [len(pacesBefore)]int{0, 0, 1, 2}
+)
+
+func paced(pace, weight float64) factor { return factor{pace, math.Log(pace), math.Log(weight)} }
+
+func newPace(prior []float64) *pace {
+	n := len(prior)
+	buf := make([]float64, 8*n)
+	part := func(i int) []float64 { return buf[i*n : (i+1)*n : (i+1)*n] }
+	m := &pace{prior: prior, before: part(0), after: part(1), endedBefore: part(2), endedAfter: part(3),
+		priorSum: part(4), out: part(5), stage: part(6), last: part(7)}
+	sum := math.Inf(-1)
+	for k, p := range prior {
+		sum = logSum([]float64{sum, p})
+		m.priorSum[k] = sum
+	}
+	return m
 }
 
-// slower is how much slower the pace must be after the onset.
-const slower = 0.5
-
-func newPace(n int) *pace {
-	return &pace{make([]float64, n), make([]float64, n), make([]float64, n), make([]float64, n)}
-}
-
-// weights returns the posterior of the onsets; without, when given, is one open request to leave out: its total surprise, then what
-// it had spent before each onset.
+// weights returns the posterior of the onsets, valid until the next call; without, when given, is one open request to leave out:
+// what of total it had spent before each onset.
 //
 // A container may slow down in stages: somewhat, minutes ahead, then for good. The stage that matters is the last one. So after the
 // best onset a further one is looked for among the candidates nearer to the death, with what lies between as its "before", and taken
 // in proportion to how much better it explains what followed.
-func (m *pace) weights(prior, without []float64) []float64 {
-	n := len(prior)
+func (m *pace) weights(total float64, without []float64) []float64 {
 	at := func(k int) (before, after float64) {
-		before, after = m.before[k], m.after[k]
-		if without != nil {
-			before -= without[k+1]
-			after -= without[0] - without[k+1]
+		if without == nil {
+			return m.before[k], m.after[k]
 		}
-		return before, after
+		return m.before[k] - without[k], m.after[k] - (total - without[k])
 	}
-	var out []float64
 	share := 1.0
-	last := n // candidates below this index are nearer to the death than the stage before
+	last := len(m.prior) // candidates below this index are nearer to the death than the stage before
 	var baseSpent, baseEnded float64
 	for stage := 0; stage < maxStages && (stage == 0 || last > 1); stage++ {
-		w := make([]float64, last)
+		w := m.stage[:last]
 		for k := range w {
 			b, a := at(k)
-			w[k] = change(b-baseSpent, a, m.endedBefore[k]-baseEnded, m.endedAfter[k]) + prior[k]
+			w[k] = change(b-baseSpent, a, m.endedBefore[k]-baseEnded, m.endedAfter[k]) + m.prior[k]
 		}
-		evidence := normalise(w) - logSum(prior[:last])
+		evidence := normalise(w) - m.priorSum[last-1]
 		if stage == 0 {
-			out = make([]float64, n)
-			copy(out, w)
+			copy(m.out, w)
 		} else {
 			b, a := at(0)
-			better := share / (1 + math.Exp(steady(b+a-baseSpent, m.endedBefore[0]+m.endedAfter[0]-baseEnded)-evidence+stageCost))
-			for k := range out {
-				out[k] *= 1 - better/share
+			// What this stage takes over of the share of the stage before.
+			share /= 1 + math.Exp(steady(b+a-baseSpent, m.endedBefore[0]+m.endedAfter[0]-baseEnded)-evidence+stageCost)
+			for k, x := range m.last {
 				if k < last {
-					out[k] += better * w[k]
+					x -= w[k]
 				}
+				m.out[k] -= share * x
 			}
-			share = better
-			if better < 0.01 {
+			if share < 0.01 {
 				break
 			}
 		}
@@ -306,11 +336,12 @@ func (m *pace) weights(prior, without []float64) []float64 {
 				best = k
 			}
 		}
+		clear(m.last[copy(m.last, w):])
 		baseSpent, _ = at(best)
 		baseEnded = m.endedBefore[best]
 		last = best
 	}
-	return out
+	return m.out
 }
 
 // maxStages bounds the stages of a slow-down; stageCost is the price of each further one, in natural logarithms.
@@ -320,28 +351,39 @@ const (
 )
 
 // change is the log likelihood of a pace before and a slower one after, averaged over both; steady that of one pace throughout.
+// A pair of paces is a product of its sides, so that nine exponentials do for seventeen pairs.
 func change(before, after, endedBefore, endedAfter float64) float64 {
-	p0, w0, p1 := paces()
-	var ls [20]float64
-	n := 0
-	for i, x := range p0 {
-		for _, y := range p1 {
-			if y <= slower*x {
-				ls[n] = math.Log(w0[i]) - x*before - y*after + endedBefore*math.Log(x) + endedAfter*math.Log(y)
-				n++
-			}
+	var tops, sums [len(pacesAfter)]float64 // over the paces after from each on: the largest, and their sum relative to it
+	top, sum := math.Inf(-1), 0.0
+	for j := len(pacesAfter) - 1; j >= 0; j-- {
+		p := pacesAfter[j]
+		if l := endedAfter*p.log - p.pace*after; l > top {
+			top, sum = l, sum*math.Exp(top-l)+1
+		} else {
+			sum += math.Exp(l - top)
+		}
+		tops[j], sums[j] = top, sum
+	}
+	top, sum = math.Inf(-1), 0
+	for i, p := range pacesBefore {
+		from := pacesFrom[i]
+		if l := p.weight + endedBefore*p.log - p.pace*before + tops[from]; l > top {
+			top, sum = l, sum*math.Exp(top-l)+sums[from]
+		} else {
+			sum += math.Exp(l-top) * sums[from]
 		}
 	}
-	return logSum(ls[:n])
+	return top + math.Log(sum)
 }
 
 func steady(spent, ended float64) float64 {
-	p0, _, p1 := paces()
-	var ls [10]float64
+	var ls [len(pacesBefore) + len(pacesAfter)]float64
 	n := 0
-	for _, x := range append(p0, p1...) {
-		ls[n] = -x*spent + ended*math.Log(x)
-		n++
+	for _, paces := range [][]factor{pacesBefore[:], pacesAfter[:]} {
+		for _, p := range paces {
+			ls[n] = ended*p.log - p.pace*spent
+			n++
+		}
 	}
 	return logSum(ls[:n]) - math.Log(float64(n))
 }
@@ -427,11 +469,15 @@ func Evaluate(b *Baseline, cases []Case) *Result {
 	for i := range all {
 		all[i] = i
 	}
-	post, nobody := posterior(r.Endpoints, all)
+	logs := make([]shares, n)
+	for e := range r.Endpoints {
+		logs[e] = sharesOf(r.Endpoints[e].LR, all)
+	}
+	post, nobody := posterior(logs)
 	r.Nobody = nobody
 	for e := range r.Endpoints {
 		ep := &r.Endpoints[e]
-		ep.EValue = merge(ep.LR, all)
+		ep.EValue = logs[e].merge()
 		ep.Posterior = post[e]
 		ep.Blame = blame(ep.LR)
 		if r.Leader < 0 || ep.Posterior > r.Endpoints[r.Leader].Posterior {
@@ -441,9 +487,12 @@ func Evaluate(b *Baseline, cases []Case) *Result {
 	lead := &r.Endpoints[r.Leader]
 	r.LeaveOneOut = lead.Posterior
 	if len(cases) > 1 {
+		rest := make([]shares, n)
 		for i := range cases {
-			rest := slices.DeleteFunc(slices.Clone(all), func(k int) bool { return k == i })
-			p, _ := posterior(r.Endpoints, rest)
+			for e := range rest {
+				rest[e] = logs[e].without(r.Endpoints[e].LR[i])
+			}
+			p, _ := posterior(rest)
 			r.LeaveOneOut = min(r.LeaveOneOut, p[r.Leader])
 		}
 	}
@@ -454,61 +503,77 @@ func Evaluate(b *Baseline, cases []Case) *Result {
 
 // PosteriorOf recomputes the posteriors over some of the cases, for a second culprit among what the first leaves over.
 func (r *Result) PosteriorOf(cases []int) (post []float64, nobody float64) {
-	return posterior(r.Endpoints, cases)
+	logs := make([]shares, len(r.Endpoints))
+	for e := range logs {
+		logs[e] = sharesOf(r.Endpoints[e].LR, cases)
+	}
+	return posterior(logs)
 }
 
 // evaluateCase fills in LR and Oldest of case i and returns the mean onset.
 func evaluateCase(b *Baseline, surv *survival, c *Case, i int, eps []Endpoint) float64 {
 	lags, prior := onsets(c)
-	reqs := c.Requests
-	m := newPace(len(lags))
-	var el []float64
-	own := map[int][]float64{} // surprise spent before each onset by requests that never ended, by index
-	for j := range reqs {
-		q := &reqs[j]
-		age := c.Time.Sub(q.Start).Seconds()
-		if age > Lookback.Seconds() {
-			continue // older than the question of when things slowed down
-		}
-		open := q.End == 0
-		ran := age
-		if !open {
-			ran = q.End.Sub(q.Start).Seconds()
-		}
-		total := surv.surprise(q.Endpoint, ran)
-		el = el[:0]
-		for _, lag := range lags {
-			switch before := age - lag; {
-			case before <= 0:
-				el = append(el, 0)
-			case ran <= before:
-				el = append(el, total)
-			default:
-				el = append(el, min(total, surv.surprise(q.Endpoint, before)))
-			}
-		}
-		for k, lag := range lags {
-			m.before[k] += el[k]
-			m.after[k] += total - el[k]
-			if !open {
-				if ran <= age-lag {
-					m.endedBefore[k]++
-				} else {
-					m.endedAfter[k]++
-				}
-			}
-		}
-		if open {
-			own[j] = append([]float64{total}, el...)
-		}
-	}
+	n := len(lags)
+	onset := make([]record.Time, n) // from the latest to the earliest
 	for k, lag := range lags {
-		onset := c.Time.Add(-time.Duration(lag * 1e9))
-		if c.NormalAt != 0 && onset < c.NormalAt.Add(-5*time.Second) {
+		onset[k] = c.Time.Add(-time.Duration(lag * 1e9))
+		if c.NormalAt != 0 && onset[k] < c.NormalAt.Add(-5*time.Second) {
 			prior[k] += math.Log(beforeNormal)
 		}
 	}
-	weights := func(without []float64) []float64 { return m.weights(prior, without) }
+	m := newPace(prior)
+	// A request counts in full at all onsets after its end and not at all at those before its start, so only the onsets within its
+	// lifetime are looked at one by one. The sums of the rest are held where they begin or end, and made up afterwards.
+	ended, begun, finished := make([]float64, n+1), make([]float64, n+1), make([]float64, n+1)
+	spent := make([]float64, n)
+	spend := func(q *Request) (total float64, till, from int) {
+		age := c.Time.Sub(q.Start).Seconds()
+		ran := age
+		if q.End != 0 {
+			ran = q.End.Sub(q.Start).Seconds()
+		}
+		total = surv.surprise(q.Endpoint, ran)
+		till = sort.Search(n, func(k int) bool { return ran > age-lags[k] })
+		from = till + sort.Search(n-till, func(k int) bool { return age-lags[till+k] <= 0 })
+		for k := till; k < from; k++ {
+			spent[k] = min(total, surv.surprise(q.Endpoint, age-lags[k]))
+		}
+		return total, till, from
+	}
+	recent := func(q *Request) bool { return c.Time.Sub(q.Start) <= Lookback } // older ones do not tell when things slowed down
+	for j := range c.Requests {
+		q := &c.Requests[j]
+		if !recent(q) {
+			continue
+		}
+		total, till, from := spend(q)
+		for k := till; k < from; k++ {
+			m.before[k] += spent[k]
+			m.after[k] += total - spent[k]
+		}
+		ended[till] += total
+		begun[from] += total
+		if q.End != 0 {
+			finished[till]++
+		}
+	}
+	all := 0.0
+	for k := n - 1; k >= 0; k-- {
+		ended[k] += ended[k+1]
+		m.before[k] += ended[k+1]
+	}
+	for _, x := range finished {
+		all += x
+	}
+	since, done := 0.0, 0.0
+	for k := range n {
+		since += begun[k]
+		m.after[k] += since
+		done += finished[k]
+		m.endedAfter[k] = done
+		m.endedBefore[k] = all - done
+	}
+
 	load := c.Load
 	if load <= 0 {
 		load = 1
@@ -520,49 +585,61 @@ func evaluateCase(b *Baseline, surv *survival, c *Case, i int, eps []Endpoint) f
 		}
 		return m * load
 	}
-	scale := 1 - miss - late
 	weightSum := 0.0
 	for _, p := range ageWeight {
 		weightSum += p
 	}
-	base := weights(nil)
-	for j := range reqs {
-		q := &reqs[j]
+	const scale = 1 - miss - late
+	base := slices.Clone(m.weights(0, nil))
+	upTo := make([]float64, n+1) // weight of the first k onsets
+	for k, w := range base {
+		upTo[k+1] = upTo[k] + w
+	}
+	for j := range c.Requests {
+		q := &c.Requests[j]
 		ep := &eps[q.Endpoint]
-		if q.End == 0 {
-			if o := ep.Oldest[i]; o < 0 || q.Start < reqs[o].Start {
-				ep.Oldest[i] = j
-			}
-			w := weights(own[j])
-			for k, lag := range lags {
-				t := c.Time.Add(-time.Duration(lag * 1e9))
-				if c.Elevated != 0 && t > c.Elevated {
-					t = c.Elevated
-				}
-				if t < q.Start {
-					continue
-				}
-				bin := BinOf(t.Sub(q.Start).Seconds())
-				ep.LR[i] += w[k] * ageWeight[bin] / weightSum * scale / rate(q.Endpoint, bin)
+		if q.End != 0 {
+			// Ended shortly before the onset, its memory still held.
+			lo := sort.Search(n, func(k int) bool { return onset[k].Sub(q.End).Seconds() < lateWindow })
+			hi := sort.Search(n, func(k int) bool { return onset[k] < q.End })
+			if lo < hi {
+				bin := BinOf(q.End.Sub(q.Start).Seconds())
+				lambda := (completions(&b.Durations[q.Endpoint], bin) + 1) / b.Seconds
+				ep.LR[i] += (upTo[hi] - upTo[lo]) * late * ageWeight[bin] / weightSum / (lambda * lateWindow * load)
 			}
 			continue
 		}
-		// Ended shortly before the onset, its memory still held.
-		ran := q.End.Sub(q.Start).Seconds()
-		bin := BinOf(ran)
-		lambda := (completions(&b.Durations[q.Endpoint], bin) + 1) / b.Seconds
-		for k, lag := range lags {
-			onset := c.Time.Add(-time.Duration(lag * 1e9))
-			gap := onset.Sub(q.End).Seconds()
-			if gap < 0 || gap >= lateWindow {
-				continue
+		if o := ep.Oldest[i]; o < 0 || q.Start < c.Requests[o].Start {
+			ep.Oldest[i] = j
+		}
+		w := base
+		if recent(q) {
+			total, till, from := spend(q)
+			for k := range till {
+				spent[k] = total
 			}
-			ep.LR[i] += base[k] * late * ageWeight[bin] / weightSum / (lambda * lateWindow * load)
+			clear(spent[from:])
+			w = m.weights(total, spent)
+		}
+		for k := range w {
+			t := onset[k]
+			if c.Elevated != 0 && t > c.Elevated {
+				t = c.Elevated
+			}
+			if t < q.Start {
+				break
+			}
+			age := t.Sub(q.Start).Seconds()
+			if age >= Ages[Bins] {
+				continue // the base rates end there: such a request may be open at any moment
+			}
+			bin := BinOf(age)
+			ep.LR[i] += w[k] * ageWeight[bin] / weightSum * scale / rate(q.Endpoint, bin)
 		}
 	}
 	for e := range eps {
 		if o := eps[e].Oldest[i]; o >= 0 {
-			eps[e].Oldest[i] = reqs[o].Ref
+			eps[e].Oldest[i] = c.Requests[o].Ref
 		}
 	}
 	mean := 0.0
@@ -575,37 +652,60 @@ func evaluateCase(b *Baseline, surv *survival, c *Case, i int, eps []Endpoint) f
 // completions counts the durations that fall into an age bin.
 func completions(h *Histogram, bin int) float64 {
 	lo, hi := DurationBin(Ages[bin]), 256
-	if bin+1 < len(Ages) {
-		hi = DurationBin(Ages[bin+1])
+	if bin+1 < Bins {
+		hi = DurationBin(Ages[bin+1]) // the last bin of ages takes all that is longer
 	}
 	var n float64
-	for k := lo; k < hi && k < 256; k++ {
+	for k := lo; k < hi; k++ {
 		n += float64(h.Bins[k])
 	}
 	return n
 }
 
-// merge averages the product of (1-rho + rho*LR) over the unknown share rho of crashes due to the endpoint.
-func merge(lr []float64, cases []int) float64 {
-	total := 0.0
-	n := 0
-	for rho := 0.05; rho < 1; rho += 0.1 {
-		l := 0.0
+// shares holds the logarithm of the product of (1-rho + rho*LR) over cases, for each share rho of crashes that an endpoint may have
+// caused: 0.05, 0.15 … 0.95.
+type shares [10]float64
+
+func shareAt(i int) float64 { return 0.05 + 0.1*float64(i) }
+
+func sharesOf(lr []float64, cases []int) (s shares) {
+	for k := range s {
+		rho := shareAt(k)
 		for _, i := range cases {
-			l += math.Log(1 - rho + rho*lr[i])
+			s[k] += math.Log(1 - rho + rho*lr[i])
 		}
-		total += math.Exp(min(l, 600))
-		n++
 	}
-	return total / float64(n)
+	return s
 }
 
-func posterior(eps []Endpoint, cases []int) (post []float64, nobody float64) {
-	post = make([]float64, len(eps))
-	sum := float64(len(eps)) * Prior / (1 - Prior)
+// without takes one case out again.
+func (s shares) without(lr float64) shares {
+	for k := range s {
+		rho := shareAt(k)
+		s[k] -= math.Log(1 - rho + rho*lr)
+	}
+	return s
+}
+
+// merge averages the products over the unknown share: the e-value of all cases.
+func (s *shares) merge() float64 {
+	total := 0.0
+	for _, l := range s {
+		total += math.Exp(min(l, 600))
+	}
+	return total / float64(len(s))
+}
+
+func posterior(logs []shares) (post []float64, nobody float64) {
+	post = make([]float64, len(logs))
+	sum := float64(len(logs)) * Prior / (1 - Prior)
 	null := sum
-	for e := range eps {
-		post[e] = merge(eps[e].LR, cases)
+	for e := range logs {
+		if e > 0 && logs[e] == logs[e-1] { // most endpoints were open at no crash, and are alike
+			post[e] = post[e-1]
+		} else {
+			post[e] = logs[e].merge()
+		}
 		sum += post[e]
 	}
 	for e := range post {
@@ -616,8 +716,13 @@ func posterior(eps []Endpoint, cases []int) (post []float64, nobody float64) {
 
 // blame estimates the share of crashes due to the endpoint by its best value, then shares each crash between it and the rest.
 func blame(lr []float64) []float64 {
+	b := make([]float64, len(lr))
+	if slices.Max(lr) <= 1 {
+		return b // no share of the crashes is likelier than none
+	}
 	best, bestL := 0.0, 0.0
-	for rho := 0.0; rho < 1; rho += 0.01 {
+	for i := 1; i < 100; i++ {
+		rho := float64(i) / 100
 		l := 0.0
 		for _, x := range lr {
 			l += math.Log(1 - rho + rho*x)
@@ -626,7 +731,6 @@ func blame(lr []float64) []float64 {
 			best, bestL = rho, l
 		}
 	}
-	b := make([]float64, len(lr))
 	for i, x := range lr {
 		b[i] = best * x / (1 - best + best*x)
 	}
@@ -657,7 +761,7 @@ func partners(r *Result) []int {
 			out = append(out, e)
 		}
 	}
-	sort.Slice(out, func(i, j int) bool { return r.Endpoints[out[i]].EValue > r.Endpoints[out[j]].EValue })
+	sort.SliceStable(out, func(i, j int) bool { return r.Endpoints[out[i]].EValue > r.Endpoints[out[j]].EValue })
 	return out
 }
 
