@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -104,12 +105,11 @@ type lanesView struct {
 type lane struct {
 	Name             string
 	Y, H, ChartH     float64
-	NameY, ScaleY    float64
-	ScaleText        string
+	NameY            float64
+	ScaleTexts       []scaleText
 	Dead             bool
 	Curves           []curve
-	HasLimit         bool
-	LimitY           float64
+	Limits           []limitLine
 	LimitText        string
 	Bars             []bar
 	Deaths, Restarts []mark
@@ -122,6 +122,17 @@ type curve struct {
 
 type bar struct {
 	X, Y, W    float64
+	Class, Tip string
+}
+
+type scaleText struct {
+	Y    float64
+	Text string
+}
+
+// limitLine is the limit of one metric: that of the container for RSS, that of the heap for the heap.
+type limitLine struct {
+	Y          float64
 	Class, Tip string
 }
 
@@ -258,7 +269,7 @@ func layoutLanes(r *finding.Report) (*lanesView, []laneData) {
 		perCurve = max(minPoints, maxPoints/curves)
 	}
 	perCurve = min(perCurve, 1500)
-	top, offScale := memoryTop(r)
+	top := memoryTop(r)
 	dead := map[string]bool{}
 	for i := range r.Crashes {
 		dead[r.Crashes[i].Container] = true
@@ -273,21 +284,29 @@ func layoutLanes(r *finding.Report) (*lanesView, []laneData) {
 			l.ChartH = laneHeight
 		}
 		ld := laneData{Name: clean(name), Y: y, Curves: []curveData{}}
+		var limits []string
+		most := 0.0
+		for i := range r.Charts.Memory {
+			if s := &r.Charts.Memory[i]; s.Container == name && len(s.Points) > 0 {
+				most = math.Max(most, highest(s))
+			}
+		}
 		for i := range r.Charts.Memory {
 			s := &r.Charts.Memory[i]
 			if s.Container != name || len(s.Points) == 0 {
+				continue
+			}
+			// What is small beside the others did not fill the memory, and would only be a line along the bottom.
+			if class := metricClass(s.Metric); class == "m-other" && highest(s) < most/10 {
 				continue
 			}
 			pts := lttb(s.Points, perCurve)
 			reduced = reduced || len(pts) < len(s.Points)
 			l.Curves = append(l.Curves, drawCurve(s, pts, axis, l.ChartH, top))
 			cd := curveData{Metric: metricText(s.Metric)}
-			if s.LimitBytes != nil {
+			if s.LimitBytes != nil && *s.LimitBytes > 0 {
 				cd.Limit = float64(*s.LimitBytes)
-				if !offScale {
-					l.HasLimit, l.LimitY = true, round2(l.ChartH*(1-float64(*s.LimitBytes)/top))
-				}
-				l.LimitText = "limit " + bytesText(float64(*s.LimitBytes))
+				limits = l.addLimit(limits, s, top)
 			}
 			if b, ok := blindSpan(r, s, axis); ok && !hasBlind(l.Blinds, b) {
 				l.Blinds = append(l.Blinds, b)
@@ -303,8 +322,8 @@ func layoutLanes(r *finding.Report) (*lanesView, []laneData) {
 		if len(l.Curves) == 0 {
 			l.LimitText = "no memory readings"
 			l.ChartH = 16
-		} else if offScale && l.LimitText != "" {
-			l.LimitText += ", off the scale"
+		} else {
+			l.LimitText = strings.Join(limits, "; ")
 		}
 		rows := placeBars(&l, bars, name, axis)
 		if rows > 0 {
@@ -326,8 +345,10 @@ func layoutLanes(r *finding.Report) (*lanesView, []laneData) {
 				l.Restarts = append(l.Restarts, mark{X: axis.x(x.Time), Tip: clean(name) + ": " + restartText(x.Reason) + "\n" + dateTimeUTC(x.Time) + "\n" + clean(x.Detail)})
 			}
 		}
-		l.NameY, l.ScaleY = y+14, y+28
-		l.ScaleText = l.LimitText
+		l.NameY = y + 14
+		for i, t := range strings.Split(l.LimitText, "; ") {
+			l.ScaleTexts = append(l.ScaleTexts, scaleText{y + 28 + float64(i)*12, t})
+		}
 		ld.H = l.H
 		y += l.H + laneGap
 		v.Lanes = append(v.Lanes, l)
@@ -431,23 +452,50 @@ func shorten(s string, n int) string {
 	return string(r[:n-1]) + "…"
 }
 
-// memoryTop is the top of the memory scale, the same in all lanes. Limits far above all readings would flatten the curves: then
-// the scale ends above the readings, and offScale is true.
-func memoryTop(r *finding.Report) (top float64, offScale bool) {
-	var reading, limit float64
+// memoryTop is the top of the memory scale, the same in all lanes: above all readings, and above the limits that are not far
+// from them. A limit far above would flatten the curves; it is named at the side instead.
+func memoryTop(r *finding.Report) float64 {
+	var reading float64
 	for i := range r.Charts.Memory {
-		s := &r.Charts.Memory[i]
-		for _, p := range s.Points {
+		for _, p := range r.Charts.Memory[i].Points {
 			reading = math.Max(reading, p.V)
 		}
-		if s.LimitBytes != nil {
-			limit = math.Max(limit, float64(*s.LimitBytes))
+	}
+	top := reading
+	for i := range r.Charts.Memory {
+		if l := r.Charts.Memory[i].LimitBytes; l != nil && float64(*l) <= reading*farLimit {
+			top = math.Max(top, float64(*l))
 		}
 	}
-	if limit > 0 && reading < limit*0.25 {
-		return math.Max(reading*1.25, 1), true
+	return math.Max(top*1.08, 1)
+}
+
+// farLimit is how far above all readings a limit is still drawn.
+const farLimit = 1.6
+
+// addLimit draws the limit of s, once per metric, and words it for the side of the lane.
+func (l *lane) addLimit(texts []string, s *finding.Series, top float64) []string {
+	limit := float64(*s.LimitBytes)
+	name := "limit "
+	if metricClass(s.Metric) == "m-heap" {
+		name = "heap limit "
 	}
-	return math.Max(math.Max(reading, limit)*1.06, 1), false
+	text := name + bytesText(limit)
+	if limit <= top {
+		y := round2(l.ChartH * (1 - limit/top))
+		for i := range l.Limits {
+			if l.Limits[i].Class == metricClass(s.Metric) && math.Abs(l.Limits[i].Y-y) < 1 {
+				return texts
+			}
+		}
+		l.Limits = append(l.Limits, limitLine{Y: y, Class: metricClass(s.Metric), Tip: text})
+	} else {
+		text += " ↑"
+	}
+	if len(texts) > 1 || slices.Contains(texts, text) {
+		return texts
+	}
+	return append(texts, text)
 }
 
 func drawCurve(s *finding.Series, pts []finding.Point, axis timeAxis, h, top float64) curve {
@@ -614,7 +662,8 @@ type alignedView struct {
 	Lanes                       []alignedRow
 	Ticks                       []tick
 	AxisY                       float64
-	TopText, Label              string
+	TopText, Label, Metric      string
+	Limits                      []limitLine
 	Title, Intro                string
 	Notes                       []string
 }
@@ -647,12 +696,16 @@ func layoutAligned(r *finding.Report) *alignedView {
 		v.Notes = append(v.Notes, fmt.Sprintf("The first %d of %s crashes are drawn.", maxAligned, countText(int64(len(crashes)))))
 		crashes = crashes[:maxAligned]
 	}
-	var top float64
+	var top, limit float64
+	metric := tellingMetric(r)
 	for i := range crashes {
 		for j := range r.Charts.Memory {
 			s := &r.Charts.Memory[j]
-			if s.Crash != crashes[i].ID || metricClass(s.Metric) != "m-rss" && s.Metric != firstMetric(r, crashes[i].ID) {
+			if s.Crash != crashes[i].ID || s.Metric != metric {
 				continue
+			}
+			if s.LimitBytes != nil {
+				limit = math.Max(limit, float64(*s.LimitBytes))
 			}
 			for _, p := range s.Points {
 				if !p.T.Before(crashes[i].Time.Add(-before)) {
@@ -661,14 +714,23 @@ func layoutAligned(r *finding.Report) *alignedView {
 			}
 		}
 	}
-	top *= 1.06
+	if limit > 0 && limit <= top*farLimit {
+		top = math.Max(top, limit)
+	} else {
+		limit = 0
+	}
+	top *= 1.08
 	after := before / 25
 	bars, _ := chooseBars(r.Charts.Requests)
 	y := v.ChartY + v.ChartH + 10
 	if top == 0 {
 		v.ChartH, y = 0, v.ChartY
 	} else {
+		v.Metric = metricText(metric)
 		v.TopText = bytesText(top)
+		if limit > 0 {
+			v.Limits = []limitLine{{Y: round2(v.ChartH * (1 - limit/top)), Class: metricClass(metric), Tip: "limit " + bytesText(limit)}}
+		}
 	}
 	drawn, withBars := false, false
 	for i := range crashes {
@@ -678,7 +740,7 @@ func layoutAligned(r *finding.Report) *alignedView {
 		class := fmt.Sprintf("k%d", i%6)
 		for j := range r.Charts.Memory {
 			s := &r.Charts.Memory[j]
-			if s.Crash != c.ID || s.Metric != firstMetric(r, c.ID) {
+			if s.Crash != c.ID || s.Metric != metric {
 				continue
 			}
 			var pts []finding.Point
@@ -757,14 +819,24 @@ func layoutAligned(r *finding.Report) *alignedView {
 	return v
 }
 
-// firstMetric is the metric by which a crash's memory is drawn: the first given.
-func firstMetric(r *finding.Report, crash string) string {
+// tellingMetric is the metric by which the memory of the crashes is drawn: the one that came nearest to its limit, else the
+// first given.
+func tellingMetric(r *finding.Report) string {
+	best, share := "", -1.0
 	for i := range r.Charts.Memory {
-		if s := &r.Charts.Memory[i]; s.Crash == crash && len(s.Points) > 1 {
-			return s.Metric
+		s := &r.Charts.Memory[i]
+		if s.Crash == "" || len(s.Points) < 2 {
+			continue
+		}
+		x := 0.0
+		if s.LimitBytes != nil && *s.LimitBytes > 0 {
+			x = highest(s) / float64(*s.LimitBytes)
+		}
+		if x > share && s.Metric != "heap_total" {
+			best, share = s.Metric, x
 		}
 	}
-	return ""
+	return best
 }
 
 // latencyView compares the latency of the suspect with that of all others, on a logarithmic scale.

@@ -62,7 +62,7 @@ func layoutFlame(root *finding.Flame) *flameView {
 	}
 	v := &flameView{Width: flameWidth, Top: flameTop}
 	v.Title = "Growth of the heap: " + growthText(float64(root.Delta)) + ", to " + bytesText(float64(root.Value))
-	v.Summary = "Differential flame graph. Each frame is as wide as what changed below it; red frames grew, blue ones gave memory back, the stronger the more of it is new or gone."
+	v.Summary = "As wide as what changed below it: red grew, blue gave memory back, the stronger the more of it is new or gone."
 	l.place(root, 0, 0)
 	sort.SliceStable(l.frames, func(i, j int) bool {
 		if l.frames[i].Depth != l.frames[j].Depth {

@@ -336,7 +336,7 @@ func (p *pageView) crashTables(r *finding.Report) {
 	if nothingSeen(r) {
 		p.NoCrash = "Nothing was seen, so no crash could be."
 	}
-	t := newTable("Id", "Time (UTC)", "Container", "How it died", "#After", "Memory last seen", "Requests: "+strings.ReplaceAll(crashRequestsTitle, "/", " / "), "Evidence")
+	t := newTable("Id", "Time (UTC)", "Container", "How it died", "#After", "Memory last seen", "Requests "+crashRequestsTitle, "Evidence")
 	blame := len(r.Crashes) > 0 && differentBlame(r)
 	if blame {
 		t.Head = append(t.Head, headCell{Text: "Blamed"})
@@ -352,17 +352,20 @@ func (p *pageView) crashTables(r *finding.Report) {
 			blamed = code(*c.ExplainedBy)
 		}
 		var ev []string
+		if c.Note != "" {
+			ev = append(ev, clean(c.Note))
+		}
+		var quotes grouping
 		for j := range c.Evidence {
-			if j == 3 {
+			quotes.add("“"+cut(clean(c.Evidence[j].Text), 140)+"”", "", cite(c.Evidence[j].Source, c.Evidence[j].Line))
+		}
+		for j, g := range quotes.groups {
+			if j == 2 {
 				break
 			}
-			e := &c.Evidence[j]
-			ev = append(ev, strings.TrimSpace("“"+cut(clean(e.Text), 200)+"” "+cite(e.Source, e.Line)))
+			ev = append(ev, g.text+g.where())
 		}
-		if c.Note != "" {
-			ev = append([]string{clean(c.Note)}, ev...)
-		}
-		row := []cell{keep(c.ID), when(c.Time), keep(c.Container), keep(deathText(c)), up, keep(lastMemoryText(c.LastMemory)), keep(crashRequestsText(c.Requests)), txt(strings.Join(ev, "; "))}
+		row := []cell{keep(c.ID), when(c.Time), keep(c.Container), keep(deathText(c)), up, keep(lastMemoryText(c.LastMemory)), keep(crashRequestsText(c.Requests)), cell{Text: strings.Join(ev, "; "), Class: "quote"}}
 		if blame {
 			row = append(row, blamed)
 		}
