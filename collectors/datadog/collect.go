@@ -57,9 +57,9 @@ type run struct {
 	mu      sync.Mutex
 	choices []string
 	gaps    map[gapKey][]string
-	known   map[string]bool     // containers by Datadog's names
-	ids     map[uint64]struct{} // hashes of the lines of a sample
-	sampled float64             // fraction of the requests' lines read; 0 means all
+	known   map[string]map[string]bool // values of the tags that name containers
+	ids     map[uint64]struct{}        // hashes of the lines of a sample
+	sampled float64                    // fraction of the requests' lines read; 0 means all
 	windows []window
 	read    int64
 }
@@ -107,7 +107,7 @@ func (c *Collector) Collect(ctx context.Context, q record.Query, sink record.Sin
 	if !from.Before(to) {
 		return fmt.Errorf("Datadog: the window is empty: it begins %s and ends %s", from.Format(time.RFC3339), to.Format(time.RFC3339))
 	}
-	r := &run{Collector: c, q: q, from: from, to: to, gaps: map[gapKey][]string{}, known: map[string]bool{}, ids: map[uint64]struct{}{}}
+	r := &run{Collector: c, q: q, from: from, to: to, gaps: map[gapKey][]string{}, known: map[string]map[string]bool{}, ids: map[uint64]struct{}{}}
 	r.sink = newTap(sink)
 	if c.o.Plan != nil {
 		c.o.Plan(c.Plan(q))
@@ -126,7 +126,7 @@ func (r *run) collect(ctx context.Context) error {
 	if err := r.discover(ctx); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context) error{r.series, r.events, r.volumes, r.logs, r.histogram, r.profiles} {
+	for _, step := range []func(context.Context) error{r.series, r.events, r.volumes, r.logs, r.resources, r.histogram, r.profiles} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -178,39 +178,87 @@ func (r *run) left() int { return max(r.o.MaxCalls-r.api.tr.Calls(), 0) }
 // slice is what one unit of collection writes to.
 type slice struct {
 	record.Sink
+	r    *run
 	kept *capture.Slice
+	said said
+}
+
+// said is what a unit told besides its records, so that a later run tells it too.
+type said struct {
+	Gaps    []saidGap `json:"gaps,omitempty"`
+	Choices []string  `json:"choices,omitempty"`
+}
+
+type saidGap struct {
+	Source string `json:"source"`
+	Signal string `json:"signal"`
+	Reason string `json:"reason"`
 }
 
 // note keeps v for a later run of the same collection.
-func (s *slice) note(name string, v any) error {
+func (s *slice) note(v any) error {
 	if s.kept == nil {
 		return nil
 	}
-	return s.kept.Note(name, v)
+	return s.kept.Note(noteValue, v)
 }
+
+func (s *slice) missing(source, signal, reason string) {
+	s.r.missing(source, signal, reason)
+	s.said.Gaps = append(s.said.Gaps, saidGap{source, signal, reason})
+}
+
+func (s *slice) choose(format string, args ...any) {
+	s.r.choose(format, args...)
+	s.said.Choices = append(s.said.Choices, fmt.Sprintf(format, args...))
+}
+
+// Names of notes in a capture.
+const (
+	noteValue = "value"
+	noteSaid  = "said"
+)
 
 // slice runs fn as one unit of collection. With a capture, a unit that an earlier run has kept is not asked for again: its records
 // come from the capture, its note is decoded into note (a pointer, or nil), and fn is not called. A unit that fails is not kept.
 func (r *run) slice(ctx context.Context, key string, to *tap, note any, fn func(s *slice) error) error {
-	key = "datadog/" + key
 	w := r.o.Capture
 	if w == nil {
-		return fn(&slice{Sink: to})
+		return fn(&slice{Sink: to, r: r})
 	}
-	if w.Done(key) {
-		var bad error
-		err := w.Replay(ctx, key, to, func(_ string, v []byte) {
-			if note != nil {
-				bad = errors.Join(bad, json.Unmarshal(v, note))
+	if !r.kept(key) {
+		return r.keep(key, to, fn)
+	}
+	var bad error
+	err := w.Replay(ctx, "datadog/"+key, to, func(name string, v []byte) {
+		switch {
+		case name == noteValue && note != nil:
+			bad = errors.Join(bad, json.Unmarshal(v, note))
+		case name == noteSaid:
+			var told said
+			bad = errors.Join(bad, json.Unmarshal(v, &told))
+			for _, g := range told.Gaps {
+				r.missing(g.Source, g.Signal, g.Reason)
 			}
-		})
-		return errors.Join(err, bad)
-	}
-	kept, err := w.Begin(key)
+			for _, c := range told.Choices {
+				r.choose("%s", c)
+			}
+		}
+	})
+	return errors.Join(err, bad)
+}
+
+// keep runs fn and keeps what it gives, in place of what may have been kept before.
+func (r *run) keep(key string, to *tap, fn func(s *slice) error) error {
+	kept, err := r.o.Capture.Begin("datadog/" + key)
 	if err != nil {
 		return err
 	}
-	if err := fn(&slice{Sink: tee{to, kept}, kept: kept}); err != nil {
+	s := &slice{Sink: tee{to, kept}, r: r, kept: kept}
+	if err = fn(s); err == nil && (len(s.said.Gaps) > 0 || len(s.said.Choices) > 0) {
+		err = kept.Note(noteSaid, s.said)
+	}
+	if err != nil {
 		kept.Abort()
 		return err
 	}
@@ -244,7 +292,7 @@ func (r *run) each(ctx context.Context, n int, fn func(ctx context.Context, i in
 }
 
 // cover writes the coverage: per source and signal what came, and why something did not.
-func (r *run) cover(ctx context.Context) error {
+func (r *run) cover(context.Context) error {
 	rows := r.sink.t.rows()
 	for k, reasons := range r.gaps {
 		row := rows[k]
@@ -259,7 +307,7 @@ func (r *run) cover(ctx context.Context) error {
 	for _, s := range []*record.Source{src.logs, src.metrics, src.events, src.stats, src.profiles} {
 		of[s.Name] = s
 	}
-	return r.slice(ctx, "zz-coverage", r.sink, nil, func(s *slice) error {
+	write := func(s *slice) error {
 		for _, k := range keys {
 			row := rows[k]
 			c := record.Coverage{Source: of[k.source], Signal: k.signal, From: row.from, To: row.to, Records: row.n, MissingReason: row.reason}
@@ -281,7 +329,12 @@ func (r *run) cover(ctx context.Context) error {
 			}
 		}
 		return nil
-	})
+	}
+	if r.o.Capture == nil {
+		return write(&slice{Sink: r.sink, r: r})
+	}
+	// Written anew by every run: what was missing the last time may be there now.
+	return r.keep("zz-coverage", r.sink, write)
 }
 
 // tee writes to two sinks.

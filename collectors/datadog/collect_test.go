@@ -213,6 +213,9 @@ func TestOneForbiddenEndpointCostsThatSignalOnly(t *testing.T) {
 			if c.signal != "requests" && len(s.Requests) != smallRequests {
 				t.Errorf("%d requests, want them all the same", len(s.Requests))
 			}
+			if c.path == "/api/v1/metrics" && len(s.Samples) < 500 {
+				t.Errorf("%d samples: the usual metrics were not asked for", len(s.Samples))
+			}
 			if c.signal != "memory" && len(s.Samples) == 0 {
 				t.Error("no samples, although only another signal is forbidden")
 			}

@@ -26,6 +26,8 @@ type discovery struct {
 	Metrics map[string]string `json:"metrics"`
 	// ContainerTag names the container in metrics.
 	ContainerTag string `json:"container_tag"`
+	// Blind is set when metrics could not be listed: usual names are then asked for, by all tags that usually name containers.
+	Blind bool `json:"blind,omitempty"`
 	// Histogram is a custom metric of request durations by route.
 	Histogram *histogram `json:"histogram,omitempty"`
 	// Choices and Gaps say what was chosen and what is missing.
@@ -38,6 +40,16 @@ var asked = []record.Metric{
 	record.RSS, record.WorkingSet, record.MemoryLimit, record.HeapUsed, record.HeapTotal, record.External, record.HeapLimit,
 	record.CPU, record.EventLoopDelayMax, record.GCPause, record.Goroutines, record.OOMEvents, record.Restarts,
 }
+
+// usual are the names asked for when the service's own cannot be listed.
+var usual = []string{
+	"container.memory.usage", "container.memory.limit", "container.cpu.usage", "kubernetes.memory.usage", "kubernetes.memory.limits", "docker.mem.rss", "docker.mem.limit",
+	"runtime.node.mem.rss", "runtime.node.mem.heap_used", "runtime.node.mem.heap_total", "runtime.node.mem.external", "runtime.node.event_loop.delay.max",
+	"runtime.go.mem_stats.heap_inuse", "jvm.heap_memory", "runtime.python.mem.rss", "kubernetes.containers.restarts",
+}
+
+// usualTags are grouped by then.
+var usualTags = []string{"pod_name", "container_name", "container", "dyno", "host"}
 
 // containerTags name a container, the most exact first. A pod is one container's life on Kubernetes, where the name of the container
 // itself is the same in all pods.
@@ -56,7 +68,7 @@ func (r *run) discover(ctx context.Context) error {
 		if err := r.findMetrics(ctx); err != nil {
 			return err
 		}
-		return s.note("discovery", r.d)
+		return s.note(r.d)
 	})
 	if err != nil {
 		return err
@@ -78,9 +90,13 @@ func (r *run) findMetrics(ctx context.Context) error {
 		if !isGap(err) {
 			return err
 		}
-		d.Gaps = append(d.Gaps, err.Error())
-		// Metrics that are named by the options can be asked for all the same.
-		scope = r.o.scopes(r.q)[0]
+		d.Gaps = append(d.Gaps, "the names of the metrics cannot be listed, so the usual ones were asked for: "+err.Error())
+		d.Blind, d.Scope = true, r.o.scopes(r.q)[0]
+		for m, name := range r.o.MetricNames {
+			d.Metrics[m.String()] = name
+		}
+		d.ContainerTag = r.o.ContainerTag
+		return nil
 	}
 	d.Scope = scope
 	best := bestMetrics(names)

@@ -88,7 +88,7 @@ const (
 // makes at most 12 calls. The error is the context's; everything else is in the report.
 func (c *Collector) Doctor(ctx context.Context, q record.Query) (DoctorReport, error) {
 	q, from, to := c.window(q)
-	r := &run{Collector: c, q: q, from: from, to: to, gaps: map[gapKey][]string{}, known: map[string]bool{}, ids: map[uint64]struct{}{}}
+	r := &run{Collector: c, q: q, from: from, to: to, gaps: map[gapKey][]string{}, known: map[string]map[string]bool{}, ids: map[uint64]struct{}{}}
 	r.sink = newTap(nothing{})
 	rep := DoctorReport{Site: c.api.where()}
 	add := func(c Check) { rep.Checks = append(rep.Checks, c) }
@@ -222,9 +222,7 @@ func (r *run) doctorMetrics(ctx context.Context, add func(Check)) {
 		tag, n = r.o.ContainerTag, len(tags[r.o.ContainerTag])
 	}
 	r.d.ContainerTag = tag
-	for _, v := range tags[tag] {
-		r.known[v] = true
-	}
+	r.join(map[string][]string{tag: tags[tag]})
 	switch {
 	case tag == "" || n == 0:
 		add(Check{

@@ -36,10 +36,10 @@ func (r *run) events(ctx context.Context) error {
 			return err
 		}
 		if out.truncated {
-			r.missing(src.Name, "lifecycle", fmt.Sprintf("more events than %d pages hold: read up to %s", eventPages, out.until.Format("15:04:05")))
+			s.missing(src.Name, "lifecycle", fmt.Sprintf("more events than %d pages hold: read up to %s", eventPages, out.until.Format("15:04:05")))
 		}
 		if out.partial != "" {
-			r.missing(src.Name, "lifecycle", out.partial)
+			s.missing(src.Name, "lifecycle", out.partial)
 		}
 		return nil
 	})

@@ -248,7 +248,7 @@ func (r *run) volumes(ctx context.Context) error {
 			return err
 		}
 		r.decide()
-		return s.note("volumes", r.vol)
+		return s.note(r.vol)
 	})
 	if r.vol.Reason != "" {
 		r.missing(src.Name, "requests", r.vol.Reason)
@@ -406,7 +406,7 @@ func (r *run) logScopes() (main, about string) {
 	if len(fleet) == 0 || len(fleet) > 60 {
 		return main, "" // too many names for one query; their lines mostly carry the service anyway
 	}
-	keys := []string{r.d.ContainerTag}
+	keys := []string{r.d.tag()}
 	if !slices.Contains(keys, "host") {
 		keys = append(keys, "host")
 	}
@@ -579,7 +579,7 @@ func (r *run) lines(ctx context.Context, key string, l listing, before int64, to
 			}
 		}
 		kept.Items, kept.Partial, kept.Cut, kept.Until = out.items-again, out.partial, out.truncated, out.until.Format(time.RFC3339Nano)
-		return s.note("listed", kept)
+		return s.note(kept)
 	})
 	if err != nil {
 		return out, err

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"lastcall/collectors/evidence"
 	"lastcall/collectors/record"
 )
 
@@ -48,17 +49,28 @@ func seriesSpans(from, to time.Time) (spans []span, step time.Duration) {
 // seriesQuery asks for every metric per container, each at its peak within the step: a level averaged over time, or over the fleet,
 // hides what kills.
 func (d *discovery) seriesQuery(step time.Duration) string {
+	by := d.ContainerTag
+	if by == "" {
+		by = strings.Join(usualTags, ",")
+	}
 	var parts []string
-	for _, m := range asked {
-		name := d.Metrics[m.String()]
-		if name == "" {
-			continue
-		}
+	ask := func(name string, m record.Metric) {
 		agg := "max"
 		if m == record.CPU {
 			agg = "avg" // how busy it was, not whether it was busy for an instant
 		}
-		parts = append(parts, fmt.Sprintf("%s:%s{%s} by {%s}.rollup(%s, %d)", agg, name, d.Scope, d.ContainerTag, agg, int(step/time.Second)))
+		parts = append(parts, fmt.Sprintf("%s:%s{%s} by {%s}.rollup(%s, %d)", agg, name, d.Scope, by, agg, int(step/time.Second)))
+	}
+	for _, m := range asked {
+		if name := d.Metrics[m.String()]; name != "" {
+			ask(name, m)
+		}
+	}
+	if d.Blind {
+		for _, name := range usual {
+			m, _, _ := evidence.MetricMeaning(name)
+			ask(name, m)
+		}
 	}
 	return strings.Join(parts, ",")
 }
@@ -67,7 +79,7 @@ func (d *discovery) seriesQuery(step time.Duration) string {
 func (r *run) series(ctx context.Context) error {
 	src := newSources().metrics
 	spans, step := seriesSpans(r.from, r.to)
-	if len(r.d.Metrics) == 0 {
+	if len(r.d.Metrics) == 0 && !r.d.Blind {
 		return nil
 	}
 	rename := map[string]string{}
@@ -76,14 +88,14 @@ func (r *run) series(ctx context.Context) error {
 	}
 	err := r.each(ctx, len(spans), func(ctx context.Context, i int, to *tap) error {
 		sp := spans[i]
-		var values []string
+		var values map[string][]string
 		err := r.slice(ctx, "10-series-"+stamp(sp.from), to, &values, func(s *slice) error {
 			body, err := r.api.query(ctx, sp, r.d.seriesQuery(step))
 			if err != nil {
 				return err
 			}
-			values = tagValues(body, r.d.ContainerTag)
-			return errors.Join(parseSeries(ctx, src, body, rename, r.o.ContainerTag, s), s.note("containers", values))
+			values = tagValues(body)
+			return errors.Join(parseSeries(ctx, src, body, rename, r.o.ContainerTag, s), s.note(values))
 		})
 		r.join(values)
 		if err != nil && isGap(err) {
@@ -98,6 +110,15 @@ func (r *run) series(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if r.d.ContainerTag == "" {
+		tags := map[string][]string{}
+		for k, vs := range r.known {
+			tags[k] = slices.Sorted(maps.Keys(vs))
+		}
+		if r.d.ContainerTag, _ = containerTagOf(tags); r.d.ContainerTag != "" {
+			r.choose("containers by the tag %s, which the series carry", r.d.ContainerTag)
+		}
+	}
 	n := len(r.sink.t.containers())
 	if n == 0 && len(r.gaps[gapKey{src.Name, "memory"}]) == 0 {
 		r.missing(src.Name, "memory", fmt.Sprintf("no series of memory for %s in the window", r.d.Scope))
@@ -106,34 +127,41 @@ func (r *run) series(ctx context.Context) error {
 	return nil
 }
 
-// tagValues returns the values of a tag in the series of an answer, sorted: the names by which Datadog knows the containers.
-func tagValues(body []byte, tag string) []string {
+// tagValues returns the values of the tags by which the series of an answer are told apart.
+func tagValues(body []byte) map[string][]string {
 	var doc struct {
 		Series []struct {
 			TagSet []string `json:"tag_set"`
-			Scope  string   `json:"scope"`
 		} `json:"series"`
 	}
 	if json.Unmarshal(body, &doc) != nil {
 		return nil
 	}
-	set := map[string]bool{}
+	out := map[string][]string{}
 	for _, s := range doc.Series {
-		for _, t := range append(strings.Split(s.Scope, ","), s.TagSet...) {
-			if v, ok := strings.CutPrefix(t, tag+":"); ok && v != "" && v != "N/A" && v != "*" {
-				set[v] = true
+		for _, t := range s.TagSet {
+			if k, v, ok := strings.Cut(t, ":"); ok && v != "" && v != "N/A" && !slices.Contains(out[k], v) {
+				out[k] = append(out[k], v)
 			}
 		}
 	}
-	return slices.Sorted(maps.Keys(set))
+	for _, v := range out {
+		slices.Sort(v)
+	}
+	return out
 }
 
-// join adds containers to the fleet.
-func (r *run) join(values []string) {
+// join keeps the values of tags that one piece of the window has.
+func (r *run) join(values map[string][]string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, v := range values {
-		r.known[v] = true
+	for k, vs := range values {
+		if r.known[k] == nil {
+			r.known[k] = map[string]bool{}
+		}
+		for _, v := range vs {
+			r.known[k][v] = true
+		}
 	}
 }
 
@@ -141,7 +169,7 @@ func (r *run) join(values []string) {
 func (r *run) fleet() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Sorted(maps.Keys(r.known))
+	return slices.Sorted(maps.Keys(r.known[r.d.ContainerTag]))
 }
 
 // query asks the v1 endpoint; its answer is checked here and read by package evidence.

@@ -61,7 +61,7 @@ func (r *run) profiles(ctx context.Context) error {
 			return err
 		}
 		if len(items) == 0 {
-			r.missing(src.Name, "profiles", "Datadog has no profile of the service in the window; profiles that nobody opened are kept 8 days")
+			s.missing(src.Name, "profiles", "Datadog has no profile of the service in the window; profiles that nobody opened are kept 8 days")
 			return nil
 		}
 		chosen := chooseProfiles(items, r.sink.t.deaths(), min(profileCalls-1, r.left()))
@@ -70,10 +70,10 @@ func (r *run) profiles(ctx context.Context) error {
 				if !isGap(err) {
 					return err
 				}
-				r.missing(src.Name, "profiles", err.Error())
+				s.missing(src.Name, "profiles", err.Error())
 			}
 		}
-		r.choose("%d of %d profiles", len(chosen), len(items))
+		s.choose("%d of %d profiles", len(chosen), len(items))
 		return nil
 	})
 	if isGap(err) {

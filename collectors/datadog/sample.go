@@ -22,7 +22,7 @@ type window struct {
 // Bounds of a sample.
 const (
 	maxHazard   = 16 * time.Minute // what lies further before a death says little about it
-	minHazard   = 20 * time.Second // less than this around a death is not worth a call
+	minHazard   = 30 * time.Second // less than this around a death is not worth a call
 	afterDeath  = 45 * time.Second // the router's lines of cut requests come after the death
 	awayFromAny = 20 * time.Minute // a quiet window keeps away from every death of its container this far, where the window is long enough
 	maxDeaths   = 12
@@ -40,7 +40,7 @@ func (r *run) sample(ctx context.Context) error {
 		if f, err = r.attributes(ctx); err != nil {
 			return err
 		}
-		return s.note("facets", f)
+		return s.note(f)
 	}); err != nil {
 		if err := r.gap(src.Name, "requests", err); err != nil {
 			return err
@@ -300,7 +300,7 @@ func (r *run) slowest(ctx context.Context, f facets) error {
 			}
 			bound.Seconds = b.at
 		}
-		return s.note("bound", bound)
+		return s.note(bound)
 	})
 	if err != nil {
 		return r.gap(src.Name, "requests", err)
@@ -337,7 +337,7 @@ func (r *run) windowsAround(ctx context.Context, f facets) error {
 	var planned []plannedWindow
 	err := r.slice(ctx, "35-windows", r.sink, &planned, func(s *slice) error {
 		planned = r.planWindows(deaths, r.left()-reserve)
-		return s.note("windows", planned)
+		return s.note(planned)
 	})
 	if err != nil {
 		return r.gap(src.Name, "requests", err)
@@ -412,26 +412,26 @@ func (r *run) planWindows(deaths []death, calls int) []plannedWindow {
 	}
 	containers := max(len(fleet), 1)
 	perSecond := float64(r.vol.total()) / r.to.Sub(r.from).Seconds() / float64(containers)
-	for quiet := 2; quiet >= 1; quiet-- {
-		for n := len(usable); n > 0; n-- {
+	// All deaths before two quiet windows for each, and fewer deaths only when the windows would be too short to hold anything.
+	for n := len(usable); n > 0; n-- {
+		for quiet := 2; quiet >= 1; quiet-- {
 			each := calls / (n * (1 + quiet))
 			if each < 2 {
 				continue
 			}
 			// One call of each window may be the empty page at the end.
-			length := time.Duration(float64(each-1) * pageLimit * 0.85 / max(perSecond, 0.01) * float64(time.Second))
+			length := time.Duration(float64(each-1)*pageLimit*0.85/max(perSecond, 0.01)) * time.Second
 			length = min(length, maxHazard+afterDeath)
-			if length < minHazard+afterDeath && n > 2 {
-				continue // fewer deaths, but longer
+			if length >= minHazard || n == 1 {
+				return r.placeWindows(usable, n, quiet, max(length, time.Second), each)
 			}
-			return r.placeWindows(usable, n, quiet, length, each)
 		}
 	}
 	return nil
 }
 
 func (r *run) placeWindows(deaths []death, n, quiet int, length time.Duration, pages int) []plannedWindow {
-	after := min(afterDeath, length/3)
+	after := min(afterDeath, length/3).Truncate(time.Second)
 	clamp := func(from, to time.Time) (time.Time, time.Time) {
 		if from.Before(r.from) {
 			from = r.from
@@ -444,7 +444,9 @@ func (r *run) placeWindows(deaths []death, n, quiet int, length time.Duration, p
 	var out []plannedWindow
 	for i := range n {
 		d := deaths[i*len(deaths)/n]
-		from, to := clamp(d.at.Add(after-length), d.at.Add(after))
+		// In whole seconds: log lines have milliseconds, and a bound between two of them would be no bound.
+		at := d.at.Truncate(time.Second)
+		from, to := clamp(at.Add(after-length), at.Add(after))
 		for _, t := range out {
 			// Deaths of one container soon after another: each line is asked for once.
 			if t.Container == d.container && t.From.Before(to) && from.Before(t.To) {
@@ -477,7 +479,7 @@ func (r *run) quietWindow(d death, deaths []death, taken []plannedWindow, length
 		}
 		return float64(r.vol.Lines[i])
 	}
-	step := max(length/2, 10*time.Second)
+	step := max((length / 2).Truncate(time.Second), 10*time.Second)
 	want := rate(d.at.Add(-length))
 	best := -1.0
 	for at := r.from; !at.Add(length).After(r.to); at = at.Add(step) {

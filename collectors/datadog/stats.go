@@ -177,7 +177,7 @@ func (r *run) exposure(ctx context.Context, f facets) error {
 	}
 	if f.Route == "" {
 		r.missing(src.Name, "exposure", "the log lines carry neither a route nor a path to count by")
-		return r.resources(ctx)
+		return nil
 	}
 	err := r.slice(ctx, "41-exposure", r.sink, nil, func(s *slice) error {
 		computes := []compute{{Aggregation: "count", Type: "total"}}
@@ -222,7 +222,7 @@ func (r *run) exposure(ctx context.Context, f facets) error {
 			}
 		}
 		if partial != "" {
-			r.missing(src.Name, "exposure", partial)
+			s.missing(src.Name, "exposure", partial)
 		}
 		return r.exposureByContainer(ctx, f, whole, s, src)
 	})
@@ -252,7 +252,7 @@ func (r *run) exposureByContainer(ctx context.Context, f facets, whole []bucket,
 		if !isGap(err) {
 			return err
 		}
-		r.missing(src.Name, "exposure", "by container: "+err.Error())
+		s.missing(src.Name, "exposure", "by container: "+err.Error())
 		return nil
 	}
 	line := int64(len(whole))
@@ -318,12 +318,17 @@ type scalarAnswer struct {
 	Errors string `json:"errors"`
 }
 
-// resources asks APM's statistics, which count all traffic whatever is kept of it, by resource.
+// resources asks APM's statistics, which count all traffic whatever is kept of it, by resource, where neither log lines nor their
+// statistics tell of requests.
 func (r *run) resources(ctx context.Context) error {
-	if r.q.Service == "" || r.left() <= reserve {
+	src := newSources().stats
+	rows := r.sink.t.rows()
+	if r.q.Service == "" || rows[gapKey{newSources().logs.Name, "requests"}].n > 0 && r.vol.All || rows[gapKey{src.Name, "exposure"}].n > 0 {
 		return nil
 	}
-	src := newSources().stats
+	if r.left() == 0 && !r.kept("42-resources") {
+		return nil
+	}
 	env := r.q.Env
 	if env == "" {
 		env = "*"
@@ -342,7 +347,7 @@ func (r *run) resources(ctx context.Context) error {
 			return err
 		}
 		if ans.Errors != "" {
-			r.missing(src.Name, "exposure", "Datadog: "+clip(r.api.scrub(ans.Errors), 150))
+			s.missing(src.Name, "exposure", "Datadog: "+clip(r.api.scrub(ans.Errors), 150))
 		}
 		var names [][]string
 		numbers := map[string][]*float64{}
@@ -387,7 +392,7 @@ func (r *run) resources(ctx context.Context) error {
 				return err
 			}
 		}
-		r.choose("requests per endpoint from APM's resource statistics (%d resources)", len(names))
+		s.choose("requests per endpoint from APM's resource statistics (%d resources)", len(names))
 		return nil
 	})
 	return r.gap(src.Name, "exposure", err)
@@ -539,7 +544,7 @@ func (r *run) readHistogram(ctx context.Context, h *histogram, s *slice, src *re
 		})
 	})
 	if failed == nil && line == 0 {
-		r.missing(src.Name, "exposure", "the metric has no points in the window")
+		s.missing(src.Name, "exposure", "the metric has no points in the window")
 	}
 	return failed
 }

@@ -212,7 +212,7 @@ func (r *run) byPattern(ctx context.Context, f facets) error {
 			if err != nil {
 				return err
 			}
-			return s.note("patterns", part)
+			return s.note(part)
 		})
 		if err != nil {
 			if err := r.gap(src.Name, "exposure", err); err != nil {
@@ -258,7 +258,7 @@ func (r *run) countPatterns(ctx context.Context, f facets, some, known []string,
 		return 0, err
 	}
 	if ans.Errors != "" {
-		r.missing(src.Name, "exposure", "Datadog: "+clip(r.api.scrub(ans.Errors), 150))
+		s.missing(src.Name, "exposure", "Datadog: "+clip(r.api.scrub(ans.Errors), 150))
 	}
 	got := ans.Data.Attributes
 	// A coarser interval than asked for may have been given.
