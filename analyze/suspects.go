@@ -467,19 +467,19 @@ func (q *inquiry) clear(s *finding.Suspect, e int, res *inflight.Result, deaths 
 	switch {
 	case open > 0 && 3*after >= 2*open && s.LongestSeconds > 5*max(usual, 0.1):
 		s.Role = finding.Victim
-		s.Reasons = append(s.Reasons, arithmetic, fmt.Sprintf("%d of the %d open requests began after the slow-down; usually it takes %s", after, open, seconds(usual)))
+		s.Reasons = append(s.Reasons, fmt.Sprintf("%d of the %d open requests began after the slow-down; usually it takes %s", after, open, seconds(usual)), arithmetic)
 	case s.CrashesWith == 0:
 		s.Reasons = append(s.Reasons, fmt.Sprintf("never open when a container died; usually it takes %s", seconds(usual)))
 		if q.base.Durations[e].N > 0 && usual >= 1 {
 			s.Reasons[len(s.Reasons)-1] += ", always, and is innocent"
 		}
 	case s.TrafficShare >= 0.05:
-		s.Reasons = append(s.Reasons, arithmetic, fmt.Sprintf("busy (%.0f %% of all requests): some of it is open at any moment", 100*s.TrafficShare))
+		s.Reasons = append(s.Reasons, fmt.Sprintf("busy (%.0f%% of all requests): some of it is open at any moment", 100*s.TrafficShare), arithmetic)
 	case open > 0 && usual < 1 && s.LongestSeconds > 10*usual:
 		s.Role = finding.Victim
-		s.Reasons = append(s.Reasons, arithmetic, fmt.Sprintf("usually takes %s; it was slow only on containers about to die", seconds(usual)))
+		s.Reasons = append(s.Reasons, fmt.Sprintf("usually takes %s; it was slow only on containers about to die", seconds(usual)), arithmetic)
 	default:
-		s.Reasons = append(s.Reasons, arithmetic, "its presence does not repeat over the crashes more than chance brings about")
+		s.Reasons = append(s.Reasons, "its presence does not repeat over the crashes more than chance brings about", arithmetic)
 	}
 }
 

@@ -494,7 +494,7 @@ func (q *inquiry) explainLeak(deaths []int, leaky int) candidate {
 			c.named = c.endpoint
 			v.Endpoint = &g.Endpoint
 			top := g.Endpoints[0]
-			v.Summary = fmt.Sprintf("%s leaks: each request keeps about %s (%s to %s), and %s grew%s.", g.Endpoint, mb(top.BytesPerRequest.Value), mb(top.BytesPerRequest.Low), mb(top.BytesPerRequest.High), who, tail)
+			v.Summary = fmt.Sprintf("%s leaks: each request keeps about %s (%s to %s), and %s grew%s.", g.Endpoint, mib(top.BytesPerRequest.Value), mib(top.BytesPerRequest.Low), mib(top.BytesPerRequest.High), who, tail)
 		} else {
 			v.Cause = finding.Undetermined
 		}
@@ -798,21 +798,37 @@ func (q *inquiry) nameCode(c *candidate) {
 		return
 	}
 	c.verdict.Function, c.verdict.File = &lead.Function, lead.File
-	detail := fmt.Sprintf("%s holds what grew (%s, %d profiles)", lead.Function, mb(float64(lead.GrowthBytes)), lead.Profiles)
+	sure := h.Confidence.Rank() >= finding.Likely.Rank()
+	if c.verdict.Cause == finding.Undetermined && sure {
+		c.verdict.Summary += fmt.Sprintf(" Heap profiles show what grew: %s.", lead.Function)
+	}
+	detail := fmt.Sprintf("%s holds what grew (%s, %d profiles)", lead.Function, mib(float64(lead.GrowthBytes)), lead.Profiles)
 	switch {
 	case lead.Endpoint == nil || c.named < 0 && c.endpoint < 0:
 		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "heap.growth", Outcome: finding.Neutral, Detail: detail + "; its name does not tie it to one endpoint"})
 	case *lead.Endpoint == q.endpoints[max(c.named, c.endpoint)]:
 		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "heap.growth", Outcome: finding.Supports, Detail: detail + ", and ties to the same endpoint"})
-		if c.verdict.Grade == finding.Possible && c.endpoint < 0 && c.by == "growth" && h.Confidence.Rank() >= finding.Likely.Rank() {
+		// Two independent kinds of evidence for one endpoint: the grade rises by one step.
+		switch {
+		case !sure:
+		case c.endpoint >= 0 && c.verdict.Grade == finding.Likely:
+			c.verdict.Grade = finding.Conclusive
+		case c.endpoint < 0 && c.verdict.Grade == finding.Possible:
 			c.endpoint = c.named
 			c.verdict.Endpoint = &q.endpoints[c.named]
-			c.verdict.Cause, c.verdict.Grade = finding.RequestLeak, finding.Likely
-			c.verdict.Summary = fmt.Sprintf("%s leaks: both its traffic and the heap profiles (%s) point to it.", q.endpoints[c.named], lead.Function)
+			c.verdict.Grade = finding.Likely
+			if c.by == "growth" {
+				c.verdict.Cause = finding.RequestLeak
+				c.verdict.Summary = fmt.Sprintf("%s leaks: both its traffic and the heap profiles (%s) point to it.", q.endpoints[c.named], lead.Function)
+			} else {
+				c.by = "inflight"
+				c.verdict.Cause = q.howKilled(c.deaths, 0)
+				c.verdict.Summary = fmt.Sprintf("%s killed %s: both its open requests and the heap profiles (%s) point to it.", q.endpoints[c.named], q.containersText(c.deaths), lead.Function)
+			}
 		}
 	default:
 		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "heap.growth", Outcome: finding.Contradicts, Detail: detail + ", and its name ties to " + *lead.Endpoint})
-		if c.verdict.Grade == finding.Conclusive {
+		if sure && c.verdict.Grade == finding.Conclusive {
 			c.verdict.Grade = finding.Likely
 		}
 	}
@@ -920,13 +936,13 @@ func (q *inquiry) kindsText(deaths []int) string {
 func percent(p float64) string {
 	switch {
 	case p >= 0.9995:
-		return "over 99.9 %"
+		return "over 99.9%"
 	case p >= 0.99:
-		return fmt.Sprintf("%.1f %%", p*100)
+		return fmt.Sprintf("%.1f%%", p*100)
 	case p < 0.001:
-		return "under 0.1 %"
+		return "under 0.1%"
 	}
-	return fmt.Sprintf("%.0f %%", p*100)
+	return fmt.Sprintf("%.0f%%", p*100)
 }
 
 func num(v float64) string {
@@ -941,15 +957,17 @@ func num(v float64) string {
 	return fmt.Sprintf("%.2g", v)
 }
 
-func mb(v float64) string {
+// mib says a size in the units of the report: binary, as memory limits are.
+func mib(v float64) string {
+	const kib, mib, gib = 1 << 10, 1 << 20, 1 << 30
 	a := math.Abs(v)
 	switch {
-	case a >= 1e9:
-		return fmt.Sprintf("%.1f GB", v/1e9)
-	case a >= 1e6:
-		return fmt.Sprintf("%.1f MB", v/1e6)
-	case a >= 1e3:
-		return fmt.Sprintf("%.0f kB", v/1e3)
+	case a >= gib:
+		return fmt.Sprintf("%.1f GiB", v/gib)
+	case a >= mib:
+		return fmt.Sprintf("%.1f MiB", v/mib)
+	case a >= kib:
+		return fmt.Sprintf("%.0f KiB", v/kib)
 	}
 	return fmt.Sprintf("%.0f B", v)
 }
