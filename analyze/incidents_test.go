@@ -172,3 +172,26 @@ func TestRecordedIncidents(t *testing.T) {
 	sort.Strings(lines)
 	t.Log("\n" + strings.Join(lines, "\n"))
 }
+
+// TestKeptIncidents holds the verdict on the recorded incidents that the repository carries (testdata/incidents).
+func TestKeptIncidents(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		cause    finding.Cause
+		endpoint string
+		grade    finding.Grade // at least
+		crashes  int
+	}{
+		{"native-leak", finding.RequestLeak, "GET /api/sessions/{id}/attestations", finding.Likely, 8},
+		{"background-job", finding.BackgroundLeak, "-", finding.Likely, 8},
+		{"blocked-event-loop", finding.CPUStall, "POST /api/sessions/{id}/candidates", finding.Likely, 5},
+		{"hung-host", finding.HungDependency, "-", finding.Likely, 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := investigate(t, []string{filepath.Join("..", "testdata", "incidents", c.name)})
+			if r.Verdict.Cause != c.cause || deref(r.Verdict.Endpoint) != c.endpoint || r.Verdict.Grade.Rank() < c.grade.Rank() || len(r.Crashes) != c.crashes {
+				t.Errorf("want %s %s %s with %d crashes, got\n%s", c.cause, c.endpoint, c.grade, c.crashes, brief(r))
+			}
+		})
+	}
+}

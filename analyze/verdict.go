@@ -499,12 +499,12 @@ func (q *inquiry) explainLeak(deaths []int, leaky int) candidate {
 			v.Cause = finding.Undetermined
 		}
 	case finding.BackgroundLeak:
-		v.Summary = fmt.Sprintf("%s%s grows with time, whatever the requests do%s: a background leak, no endpoint is to blame.", strings.ToUpper(who[:1]), who[1:], tail)
+		v.Summary = fmt.Sprintf("%s%s grows with time, whatever the requests do%s: a background leak, no endpoint is to blame.", strings.ToUpper(who[:1]), who[1:], comma(tail))
 		if len(g.Jobs) > 0 && g.Jobs[0].LogBayesFactor > 3 {
 			v.Summary = strings.TrimSuffix(v.Summary, ".") + fmt.Sprintf(" (it follows the runs of %s).", g.Jobs[0].Name)
 		}
 	case finding.Capacity:
-		v.Summary = fmt.Sprintf("%s%s follows the load%s: every request takes its share, no endpoint is out of line.", strings.ToUpper(who[:1]), who[1:], tail)
+		v.Summary = fmt.Sprintf("%s%s follows the load%s: every request takes its share, no endpoint is out of line.", strings.ToUpper(who[:1]), who[1:], comma(tail))
 	default:
 		v.Cause = finding.Undetermined
 	}
@@ -523,6 +523,14 @@ func (q *inquiry) explainLeak(deaths []int, leaky int) candidate {
 	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "leak.attribution", Outcome: outcome, Detail: g.Explanation})
 	c.verdict = v
 	return c
+}
+
+// comma sets a clause apart.
+func comma(clause string) string {
+	if clause == "" {
+		return ""
+	}
+	return "," + clause
 }
 
 func (q *inquiry) endpointIndex(name string) int {
