@@ -145,7 +145,8 @@ type input struct {
 	late bool // holds requests: read after what is small and fixes the windows
 }
 
-// Collect implements record.Collector. What holds crashes and metrics comes before what holds requests, otherwise inputs are read in
+// Collect implements record.Collector. It honours the times of the query and, where records name a service, its Service; files do not
+// say for which environment they were saved, so that Env is not looked at. What holds crashes and metrics comes before what holds requests, otherwise inputs are read in
 // the order in which they were named.
 func (c *Collector) Collect(ctx context.Context, q record.Query, sink record.Sink) error {
 	r := &run{Collector: c, query: q, sink: sink, seen: map[string]bool{}}
@@ -300,18 +301,21 @@ func (r *run) isLate(in input) bool {
 	}
 	defer d.Close()
 	best, _ := r.recognise(d.Head())
-	switch best.(type) {
-	case nil, WholeFormat:
-		_, requests := best.(datadogLogsAnswer)
-		return requests || best == nil
-	}
-	return isRequestFormat(best)
+	return best == nil || isRequestFormat(best)
 }
 
 // isRequestFormat reports whether lines of a format are mostly requests.
 func isRequestFormat(f Format) bool {
 	_, ok := f.(interface{ requests() })
 	return ok
+}
+
+// formatName is the name of a format, or of its dialect that the head is written in.
+func formatName(f Format, head []byte) string {
+	if d, ok := f.(interface{ Dialect(head []byte) string }); ok {
+		return d.Dialect(head)
+	}
+	return f.Name()
 }
 
 // recognise returns the format that is surest of the head, with how sure it is; nil when none knows it.
@@ -383,7 +387,7 @@ func (r *run) stream(ctx context.Context, name string, src io.Reader) error {
 	known := false
 	switch f := best.(type) {
 	case WholeFormat:
-		source.Format = f.Name()
+		source.Format = formatName(f, in.Head())
 		known = true
 		err = f.Parse(ctx, source, &untilDone{ctx, in}, t)
 	default:

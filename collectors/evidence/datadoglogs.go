@@ -2,8 +2,6 @@ package evidence
 
 import (
 	"bytes"
-	"context"
-	"io"
 
 	"lastcall/collectors/record"
 )
@@ -272,52 +270,6 @@ func pathOfURL(u []byte) []byte {
 		return rest[j:]
 	}
 	return []byte("/")
-}
-
-// datadogLogsAnswer reads a whole answer of the API, pretty-printed or not: {"data":[…logs…],"meta":{…}}, the older
-// {"logs":[{"id":…,"content":{…}}]}, or a bare array of logs.
-type datadogLogsAnswer struct{ lines *jsonLines }
-
-func (datadogLogsAnswer) Name() string { return "datadog-logs" }
-
-func (datadogLogsAnswer) Sniff(head []byte) int {
-	b := bytes.TrimLeft(head, " \t\r\n")
-	if len(b) == 0 || b[0] != '{' && b[0] != '[' {
-		return 0
-	}
-	first, _, _ := bytes.Cut(b, []byte("\n"))
-	// A log per line begins the same way up to here; its first line holds the log itself, not the list.
-	if b[0] == '{' && (!bytes.Contains(b[:min(len(b), 4096)], []byte(`"data"`)) || bytes.Contains(first, []byte(`{"id":`)) && bytes.HasPrefix(first, []byte(`{"id":`))) {
-		return 0
-	}
-	squeezed := squeeze(b[:min(len(b), 16<<10)])
-	if (bytes.Contains(squeezed, []byte(`"data":[{`)) || squeezed[0] == '[') && bytes.Contains(squeezed, []byte(`"type":"log"`)) &&
-		bytes.Contains(squeezed, []byte(`"attributes":{`)) {
-		return 96
-	}
-	return 0
-}
-
-// squeeze drops the blanks of JSON, within strings too: good enough to look for keys.
-func squeeze(b []byte) []byte {
-	out := make([]byte, 0, len(b))
-	for _, c := range b {
-		if c != ' ' && c != '\n' && c != '\r' && c != '\t' {
-			out = append(out, c)
-		}
-	}
-	return out
-}
-
-func (f datadogLogsAnswer) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
-	p := f.lines.NewParser(src).(*jsonLine)
-	return eachElement(ctx, r, "data", func(i int64, element []byte) error {
-		handled, err := p.ParseLine(i, element, sink)
-		if err == nil && !handled {
-			err = warn(sink, record.Pos{Source: src, Line: i}, "malformed_line", "an element of the answer that is no log; it was left out", element)
-		}
-		return err
-	})
 }
 
 // datadogLogs is jsonLines for Datadog's logs alone.

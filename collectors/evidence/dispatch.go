@@ -46,10 +46,7 @@ func looksBinary(head []byte) bool {
 func (r *run) lines(ctx context.Context, src *record.Source, best Format, in *lines.Reader, t *tally) (known bool, err error) {
 	src.Format = "text"
 	if best != nil {
-		src.Format = best.Name()
-		if d, ok := best.(interface{ Dialect(head []byte) string }); ok {
-			src.Format = d.Dialect(in.Head())
-		}
+		src.Format = formatName(best, in.Head())
 	}
 	var chain []LineFormat
 	sequential := false
@@ -180,6 +177,11 @@ func (d *dispatcher) Lines(first int64, data []byte) error {
 func (d *dispatcher) line(no int64, line []byte) error {
 	parsers := d.text
 	isJSON := line[0] == '{'
+	if line[0] == ' ' || line[0] == '\t' {
+		if rest := bytes.TrimLeft(line, " \t"); len(rest) > 0 && rest[0] == '{' {
+			line, isJSON = rest, true
+		}
+	}
 	if isJSON {
 		parsers = d.json
 	}

@@ -139,6 +139,8 @@ func TestHostileInputsAreReadAsFarAsTheyGoAndSaidToBeWhatTheyAre(t *testing.T) {
 		{"a truncated Datadog answer", []byte(`{"data":[` + strings.TrimSpace(datadogLine) + `,` + datadogLine[:100]), 1, 0, map[string]int64{"malformed_document": 1}, false},
 		{"a broken element in a Datadog answer", []byte(`{"data":[` + strings.TrimSpace(datadogLine) + `,{"id":"x"},` + strings.TrimSpace(datadogLine) + `]}`), 2, 0, map[string]int64{"malformed_line": 1}, false},
 		{"a bare array of Datadog logs", []byte(`[` + strings.TrimSpace(datadogLine) + `]`), 1, 0, nil, false},
+		{"an array of pino lines, one per line", []byte("[\n" + strings.TrimSpace(pinoLine) + ",\n" + strings.TrimSpace(pinoLine) + "\n]\n"), 2, 0, nil, false},
+		{"JSON lines that are indented", []byte("  " + pinoLine + "\t" + pinoLine), 2, 0, nil, false},
 		{"a time in 1970 and in 9999", []byte(pinoLine + strings.ReplaceAll(pinoLine, "1794835850897", "1") + strings.ReplaceAll(pinoLine, "1794835850897", "253402300799000")), 1, 0, map[string]int64{"malformed_line": 2}, false},
 		{"negative and huge durations", []byte(pinoLine + strings.ReplaceAll(pinoLine, "2.5", "-1") + strings.ReplaceAll(pinoLine, "2.5", "1e30")), 1, 0, map[string]int64{"malformed_line": 2}, false},
 		{"a status that is none", []byte(pinoLine + strings.ReplaceAll(pinoLine, `"statusCode":200`, `"statusCode":99999`)), 1, 0, map[string]int64{"malformed_line": 1}, false},

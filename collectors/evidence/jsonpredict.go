@@ -229,10 +229,7 @@ func (s *jsonScan) add(state *jsonState, e jsonEdge) bool {
 	}
 	s.size += len(e.piece)
 	e.piece = bytes.Clone(e.piece)
-	for i, c := range e.piece[:min(len(e.piece), 8)] {
-		e.first |= uint64(c) << (8 * i)
-		e.mask |= 0xff << (8 * i)
-	}
+	e.first, e.mask = firstEight(e.piece)
 	state.edges = append(state.edges, e)
 	return true
 }

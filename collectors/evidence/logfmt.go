@@ -1,6 +1,10 @@
 package evidence
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+	"math/bits"
+)
 
 // logfmt reads lines of key=value pairs, values bare or in double quotes, such as routers write. It keeps the values of the keys it
 // was made for; of a key that comes twice the first counts, because the routers put what the client wrote (referrer, user agent) last.
@@ -18,9 +22,10 @@ type logfmt struct {
 
 // logfmtStep is a piece of text that the line must have, followed by a value.
 type logfmtStep struct {
-	literal []byte // ` path="`
-	quoted  bool
-	slot    int // index of keys, -1 for a value nobody wants
+	literal     []byte // ` path="`
+	first, mask uint64 // of its first eight bytes, to be compared at once
+	quoted      bool
+	slot        int // index of keys, -1 for a value nobody wants
 }
 
 // newLogfmt makes a scanner for the core keys, which most lines have, and others.
@@ -51,38 +56,62 @@ func (l *logfmt) predicted(b []byte, n int, all bool) bool {
 	for i := range l.steps[:n] {
 		s := &l.steps[i]
 		end := p + len(s.literal)
-		if end > len(b) || string(b[p:end]) != string(s.literal) {
+		switch {
+		case p+8 > len(b):
+			if end > len(b) || string(b[p:end]) != string(s.literal) {
+				return false
+			}
+		case (binary.LittleEndian.Uint64(b[p:])^s.first)&s.mask != 0:
 			return false
+		case len(s.literal) > 8:
+			if end > len(b) || string(b[p+8:end]) != string(s.literal[8:]) {
+				return false
+			}
 		}
 		p = end
-		if s.quoted {
-			e := bytes.IndexByte(b[p:], '"')
-			if e < 0 {
-				return false
-			}
-			e += p
-			if e+1 < len(b) && b[e+1] != ' ' || e > p && b[e-1] == '\\' {
-				return false
-			}
+		if !s.quoted {
+			end = indexFrom(b, p, ' ')
 			if s.slot >= 0 {
-				l.vals[s.slot] = b[p:e:e]
+				l.vals[s.slot] = b[p:end:end]
 			}
-			p = e + 1
+			p = end
 			continue
 		}
-		e := p
-		for e < len(b) && b[e] != ' ' {
-			if b[e] == '"' {
-				return false
-			}
-			e++
+		end = indexFrom(b, p, '"')
+		if end == len(b) || end+1 < len(b) && b[end+1] != ' ' || end > p && b[end-1] == '\\' {
+			return false
 		}
 		if s.slot >= 0 {
-			l.vals[s.slot] = b[p:e:e]
+			l.vals[s.slot] = b[p:end:end]
 		}
-		p = e
+		p = end + 1
 	}
 	return !all || p == len(b)
+}
+
+// indexFrom is the index of the first c in b at or after p, or the length of b. Values are short: a call of bytes.IndexByte costs more.
+func indexFrom(b []byte, p int, c byte) int {
+	pattern := uint64(c) * swarOnes
+	for p+8 <= len(b) {
+		x := binary.LittleEndian.Uint64(b[p:]) ^ pattern
+		if found := (x - swarOnes) &^ x & swarHigh; found != 0 {
+			return p + bits.TrailingZeros64(found)>>3
+		}
+		p += 8
+	}
+	for p < len(b) && b[p] != c {
+		p++
+	}
+	return p
+}
+
+// firstEight returns the first eight bytes of a piece as one number, and a mask of those that there are.
+func firstEight(piece []byte) (first, mask uint64) {
+	for i, c := range piece[:min(len(piece), 8)] {
+		first |= uint64(c) << (8 * i)
+		mask |= 0xff << (8 * i)
+	}
+	return first, mask
 }
 
 // learn takes the line apart pair by pair and remembers their order.
@@ -131,7 +160,9 @@ func (l *logfmt) learn(b []byte) bool {
 			l.vals[slot] = b[value:p:p]
 		}
 		if len(l.steps) < maxLogfmtSteps {
-			l.steps = append(l.steps, logfmtStep{literal: bytes.Clone(b[start:value]), quoted: quoted, slot: slot})
+			step := logfmtStep{literal: bytes.Clone(b[start:value]), quoted: quoted, slot: slot}
+			step.first, step.mask = firstEight(step.literal)
+			l.steps = append(l.steps, step)
 			if slot >= 0 && slot < l.core {
 				if found++; found == l.core {
 					l.until = len(l.steps)

@@ -184,19 +184,28 @@ func epochOf(b []byte) (ns int64, ok bool) {
 		return 0, false
 	}
 	const year2000 = 946_684_800
+	scale := 0
 	switch {
 	case v < year2000:
 		return 0, false
 	case v < 1e11:
-		return decimal(b, 9)
+		scale = 9
 	case v < year2000*1e3:
 		return 0, false
 	case v < 1e14:
-		return decimal(b, 6)
+		scale = 6
 	case v < year2000*1e6:
 		return 0, false
 	case v < 1e17:
-		return decimal(b, 3)
+		scale = 3
+	case v < year2000*1e9:
+		return 0, false
 	}
-	return v, v >= year2000*1e9
+	if !isDigits(b) {
+		return decimal(b, scale)
+	}
+	if v > math.MaxInt64/powersOf10[scale] {
+		return 0, false
+	}
+	return v * powersOf10[scale], true
 }

@@ -19,7 +19,7 @@ func formats(zone *time.Location) []Format {
 		scalingoRouter{zone},
 		herokuRouter{zone},
 		json,
-		datadogLogsAnswer{json},
+		jsonArray{json},
 		combinedLog{zone},
 		haproxyLog{zone},
 		envoyLog{zone},

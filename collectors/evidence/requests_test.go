@@ -43,10 +43,7 @@ func readLine(t *testing.T, line string, zone *time.Location) seen {
 	var chain []LineFormat
 	out := seen{}
 	if f, ok := best.(LineFormat); ok {
-		out.Format = f.Name()
-		if d, ok := f.(interface{ Dialect(head []byte) string }); ok {
-			out.Format = d.Dialect([]byte(line))
-		}
+		out.Format = formatName(f, []byte(line))
 		chain = append(chain, f)
 	}
 	for _, f := range all {
@@ -456,4 +453,12 @@ func asStrings(vals [][]byte) []string {
 		out[i] = string(v)
 	}
 	return out
+}
+
+func TestAllDialectsTogetherWantNoMoreValuesThanTheScanHasRoomFor(t *testing.T) {
+	for _, f := range formats(nil) {
+		if j, ok := f.(*jsonLines); ok && j.spec.slots > maxJSONSlots {
+			t.Errorf("%d slots, room for %d", j.spec.slots, maxJSONSlots)
+		}
+	}
 }
