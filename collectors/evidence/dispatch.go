@@ -72,6 +72,7 @@ func (r *run) lines(ctx context.Context, src *record.Source, best Format, in *li
 	var all []*dispatcher
 	stats, err := lines.Scan(ctx, in, lines.Options{Workers: workers}, func() lines.Worker {
 		d := newDispatcher(chain, src, t.Fork().(*tally))
+		d.inOrder = sequential
 		all = append(all, d)
 		return d
 	})
@@ -102,11 +103,15 @@ func isLast(f Format) bool {
 
 // dispatcher offers lines to parsers, for one goroutine.
 type dispatcher struct {
+	chain   []LineFormat
+	inOrder bool // this goroutine sees all lines of the input, in order
 	src     *record.Source
 	sink    *tally
 	text    []LineParser // for lines of text
 	json    []LineParser // for lines that hold a JSON object
 	first   *jsonLine    // the first of json, where it is that
+	kept    []LineParser // by index of the chain: those that are made once
+	used    bool         // Lines was called
 	clock   clock
 	wrapped dockerLogLine
 	handled int64
@@ -129,9 +134,30 @@ func (m *missed) see(lineNo int64, line []byte) {
 }
 
 func newDispatcher(chain []LineFormat, src *record.Source, sink *tally) *dispatcher {
-	d := &dispatcher{src: src, sink: sink}
-	for _, f := range chain {
-		p := f.NewParser(src)
+	d := &dispatcher{chain: chain, src: src, sink: sink}
+	d.parsers()
+	return d
+}
+
+// parsers makes the parsers of the chain. Those of requests are made once, because what they learn from one line is no part of what
+// they make of another. The others are made anew for every chunk, unless one goroutine sees them all: what they remember must not
+// depend on which goroutine got the chunk before.
+func (d *dispatcher) parsers() {
+	old := d.kept
+	d.kept, d.text, d.json = nil, d.text[:0], d.json[:0]
+	for i, f := range d.chain {
+		var p LineParser
+		if i < len(old) {
+			p = old[i]
+		}
+		if p == nil {
+			p = f.NewParser(d.src)
+		}
+		var keep LineParser
+		if isRequestFormat(f) {
+			keep = p
+		}
+		d.kept = append(d.kept, keep)
 		if _, ok := f.(interface{ onlyText() }); !ok {
 			d.json = append(d.json, p)
 		}
@@ -139,14 +165,18 @@ func newDispatcher(chain []LineFormat, src *record.Source, sink *tally) *dispatc
 			d.text = append(d.text, p)
 		}
 	}
+	d.first = nil
 	if len(d.json) > 0 {
 		d.first, _ = d.json[0].(*jsonLine)
 	}
-	return d
 }
 
 // Lines implements lines.Worker.
 func (d *dispatcher) Lines(first int64, data []byte) error {
+	if !d.inOrder && d.used {
+		d.parsers()
+	}
+	d.used = true
 	for no := first; len(data) > 0; no++ {
 		if d.first != nil && data[0] == '{' {
 			n, ok, handled, err := d.first.parseNext(no, data, d.sink)
