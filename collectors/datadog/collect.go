@@ -507,7 +507,12 @@ func (s *tap) Job(r *record.Job) error {
 
 func (s *tap) Exposure(r *record.Exposure) error {
 	s.t.mu.Lock()
-	s.t.add(r.Pos.Source, "exposure", r.To)
+	s.t.add(r.Pos.Source, "exposure", r.From)
+	if k := (gapKey{r.Pos.Source.Name, "exposure"}); s.t.count[k].to < r.To {
+		row := s.t.count[k]
+		row.to = r.To
+		s.t.count[k] = row
+	}
 	s.t.mu.Unlock()
 	return s.Sink.Exposure(r)
 }
