@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -22,6 +23,9 @@ type inquiry struct {
 	*traffic
 	burst   map[class]*inflight.Result // by class of death, over the cases of that class
 	caseOf  map[class][]int            // which deaths those are
+	later   map[class][]int            // deaths of a class that came later in a long story: they follow from the first ones
+	host    candidate                  // the host that failed, when ofHost names deaths
+	ofHost  []int
 	mem     []memory.Life
 	curves  []memory.Curve
 	growth  memory.Attribution
@@ -76,18 +80,20 @@ func (a *Analyzer) ReportContext(ctx context.Context) (*finding.Report, error) {
 	if err := t.measure(); err != nil {
 		return nil, err
 	}
-	q := &inquiry{traffic: t, burst: map[class]*inflight.Result{}, caseOf: map[class][]int{}}
+	q := &inquiry{traffic: t, burst: map[class]*inflight.Result{}, caseOf: map[class][]int{}, later: map[class][]int{}}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	q.readMemory()
 	q.readLoad()
-	q.readInflight()
 	q.readHang()
+	q.report = &finding.Report{SchemaVersion: finding.SchemaVersion, Window: finding.Window{From: t.from.Std(), To: t.to.Std()},
+		Checks: []finding.Check{}, Suspects: []finding.Suspect{}}
+	q.host, q.ofHost = q.hostFailure()
+	q.readInflight()
 	if err := q.readHeap(ctx); err != nil {
 		return nil, err
 	}
-	q.report = &finding.Report{SchemaVersion: finding.SchemaVersion, Window: finding.Window{From: t.from.Std(), To: t.to.Std()}}
 	q.writeCrashes()
 	q.decide()
 	q.writeStory()
@@ -228,11 +234,21 @@ func (q *inquiry) loadRival(deaths []int) float64 {
 	return e
 }
 
+// maxPerStory: of a story with more deaths only the first are weighed. Those that follow come with the load and the retries of what
+// died before, so they are no independent evidence, whoever is open at them.
+const maxPerStory = 8
+
 // readInflight evaluates the open-at-onset evidence per class of death.
 func (q *inquiry) readInflight() {
+	stories := map[[2]int]int{}
 	for d := range q.life.Deaths {
 		c := classOf(&q.life.Deaths[d])
-		if c != lost {
+		switch k := [2]int{int(c), q.cases[d].Chain}; {
+		case c == lost || slices.Contains(q.ofHost, d):
+		case stories[k] >= maxPerStory:
+			q.later[c] = append(q.later[c], d)
+		default:
+			stories[k]++
 			q.caseOf[c] = append(q.caseOf[c], d)
 		}
 		q.brackets(d)

@@ -3,7 +3,6 @@ package analyze
 import (
 	"fmt"
 	"math"
-	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -28,10 +27,6 @@ const (
 	// fleetShare: so much of a pool must have died for its load to be the cause.
 	fleetShare = 0.5
 )
-
-func without(all, some []int) []int {
-	return slices.DeleteFunc(slices.Clone(all), func(d int) bool { return slices.Contains(some, d) })
-}
 
 // hostFailure looks for containers of several services, or of one named host, that ended together without a reason of their own.
 func (q *inquiry) hostFailure() (candidate, []int) {

@@ -21,7 +21,8 @@ const (
 	conclusiveCrash  = 3    // crashes with a likelihood ratio of at least inflight.Supported
 	leaveOneOutP     = 0.9  // posterior that must remain when any one crash is left out
 	rivalE           = 20   // e-value from which a rival explanation counts
-	storyShare       = 0.4  // share of the deaths of its stories that a culprit must support
+	storyShare       = 0.5  // share of the deaths of its stories that a culprit must support
+	sureShare        = 0.8  // share of the deaths that an endpoint must support when the load was at its peak as well
 	sameLikely       = 20   // e-value of one request retried from crash to crash
 	sameConclusive   = 1000 // the same, with at least three hops
 	secondBlame      = 0.9  // crashes blamed on the first culprit this much are left out when a second is looked for
@@ -46,7 +47,6 @@ type candidate struct {
 // decide weighs everything and writes verdict, suspects and checks.
 func (q *inquiry) decide() {
 	r := q.report
-	r.Checks, r.Suspects = []finding.Check{}, []finding.Suspect{}
 	if q.hang != nil {
 		if w, ok := q.inPlanned(q.hang.From, q.hang.To); ok {
 			r.Checks = append(r.Checks, finding.Check{Rule: "hang.constant-duration", Outcome: finding.Neutral,
@@ -58,16 +58,21 @@ func (q *inquiry) decide() {
 	if len(q.life.Deaths) == 0 {
 		cands = append(cands, q.calm())
 	} else {
-		host, ofHost := q.hostFailure()
-		if len(ofHost) > 0 {
-			cands = append(cands, host)
+		if len(q.ofHost) > 0 {
+			cands = append(cands, q.host)
 		}
 		for _, c := range []class{byMemory, byStall, byFault} {
-			if deaths := without(q.caseOf[c], ofHost); len(deaths) > 0 {
-				cands = append(cands, q.explain(c, deaths)...)
+			if deaths := q.caseOf[c]; len(deaths) > 0 {
+				found := q.explain(c, deaths)
+				if later := q.later[c]; len(later) > 0 {
+					found[0].deaths = append(slices.Clone(found[0].deaths), later...)
+					slices.Sort(found[0].deaths)
+					found[0].verdict.Summary += fmt.Sprintf(" %d more deaths followed in the same story.", len(later))
+				}
+				cands = append(cands, found...)
 			}
 		}
-		if c, ok := q.vanished(ofHost); ok {
+		if c, ok := q.vanished(q.ofHost); ok {
 			cands = append(cands, c)
 		}
 	}
@@ -165,7 +170,7 @@ func (q *inquiry) gradeInflight(res *inflight.Result, deaths []int) (g finding.G
 		}
 		why = append(why, fmt.Sprintf("it supports only %d of the %d deaths that came with them", supported, inStories))
 	}
-	if load >= rivalE && load > lead.EValue && len(deaths) >= minDeathsForLoad {
+	if load >= rivalE && (load > lead.EValue || float64(supported) < sureShare*float64(len(deaths))) && len(deaths) >= minDeathsForLoad {
 		if g.Rank() > finding.Possible.Rank() {
 			g = finding.Possible
 		}
@@ -255,7 +260,7 @@ func (q *inquiry) explainMemory(deaths []int) []candidate {
 		leak = &c // memory grows, and nothing says why: a surge of load may do that as well
 	}
 	// A fleet that dies under too much load dies with its busiest requests open: only the surest accusation stands against that.
-	if c, ok := q.capacity(deaths); ok && (grade.Rank() < finding.Likely.Rank() || c.verdict.Grade.Rank() >= finding.Likely.Rank() && grade.Rank() < finding.Conclusive.Rank()) {
+	if c, ok := q.capacity(append(slices.Clone(deaths), q.later[byMemory]...)); ok && (grade.Rank() < finding.Likely.Rank() || c.verdict.Grade.Rank() >= finding.Likely.Rank() && grade.Rank() < finding.Conclusive.Rank()) {
 		return []candidate{c}
 	}
 	if leak != nil {
@@ -700,7 +705,7 @@ func (q *inquiry) calm() candidate {
 		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: fmt.Sprintf("%d container(s) were replaced and no source says why: a platform log or events would tell crashes from deploys.", silent)}
 	case planned > 0:
 		g := finding.Likely
-		if q.life.Rolling || len(q.life.Deploys) > 0 || len(q.life.Planned) > 0 {
+		if hasMemory && (q.life.Rolling || len(q.life.Deploys) > 0 || len(q.life.Planned) > 0) {
 			g = finding.Conclusive
 		}
 		c.verdict = finding.Verdict{Cause: finding.PlannedRestart, Grade: g, Summary: fmt.Sprintf("Nothing crashed: %d container(s) ended as asked (%s), and nothing else is wrong in what was seen.", planned, q.restartReasons())}
