@@ -116,6 +116,7 @@ type dispatcher struct {
 	wrapped dockerLogLine
 	handled int64
 
+	messages                   messageReader // of the texts in Docker's log files
 	unknown, malformed, binary missed
 }
 
@@ -152,6 +153,8 @@ func (d *dispatcher) parsers() {
 		}
 		if p == nil {
 			p = f.NewParser(d.src)
+		} else if p, ok := p.(forgetful); ok {
+			p.forget()
 		}
 		var keep LineParser
 		if isRequestFormat(f) {
@@ -175,6 +178,8 @@ func (d *dispatcher) parsers() {
 func (d *dispatcher) Lines(first int64, data []byte) error {
 	if !d.inOrder && d.used {
 		d.parsers()
+		d.messages.forget()
+		d.sink.forget()
 	}
 	d.used = true
 	for no := first; len(data) > 0; no++ {
@@ -270,7 +275,8 @@ func (d *dispatcher) framed(no int64, line []byte) (bool, error) {
 	return false, nil
 }
 
-// docker offers the text within a line of Docker's log files. A text that only its message tells of gets the time of the line.
+// docker offers the text within a line of Docker's log files. A text without a time of its own is a message first, because a message
+// gets the time of the line.
 func (d *dispatcher) docker(no int64, line []byte) (bool, error) {
 	text, t, ok := d.wrapped.open(line, &d.clock)
 	if !ok {
@@ -289,14 +295,21 @@ func (d *dispatcher) docker(no int64, line []byte) (bool, error) {
 		}
 		return false, nil
 	}
+	pos := record.Pos{Source: d.src, Line: no}
+	d.sink.see(t, nil, nil)
+	_, timed := readStamp(text)
+	if !timed && (messageMayMatter(text) || isUpperStart(text)) {
+		if handled, err := d.messages.parse(pos, t, "", "", "", "", "", text, d.sink); handled || err != nil {
+			return handled, err
+		}
+	}
 	for _, p := range d.text {
 		if handled, err := p.ParseLine(no, text, d.sink); handled || err != nil {
 			return handled, err
 		}
 	}
-	if messageMayMatter(text) {
-		pos := record.Pos{Source: d.src, Line: no}
-		return parseMessage(pos, t, "", "", "", "", "", text, d.sink)
+	if timed && messageMayMatter(text) {
+		return d.messages.parse(pos, t, "", "", "", "", "", text, d.sink)
 	}
 	return false, nil
 }

@@ -212,6 +212,15 @@ func mixedLog(lines int) []byte {
 		if i%5000 == 4999 {
 			b.WriteString(crashLine)
 		}
+		if i%1000 == 999 {
+			at := 1794835850897 + i
+			fmt.Fprintf(&b, `{"level":30,"time":%d,"pid":17,"hostname":"web-6","job":"statistics-%d","duration":456,"msg":"job completed"}`+"\n", at, i)
+			// A dump in JSON and one in plain text, of a process that has said what its heap holds.
+			fmt.Fprintf(&b, `{"level":50,"time":%d,"pid":17,"hostname":"web-6","msg":"[17:0xd596c50]   105131 ms: Mark-Compact (reduce) 126.8 (133.6) -> 126.5 (131.6) MB, 19.95 / 0.01 ms"}`+"\n", at)
+			fmt.Fprintf(&b, `{"level":50,"time":%d,"pid":17,"hostname":"web-6","msg":"FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory"}`+"\n", at)
+			b.WriteString("[17:0xd596c50]   105132 ms: Mark-Compact (reduce) 136.8 (143.6) -> 136.5 (141.6) MB, 19.95 / 0.01 ms\n")
+			b.WriteString("FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory\n")
+		}
 		if i%9999 == 0 {
 			b.WriteString("{malformed\n")
 		}
@@ -234,6 +243,9 @@ func TestTheSameEvidenceGivesTheSameRecordsWhateverTheCoresAndTheWrapping(t *tes
 			for i := range got.Crashes {
 				got.Crashes[i].Pos.Source = nil
 			}
+			for i := range got.Jobs {
+				got.Jobs[i].Pos.Source = nil
+			}
 			for i := range got.Warnings {
 				got.Warnings[i].Pos.Source = nil
 			}
@@ -242,8 +254,8 @@ func TestTheSameEvidenceGivesTheSameRecordsWhateverTheCoresAndTheWrapping(t *tes
 			}
 			if want == nil {
 				want = got
-				if len(want.Requests) < 30_000 || len(want.Crashes) != 8 {
-					t.Fatalf("%d requests and %d crashes", len(want.Requests), len(want.Crashes))
+				if len(want.Requests) < 30_000 || len(want.Crashes) != 8+2*40 || len(want.Jobs) != 40 {
+					t.Fatalf("%d requests, %d crashes and %d jobs", len(want.Requests), len(want.Crashes), len(want.Jobs))
 				}
 				continue
 			}
@@ -251,6 +263,9 @@ func TestTheSameEvidenceGivesTheSameRecordsWhateverTheCoresAndTheWrapping(t *tes
 				t.Fatalf("%s with %d workers: %d other requests", kind, workers, len(got.Requests))
 			}
 			if diff := cmp.Diff(want.Crashes, got.Crashes); diff != "" {
+				t.Fatalf("%s with %d workers:\n%s", kind, workers, diff)
+			}
+			if diff := cmp.Diff(want.Jobs, got.Jobs); diff != "" {
 				t.Fatalf("%s with %d workers:\n%s", kind, workers, diff)
 			}
 			if diff := cmp.Diff(want.Warnings, got.Warnings); diff != "" {

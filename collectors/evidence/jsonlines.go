@@ -137,7 +137,13 @@ type jsonLine struct {
 	bufs   [16]bufs // by field of the request, for texts with escapes
 	router *routerMessage
 	tags   datadogTagSet
+
+	messages messageReader
+	jobs     jobReader
 }
+
+// forget implements forgetful.
+func (l *jsonLine) forget() { l.messages.forget() }
 
 type bufs []byte
 
@@ -293,8 +299,17 @@ func (l *jsonLine) malformed(sink record.Sink, why string) (bool, error) {
 	return true, warn(sink, l.pos, "malformed_line", why, l.line)
 }
 
-// message handles the message of a line that is no request.
+// message handles a line that is no request: what its message says, and the job that its fields tell of.
 func (l *jsonLine) message(t record.Time, container, instance, service, host, version []byte, msg []byte, sink record.Sink) error {
+	if s, ok := sink.(*tally); ok {
+		s.see(t, container, instance)
+	}
+	// A job may fail for want of memory: its message counts all the same.
+	if jobMayMatter(l.line) {
+		if _, err := l.jobs.parse(l.pos, t, container, instance, l.line, sink); err != nil {
+			return err
+		}
+	}
 	if len(msg) == 0 {
 		return nil
 	}
@@ -307,7 +322,7 @@ func (l *jsonLine) message(t record.Time, container, instance, service, host, ve
 	if !messageMayMatter(msg) {
 		return nil
 	}
-	_, err := parseMessage(l.pos, t, string(container), string(instance), string(service), string(host), string(version), msg, sink)
+	_, err := l.messages.parse(l.pos, t, string(container), string(instance), string(service), string(host), string(version), msg, sink)
 	return err
 }
 

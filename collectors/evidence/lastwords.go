@@ -3,6 +3,7 @@ package evidence
 import (
 	"bytes"
 	"strconv"
+	"time"
 
 	"lastcall/collectors/record"
 )
@@ -29,6 +30,17 @@ type remembered struct {
 	heapUsed int64  // bytes after the last collection
 	error    string // "TypeError: …"
 	line     int64  // where either was read
+	time     record.Time
+}
+
+// belongs reports whether what was remembered was said shortly before o. Logs that were fetched newest first would otherwise give a
+// death what a later one said.
+func (m *remembered) belongs(o *origin) bool {
+	if o.pos.Line-m.line > memoryLines {
+		return false
+	}
+	after := o.time.Sub(m.time)
+	return m.time == 0 || o.time == 0 || after > -time.Second && after < time.Minute
 }
 
 const (
@@ -75,7 +87,7 @@ func (w *lastWords) line(o *origin, line []byte, sink record.Sink) (done, handle
 	}
 	if used, ok := heapAfterGC(line); ok {
 		if m := w.remember(o); m != nil {
-			m.heapUsed, m.line = used, o.pos.Line
+			m.heapUsed, m.line, m.time = used, o.pos.Line, o.time
 		}
 		return false, true, nil
 	}
@@ -102,7 +114,7 @@ func (w *lastWords) emit(o *origin, s sign, line []byte, sink record.Sink) error
 	if len(s.pid) > 0 && c.Instance == "" {
 		c.Instance = string(s.pid)
 	}
-	if m := w.said[string(o.container)]; m != nil && o.pos.Line-m.line <= memoryLines {
+	if m := w.said[string(o.container)]; m != nil && m.belongs(o) {
 		if s.kind == record.CrashHeapLimit && s.used == 0 {
 			c.UsedBytes = m.heapUsed
 		}
@@ -142,7 +154,7 @@ func (w *lastWords) rememberError(o *origin, line []byte) {
 		return
 	}
 	if m := w.remember(o); m != nil {
-		m.error, m.line = clip(line), o.pos.Line
+		m.error, m.line, m.time = clip(line), o.pos.Line, o.time
 	}
 }
 

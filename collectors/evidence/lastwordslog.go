@@ -27,8 +27,8 @@ func (lastWordsLog) Sequential() bool { return true }
 func (lastWordsLog) Sniff(head []byte) int {
 	found := 0
 	firstLines(head, 2000, func(line []byte) {
-		if !lineMayMatter(line) {
-			return
+		if !lineMayMatter(line) || line[0] == '{' && line[len(line)-1] == '}' {
+			return // what stands in JSON is not for this format
 		}
 		p := splitPlain(line)
 		if _, ok := signOf(p.body); ok && found < 8 {

@@ -24,9 +24,9 @@ func smallFormats() []Format {
 	}
 }
 
-// forgetful is implemented by line parsers that carry something from one line to a later one. Where several goroutines share a file,
-// whoever hands them its chunks calls forget at the beginning of each: which goroutine reads which chunk is chance, and the result
-// must not be.
+// forgetful is implemented by what carries something from one line to a later one. Where several goroutines share a file, whoever
+// hands them its chunks calls forget at the beginning of each, or makes a new one: which goroutine reads which chunk is chance, and
+// the result must not be.
 type forgetful interface{ forget() }
 
 var (
@@ -38,6 +38,8 @@ var (
 	_ forgetful = (*expositionParser)(nil)
 	_ forgetful = (*lastWordsParser)(nil)
 	_ forgetful = (*messageReader)(nil)
+	_ forgetful = (*jsonLine)(nil)
+	_ forgetful = (*tally)(nil)
 )
 
 // That each format is what it is meant to be is checked here, at compile time.

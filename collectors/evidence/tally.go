@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"sync"
@@ -75,6 +76,10 @@ type tally struct {
 	warns   map[string]*record.Warning
 	failed  error
 
+	seen                        record.Time // of the last structured line of this chunk
+	seenContainer, seenInstance []byte      // of the last that named them, as long as all name one container
+	seenMany                    bool        // they name several
+
 	parent *tally
 	mu     sync.Mutex // guards joined
 	joined []*tally
@@ -126,6 +131,11 @@ func infrastructure(service string) bool {
 }
 
 func (t *tally) Request(r *record.Request) error {
+	if r.Layer == record.LayerApp {
+		t.see(r.End, r.Container, r.Instance)
+	} else {
+		t.see(r.End, nil, nil) // whom a proxy asked is not who writes here
+	}
 	if t.query.Service != "" && len(r.Service) > 0 && string(r.Service) != t.query.Service {
 		t.extents[sigRequests].outside++
 		return nil
@@ -172,6 +182,38 @@ func (t *tally) Exposure(e *record.Exposure) error {
 		return nil
 	}
 	return t.fail(t.next.Exposure(e))
+}
+
+// see keeps when and by whom the last structured line was written: plain text between such lines has neither time nor name of its own.
+func (t *tally) see(at record.Time, container, instance []byte) {
+	if at != 0 {
+		t.seen = at
+	}
+	if len(container) == 0 || t.seenMany {
+		return
+	}
+	if !bytes.Equal(t.seenContainer, container) {
+		if len(t.seenContainer) > 0 {
+			t.seenMany = true
+			return
+		}
+		t.seenContainer = append(t.seenContainer[:0], container...)
+	}
+	t.seenInstance = append(t.seenInstance[:0], instance...)
+}
+
+// lastSeen implements surroundings.
+func (t *tally) lastSeen() (at record.Time, container, instance []byte) {
+	if t.seenMany {
+		return t.seen, nil, nil
+	}
+	return t.seen, t.seenContainer, t.seenInstance
+}
+
+// forget implements forgetful.
+func (t *tally) forget() {
+	t.seen, t.seenMany = 0, false
+	t.seenContainer, t.seenInstance = t.seenContainer[:0], t.seenInstance[:0]
 }
 
 // Profile lets profiles of any time pass: a profile from before the window is the base that others are compared with.

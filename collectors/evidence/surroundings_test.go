@@ -1,0 +1,123 @@
+package evidence_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"lastcall/collectors/evidence"
+	"lastcall/collectors/record"
+	"lastcall/collectors/record/recordtest"
+)
+
+func collectText(t *testing.T, name, text string) *recordtest.Sink {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sink := &recordtest.Sink{}
+	if err := evidence.New(evidence.Options{Paths: []string{path}}).Collect(t.Context(), record.Query{}, sink); err != nil {
+		t.Fatal(err)
+	}
+	return sink
+}
+
+func TestTheDumpOfAProcessThatLogsJSONTakesItsTimeAndName(t *testing.T) {
+	sink := collectText(t, "web.log", `{"level":30,"time":1794836877000,"pid":17,"hostname":"web-1","msg":"hello"}
+
+<--- Last few GCs --->
+[17:0xd596c50]   105131 ms: Mark-Compact (reduce) 126.8 (133.6) -> 126.5 (131.6) MB, 19.95 / 0.01 ms
+FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory
+ 1: 0xb0b1a0 node::Abort() [node]
+`)
+	if len(sink.Crashes) != 1 {
+		t.Fatalf("%d crashes, warnings %v", len(sink.Crashes), sink.Warnings)
+	}
+	c := sink.Crashes[0]
+	if c.Time != 1794836877000e6 || c.Container != "web-1" || c.Instance != "17" || c.Kind != record.CrashHeapLimit || c.UsedBytes == 0 {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestADumpBetweenLinesOfSeveralContainersIsNobodysInParticular(t *testing.T) {
+	sink := collectText(t, "all.log", `{"level":30,"time":1794836876000,"pid":17,"hostname":"web-1","msg":"hello"}
+{"level":30,"time":1794836877000,"pid":18,"hostname":"web-2","msg":"hello"}
+FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory
+`)
+	if len(sink.Crashes) != 1 || sink.Crashes[0].Container != "" || sink.Crashes[0].Time != 1794836877000e6 {
+		t.Errorf("%+v", sink.Crashes)
+	}
+}
+
+func TestJobsThatAnApplicationLogsAreKept(t *testing.T) {
+	sink := collectText(t, "app.ndjson", `{"level":30,"time":1794836877000,"pid":17,"hostname":"web-6","job":"refresh-usage-statistics","rows":400,"duration":456,"msg":"job completed"}
+{"level":30,"time":1794836878000,"pid":17,"hostname":"web-6","msg":"job completed"}
+`)
+	if len(sink.Jobs) != 1 || sink.Jobs[0].Name != "refresh-usage-statistics" || sink.Jobs[0].End.Sub(sink.Jobs[0].Start).Milliseconds() != 456 || sink.Jobs[0].Container != "web-6" {
+		t.Errorf("%+v", sink.Jobs)
+	}
+}
+
+func TestPlainTextInDockersLogFilesTakesTheTimeOfItsLine(t *testing.T) {
+	sink := collectText(t, "x-json.log", `{"log":"hello\n","stream":"stdout","time":"2026-11-16T13:47:56Z"}
+{"log":"FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory\n","stream":"stderr","time":"2026-11-16T13:47:57Z"}
+`)
+	if len(sink.Crashes) != 1 || sink.Crashes[0].Time != 1794836877000e6 {
+		t.Errorf("%+v %v", sink.Crashes, sink.Warnings)
+	}
+}
+
+func TestAHeapThatALaterDeathToldOfIsNotThatOfAnEarlierOne(t *testing.T) {
+	const gc, end = `"[17:0xd596c50]   105131 ms: Mark-Compact (reduce) 126.8 (133.6) -> 126.5 (131.6) MB, 19.95 / 0.01 ms"`, `"FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory"`
+	line := func(at, msg string) string {
+		return `{"level":50,"time":` + at + `,"pid":17,"hostname":"web-1","msg":` + msg + "}\n"
+	}
+	sink := collectText(t, "newest-first.ndjson", line("1794836877100", end)+line("1794836877000", gc)+line("1794836577100", end))
+	if len(sink.Crashes) != 2 || sink.Crashes[0].UsedBytes != 0 || sink.Crashes[1].UsedBytes != 0 {
+		t.Errorf("%+v", sink.Crashes)
+	}
+	sink = collectText(t, "in-order.ndjson", line("1794836877000", gc)+line("1794836877100", end))
+	if len(sink.Crashes) != 1 || sink.Crashes[0].UsedBytes == 0 {
+		t.Errorf("%+v", sink.Crashes)
+	}
+}
+
+func TestTheLogsOfEachIncidentTellTheSameJobsAndTheHeapOfEachDeath(t *testing.T) {
+	root := sharedFolder(t, "incidents")
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		pino, datadog := filepath.Join(root, e.Name(), "app.ndjson.gz"), filepath.Join(root, e.Name(), "datadog_logs.ndjson.gz")
+		if _, err := os.Stat(pino); err != nil {
+			continue
+		}
+		t.Run(e.Name(), func(t *testing.T) {
+			t.Parallel()
+			app := collect(t, evidence.Options{Paths: []string{pino}}, record.Query{})
+			for _, c := range app.Crashes {
+				if c.Kind == record.CrashHeapLimit && (c.UsedBytes < 60<<20 || c.UsedBytes > 200<<20) {
+					t.Errorf("last words of %s at %s say %d bytes of heap", c.Container, c.Time.Std(), c.UsedBytes)
+				}
+			}
+			logs := collect(t, evidence.Options{Paths: []string{datadog}}, record.Query{})
+			counts := [2]map[string]int{{}, {}}
+			for i, s := range []*recordtest.Sink{app, logs} {
+				for _, j := range s.Jobs {
+					counts[i][j.Name+" "+j.Container+" "+j.End.Sub(j.Start).Truncate(time.Millisecond).String()]++
+				}
+			}
+			if diff := cmp.Diff(counts[0], counts[1]); diff != "" {
+				t.Errorf("jobs (-application +Datadog)\n%s", diff)
+			}
+			if e.Name() == "S13-1" && len(app.Jobs) != 476 {
+				t.Errorf("%d jobs, want 476", len(app.Jobs))
+			}
+		})
+	}
+}
