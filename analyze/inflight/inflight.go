@@ -42,6 +42,8 @@ const (
 	Prior = 0.5
 	// Lookback is how far before a death requests tell about the onset; older requests count only if they never ended.
 	Lookback = 16 * time.Minute
+	// negligible is a posterior weight that leaving out one request, of a surprise of 8 at most, cannot make matter.
+	negligible = 1e-18
 	// beforeNormal weighs onsets that lie before the last metric sample with normal memory.
 	beforeNormal = 0.05
 )
@@ -591,6 +593,10 @@ func evaluateCase(b *Baseline, surv *survival, c *Case, i int, eps []Endpoint) f
 	}
 	const scale = 1 - miss - late
 	base := slices.Clone(m.weights(0, nil))
+	constant := make([]float64, n) // log likelihood of one pace after the onset
+	for k := range constant {
+		constant[k] = steady(m.after[k], m.endedAfter[k])
+	}
 	upTo := make([]float64, n+1) // weight of the first k onsets
 	for k, w := range base {
 		upTo[k+1] = upTo[k] + w
@@ -604,7 +610,7 @@ func evaluateCase(b *Baseline, surv *survival, c *Case, i int, eps []Endpoint) f
 			hi := sort.Search(n, func(k int) bool { return onset[k] < q.End })
 			if lo < hi {
 				bin := BinOf(q.End.Sub(q.Start).Seconds())
-				lambda := (completions(&b.Durations[q.Endpoint], bin) + 1) / b.Seconds
+				lambda := (surv.completions(q.Endpoint, bin) + 1) / b.Seconds
 				ep.LR[i] += (upTo[hi] - upTo[lo]) * late * ageWeight[bin] / weightSum / (lambda * lateWindow * load)
 			}
 			continue
@@ -612,29 +618,45 @@ func evaluateCase(b *Baseline, surv *survival, c *Case, i int, eps []Endpoint) f
 		if o := ep.Oldest[i]; o < 0 || q.Start < c.Requests[o].Start {
 			ep.Oldest[i] = j
 		}
-		w := base
+		later := sort.Search(n, func(k int) bool { return onset[k] < q.Start })
+		if upTo[later] < negligible || c.Elevated != 0 && c.Elevated < q.Start {
+			continue // a victim, whatever it did itself; after a long agony nearly all are
+		}
+		w, total := base, 0.0
 		if recent(q) {
-			total, till, from := spend(q)
+			var till, from int
+			total, till, from = spend(q)
 			for k := range till {
 				spent[k] = total
 			}
 			clear(spent[from:])
 			w = m.weights(total, spent)
 		}
+		// How likely such a request is here if it is the culprit, over how likely it is if it is not. In the first case it began some
+		// time before the onset. In the second it began at its usual rate: before the onset, and was still open then as it is at quiet
+		// moments; or after it, and did not end at the pace at which others ended. Both are averaged over the onsets before they are
+		// compared: an estimate that is a moment late would make guilty whatever the container held when it froze.
+		starts := max(float64(b.Durations[q.Endpoint].N+1)/b.Seconds*load, rate(q.Endpoint, 0)/Ages[1])
+		guilty, innocent := 0.0, 0.0
 		for k := range w {
 			t := onset[k]
 			if c.Elevated != 0 && t > c.Elevated {
 				t = c.Elevated
 			}
 			if t < q.Start {
-				break
+				innocent += w[k] * starts * math.Exp(constant[k]-steady(m.after[k]-total, m.endedAfter[k]))
+				continue
 			}
 			age := t.Sub(q.Start).Seconds()
-			if age >= Ages[Bins] {
-				continue // the base rates end there: such a request may be open at any moment
-			}
 			bin := BinOf(age)
-			ep.LR[i] += w[k] * ageWeight[bin] / weightSum * scale / rate(q.Endpoint, bin)
+			width := Ages[bin+1] - Ages[bin]
+			innocent += w[k] * rate(q.Endpoint, bin) / width
+			if age < Ages[Bins] { // the base rates end there: such a request may be open at any moment
+				guilty += w[k] * ageWeight[bin] / weightSum / width
+			}
+		}
+		if guilty > 0 {
+			ep.LR[i] += scale * guilty / innocent
 		}
 	}
 	for e := range eps {
@@ -649,17 +671,13 @@ func evaluateCase(b *Baseline, surv *survival, c *Case, i int, eps []Endpoint) f
 	return mean
 }
 
-// completions counts the durations that fall into an age bin.
-func completions(h *Histogram, bin int) float64 {
-	lo, hi := DurationBin(Ages[bin]), 256
-	if bin+1 < Bins {
-		hi = DurationBin(Ages[bin+1]) // the last bin of ages takes all that is longer
+// completions counts the durations of e that fall into an age bin.
+func (s *survival) completions(e, bin int) float64 {
+	hi := 0.0
+	if bin+1 < Bins { // the last bin of ages takes all that is longer
+		hi = s.tail[e][DurationBin(Ages[bin+1])]
 	}
-	var n float64
-	for k := lo; k < hi; k++ {
-		n += float64(h.Bins[k])
-	}
-	return n
+	return s.tail[e][DurationBin(Ages[bin])] - hi
 }
 
 // shares holds the logarithm of the product of (1-rho + rho*LR) over cases, for each share rho of crashes that an endpoint may have
