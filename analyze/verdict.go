@@ -501,7 +501,12 @@ func (q *inquiry) explainLeak(deaths []int, leaky int) candidate {
 			top := g.Endpoints[0]
 			v.Summary = fmt.Sprintf("%s leaks: each request keeps about %s (%s to %s), and %s grew%s.", g.Endpoint, mib(top.BytesPerRequest.Value), mib(top.BytesPerRequest.Low), mib(top.BytesPerRequest.High), who, tail)
 		} else {
-			v.Cause = finding.Undetermined
+			// Requests leak, and which of them is not settled: the cause is known, and nobody is accused.
+			v.Summary = fmt.Sprintf("Requests leak: %s grew%s, and the evidence cannot settle which of them it is.", who, tail)
+			if names := q.leakPartners(); len(names) > 0 {
+				c.named = q.endpointIndex(names[0])
+				v.Summary = fmt.Sprintf("Requests leak: %s grew%s; it is %s, and the evidence cannot tell which.", who, tail, strings.Join(names, " or "))
+			}
 		}
 	case finding.BackgroundLeak:
 		v.Summary = fmt.Sprintf("%s%s grows with time, whatever the requests do%s: a background leak, no endpoint is to blame.", strings.ToUpper(who[:1]), who[1:], comma(tail))
@@ -528,6 +533,15 @@ func (q *inquiry) explainLeak(deaths []int, leaky int) candidate {
 	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "leak.attribution", Outcome: outcome, Detail: g.Explanation})
 	c.verdict = v
 	return c
+}
+
+// leakPartners names the endpoints that the growth of memory does not tell apart; nil when there are none or too many to help.
+func (q *inquiry) leakPartners() []string {
+	g := &q.growth
+	if len(g.Endpoints) == 0 || g.Endpoints[0].Posterior < 0.1 || len(g.Endpoints[0].Partners) == 0 || len(g.Endpoints[0].Partners) > 3 {
+		return nil
+	}
+	return append([]string{g.Endpoints[0].Endpoint}, g.Endpoints[0].Partners...)
 }
 
 // comma sets a clause apart.

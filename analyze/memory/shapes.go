@@ -564,15 +564,16 @@ func detrend(x, y []float64) []float64 {
 
 // size writes bytes for a person, in decimal units.
 func size(b float64) string {
+	const kib, mib, gib = 1 << 10, 1 << 20, 1 << 30
 	switch a := math.Abs(b); {
-	case a >= 1e9:
-		return fmt.Sprintf("%.1f GB", b/1e9)
-	case a >= 1e7:
-		return fmt.Sprintf("%.0f MB", b/1e6)
-	case a >= 1e6:
-		return fmt.Sprintf("%.1f MB", b/1e6)
-	case a >= 1e3:
-		return fmt.Sprintf("%.0f kB", b/1e3)
+	case a >= gib:
+		return fmt.Sprintf("%.1f GiB", b/gib)
+	case a >= 10*mib:
+		return fmt.Sprintf("%.0f MiB", b/mib)
+	case a >= mib:
+		return fmt.Sprintf("%.1f MiB", b/mib)
+	case a >= kib:
+		return fmt.Sprintf("%.0f KiB", b/kib)
 	}
 	return fmt.Sprintf("%.0f B", b)
 }

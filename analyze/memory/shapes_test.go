@@ -128,7 +128,7 @@ func TestALifeThatDiedHasNoForecastAndSaysHowLongNobodyLooked(t *testing.T) {
 	if c.TimeToLimitSeconds != nil || c.Crash != "c1" {
 		t.Errorf("%+v", c.Memory)
 	}
-	for _, w := range []string{"at least 19 MB a minute, or a burst", "every 15 minutes", "the requests can"} {
+	for _, w := range []string{"at least 18 MiB a minute, or a burst", "every 15 minutes", "the requests can"} {
 		if !strings.Contains(c.Note, w) {
 			t.Errorf("note %q lacks %q", c.Note, w)
 		}
