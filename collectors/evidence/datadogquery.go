@@ -119,18 +119,24 @@ func (d *datadogQueryReader) series() error {
 	}
 	times := make([]record.Time, 0, len(s.Pointlist))
 	points := make([]point, 0, len(s.Pointlist))
+	var unplaced int64
 	for _, p := range s.Pointlist {
 		if len(p) < 1 || p[0] == nil {
+			unplaced++
 			continue
 		}
 		t, ok := epochTime(*p[0])
 		if !ok {
+			unplaced++
 			continue
 		}
 		times = append(times, t)
 		if len(p) > 1 && p[1] != nil {
 			points = append(points, point{t, *p[1]})
 		}
+	}
+	if err := tellUnplaced(d.sink, pos, name, unplaced); err != nil {
+		return err
 	}
 	var l labelSet
 	addTags(&l, strings.Split(s.Scope, ","))

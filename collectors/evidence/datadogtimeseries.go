@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"path"
 	"strings"
@@ -35,15 +36,16 @@ func (datadogTimeseries) Sniff(head []byte) int {
 // Parse implements WholeFormat.
 func (datadogTimeseries) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
 	d := &timeseriesReader{src: src, sink: sink, w: newJSONWalker(ctx, r), set: newSeriesSet(src, sink)}
+	d.w.in.limit = 4 * maxValue // the values of all series are one array
 	err := d.w.documents(func(first json.Token) error {
 		switch first {
 		case json.Delim('{'):
 			return d.document()
 		case json.Delim('['):
 			return d.w.array(func() error {
-				t, err := d.w.dec.Token()
+				t, err := d.w.token()
 				if err != nil {
-					return d.w.broken(err)
+					return err
 				}
 				if err := d.value(t); err != nil {
 					return err
@@ -68,7 +70,11 @@ type timeseriesReader struct {
 	n       int64
 	queries []string
 	answers []timeseriesAttributes
+	held    int // points of the answers
 }
+
+// maxQueries bounds the queries of a document whose answers are not yet known.
+const maxQueries = 10_000
 
 type timeseriesAttributes struct {
 	Series []struct {
@@ -102,11 +108,11 @@ func (d *timeseriesReader) field(key string) error {
 		}
 		return warn(d.sink, record.Pos{Source: d.src}, "source_error", "the answer of Datadog carries an error; its series may be missing or partial", raw)
 	}
-	t, err := d.w.dec.Token()
+	t, err := d.w.token()
 	if err != nil {
-		return d.w.broken(err)
+		return err
 	}
-	if q, ok := t.(string); ok && key == "query" {
+	if q, ok := t.(string); ok && key == "query" && len(d.queries) < maxQueries {
 		d.queries = append(d.queries, q)
 	}
 	return d.value(t)
@@ -133,10 +139,19 @@ func (d *timeseriesReader) attributes() error {
 		}
 		return err
 	})
-	if err == nil && len(a.Series) > 0 {
-		d.answers = append(d.answers, a)
+	if err != nil || len(a.Series) == 0 {
+		return err
 	}
-	return err
+	// Unnamed series weigh as well: a document may hold nothing else.
+	d.held += 16*len(a.Series) + len(a.Times)
+	for _, v := range a.Values {
+		d.held += len(v)
+	}
+	if d.held > maxHeldPoints {
+		return fmt.Errorf("one document holds more than %d points; save shorter times apart", maxHeldPoints)
+	}
+	d.answers = append(d.answers, a)
+	return nil
 }
 
 // value looks into a value that may hold the answer or the request; t is its first token.
@@ -146,9 +161,9 @@ func (d *timeseriesReader) value(t json.Token) error {
 		return d.w.object(d.field)
 	case json.Delim('['):
 		return d.w.array(func() error {
-			t, err := d.w.dec.Token()
+			t, err := d.w.token()
 			if err != nil {
-				return d.w.broken(err)
+				return err
 			}
 			return d.value(t)
 		})
@@ -160,8 +175,15 @@ func (d *timeseriesReader) value(t json.Token) error {
 func (d *timeseriesReader) flush() error {
 	for _, a := range d.answers {
 		times := make([]record.Time, len(a.Times))
+		var unplaced int64
 		for i, ms := range a.Times {
-			times[i], _ = epochTime(ms)
+			var ok bool
+			if times[i], ok = epochTime(ms); !ok {
+				unplaced++
+			}
+		}
+		if err := tellUnplaced(d.sink, record.Pos{Source: d.src, Line: d.n + 1}, "times", unplaced); err != nil {
+			return err
 		}
 		step := stepOf(times)
 		for i, s := range a.Series {
@@ -200,7 +222,7 @@ func (d *timeseriesReader) flush() error {
 			}
 		}
 	}
-	d.answers, d.queries = nil, nil
+	d.answers, d.queries, d.held = nil, nil, 0
 	return nil
 }
 

@@ -29,7 +29,7 @@ func (dockerEvents) Sniff(head []byte) int {
 }
 
 func isDockerJSON(line []byte) bool {
-	return len(line) > 20 && line[0] == '{' && bytes.Contains(line, []byte(`"Type":"`)) && bytes.Contains(line, []byte(`"Action":"`)) && bytes.Contains(line, []byte(`"Actor"`))
+	return len(line) > 20 && len(line) <= maxParsed && line[0] == '{' && bytes.Contains(line, []byte(`"Type":"`)) && bytes.Contains(line, []byte(`"Action":"`)) && bytes.Contains(line, []byte(`"Actor"`))
 }
 
 func isDockerText(line []byte) bool {

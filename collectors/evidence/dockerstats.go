@@ -43,7 +43,10 @@ func (dockerStats) Parse(ctx context.Context, src *record.Source, r io.Reader, s
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if !w.dec.More() {
+		if !w.more() {
+			if w.in.err != nil {
+				return w.broken(w.in.err)
+			}
 			return nil
 		}
 		n++

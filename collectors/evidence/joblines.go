@@ -11,6 +11,9 @@ import (
 
 // jobMayMatter is the cheap test before [jobReader.parse]: whether a structured log line may tell of background work.
 func jobMayMatter(line []byte) bool {
+	if len(line) > maxParsed {
+		return false
+	}
 	return bytes.Contains(line, []byte(`"job`)) || bytes.Contains(line, []byte(`"cron`)) || bytes.Contains(line, []byte(`"queue"`))
 }
 

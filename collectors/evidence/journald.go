@@ -27,7 +27,7 @@ func (journald) Sequential() bool { return true }
 func (journald) Sniff(head []byte) int { return sniffLines(head, isJournal) }
 
 func isJournal(line []byte) bool {
-	return len(line) > 2 && line[0] == '{' && bytes.Contains(line, []byte(`"__REALTIME_TIMESTAMP"`))
+	return len(line) > 2 && len(line) <= maxParsed && line[0] == '{' && bytes.Contains(line, []byte(`"__REALTIME_TIMESTAMP"`))
 }
 
 // NewParser implements LineFormat.

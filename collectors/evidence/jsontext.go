@@ -79,14 +79,76 @@ func looksLikeJSON(head []byte) bool {
 
 // jsonWalker streams the JSON values of a reader, so that only one element of a long list is held at a time.
 type jsonWalker struct {
-	ctx context.Context
-	dec *json.Decoder
+	ctx   context.Context
+	dec   *json.Decoder
+	in    *bounded
+	depth int
 }
 
+const (
+	// maxValue bounds one value of a document, which takes up to thirty times its length in memory.
+	maxValue = 4 << 20
+	// maxParsed bounds what is parsed into a tree (of up to a hundred times its length): one event, pod or line.
+	maxParsed = 1 << 20
+	// maxWalkDepth bounds how deeply a document may nest.
+	maxWalkDepth = 1000
+)
+
+var errNested = fmt.Errorf("it nests more than %d levels deep", maxWalkDepth)
+
 func newJSONWalker(ctx context.Context, r io.Reader) *jsonWalker {
-	d := json.NewDecoder(r)
+	in := newBounded(r, maxValue, "a value is longer than 4 MiB")
+	d := json.NewDecoder(in)
 	d.UseNumber()
-	return &jsonWalker{ctx: ctx, dec: d}
+	return &jsonWalker{ctx: ctx, dec: d, in: in}
+}
+
+// token reads the next token.
+func (w *jsonWalker) token() (json.Token, error) {
+	w.in.again()
+	t, err := w.dec.Token()
+	if err != nil {
+		return nil, w.broken(err)
+	}
+	return t, nil
+}
+
+// within counts a level of the document while f reads it.
+func (w *jsonWalker) within(f func() error) error {
+	if w.depth++; w.depth > maxWalkDepth {
+		return w.broken(errNested)
+	}
+	err := f()
+	w.depth--
+	return err
+}
+
+// bounded fails once more than limit bytes were read since the last call of again: whoever reads item by item cannot be made to
+// hold a long one.
+type bounded struct {
+	r     io.Reader
+	limit int
+	left  int
+	err   error // when it failed
+	why   string
+}
+
+func newBounded(r io.Reader, limit int, why string) *bounded {
+	return &bounded{r: r, limit: limit, left: limit, why: why}
+}
+
+func (b *bounded) again() { b.left = b.limit }
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 && b.err == nil {
+		b.err = errors.New(b.why)
+	}
+	if b.err != nil {
+		return 0, b.err
+	}
+	n, err := b.r.Read(p)
+	b.left -= n
+	return n, err
 }
 
 // documents calls f at the beginning of each of the concatenated values, with the value's first token already read. f consumes
@@ -96,6 +158,7 @@ func (w *jsonWalker) documents(f func(first json.Token) error) error {
 		if err := w.ctx.Err(); err != nil {
 			return err
 		}
+		w.in.again()
 		t, err := w.dec.Token()
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -111,47 +174,55 @@ func (w *jsonWalker) documents(f func(first json.Token) error) error {
 
 // object calls f for each key of an object whose '{' was read. f consumes the value.
 func (w *jsonWalker) object(f func(key string) error) error {
-	for w.dec.More() {
-		t, err := w.dec.Token()
-		if err != nil {
-			return w.broken(err)
+	return w.within(func() error {
+		for w.more() {
+			t, err := w.token()
+			if err != nil {
+				return err
+			}
+			key, ok := t.(string)
+			if !ok {
+				return w.broken(fmt.Errorf("unexpected %v", t))
+			}
+			if err := f(key); err != nil {
+				return err
+			}
 		}
-		key, ok := t.(string)
-		if !ok {
-			return w.broken(fmt.Errorf("unexpected %v", t))
-		}
-		if err := f(key); err != nil {
-			return err
-		}
-	}
-	return w.close()
+		return w.close()
+	})
+}
+
+// more reports whether the object or array goes on.
+func (w *jsonWalker) more() bool {
+	w.in.again()
+	return w.dec.More()
 }
 
 // array calls f for each element of an array whose '[' was read. f consumes the element.
 func (w *jsonWalker) array(f func() error) error {
-	for w.dec.More() {
-		if err := w.ctx.Err(); err != nil {
-			return err
+	return w.within(func() error {
+		for w.more() {
+			if err := w.ctx.Err(); err != nil {
+				return err
+			}
+			if err := f(); err != nil {
+				return err
+			}
 		}
-		if err := f(); err != nil {
-			return err
-		}
-	}
-	return w.close()
+		return w.close()
+	})
 }
 
 func (w *jsonWalker) close() error {
-	if _, err := w.dec.Token(); err != nil {
-		return w.broken(err)
-	}
-	return nil
+	_, err := w.token()
+	return err
 }
 
 // arrayValue is array for a value that was not begun; anything but an array is skipped and not ok.
 func (w *jsonWalker) arrayValue(f func() error) (ok bool, err error) {
-	t, err := w.dec.Token()
+	t, err := w.token()
 	if err != nil {
-		return false, w.broken(err)
+		return false, err
 	}
 	if t != json.Delim('[') {
 		return false, w.skipRest(t)
@@ -161,9 +232,9 @@ func (w *jsonWalker) arrayValue(f func() error) (ok bool, err error) {
 
 // objectValue is object for a value that was not begun; anything but an object is skipped and not ok.
 func (w *jsonWalker) objectValue(f func(key string) error) (ok bool, err error) {
-	t, err := w.dec.Token()
+	t, err := w.token()
 	if err != nil {
-		return false, w.broken(err)
+		return false, err
 	}
 	if t != json.Delim('{') {
 		return false, w.skipRest(t)
@@ -173,9 +244,9 @@ func (w *jsonWalker) objectValue(f func(key string) error) (ok bool, err error) 
 
 // skip consumes one value.
 func (w *jsonWalker) skip() error {
-	t, err := w.dec.Token()
+	t, err := w.token()
 	if err != nil {
-		return w.broken(err)
+		return err
 	}
 	return w.skipRest(t)
 }
@@ -193,15 +264,19 @@ func (w *jsonWalker) skipRest(t json.Token) error {
 		if depth <= 0 {
 			return nil
 		}
+		if depth > maxWalkDepth {
+			return w.broken(errNested)
+		}
 		var err error
-		if t, err = w.dec.Token(); err != nil {
-			return w.broken(err)
+		if t, err = w.token(); err != nil {
+			return err
 		}
 	}
 }
 
 // decode consumes one value into v. A value of another type than v has is no error: ok is false then.
 func (w *jsonWalker) decode(v any) (ok bool, err error) {
+	w.in.again()
 	err = w.dec.Decode(v)
 	var kind *json.UnmarshalTypeError
 	if errors.As(err, &kind) {
@@ -215,9 +290,9 @@ func (w *jsonWalker) decode(v any) (ok bool, err error) {
 
 // text consumes one value and returns it when it is a string or number.
 func (w *jsonWalker) text() (string, error) {
-	t, err := w.dec.Token()
+	t, err := w.token()
 	if err != nil {
-		return "", w.broken(err)
+		return "", err
 	}
 	switch t := t.(type) {
 	case string:
@@ -233,7 +308,9 @@ func (w *jsonWalker) text() (string, error) {
 }
 
 func (w *jsonWalker) broken(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+	if w.in.err != nil {
+		err = w.in.err
+	} else if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("the JSON document ends early, near byte %d: %w", w.dec.InputOffset(), io.ErrUnexpectedEOF)
 	}
 	return fmt.Errorf("the JSON document is broken near byte %d: %w", w.dec.InputOffset(), err)

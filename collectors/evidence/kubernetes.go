@@ -72,6 +72,7 @@ type kubernetesReader struct {
 // document reads a list, streaming its items, or a single object.
 func (k *kubernetesReader) document() error {
 	fields := map[string]json.RawMessage{}
+	held := 0
 	err := k.w.object(func(key string) error {
 		switch key {
 		case "items":
@@ -94,7 +95,9 @@ func (k *kubernetesReader) document() error {
 		if _, err := k.w.decode(&raw); err != nil {
 			return err
 		}
-		fields[key] = raw
+		if held += len(key) + len(raw) + 64; held <= maxParsed {
+			fields[key] = raw
+		}
 		return nil
 	})
 	if err != nil {
@@ -113,6 +116,9 @@ func (k *kubernetesReader) document() error {
 // object reads one pod or event; other kinds are passed over.
 func (k *kubernetesReader) object(raw []byte) error {
 	k.n++
+	if len(raw) > maxParsed {
+		return warn(k.sink, record.Pos{Source: k.src, Line: k.n}, "malformed_line", "an object of more than 1 MiB was left out", raw)
+	}
 	v, err := k.parser.ParseBytes(raw)
 	if err != nil {
 		return nil // Cannot be: the decoder took it.

@@ -108,7 +108,7 @@ func (metricsCSV) Parse(ctx context.Context, src *record.Source, r io.Reader, si
 }
 
 // openCSV reads the header.
-func openCSV(r io.Reader) (*csv.Reader, []string, error) {
+func openCSV(r io.Reader) (*csvRows, []string, error) {
 	// The separator must be known before the first record is read.
 	const peek = 16 << 10
 	head := make([]byte, peek)
@@ -118,16 +118,32 @@ func openCSV(r io.Reader) (*csv.Reader, []string, error) {
 	}
 	head = head[:n]
 	first, _, _ := bytes.Cut(head, []byte("\n"))
-	rows := newCSVReader(io.MultiReader(bytes.NewReader(head), r), first)
+	in := newBounded(io.MultiReader(bytes.NewReader(head), r), maxRow, "a row is longer than 1 MiB; a quotation mark may lack its other one")
+	rows := newCSVReader(in, first)
 	header, err := rows.Read()
 	if err != nil {
 		return nil, nil, fmt.Errorf("the table has no header: %w", err)
 	}
-	return rows, append([]string(nil), header...), nil
+	return &csvRows{rows, in}, append([]string(nil), header...), nil
+}
+
+// maxRow bounds a row, which takes up to forty times its length in memory.
+const maxRow = 1 << 20
+
+// csvRows reads rows that are not longer than maxRow.
+type csvRows struct {
+	*csv.Reader
+	in *bounded
+}
+
+// Read returns the next row, valid until the next call.
+func (c *csvRows) Read() ([]string, error) {
+	c.in.again()
+	return c.Reader.Read()
 }
 
 // eachRow streams the rows; broken ones are counted.
-func eachRow(ctx context.Context, rows *csv.Reader, src *record.Source, sink record.Sink, f func(line int64, row []string) error) error {
+func eachRow(ctx context.Context, rows *csvRows, src *record.Source, sink record.Sink, f func(line int64, row []string) error) error {
 	for n := 0; ; n++ {
 		if n%1024 == 0 {
 			if err := ctx.Err(); err != nil {

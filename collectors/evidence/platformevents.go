@@ -30,7 +30,7 @@ func (platformEvents) Sniff(head []byte) int {
 }
 
 func isPlatformEvent(parser *fastjson.Parser, line []byte) bool {
-	if len(line) < 10 || line[0] != '{' || !bytes.Contains(line, []byte(`"type"`)) {
+	if len(line) < 10 || len(line) > maxParsed || line[0] != '{' || !bytes.Contains(line, []byte(`"type"`)) {
 		return false
 	}
 	v, err := parser.ParseBytes(line)
@@ -56,7 +56,7 @@ type platformEventsParser struct {
 // ParseLine implements LineParser.
 func (p *platformEventsParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
 	b := bytes.TrimLeft(line, " \t")
-	if len(b) < 10 || b[0] != '{' || !bytes.Contains(b, []byte(`"type"`)) {
+	if len(b) < 10 || len(b) > maxParsed || b[0] != '{' || !bytes.Contains(b, []byte(`"type"`)) {
 		return false, nil
 	}
 	v, err := p.parser.ParseBytes(b)
@@ -107,6 +107,9 @@ func (platformEventList) Parse(ctx context.Context, src *record.Source, r io.Rea
 				var raw json.RawMessage
 				if _, err := w.decode(&raw); err != nil {
 					return err
+				}
+				if len(raw) > maxParsed {
+					return warn(sink, record.Pos{Source: src, Line: n}, "malformed_line", "an event of more than 1 MiB was left out", raw)
 				}
 				v, err := parser.ParseBytes(raw)
 				if err != nil {

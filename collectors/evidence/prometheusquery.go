@@ -93,13 +93,12 @@ func (p *promReader) series() error {
 		s.Values = append(s.Values, s.Value)
 	}
 	points := make([]point, 0, len(s.Values))
+	var unplaced int64
 	for _, v := range s.Values {
 		at, ok := parseNumber(v[0])
-		if !ok {
-			continue
-		}
-		t, ok := epochTime(at)
-		if !ok {
+		t, isTime := epochTime(at)
+		if !ok || !isTime {
+			unplaced++
 			continue
 		}
 		var text string
@@ -113,6 +112,9 @@ func (p *promReader) series() error {
 		points = append(points, point{t, x})
 	}
 	name := s.Metric["__name__"]
+	if err := tellUnplaced(p.sink, record.Pos{Source: p.src, Line: p.n}, name, unplaced); err != nil {
+		return err
+	}
 	if name == "" {
 		return p.sink.Warn(&record.Warning{
 			Code: "unnamed_series", Pos: record.Pos{Source: p.src, Line: p.n}, Count: 1,

@@ -47,6 +47,9 @@ type point struct {
 // maxHeldPoints bounds the points in memory (16 bytes each).
 const maxHeldPoints = 2 << 20
 
+// seriesWeight is what a series takes besides its points, in points.
+const seriesWeight = 16
+
 func newSeriesSet(src *record.Source, sink record.Sink) *seriesSet {
 	return &seriesSet{src: src, sink: sink, best: map[seriesKey]int{}, unused: map[string]int64{}}
 }
@@ -69,7 +72,7 @@ func (s *seriesSet) addMeaning(name string, m meaning, l labels, line int64, int
 	key := seriesKey{m.metric, l.container, l.instance}
 	s.best[key] = max(s.best[key], m.rank)
 	s.series = append(s.series, series{key: key, name: name, meaning: m, labels: l, line: line, interval: interval, points: points})
-	s.points += len(points)
+	s.points += len(points) + seriesWeight
 	if s.points >= maxHeldPoints {
 		return s.emit()
 	}
@@ -155,6 +158,14 @@ func (m meaning) value(v float64) (float64, bool) {
 		}
 	}
 	return v, true
+}
+
+// tellUnplaced counts points whose time is none.
+func tellUnplaced(sink record.Sink, pos record.Pos, name string, points int64) error {
+	if points == 0 {
+		return nil
+	}
+	return sink.Warn(&record.Warning{Code: "no_time", Pos: pos, Count: points, Text: noTimeText, Example: clipTo([]byte(name), exampleLimit)})
 }
 
 // rate turns a counter's points, in order of time, into its increase per second over the time before each point. A decrease is a

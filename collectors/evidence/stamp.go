@@ -153,8 +153,12 @@ func readCtimeStamp(b []byte) (stamp, bool) {
 	return s, ok && s.time != 0
 }
 
+// minYear is the first year that is believed: earlier ones are zero values ("0001-01-01", "1970-01-01") and lost clocks, and what a
+// request took never reaches from there to before 1970, where times of records begin.
+const minYear = 1972
+
 func instant(year, month, day, hour, minute, second, nanos, offset int) (record.Time, bool) {
-	if month < 1 || month > 12 || day < 1 || day > daysIn(year, month) || hour > 23 || minute > 59 || second > 60 || year < 1680 || year > 2260 {
+	if month < 1 || month > 12 || day < 1 || day > daysIn(year, month) || hour > 23 || minute > 59 || second > 60 || year < minYear || year > 2260 {
 		return 0, false
 	}
 	days := daysBefore(year, month) + day - 1
