@@ -6,6 +6,7 @@
 package life
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -21,12 +22,17 @@ const (
 	// signGap: signs of one container closer than this belong to one death unless a start lies between. The platform's line
 	// lags the death by up to 30 s (recorded), the last words come up to 12 s before it, and clocks differ.
 	signGap = 75 * time.Second
+	// wordsGap: words that a process may survive (a logged exception) closer than this are one event; an application may log an
+	// exception every second.
+	wordsGap = 15 * time.Second
 	// sameSourceGap: two exit lines of one source about one container closer than this are one exit told twice.
 	sameSourceGap = 5 * time.Second
 	// clockSlack: an event may be stamped this much too early or late against another source.
 	clockSlack = 3 * time.Second
 	// confirmWithin: words that need not be last (a logged exception) count as a death only if a restart follows so soon.
 	confirmWithin = 5 * time.Minute
+	// tellLag: one source may tell of an exit so much later than another, after the container started again.
+	tellLag = 40 * time.Second
 	// grace: a kill this soon after a request to stop is the end of that stop, not a crash.
 	grace = 60 * time.Second
 	// loopGap and loopDeaths: so many deaths of one container, each life shorter than loopGap, are one crash loop.
@@ -150,8 +156,8 @@ type Result struct {
 func Analyze(in Input) *Result {
 	crashes := slices.Clone(in.Crashes)
 	events := slices.Clone(in.Events)
-	sort.SliceStable(crashes, func(i, j int) bool { return crashLess(&crashes[i], &crashes[j]) })
-	sort.SliceStable(events, func(i, j int) bool { return eventLess(&events[i], &events[j]) })
+	SortCrashes(crashes)
+	SortEvents(events)
 	r := &Result{Told: len(events) > 0}
 	for i := range crashes {
 		r.Told = r.Told || crashes[i].Exited
@@ -200,7 +206,9 @@ func Analyze(in Input) *Result {
 	r.Planned = planned
 	for _, name := range r.Containers {
 		c := byC[name]
-		c.analyze(r, planned)
+		c.analyze(r.Deploys, planned)
+		r.Deaths = append(r.Deaths, c.deaths...)
+		r.Restarts = append(r.Restarts, c.restarts...)
 	}
 	r.explainSilentReplacements()
 	sort.SliceStable(r.Deaths, func(i, j int) bool {
@@ -223,6 +231,17 @@ func Analyze(in Input) *Result {
 	r.noteLoops()
 	r.noteDeploys()
 	r.Rolling = rolling(r.Restarts, len(r.Containers))
+	for _, c := range byC {
+		c.deathIdx, c.restarts = nil, nil
+	}
+	for i := range r.Deaths {
+		c := byC[r.Deaths[i].Container]
+		c.deathIdx = append(c.deathIdx, i)
+	}
+	for i := range r.Restarts {
+		c := byC[r.Restarts[i].Container]
+		c.restarts = append(c.restarts, r.Restarts[i])
+	}
 	for _, name := range r.Containers {
 		r.Lives = append(r.Lives, byC[name].lives(r, in.End)...)
 	}
@@ -261,10 +280,17 @@ type container struct {
 	events      []*record.Lifecycle
 	seen        []Seen
 	first, last record.Time
+
+	begins      []record.Time // see starts
+	deaths      []Death
+	restarts    []Restart
+	diedAt      instants
+	restartedAt instants
+	deathIdx    []int // of its deaths in the result
 }
 
-// starts returns the instants at which a new life of the container is known to begin: a Starting event, an Up event without
-// one shortly before, or the first sight of a new instance.
+// starts returns the instants at which a new life of the container is known to begin: a Starting event, or an Up event without one
+// shortly before.
 func (c *container) starts() []record.Time {
 	var s []record.Time
 	for _, e := range c.events {
@@ -282,55 +308,38 @@ func (c *container) starts() []record.Time {
 }
 
 // analyze finds the deaths and restarts of one container.
-func (c *container) analyze(r *Result, planned []Span) {
-	starts := c.starts()
-	startBetween := func(a, b record.Time) bool {
-		for _, s := range starts {
-			if s > a && s < b {
-				return true
+func (c *container) analyze(deploys []Deploy, planned []Span) {
+	c.begins = c.starts()
+	for _, k := range c.cluster() {
+		d := merge(k.signs, c.begins)
+		stop := c.stopBefore(d)
+		if stop != nil && c.unhealthyBefore(stop, deploys) {
+			stop = nil // asked to stop because it did not answer
+			if d.Kind == record.CrashSigterm {
+				d.Kind = record.CrashOther
+			}
+			if d.Kind == record.CrashOther {
+				c.whoKilled(&d)
 			}
 		}
-		return false
-	}
-	var clusters [][]*record.Crash
-	for _, k := range c.crashes {
-		n := len(clusters)
-		if n > 0 && sameDeath(clusters[n-1], k, startBetween) {
-			clusters[n-1] = append(clusters[n-1], k)
-			continue
-		}
-		clusters = append(clusters, []*record.Crash{k})
-	}
-	for _, signs := range clusters {
-		d := merge(signs)
-		if stop := c.stopBefore(d); stop != nil || d.Kind == record.CrashSigterm || d.ExitCode == 143 && d.Kind == record.CrashOther ||
-			d.ExitCode == 0 && d.Kind != record.CrashOOMKill && d.Kind != record.CrashHealthCheck {
+		if stop != nil || d.Kind == record.CrashSigterm || d.ExitCode == 0 && d.Kind != record.CrashOOMKill && d.Kind != record.CrashHealthCheck {
 			if d.Kind != record.CrashOOMKill && d.Kind != record.CrashHeapLimit && d.Kind != record.CrashHealthCheck {
-				c.addRestart(r, d, stop)
+				c.addRestart(d, stop, deploys)
 				continue
 			}
 		}
 		if d.Kind == record.CrashOther && (d.ExitCode == 137 || d.ExitCode == -1) {
 			c.whoKilled(&d)
 		}
-		if in(planned, d.Time) && d.Kind != record.CrashOOMKill && d.Kind != record.CrashHeapLimit && d.Kind != record.CrashSegfault {
-			r.Restarts = append(r.Restarts, Restart{Time: d.Time, Container: c.name, Instance: d.Instance, Reason: "maintenance",
+		if in(planned, d.Time) && (d.Kind == record.CrashSigterm || d.Kind == record.CrashExit || d.Kind == record.CrashOther) {
+			c.restart(Restart{Time: d.Time, Instance: d.Instance, Reason: "maintenance",
 				Detail: "ended within a planned window", Pos: d.Signs[0].Pos})
 			continue
 		}
-		if !d.Exited && !fatal(d.Kind) && !startWithin(starts, d.First, confirmWithin) {
+		if !d.Exited && !fatal(d.Kind) && !c.startedAfter(d) {
 			continue // words of an error that was survived
 		}
-		r.Deaths = append(r.Deaths, d)
-	}
-	deaths := r.Deaths
-	died := func(t record.Time, within time.Duration) bool {
-		for i := range deaths {
-			if deaths[i].Container == c.name && absDur(t.Sub(deaths[i].Time)) <= within {
-				return true
-			}
-		}
-		return false
+		c.addDeath(d)
 	}
 	var failed []*record.Lifecycle
 	for _, e := range c.events {
@@ -338,45 +347,155 @@ func (c *container) analyze(r *Result, planned []Span) {
 		case record.HealthCheckFailed:
 			failed = append(failed, e)
 		case record.Unreachable:
-			if died(e.Time, signGap) {
-				continue
-			}
-			if in(planned, e.Time) {
-				if !c.restarted(r, e.Time) {
-					r.Restarts = append(r.Restarts, Restart{Time: e.Time, Container: c.name, Instance: e.Instance, Reason: "maintenance", Detail: e.Text, Pos: e.Pos})
-				}
+			if c.diedAt.near(e.Time, signGap) {
 				continue
 			}
 			d := Death{Time: e.Time, First: e.Time, Container: c.name, Instance: e.Instance, Kind: record.CrashOther, ExitCode: -1,
 				Service: e.Service, Host: e.Host, Version: e.Version, Unreachable: true, Exited: true,
 				Signs: []Sign{{Pos: e.Pos, Time: e.Time, Kind: record.CrashOther, Text: e.Text}}}
-			for _, f := range failed {
-				if e.Time.Sub(f.Time) <= 2*signGap {
-					d.Kind = record.CrashHealthCheck
-					d.First = min(d.First, f.Time)
-					d.Signs = append(d.Signs, Sign{Pos: f.Pos, Time: f.Time, Kind: record.CrashHealthCheck, Text: f.Text})
-				}
+			for i := len(failed) - 1; i >= 0 && e.Time.Sub(failed[i].Time) <= 2*signGap; i-- {
+				f := failed[i]
+				d.Kind = record.CrashHealthCheck
+				d.First = min(d.First, f.Time)
+				d.Signs = append(d.Signs, Sign{Pos: f.Pos, Time: f.Time, Kind: record.CrashHealthCheck, Text: f.Text})
 			}
-			sort.SliceStable(d.Signs, func(i, j int) bool { return d.Signs[i].Time < d.Signs[j].Time })
-			if n := len(r.Deaths); n > 0 && r.Deaths[n-1].Container == c.name && r.Deaths[n-1].Unreachable && e.Time.Sub(r.Deaths[n-1].Time) < signGap {
-				continue // told by a second source
-			}
-			r.Deaths = append(r.Deaths, d)
+			slices.Reverse(d.Signs)
+			c.addDeath(d)
 		case record.Stopped:
-			if died(e.Time, signGap/2) || c.restarted(r, e.Time) {
+			if c.diedAt.near(e.Time, signGap/2) || c.restartedAt.near(e.Time, grace) {
 				continue
 			}
-			r.Restarts = append(r.Restarts, Restart{Time: e.Time, Container: c.name, Instance: e.Instance,
-				Reason: c.reason(e.Time, e.Reason, r.Deploys), Detail: e.Text, Pos: e.Pos})
+			c.restart(Restart{Time: e.Time, Instance: e.Instance,
+				Reason: c.reason(e.Time, e.Reason, deploys), Detail: e.Text, Pos: e.Pos})
 		}
 	}
-	c.silentReplacements(r)
+	c.silentReplacements()
+}
+
+// cluster is the signs of one death, with what decides whether another is of them.
+type cluster struct {
+	signs []*record.Crash
+	// from is the first sign that a process cannot survive, or the first at all while there is none.
+	from, last record.Time
+	sure       bool
+	exit       *record.Crash          // the last exit
+	told       map[string]record.Time // by source: the last exit that it told of
+	instances  []string
+}
+
+func (k *cluster) add(s *record.Crash) {
+	sure := s.Exited || fatal(s.Kind)
+	if len(k.signs) == 0 || sure && !k.sure {
+		k.from = s.Time
+	}
+	k.sure = k.sure || sure
+	k.last = s.Time
+	k.signs = append(k.signs, s)
+	if s.Exited {
+		k.exit = s
+		if k.told == nil {
+			k.told = map[string]record.Time{}
+		}
+		k.told[sourceName(s.Pos)] = s.Time
+	}
+	if s.Instance != "" && !slices.Contains(k.instances, s.Instance) {
+		k.instances = append(k.instances, s.Instance)
+	}
+}
+
+// other reports whether s is of another life by its id.
+func (k *cluster) other(s *record.Crash) bool {
+	return slices.ContainsFunc(k.instances, func(id string) bool { return differ(id, s.Instance) })
+}
+
+// cluster brings together the signs that tell of one death. Those of two lives may interleave, where sources lag.
+func (c *container) cluster() []*cluster {
+	var clusters []*cluster
+	for _, s := range c.crashes {
+		var at *cluster
+		for i := len(clusters) - 1; i >= 0 && s.Time.Sub(clusters[i].last) <= signGap; i-- {
+			if c.sameDeath(clusters[i], s) {
+				at = clusters[i]
+				break
+			}
+			if !clusters[i].other(s) {
+				break // only a life that another id sets apart can be looked past
+			}
+		}
+		if at == nil {
+			at = &cluster{}
+			clusters = append(clusters, at)
+		}
+		at.add(s)
+	}
+	return clusters
+}
+
+// instants is a sorted set of times.
+type instants []record.Time
+
+func (s *instants) add(t record.Time) {
+	i, _ := slices.BinarySearch(*s, t)
+	*s = slices.Insert(*s, i, t)
+}
+
+// near reports whether one of them lies so close to t.
+func (s instants) near(t record.Time, within time.Duration) bool {
+	i, _ := slices.BinarySearch(s, t)
+	return i < len(s) && s[i].Sub(t) <= within || i > 0 && t.Sub(s[i-1]) <= within
+}
+
+func (c *container) addDeath(d Death) {
+	c.deaths = append(c.deaths, d)
+	c.diedAt.add(d.Time)
+}
+
+func (c *container) restart(r Restart) {
+	r.Container = c.name
+	c.restarts = append(c.restarts, r)
+	c.restartedAt.add(r.Time)
+}
+
+// startedAfter reports whether the container started again after the words of d, and nothing else says why.
+func (c *container) startedAfter(d Death) bool {
+	i := sort.Search(len(c.begins), func(i int) bool { return c.begins[i] >= d.First.Add(-clockSlack) })
+	if i == len(c.begins) || c.begins[i].Sub(d.First) > confirmWithin {
+		return false
+	}
+	begin := c.begins[i].Add(clockSlack)
+	for _, e := range c.between(d.First, begin) {
+		switch e.Kind {
+		case record.Stopping, record.Stopped, record.Restarting, record.Cycling, record.Unreachable:
+			return false
+		}
+	}
+	// Whoever says more later has survived; and what it says then may explain the start.
+	i = sort.Search(len(c.crashes), func(i int) bool { return c.crashes[i].Time > d.Signs[len(d.Signs)-1].Time })
+	return i == len(c.crashes) || c.crashes[i].Time > begin
+}
+
+// between returns the events of a stretch of time, ends included.
+func (c *container) between(from, to record.Time) []*record.Lifecycle {
+	lo := sort.Search(len(c.events), func(i int) bool { return c.events[i].Time >= from })
+	hi := sort.Search(len(c.events), func(i int) bool { return c.events[i].Time > to })
+	return c.events[lo:max(lo, hi)]
 }
 
 // silentReplacements finds instances that followed one another without any sign of an end: a source that tells of ends is missing.
-func (c *container) silentReplacements(r *Result) {
-	seen := slices.Clone(c.seen)
-	sort.SliceStable(seen, func(i, j int) bool {
+func (c *container) silentReplacements() {
+	// The same instance seen by several sources was there from the first sight to the last.
+	by := map[string]Seen{}
+	for _, s := range c.seen {
+		if o, ok := by[s.Instance]; ok {
+			s.First, s.Last = min(s.First, o.First), max(s.Last, o.Last)
+		}
+		by[s.Instance] = s
+	}
+	seen := make([]Seen, 0, len(by))
+	for _, s := range by {
+		seen = append(seen, s)
+	}
+	sort.Slice(seen, func(i, j int) bool {
 		if seen[i].First != seen[j].First {
 			return seen[i].First < seen[j].First
 		}
@@ -384,22 +503,22 @@ func (c *container) silentReplacements(r *Result) {
 	})
 	for i := 1; i < len(seen); i++ {
 		a, b := seen[i-1], seen[i]
-		if a.Instance == b.Instance || b.First <= a.Last {
+		if b.First <= a.Last {
 			continue // two kinds of instance ids (pid and container id) overlap: not a replacement
 		}
 		known := false
-		for k := range r.Deaths {
-			if d := &r.Deaths[k]; d.Container == c.name && d.Time >= a.Last.Add(-signGap) && d.First <= b.First.Add(clockSlack) {
+		for k := range c.deaths {
+			if d := &c.deaths[k]; d.Time >= a.Last.Add(-signGap) && d.First <= b.First.Add(clockSlack) {
 				known = true
 			}
 		}
-		for k := range r.Restarts {
-			if s := &r.Restarts[k]; s.Container == c.name && s.Time >= a.Last.Add(-signGap) && s.Time <= b.First.Add(clockSlack) {
+		for k := range c.restarts {
+			if s := &c.restarts[k]; s.Time >= a.Last.Add(-signGap) && s.Time <= b.First.Add(clockSlack) {
 				known = true
 			}
 		}
 		if !known {
-			r.Restarts = append(r.Restarts, Restart{Time: a.Last, Container: c.name, Instance: a.Instance, Reason: "stopped_reporting",
+			c.restart(Restart{Time: a.Last, Instance: a.Instance, Reason: "stopped_reporting",
 				Detail: fmt.Sprintf("instance %s was last seen then and %s followed; no source says how it ended", short(a.Instance), short(b.Instance))})
 		}
 	}
@@ -420,21 +539,9 @@ func (r *Result) explainSilentReplacements() {
 	}
 }
 
-func (c *container) restarted(r *Result, t record.Time) bool {
-	for i := len(r.Restarts) - 1; i >= 0; i-- {
-		if s := &r.Restarts[i]; s.Container == c.name && absDur(t.Sub(s.Time)) <= grace {
-			return true
-		}
-	}
-	return false
-}
-
 // whoKilled looks for the reason of a kill that its own line does not give: failed health checks or memory over quota just before.
 func (c *container) whoKilled(d *Death) {
-	for _, e := range c.events {
-		if age := d.Time.Sub(e.Time); age < -clockSlack || age > 2*signGap {
-			continue
-		}
+	for _, e := range c.between(d.Time.Add(-2*signGap), d.Time.Add(clockSlack)) {
 		switch e.Kind {
 		case record.MemoryPressure:
 			d.Kind = record.CrashOOMKill
@@ -453,18 +560,37 @@ func (c *container) whoKilled(d *Death) {
 
 // stopBefore returns the request to stop that d is the end of, or nil.
 func (c *container) stopBefore(d Death) *record.Lifecycle {
-	for i := len(c.events) - 1; i >= 0; i-- {
-		e := c.events[i]
-		if (e.Kind == record.Stopping || e.Kind == record.Cycling || e.Kind == record.Restarting) &&
-			e.Time <= d.Time.Add(clockSlack) && d.Time.Sub(e.Time) <= grace {
-			return e
+	near := c.between(d.Time.Add(-grace), d.Time.Add(clockSlack))
+	for i := len(near) - 1; i >= 0; i-- {
+		switch near[i].Kind {
+		case record.Stopping, record.Cycling, record.Restarting:
+			return near[i]
 		}
 	}
 	return nil
 }
 
-func (c *container) addRestart(r *Result, d Death, stop *record.Lifecycle) {
-	if c.restarted(r, d.Time) {
+// unhealthyBefore reports whether a container was asked to stop because it had failed its health checks: several of them, just before,
+// and no other reason is known. A failed readiness check takes a container out of the traffic and stops nothing.
+func (c *container) unhealthyBefore(stop *record.Lifecycle, deploys []Deploy) bool {
+	if stop.Kind != record.Stopping || c.reason(stop.Time, stop.Reason, deploys) != "stopped" {
+		return false
+	}
+	n := 0
+	var last record.Time
+	for _, e := range c.between(stop.Time.Add(-2*signGap), stop.Time.Add(clockSlack)) {
+		if e.Kind == record.HealthCheckFailed && !strings.Contains(strings.ToLower(e.Reason+e.Text), "readiness") {
+			if n == 0 || e.Time.Sub(last) >= time.Second { // else told by a second source
+				n++
+			}
+			last = e.Time
+		}
+	}
+	return n >= 2 && stop.Time.Sub(last) <= grace
+}
+
+func (c *container) addRestart(d Death, stop *record.Lifecycle, deploys []Deploy) {
+	if c.restartedAt.near(d.Time, grace) {
 		return
 	}
 	reason, detail := "", d.Signs[0].Text
@@ -474,7 +600,7 @@ func (c *container) addRestart(r *Result, d Death, stop *record.Lifecycle) {
 			reason = "cycling"
 		}
 	}
-	r.Restarts = append(r.Restarts, Restart{Time: d.Time, Container: c.name, Instance: d.Instance, Reason: c.reason(d.Time, reason, r.Deploys),
+	c.restart(Restart{Time: d.Time, Instance: d.Instance, Reason: c.reason(d.Time, reason, deploys),
 		Detail: detail, Pos: d.Signs[0].Pos})
 }
 
@@ -490,8 +616,8 @@ func (c *container) reason(t record.Time, word string, deploys []Deploy) string 
 	case strings.Contains(w, "maintenance") || strings.Contains(w, "planned"):
 		return "maintenance"
 	}
-	for _, e := range c.events {
-		if e.Kind == record.Cycling && absDur(t.Sub(e.Time)) <= 2*grace {
+	for _, e := range c.between(t.Add(-2*grace), t.Add(2*grace)) {
+		if e.Kind == record.Cycling {
 			return "cycling"
 		}
 	}
@@ -503,32 +629,58 @@ func (c *container) reason(t record.Time, word string, deploys []Deploy) string 
 	return "stopped"
 }
 
-// sameDeath decides whether sign k belongs to the cluster.
-func sameDeath(cluster []*record.Crash, k *record.Crash, startBetween func(a, b record.Time) bool) bool {
-	last := cluster[len(cluster)-1]
-	if k.Time.Sub(last.Time) > signGap {
+// sameDeath decides whether sign s tells of the same death as those of k.
+func (c *container) sameDeath(k *cluster, s *record.Crash) bool {
+	sure := s.Exited || fatal(s.Kind)
+	switch gap := s.Time.Sub(k.from); {
+	case k.sure && gap > 2*signGap, !k.sure && sure && gap > signGap, !k.sure && !sure && gap > wordsGap:
 		return false
 	}
-	var exit *record.Crash
-	for _, s := range cluster {
-		if s.Exited {
-			exit = s
-		}
-		if differ(s.Instance, k.Instance) {
-			return false
-		}
-	}
-	if exit != nil && k.Exited && samePlace(exit, k) && k.Time.Sub(exit.Time) > sameSourceGap {
+	if k.other(s) {
 		return false
 	}
-	if exit != nil && k.Time.Sub(exit.Time) > clockSlack && startBetween(exit.Time.Add(-clockSlack), k.Time) {
+	if k.exit == nil {
+		// Words of a process that began after the others had been said are not of theirs. An exit may be told late.
+		return s.Exited || !c.startBetween(k.last.Add(clockSlack), s.Time)
+	}
+	told, ok := k.told[sourceName(s.Pos)]
+	ok = ok && s.Exited && s.Pos.Source != nil
+	if ok && s.Time.Sub(told) > sameSourceGap {
 		return false
 	}
-	return true
+	if s.Time.Sub(k.exit.Time) <= clockSlack || !c.startBetween(k.exit.Time.Add(-clockSlack), s.Time) {
+		return true
+	}
+	// After a new start this is another death, unless s tells late of the one before: another source, the same exit status, and the
+	// source that told of that exit knows of none since.
+	if !s.Exited || ok || s.Time.Sub(k.exit.Time) > tellLag || s.ExitCode != k.exit.ExitCode || s.ExitCode < 0 {
+		return false
+	}
+	return !c.exitBetween(k.exit.Time.Add(sameSourceGap), s.Time.Add(clockSlack), sourceName(k.exit.Pos))
 }
 
-func samePlace(a, b *record.Crash) bool {
-	return a.Pos.Source != nil && b.Pos.Source != nil && a.Pos.Source.Name == b.Pos.Source.Name
+// exitBetween reports whether the source tells of an exit between two instants.
+func (c *container) exitBetween(a, b record.Time, source string) bool {
+	i := sort.Search(len(c.crashes), func(i int) bool { return c.crashes[i].Time > a })
+	for ; i < len(c.crashes) && c.crashes[i].Time <= b; i++ {
+		if s := c.crashes[i]; s.Exited && sourceName(s.Pos) == source {
+			return true
+		}
+	}
+	return false
+}
+
+// startBetween reports whether a life is known to begin between two instants.
+func (c *container) startBetween(a, b record.Time) bool {
+	i := sort.Search(len(c.begins), func(i int) bool { return c.begins[i] > a })
+	return i < len(c.begins) && c.begins[i] < b
+}
+
+func sourceName(p record.Pos) string {
+	if p.Source == nil {
+		return ""
+	}
+	return p.Source.Name
 }
 
 // differ reports whether two instance ids are of the same kind and of different lives. Ids may be cut (a 12 digit prefix).
@@ -565,12 +717,17 @@ func kindRank(k record.CrashKind) int {
 	return 1
 }
 
-// fatal reports whether words of this kind are always the last.
+// fatal reports whether a sign of this kind is always of an end, even if it does not say so.
 func fatal(k record.CrashKind) bool {
-	return k == record.CrashHeapLimit || k == record.CrashOOMKill || k == record.CrashSegfault || k == record.CrashAbort
+	switch k {
+	case record.CrashHeapLimit, record.CrashOOMKill, record.CrashSegfault, record.CrashAbort, record.CrashHealthCheck:
+		return true
+	}
+	return false
 }
 
-func merge(signs []*record.Crash) Death {
+// merge makes one death of its signs; begins are the starts of the container.
+func merge(signs []*record.Crash, begins []record.Time) Death {
 	d := Death{Container: signs[0].Container, ExitCode: -1, First: signs[0].Time, Kind: record.CrashOther}
 	for _, s := range signs {
 		d.Signs = append(d.Signs, Sign{Pos: s.Pos, Time: s.Time, Kind: s.Kind, Exited: s.Exited, Text: s.Text})
@@ -595,6 +752,18 @@ func merge(signs []*record.Crash) Death {
 	}
 	if !d.Exited {
 		d.Time = signs[len(signs)-1].Time
+	}
+	// An exit told after the next life had begun was told late: the last words before that are nearer to it.
+	if i := sort.Search(len(begins), func(i int) bool { return begins[i] > d.First }); i < len(begins) && begins[i] < d.Time {
+		for _, s := range signs {
+			if s.Time <= begins[i] {
+				d.Time = s.Time
+			}
+		}
+	}
+	// A process that was killed did not die of the error that it logged.
+	if d.Kind == record.CrashException && (d.ExitCode == 137 || d.ExitCode == 143) {
+		d.Kind = record.CrashOther
 	}
 	if d.Kind == record.CrashOther || d.Kind == record.CrashExit {
 		switch d.ExitCode {
@@ -622,10 +791,15 @@ func deploys(events []record.Lifecycle) []Deploy {
 		if e.Kind != record.Deploy {
 			continue
 		}
-		if n := len(out); n > 0 && (e.Version == out[n-1].Version || e.Version == "") && e.Time.Sub(out[n-1].Time) < 10*time.Minute {
-			continue // told by a second source
+		told := false // by another source already
+		for k := len(out) - 1; k >= 0 && !told && e.Time.Sub(out[k].Time) < 10*time.Minute; k-- {
+			if told = e.Version == out[k].Version || e.Version == "" || out[k].Version == ""; told {
+				out[k].Version = first(out[k].Version, e.Version)
+			}
 		}
-		out = append(out, Deploy{Time: e.Time, Version: e.Version, Pos: e.Pos, Text: e.Text})
+		if !told {
+			out = append(out, Deploy{Time: e.Time, Version: e.Version, Pos: e.Pos, Text: e.Text})
+		}
 	}
 	return out
 }
@@ -691,18 +865,16 @@ func (c *container) lives(r *Result, end record.Time) []Life {
 		ver   string
 	}
 	var marks []mark
-	for _, s := range c.starts() {
+	for _, s := range c.begins {
 		marks = append(marks, mark{t: s})
 	}
-	for i := range r.Deaths {
-		if d := &r.Deaths[i]; d.Container == c.name {
-			marks = append(marks, mark{t: d.Time, end: true, death: i, inst: d.Instance, ver: d.Version})
-		}
+	for _, i := range c.deathIdx {
+		d := &r.Deaths[i]
+		marks = append(marks, mark{t: d.Time, end: true, death: i, inst: d.Instance, ver: d.Version})
 	}
-	for i := range r.Restarts {
-		if s := &r.Restarts[i]; s.Container == c.name {
-			marks = append(marks, mark{t: s.Time, end: true, death: -1, plan: s.Reason != "stopped_reporting", inst: s.Instance})
-		}
+	for i := range c.restarts {
+		s := &c.restarts[i]
+		marks = append(marks, mark{t: s.Time, end: true, death: -1, plan: s.Reason != "stopped_reporting", inst: s.Instance})
 	}
 	sort.SliceStable(marks, func(i, j int) bool {
 		if marks[i].t != marks[j].t {
@@ -755,8 +927,8 @@ func (c *container) lives(r *Result, end record.Time) []Life {
 	}
 	for i := range lives {
 		l := &lives[i]
-		for _, e := range c.events {
-			if (e.Kind == record.Starting || e.Kind == record.Up) && e.Time >= l.Start && e.Time < l.End {
+		for _, e := range c.between(l.Start, l.End-1) {
+			if e.Kind == record.Starting || e.Kind == record.Up {
 				l.Version, l.Host, l.Service = first(l.Version, e.Version), first(l.Host, e.Host), first(l.Service, e.Service)
 				l.Instance = first(l.Instance, e.Instance)
 			}
@@ -772,56 +944,31 @@ func (c *container) lives(r *Result, end record.Time) []Life {
 	return lives
 }
 
+// crashLess and eventLess order by time, then by everything else: the result must not depend on the order of the input.
 func crashLess(a, b *record.Crash) bool {
-	if a.Time != b.Time {
-		return a.Time < b.Time
-	}
-	if a.Container != b.Container {
-		return a.Container < b.Container
-	}
-	if a.Exited != b.Exited {
-		return b.Exited
-	}
-	if a.Kind != b.Kind {
-		return a.Kind < b.Kind
-	}
-	return posLess(a.Pos, b.Pos) || !posLess(b.Pos, a.Pos) && a.Text < b.Text
+	return cmp.Or(cmp.Compare(a.Time, b.Time), strings.Compare(a.Container, b.Container), compareBool(a.Exited, b.Exited), cmp.Compare(a.Kind, b.Kind),
+		comparePos(a.Pos, b.Pos), strings.Compare(a.Text, b.Text), cmp.Compare(a.ExitCode, b.ExitCode), strings.Compare(a.Signal, b.Signal),
+		strings.Compare(a.Instance, b.Instance), strings.Compare(a.Service, b.Service), strings.Compare(a.Host, b.Host), strings.Compare(a.Version, b.Version)) < 0
 }
 
 func eventLess(a, b *record.Lifecycle) bool {
-	if a.Time != b.Time {
-		return a.Time < b.Time
-	}
-	if a.Container != b.Container {
-		return a.Container < b.Container
-	}
-	if a.Kind != b.Kind {
-		return a.Kind < b.Kind
-	}
-	return posLess(a.Pos, b.Pos) || !posLess(b.Pos, a.Pos) && a.Text < b.Text
+	return cmp.Or(cmp.Compare(a.Time, b.Time), strings.Compare(a.Container, b.Container), cmp.Compare(a.Kind, b.Kind), comparePos(a.Pos, b.Pos),
+		strings.Compare(a.Text, b.Text), strings.Compare(a.Reason, b.Reason), cmp.Compare(a.End, b.End), cmp.Compare(a.ExitCode, b.ExitCode),
+		strings.Compare(a.Instance, b.Instance), strings.Compare(a.Service, b.Service), strings.Compare(a.Host, b.Host), strings.Compare(a.Version, b.Version)) < 0
 }
 
-func posLess(a, b record.Pos) bool {
-	an, bn := "", ""
-	if a.Source != nil {
-		an = a.Source.Name
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
 	}
-	if b.Source != nil {
-		bn = b.Source.Name
-	}
-	if an != bn {
-		return an < bn
-	}
-	return a.Line < b.Line
+	return 1
 }
 
-func startWithin(starts []record.Time, t record.Time, d time.Duration) bool {
-	for _, s := range starts {
-		if s >= t.Add(-clockSlack) && s.Sub(t) <= d {
-			return true
-		}
-	}
-	return false
+func comparePos(a, b record.Pos) int {
+	return cmp.Or(strings.Compare(sourceName(a), sourceName(b)), cmp.Compare(a.Line, b.Line))
 }
 
 func in(spans []Span, t record.Time) bool {
@@ -831,13 +978,6 @@ func in(spans []Span, t record.Time) bool {
 		}
 	}
 	return false
-}
-
-func absDur(d time.Duration) time.Duration {
-	if d < 0 {
-		return -d
-	}
-	return d
 }
 
 func first(a, b string) string {
@@ -873,4 +1013,14 @@ func Pool(name, service string) string {
 		return n
 	}
 	return first(service, name)
+}
+
+// SortCrashes and SortEvents put records into an order that does not depend on how they came in.
+func SortCrashes(c []record.Crash) {
+	sort.SliceStable(c, func(i, j int) bool { return crashLess(&c[i], &c[j]) })
+}
+
+// SortEvents is SortCrashes for lifecycle events.
+func SortEvents(e []record.Lifecycle) {
+	sort.SliceStable(e, func(i, j int) bool { return eventLess(&e[i], &e[j]) })
 }
