@@ -1,7 +1,6 @@
 package analyze
 
 import (
-	"math"
 	"slices"
 	"sort"
 	"time"
@@ -71,7 +70,7 @@ func (t *traffic) aliveSpans() [][]life.Span {
 		if c > 0 && len(alive[c]) == 0 && spans[c].first != 0 {
 			alive[c] = []life.Span{{From: spans[c].first, To: spans[c].last}}
 		}
-		alive[c] = union(alive[c])
+		alive[c] = t.fetched(t.containers[c], union(alive[c]))
 	}
 	return alive
 }
@@ -102,15 +101,19 @@ func overlap(s life.Span, with []life.Span) float64 {
 
 // quietUntil reports whether t0 is quiet on container c and until when.
 func (t *traffic) quietUntil(c uint32, t0 record.Time) (record.Time, bool) {
+	end, ok := t.fetchedUntil(c, t0)
+	if !ok {
+		return 0, false
+	}
 	for _, w := range t.pressure[c] {
 		if t0 < w.From {
-			return w.From, true
+			return min(w.From, end), true
 		}
 		if t0 <= w.To {
 			return 0, false
 		}
 	}
-	return math.MaxInt64, true
+	return end, true
 }
 
 // measure makes the pass over all requests: base rates, the requests of each case, block counts, slow requests, impact.
@@ -352,6 +355,9 @@ func (t *traffic) chains() {
 
 // exposure turns the block counts into what the memory regression takes.
 func (t *traffic) exposure() memory.Exposure {
+	if t.sampled.fraction > 0 && t.sampled.counted {
+		return t.countedExposure()
+	}
 	ex := memory.Exposure{From: t.from, Block: t.block, N: t.nBlocks}
 	by := make([]map[string][]float64, len(t.endpoints))
 	for k, cell := range t.cells {

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"sync"
 
-	"lastcall/collectors/record"
+	"lastcall/analyze/life"
 )
 
 // names interns the container names that requests carry. Id 0 is the empty name.
@@ -216,6 +216,8 @@ func (c *canon) apply(s *shard) {
 
 // sortSmall puts the small records into an order that does not depend on how they came in.
 func sortSmall(s *shard) {
+	life.SortCrashes(s.crashes)
+	life.SortEvents(s.events)
 	sort.SliceStable(s.jobs, func(i, j int) bool {
 		a, b := &s.jobs[i], &s.jobs[j]
 		if a.Start != b.Start {
@@ -249,5 +251,4 @@ func sortSmall(s *shard) {
 		}
 		e.points = out
 	}
-	_ = record.RSS
 }

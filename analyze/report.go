@@ -158,6 +158,15 @@ func (q *inquiry) readMemory() {
 		jobs = append(jobs, memory.Job{Name: j.Name, Container: j.Container, Start: j.Start, End: j.End})
 	}
 	q.growth = memory.Attribute(q.mem, ex, jobs, opts)
+	if q.sampled.fraction > 0 && !q.sampled.counted {
+		// Most requests were not seen: what they keep cannot be told from what time adds.
+		g := &q.growth
+		g.Endpoint, g.Grade = "", lower(g.Grade, finding.Possible)
+		if g.Gate.Open {
+			g.Cause = finding.Undetermined
+			g.Explanation = fmt.Sprintf("memory grows, and only %s of the requests were fetched, without counts for the rest: nothing can be said of whose they are", percent(q.sampled.fraction))
+		}
+	}
 }
 
 // pointsOf returns one curve of a container between two instants, from the source that has most of it.
@@ -203,7 +212,7 @@ func (q *inquiry) readLoad() {
 	q.load = make([]float64, len(q.life.Deaths))
 	for d := range q.life.Deaths {
 		i := int(q.deathAt[d].Sub(q.from)/loadStep) - 1
-		if q.total == 0 || i < 0 || i >= n {
+		if q.total == 0 || q.sampled.fraction > 0 || i < 0 || i >= n {
 			q.load[d] = math.NaN()
 			continue
 		}

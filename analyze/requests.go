@@ -98,6 +98,7 @@ type traffic struct {
 	outside    int64  // records dropped because they lie far outside the evidence
 	duplicates int64
 
+	sampled sampling
 	pend    []pending
 	life    *life.Result
 	deathAt []record.Time // per death, on the clock of the requests
@@ -288,6 +289,7 @@ func (t *traffic) prepare() error {
 	if err := t.bound(); err != nil {
 		return err
 	}
+	t.readSampling()
 	t.chooseGroups()
 	return t.join()
 }

@@ -139,8 +139,8 @@ func countText(n int, what string) string {
 // capacity asks whether the load simply exceeded the limit: most of a pool dies, the load just before each story was among its
 // highest and well above the usual, and no endpoint is out of line.
 func (q *inquiry) capacity(deaths []int) (candidate, bool) {
-	if q.total == 0 || len(deaths) < 2 {
-		return candidate{}, false
+	if q.total == 0 || len(deaths) < 2 || q.sampled.fraction > 0 {
+		return candidate{}, false // where only windows were fetched, the load between them is not known
 	}
 	died := map[string]bool{}
 	pools := map[string]bool{}

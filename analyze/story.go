@@ -309,6 +309,12 @@ func (q *inquiry) method() {
 		if q.primary.layer == record.LayerApp && !q.hasStarts() {
 			layer += " (finished requests only)"
 		}
+		if f := q.sampled.fraction; f > 0 {
+			add("%s of the requests were fetched, those around the deaths and in matched quiet windows; base rates rest on the windows.", percent(f))
+			if q.sampled.counted {
+				add("Counts per endpoint and container that the source computed over all requests explain the growth of memory.")
+			}
+		}
 		add("Requests are counted from %s: %d requests on %d endpoints.", layer, q.total, q.endpointCount())
 	}
 	if len(q.life.Deaths) > 0 && q.total > 0 {
