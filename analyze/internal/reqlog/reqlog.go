@@ -8,6 +8,7 @@ package reqlog
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -94,12 +95,12 @@ type Writer struct {
 const bufRecs = 4096
 
 // Writer returns a new Writer.
-func (l *Log) Writer() *Writer { return &Writer{log: l, buf: make([]Rec, 0, bufRecs)} }
+func (l *Log) Writer() *Writer { return &Writer{log: l} }
 
 // Append adds one record.
 func (w *Writer) Append(r *Rec) error {
 	w.buf = append(w.buf, *r)
-	if len(w.buf) == cap(w.buf) {
+	if len(w.buf) >= bufRecs {
 		return w.Flush()
 	}
 	return nil
@@ -248,8 +249,16 @@ func (l *Log) rewrite(s *slot, recs []Rec) error {
 	return nil
 }
 
-// Close removes the spool.
+// errClosed answers Writers that still hold records when the Log is gone, as in a collection that was cancelled.
+var errClosed = errors.New("the analysis is over")
+
+// Close removes the spool. Nothing can be added after.
 func (l *Log) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil {
+		l.err = errClosed
+	}
 	l.slots = map[int64]*slot{}
 	if l.file == nil {
 		return nil
@@ -276,11 +285,13 @@ func sortedKeys(m map[int64]*slot) []int64 {
 	return keys
 }
 
-// compare is a total order that ignores ids given in order of arrival except as the last resort between equal requests.
+// compare is an order that does not depend on arrival. Ids given in order of arrival come last: they only bring together what is equal
+// otherwise, such as two readings of one line.
 func compare(a, b Rec) int {
 	return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Layer, b.Layer),
 		cmp.Compare(a.Path, b.Path), cmp.Compare(a.User, b.User), cmp.Compare(a.Status, b.Status), cmp.Compare(a.Outcome, b.Outcome),
-		cmp.Compare(a.Line, b.Line), cmp.Compare(a.Phase, b.Phase))
+		cmp.Compare(a.Line, b.Line), cmp.Compare(a.Phase, b.Phase),
+		cmp.Compare(a.Container, b.Container), cmp.Compare(a.Endpoint, b.Endpoint), cmp.Compare(a.Source, b.Source))
 }
 
 // asBytes views records as bytes: the spool never leaves this process, so their layout in memory will do.
