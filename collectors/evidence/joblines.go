@@ -9,12 +9,19 @@ import (
 	"lastcall/collectors/record"
 )
 
-// jobMayMatter is the cheap test before [jobReader.parse]: whether a structured log line may tell of background work.
-func jobMayMatter(line []byte) bool {
-	if len(line) > maxParsed {
-		return false
+// jobKeys are the usual keys of a job's name, or of an object with its name.
+var jobKeys = [...]string{"job", "jobName", "job_name", "cron", "queue"}
+
+// jobPaths are the places in a structured log line where the name of a job may stand: a line without a value at any of them tells of
+// no job.
+func jobPaths() []string {
+	var out []string
+	for _, within := range []string{"", "attributes.", "attributes.attributes."} {
+		for _, key := range jobKeys {
+			out = append(out, within+key, within+key+".name")
+		}
 	}
-	return bytes.Contains(line, []byte(`"job`)) || bytes.Contains(line, []byte(`"cron`)) || bytes.Contains(line, []byte(`"queue"`))
+	return out
 }
 
 // jobReader makes a Job of a structured log line that tells of a run of background work, as pino and Datadog write them:
@@ -70,7 +77,7 @@ func saysJob(msg []byte) bool {
 
 // jobName finds the name of the job: a string under one of the usual keys, or the name of an object there.
 func jobName(v *fastjson.Value) []byte {
-	for _, key := range []string{"job", "jobName", "job_name", "cron", "queue"} {
+	for _, key := range jobKeys {
 		x := v.Get(key)
 		if x == nil {
 			continue

@@ -15,6 +15,7 @@ type jsonLines struct {
 	spec     *jsonSpec
 	slots    [][]int16 // by dialect, by index of its paths
 	needs    []jsonSet // by dialect
+	jobs     jsonSet   // where the name of a job may stand
 }
 
 // jsonDialect is one way to write a log in JSON.
@@ -51,6 +52,15 @@ func newJSONLines(zone *time.Location, dialects ...jsonDialect) *jsonLines {
 			needs.put(slots[i])
 		}
 		f.needs = append(f.needs, needs)
+	}
+	for _, p := range jobPaths() {
+		i, ok := index[p]
+		if !ok {
+			i = int16(len(all))
+			index[p] = i
+			all = append(all, p)
+		}
+		f.jobs.put(i)
 	}
 	f.spec = newJSONSpec(all...)
 	return f
@@ -305,7 +315,7 @@ func (l *jsonLine) message(t record.Time, container, instance, service, host, ve
 		s.see(t, container, instance)
 	}
 	// A job may fail for want of memory: its message counts all the same.
-	if jobMayMatter(l.line) {
+	if l.scan.have.any(&l.format.jobs) && len(l.line) <= maxParsed {
 		if _, err := l.jobs.parse(l.pos, t, container, instance, l.line, sink); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package evidence
 import (
 	"bytes"
 	"encoding/binary"
+	"math/bits"
 )
 
 // The predictor of jsonScan. The lines of one service are made of the same pieces: `{"level":30,"time":`, a number,
@@ -45,7 +46,8 @@ type jsonState struct{ edges []jsonEdge }
 // jsonEdge is a piece that may follow, and the value after it.
 type jsonEdge struct {
 	piece       []byte
-	first, mask uint64     // of its first eight bytes, to be compared at once
+	first, mask uint64     // its first eight bytes, to be compared at once
+	last        uint64     // its last eight bytes, of a piece of more than eight
 	to          *jsonState // nil: the piece ends the line
 	slot        int16
 	isTag       bool
@@ -111,7 +113,8 @@ next:
 			case (binary.LittleEndian.Uint64(data[p:])^e.first)&e.mask != 0:
 				continue
 			case len(e.piece) > 8:
-				if q > len(data) || string(data[p+8:q]) != string(e.piece[8:]) {
+				if q > len(data) || binary.LittleEndian.Uint64(data[q-8:]) != e.last ||
+					len(e.piece) > 16 && string(data[p+8:q-8]) != string(e.piece[8:len(e.piece)-8]) {
 					continue
 				}
 			}
@@ -122,24 +125,45 @@ next:
 				continue
 			}
 			v := jsonValue{start: uint32(q), kind: jsonString}
-			var end int
-			var err error
+			end := q
 			if e.text {
-				end, v.escaped, err = jsonStringEnd(data, q)
-			} else if q < len(data) {
-				end, v.kind, err = jsonBareEnd(data, q)
+				// What jsonStringEnd does, for a string without escapes that does not end with the input.
+				for end+8 <= len(data) {
+					found := swarSpecial(binary.LittleEndian.Uint64(data[end:]))
+					if found == 0 {
+						end += 8
+						continue
+					}
+					end += bits.TrailingZeros64(found) >> 3
+					break
+				}
+				if end >= len(data) || data[end] != '"' {
+					var err error
+					if end, v.escaped, err = jsonStringTail(data, end); err != nil {
+						continue
+					}
+				}
 			} else {
-				err = errJSONEnd
-			}
-			if err != nil {
-				continue
+				if q >= len(data) {
+					continue
+				}
+				var err error
+				if end, v.kind, err = jsonBareEnd(data, q); err != nil {
+					continue
+				}
 			}
 			v.end = uint32(end)
 			p = end
-			if e.slot >= 0 {
-				s.set(e.slot, v)
-			} else if e.isTag && e.text {
-				s.tags = append(s.tags, v)
+			switch {
+			case e.slot < 0:
+				if e.isTag && e.text {
+					s.tags = append(s.tags, v)
+				}
+			case v.kind == jsonOther:
+				s.have.drop(e.slot)
+			default:
+				s.have.put(e.slot)
+				s.vals[e.slot] = v
 			}
 			state = e.to
 			if i > 0 { // the likely ones first
@@ -230,6 +254,9 @@ func (s *jsonScan) add(state *jsonState, e jsonEdge) bool {
 	s.size += len(e.piece)
 	e.piece = bytes.Clone(e.piece)
 	e.first, e.mask = firstEight(e.piece)
+	if n := len(e.piece); n > 8 {
+		e.last = binary.LittleEndian.Uint64(e.piece[n-8:])
+	}
 	state.edges = append(state.edges, e)
 	return true
 }

@@ -59,6 +59,10 @@ func (s *jsonSet) all(o *jsonSet) bool {
 	return s[0]&o[0] == o[0] && s[1]&o[1] == o[1] && s[2]&o[2] == o[2] && s[3]&o[3] == o[3]
 }
 
+func (s *jsonSet) any(o *jsonSet) bool {
+	return s[0]&o[0]|s[1]&o[1]|s[2]&o[2]|s[3]&o[3] != 0
+}
+
 type jsonKind uint8
 
 const (
