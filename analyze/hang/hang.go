@@ -3,7 +3,9 @@
 package hang
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"sort"
 	"time"
 
@@ -20,15 +22,25 @@ const (
 	shortest = 1.35
 	// sharp: so much of the peak lies in the third next to its lower edge, which a smooth hump does not reach.
 	sharp = 0.42
+	// edge: by so many standard deviations more calls lie in that third than in as much just below it, where a hump has about as many.
+	edge = 3
+	// falls: at most so many times as many calls lie in as much just above the peak: the flank of a hump goes on.
+	falls = 0.5
+	// minOfEndpoint: an endpoint with a smaller share of the calls is there by chance.
+	minOfEndpoint = 0.02
 	// minShare: rarer calls than this share of all requests in the window are no incident.
 	minShare = 0.01
 	// maxTogether: when more of the calls than this end within togetherWindow, a frozen container let go of them at once.
 	maxTogether    = 0.3
 	togetherWindow = 5 * time.Second
+	// apart: lower edges of peaks closer than this are not tried apart.
+	apart = 1.002
 	// width is how wide the peak may be: a timeout plus the rest of the request's work.
 	width = 1.06
 	// peak is how much denser the peak must be than its surroundings on both sides.
 	peak = 4
+	// windowShare of the calls lie in the window, so that a stray one does not stretch it.
+	windowShare = 0.96
 	// maxTopShare: no endpoint may hold more of the peak than this above its share of the traffic.
 	maxTopShare = 0.5
 	// minRise is how many times as frequent such calls must be inside their window as outside.
@@ -67,23 +79,21 @@ func Constant(calls []Call, trafficShare []float64, rate float64, from, to recor
 	for i := range byDur {
 		byDur[i] = i
 	}
-	sort.SliceStable(byDur, func(a, b int) bool {
-		x, y := calls[byDur[a]], calls[byDur[b]]
-		if x.Duration != y.Duration {
-			return x.Duration < y.Duration
-		}
-		return x.Start < y.Start
+	slices.SortFunc(byDur, func(a, b int) int {
+		x, y := &calls[a], &calls[b]
+		return cmp.Or(cmp.Compare(x.Duration, y.Duration), compare(x, y))
 	})
 	dur := make([]float64, len(calls))
 	for i, k := range byDur {
 		dur[i] = calls[k].Duration.Seconds()
 	}
 	count := func(lo, hi float64) int { return sort.SearchFloat64s(dur, hi) - sort.SearchFloat64s(dur, lo) }
-	best, bestAt := 0.0, -1.0
-	for i, d := range dur {
-		if d < shortest || i > 0 && d < dur[i-1]*1.002 {
+	best, bestAt, tried, ordinary := 0.0, -1.0, 0.0, 0.0
+	for _, d := range dur {
+		if d < shortest || d < tried*apart {
 			continue
 		}
+		tried = d
 		n := count(d, d*width)
 		if n < minCalls {
 			continue
@@ -96,11 +106,14 @@ func Constant(calls []Call, trafficShare []float64, rate float64, from, to recor
 			continue
 		}
 		expected := below * math.Log(width)
-		if float64(n) < expected+5*math.Sqrt(expected+1) || float64(count(d, d*(1+(width-1)/3))) < sharp*float64(n) {
+		third := 1 + (width-1)/3
+		first, before := float64(count(d, d*third)), float64(count(d/third, d))
+		if float64(n) < expected+5*math.Sqrt(expected+1) || first < sharp*float64(n) || first-before < edge*math.Sqrt(first+before+1) ||
+			float64(count(d*width, d*width*width)) > falls*float64(n) {
 			continue
 		}
-		if score := here - below; score > best {
-			best, bestAt = score, d
+		if score := first - 2*before; score > best {
+			best, bestAt, ordinary = score, d, expected
 		}
 	}
 	if bestAt < 0 {
@@ -108,9 +121,15 @@ func Constant(calls []Call, trafficShare []float64, rate float64, from, to recor
 	}
 	lo, hi := sort.SearchFloat64s(dur, bestAt), sort.SearchFloat64s(dur, bestAt*width)
 	in := append([]int(nil), byDur[lo:hi]...)
-	sort.SliceStable(in, func(a, b int) bool { return calls[in[a]].Start < calls[in[b]].Start })
-	// The window: from the 2nd to the 98th percentile of the starts, so that a stray one does not stretch it.
-	a, b := len(in)/50, len(in)-1-len(in)/50
+	slices.SortFunc(in, func(a, b int) int { return compare(&calls[a], &calls[b]) })
+	// The window: the shortest that holds nearly all of the peak, but for the calls that are there by the ordinary tail, at any time.
+	most := max(minCalls, int(windowShare*(float64(len(in))-ordinary)))
+	a, b := 0, len(in)-1
+	for i := 0; i+most <= len(in); i++ {
+		if calls[in[i+most-1]].Start-calls[in[i]].Start < calls[in[b]].Start-calls[in[a]].Start {
+			a, b = i, i+most-1
+		}
+	}
 	r := &Result{Constant: time.Duration(bestAt * 1e9).Round(10 * time.Millisecond), From: calls[in[a]].Start, To: calls[in[b]].Start}
 	perEp, perC := map[int]int{}, map[int]int{}
 	for _, k := range in {
@@ -125,7 +144,13 @@ func Constant(calls []Call, trafficShare []float64, rate float64, from, to recor
 		r.Refs = append(r.Refs, c.Ref)
 	}
 	r.Endpoints, r.Containers = len(perEp), len(perC)
-	if r.Calls < minCalls || r.Endpoints < minEndpoints || together(calls, in) > maxTogether {
+	spread := 0
+	for _, n := range perEp {
+		if float64(n) >= minOfEndpoint*float64(r.Calls) {
+			spread++
+		}
+	}
+	if r.Calls < minCalls || spread < minEndpoints || together(calls, in) > maxTogether {
 		return nil
 	}
 	for e, n := range perEp {
@@ -155,6 +180,11 @@ func Constant(calls []Call, trafficShare []float64, rate float64, from, to recor
 		return nil
 	}
 	return r
+}
+
+// compare orders calls by their starts, and equal ones in any order that is always the same.
+func compare(x, y *Call) int {
+	return cmp.Or(cmp.Compare(x.Start, y.Start), cmp.Compare(x.Endpoint, y.Endpoint), cmp.Compare(x.Container, y.Container), cmp.Compare(x.Ref, y.Ref))
 }
 
 // together returns the largest share of the calls that end within one short window.
