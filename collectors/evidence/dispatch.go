@@ -111,7 +111,8 @@ type dispatcher struct {
 	json    []LineParser // for lines that hold a JSON object
 	first   *jsonLine    // the first of json, where it is that
 	kept    []LineParser // by index of the chain: those that are made once
-	used    bool         // Lines was called
+	used    bool         // lines were parsed
+	ready   bool         // Prepare was called for the next chunk
 	clock   clock
 	wrapped dockerLogLine
 	handled int64
@@ -174,14 +175,44 @@ func (d *dispatcher) parsers() {
 	}
 }
 
-// Lines implements lines.Worker.
-func (d *dispatcher) Lines(first int64, data []byte) error {
+// reset forgets what the lines of another chunk said.
+func (d *dispatcher) reset() {
 	if !d.inOrder && d.used {
 		d.parsers()
 		d.messages.forget()
 		d.sink.forget()
 	}
 	d.used = true
+}
+
+// Prepare implements lines.Preparer: it reads the lines before a chunk for what they leave in the parsers' memory, and for nothing
+// else. So a dump that the end of a chunk cuts is understood as one within a chunk.
+func (d *dispatcher) Prepare(first int64, before []byte) {
+	if d.inOrder {
+		return
+	}
+	d.reset()
+	kept := *d
+	d.sink = newTally(discard{}, d.src, record.Query{})
+	_ = d.each(first, before) // the sink has no errors
+	seen := d.sink
+	d.sink, d.handled, d.unknown, d.malformed, d.binary = kept.sink, kept.handled, kept.unknown, kept.malformed, kept.binary
+	d.sink.seen, d.sink.seenMany = seen.seen, seen.seenMany
+	d.sink.seenContainer = append(d.sink.seenContainer[:0], seen.seenContainer...)
+	d.sink.seenInstance = append(d.sink.seenInstance[:0], seen.seenInstance...)
+	d.ready = true
+}
+
+// Lines implements lines.Worker.
+func (d *dispatcher) Lines(first int64, data []byte) error {
+	if !d.ready {
+		d.reset()
+	}
+	d.ready = false
+	return d.each(first, data)
+}
+
+func (d *dispatcher) each(first int64, data []byte) error {
 	for no := first; len(data) > 0; no++ {
 		if d.first != nil && data[0] == '{' {
 			n, ok, handled, err := d.first.parseNext(no, data, d.sink)

@@ -25,7 +25,8 @@ type LineFormat interface {
 
 // LineParser handles the lines of one goroutine, which gets some of the chunks of an input (1 MiB of whole lines each). What it
 // remembers of one line must not matter to lines of another chunk; unless its format is Sequential, a parser of anything but requests
-// is made anew for every chunk to make sure.
+// is made anew for every chunk to make sure, and then sees the 8 KiB before it once more, their records discarded: what it remembers
+// of a few lines survives the end of a chunk.
 type LineParser interface {
 	// ParseLine handles one line, without its line end, at the 1-based lineNo. The line is valid until it returns. It returns
 	// handled=false when the line is not of this format: the dispatcher then offers it to the other formats, and counts it when

@@ -3,6 +3,7 @@ package evidence_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -119,5 +120,38 @@ func TestTheLogsOfEachIncidentTellTheSameJobsAndTheHeapOfEachDeath(t *testing.T)
 				t.Errorf("%d jobs, want 476", len(app.Jobs))
 			}
 		})
+	}
+}
+
+func TestADumpThatTheEndOfAChunkCutsIsUnderstood(t *testing.T) {
+	const chunk = 1 << 20
+	dump := "\n<--- Last few GCs --->\n[17:0xd596c50]   105131 ms: Mark-Compact (reduce) 126.8 (133.6) -> 126.5 (131.6) MB, 19.95 / 0.01 ms\n" +
+		"FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory\n 1: 0xb0b1a0 node::Abort() [node]\n"
+	line := `{"level":30,"time":1794836877000,"pid":17,"hostname":"web-1","msg":"hello"}` + "\n"
+	for back := 0; back <= len(dump)+len(line); back += 20 {
+		var b strings.Builder
+		for b.Len()+2*len(line) < chunk-back {
+			b.WriteString(line)
+		}
+		pad := chunk - back - b.Len() - len(line)
+		b.WriteString(strings.Replace(line, "hello", "hello"+strings.Repeat("o", pad), 1))
+		if b.Len() != chunk-back {
+			t.Fatalf("%d bytes before the dump, want %d", b.Len(), chunk-back)
+		}
+		text := b.String() + dump + strings.Repeat(line, 30_000)
+		path := filepath.Join(t.TempDir(), "web.log")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, workers := range []int{1, 2} {
+			sink := collect(t, evidence.Options{Paths: []string{path}, Workers: workers}, record.Query{})
+			if len(sink.Crashes) != 1 {
+				t.Fatalf("dump %d bytes before the end of the chunk, %d workers: %d crashes, warnings %v", back, workers, len(sink.Crashes), sink.Warnings)
+			}
+			c := sink.Crashes[0]
+			if c.Container != "web-1" || c.Instance != "17" || c.Time != 1794836877000e6 || c.UsedBytes == 0 || c.Pos.Line != int64(strings.Count(text[:strings.Index(text, "FATAL")], "\n"))+1 {
+				t.Errorf("dump %d bytes before the end of the chunk, %d workers: %+v", back, workers, c)
+			}
+		}
 	}
 }

@@ -321,3 +321,70 @@ func FuzzScanAgreesWithSplitting(f *testing.F) {
 }
 
 const page = 4 << 10
+
+// preparing is a collector that also keeps what it saw before each chunk.
+type preparing struct {
+	collector
+	before *[]numbered
+	last   *[]int64 // numbers of the last lines before chunks
+	next   *[]int64 // numbers of the first lines of the chunks after them
+	ready  bool
+}
+
+func (p *preparing) Prepare(first int64, before []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ready = true
+	no := first
+	for ; len(before) > 0; no++ {
+		var line []byte
+		line, before = lines.Next(before)
+		*p.before = append(*p.before, numbered{no, string(line)})
+	}
+	*p.last = append(*p.last, no-1)
+}
+
+func (p *preparing) Lines(first int64, data []byte) error {
+	p.mu.Lock()
+	if p.ready {
+		*p.next = append(*p.next, first)
+	}
+	p.ready = false
+	p.mu.Unlock()
+	return p.collector.Lines(first, data)
+}
+
+func TestPreparersSeeTheLinesBeforeTheirChunk(t *testing.T) {
+	var b strings.Builder
+	for i := range 20_000 {
+		fmt.Fprintf(&b, "line %d %s\n", i, strings.Repeat("x", i%97))
+	}
+	want := reference(b.String())
+	for _, workers := range []int{1, 3} {
+		var mu sync.Mutex
+		var out, before []numbered
+		var last, next []int64
+		o := lines.Options{Workers: workers, ChunkBytes: 16 << 10}
+		_, err := lines.Scan(t.Context(), strings.NewReader(b.String()), o, func() lines.Worker {
+			return &preparing{collector: collector{&mu, &out}, before: &before, last: &last, next: &next}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(out) != len(want) || len(before) < 2000 {
+			t.Fatalf("%d lines and %d before chunks", len(out), len(before))
+		}
+		for _, n := range before {
+			if want[n.No-1] != n {
+				t.Fatalf("line %d before a chunk is %q, want %q", n.No, n.Text, want[n.No-1].Text)
+			}
+		}
+		slices.Sort(last)
+		slices.Sort(next)
+		for i := range last {
+			if last[i]+1 != next[i] {
+				t.Fatalf("lines up to %d before the chunk that begins with %d", last[i], next[i])
+			}
+		}
+	}
+}

@@ -35,6 +35,17 @@ type Worker interface {
 	Lines(first int64, data []byte) error
 }
 
+// Preparer is implemented by workers that want to see the lines before each chunk, so that what a line means may depend on those
+// shortly before it and not on which worker got them.
+type Preparer interface {
+	// Prepare gets whole lines that stand before the chunk that Lines gets next (up to 8 KiB of them); first is the number of the
+	// first. It is not called where there are none.
+	Prepare(first int64, before []byte)
+}
+
+// tailSize is how much of a chunk a Preparer of the next one sees.
+const tailSize = 8 << 10
+
 // Stats tells what Scan saw.
 type Stats struct {
 	// Bytes and Lines count all that was read, decompressed.
@@ -74,6 +85,9 @@ func Scan(ctx context.Context, r io.Reader, o Options, newWorker func() Worker) 
 	workers := make([]Worker, o.Workers)
 	for i := range workers {
 		workers[i] = newWorker()
+		if _, ok := workers[i].(Preparer); ok {
+			s.keepTail = true
+		}
 	}
 	for _, w := range workers {
 		go func() { errs <- work(ctx, s, w) }()
@@ -107,15 +121,20 @@ const patience = 300 * time.Millisecond
 
 func work(ctx context.Context, s *splitter, w Worker) error {
 	buf := make([]byte, headroom+s.chunk)
+	before := tail{}
+	prepared, _ := w.(Preparer)
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		first, data, more := s.next(ctx, buf)
+		first, data, more := s.next(ctx, buf, &before)
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		if len(data) > 0 {
+			if prepared != nil && len(before.lines) > 0 {
+				prepared.Prepare(before.first, before.lines)
+			}
 			if err := w.Lines(first, data); err != nil {
 				return err
 			}
@@ -137,11 +156,31 @@ type splitter struct {
 	eof     bool
 	skip    bool // within a line that is too long
 	stats   Stats
+
+	keepTail bool
+	tail     tail // of the last chunk
+}
+
+// tail is the end of a chunk: whole lines, and the number of the first.
+type tail struct {
+	first int64
+	lines []byte
+}
+
+// set takes the end of data, whose lines end before the one numbered next.
+func (t *tail) set(data []byte, next int64) {
+	end := data
+	if len(end) > tailSize {
+		end = end[len(end)-tailSize-1:]
+		end = end[bytes.IndexByte(end, '\n')+1:] // the end of data is one, so that there is one
+	}
+	t.lines = append(t.lines[:0], end...)
+	t.first = next - int64(bytes.Count(end, newline))
 }
 
 // next fills buf and returns whole lines in it, or in a bigger buffer of its own when a line is longer than the headroom. more is
-// false at the end of the input.
-func (s *splitter) next(ctx context.Context, buf []byte) (first int64, data []byte, more bool) {
+// false at the end of the input. before gets the end of the chunk before.
+func (s *splitter) next(ctx context.Context, buf []byte, before *tail) (first int64, data []byte, more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for {
@@ -196,6 +235,12 @@ func (s *splitter) next(ctx context.Context, buf []byte) (first int64, data []by
 		}
 		s.line += count
 		s.stats.Lines += count
+		if s.keepTail {
+			before.first, before.lines = s.tail.first, append(before.lines[:0], s.tail.lines...)
+			if !s.eof {
+				s.tail.set(data, s.line)
+			}
+		}
 		return first, data, !s.eof
 	}
 }
