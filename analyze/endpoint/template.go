@@ -100,6 +100,33 @@ func trimURL(p []byte) []byte {
 	return p
 }
 
+// The kinds of bytes in a segment; special ones stand in identifiers only.
+const (
+	letter byte = 1 << iota
+	digit
+	capital
+	punctuation
+	special
+)
+
+var kindOf = func() (k [256]byte) {
+	for c := range k {
+		switch {
+		case c >= 'a' && c <= 'z':
+			k[c] = letter
+		case c >= '0' && c <= '9':
+			k[c] = digit
+		case c >= 'A' && c <= 'Z':
+			k[c] = capital
+		case c >= 0x80 || c == '@' || c == '=' || c == '%' || c == '~' || c == ';' || c == ',' || c == '+' || c == '!':
+			k[c] = special
+		default:
+			k[c] = punctuation
+		}
+	}
+	return k
+}()
+
 // isID reports whether one path segment looks like an identifier rather than a name. The rules, cheapest first:
 //
 //   - digits only (also with a sign, dot or comma), or digits with a file extension
@@ -112,6 +139,19 @@ func trimURL(p []byte) []byte {
 // Versions ("v2"), file names and words stay.
 func isID(seg []byte) bool {
 	n := len(seg)
+	// Most segments are words or numbers: one look at each byte decides.
+	kinds := byte(0)
+	for _, c := range seg {
+		kinds |= kindOf[c]
+	}
+	switch {
+	case kinds&special != 0:
+		return true
+	case kinds&(digit|capital) == 0:
+		return false
+	case kinds == digit:
+		return true
+	}
 	var digits, lower, upper, other, run, maxRun, hex, flips, capitals, vowels int
 	prevCase := byte(0)
 	for _, c := range seg {
@@ -148,16 +188,12 @@ func isID(seg []byte) bool {
 				capitals++ // inside a run of capitals
 			}
 			prevCase = 'U'
-		case c == '@' || c == '=' || c == '%' || c == '~' || c >= 0x80 || c == ';' || c == ',' || c == '+' || c == '!':
-			return true
 		default:
 			other++
 		}
 		run = 0
 	}
 	switch {
-	case digits == n && n > 0:
-		return true
 	case digits > 0 && lower+upper == 0:
 		return true // 12.5, 2026-01-01, -3
 	case hex == n && n >= 8 && digits > 0:
