@@ -288,7 +288,14 @@ func sortedKeys(m map[int64]*slot) []int64 {
 // compare is an order that does not depend on arrival. Ids given in order of arrival come last: they only bring together what is equal
 // otherwise, such as two readings of one line.
 func compare(a, b Rec) int {
-	return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Layer, b.Layer),
+	// Starts nearly always decide; cmp.Or would look at everything else as well.
+	if a.Start != b.Start {
+		if a.Start < b.Start {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(a.End, b.End), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Layer, b.Layer),
 		cmp.Compare(a.Path, b.Path), cmp.Compare(a.User, b.User), cmp.Compare(a.Status, b.Status), cmp.Compare(a.Outcome, b.Outcome),
 		cmp.Compare(a.Line, b.Line), cmp.Compare(a.Phase, b.Phase),
 		cmp.Compare(a.Container, b.Container), cmp.Compare(a.Endpoint, b.Endpoint), cmp.Compare(a.Source, b.Source))
