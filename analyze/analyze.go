@@ -42,7 +42,7 @@ type Options struct {
 	Service string
 	// Spool makes a private temporary file for requests that do not fit into MemoryBytes; nil keeps all in memory.
 	Spool func() (Spool, error)
-	// MemoryBytes bounds the requests held in memory; 0 means 32 MB.
+	// MemoryBytes bounds the requests held in memory; 0 means 8 MB, 150,000 requests.
 	MemoryBytes int
 }
 
@@ -183,7 +183,7 @@ func (s *span) add(t record.Time) {
 
 // Limits of what is kept.
 const (
-	defaultMemory = 32 << 20
+	defaultMemory = 8 << 20
 	// notableAfter: requests that took this long, or did not end with an answer, may be cited and keep their path and caller.
 	notableAfter = 1_000_000_000
 	// maxDetails bounds them: about 30 MB.
@@ -409,6 +409,8 @@ func (s *shard) Sample(m *record.Sample) error {
 	if e == nil {
 		e = &series{source: m.Pos.Source, interval: int64(m.Interval), service: m.Service, host: m.Host, version: m.Version}
 		s.series[k] = e
+	} else if m.Pos.Source != e.source && posName(m.Pos.Source) < posName(e.source) {
+		e.source = m.Pos.Source
 	}
 	e.points = append(e.points, point{m.Time, m.Value, m.Pos.Line})
 	if m.Instance != "" {
@@ -470,7 +472,8 @@ func (s *shard) Warn(w *record.Warning) error {
 	for i := range s.warnings {
 		if k := &s.warnings[i]; k.Code == w.Code && k.Pos.Source == w.Pos.Source {
 			k.Count += w.Count
-			if w.Pos.Line != 0 && (k.Pos.Line == 0 || w.Pos.Line < k.Pos.Line) {
+			// The first place, whatever the order.
+			if w.Pos.Line != 0 && (k.Pos.Line == 0 || w.Pos.Line < k.Pos.Line) || w.Pos.Line == k.Pos.Line && w.Example < k.Example {
 				k.Pos, k.Example = w.Pos, w.Example
 			}
 			return nil

@@ -96,7 +96,6 @@ type traffic struct {
 	useGroup   []bool // by source id: whether its lines are counted
 	spans      []span // per container, when its requests began and ended
 	outside    int64  // records dropped because they lie far outside the evidence
-	duplicates int64
 
 	sampled sampling
 	pend    []pending
@@ -270,7 +269,7 @@ func (t *traffic) visit(pass func(func([]reqlog.Rec)) error, all bool, f func(r 
 // sameLine reports whether two lines, equal in time, are one line read twice.
 func sameLine(a, b *reqlog.Rec) bool {
 	if a.Start != b.Start || a.End != b.End || a.ID != b.ID || a.Path != b.Path || a.User != b.User || a.Status != b.Status ||
-		a.Layer != b.Layer || a.Outcome != b.Outcome || a.Phase != b.Phase {
+		a.Layer != b.Layer || a.Outcome != b.Outcome || a.Phase != b.Phase || a.Container != b.Container || a.Endpoint != b.Endpoint {
 		return false
 	}
 	return a.ID != 0 || a.Source != b.Source && a.Line == b.Line

@@ -167,7 +167,7 @@ func (p *dockerParser) event(o *origin, ev dockerEvent, line []byte, sink record
 		}
 		return sink.Crash(o.exited(code, "", line))
 	case "kill":
-		reason := string(ev.signal)
+		var reason string
 		switch string(ev.signal) {
 		case "15", "SIGTERM", "TERM":
 			reason = "SIGTERM"

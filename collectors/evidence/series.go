@@ -20,7 +20,6 @@ type seriesSet struct {
 	best   map[seriesKey]int
 	// unused counts the points left out, by metric name and reason.
 	unused map[string]int64
-	nulls  int64
 }
 
 // seriesKey is one metric of one life of a container.

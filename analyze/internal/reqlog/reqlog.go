@@ -55,14 +55,14 @@ type Log struct {
 	off   int64
 	inMem int
 	slots map[int64]*slot
-	keys  []int64
+	free  [][]Rec // chunks to use again
 	err   error
 }
 
 // slot is one stretch of time: records in memory, and runs of records in the spool.
 type slot struct {
-	recs []Rec
-	runs []run
+	chunks [][]Rec
+	runs   []run
 	// sorted is true once the records are in order and in one piece.
 	sorted bool
 	stat   Stat
@@ -130,7 +130,7 @@ func (l *Log) add(recs []Rec) error {
 			s = &slot{}
 			l.slots[key] = s
 		}
-		s.recs = append(s.recs, recs[i:j]...)
+		l.put(s, recs[i:j])
 		s.sorted = false
 		for k := i; k < j; k++ {
 			s.stat.add(&recs[k])
@@ -142,6 +142,30 @@ func (l *Log) add(recs []Rec) error {
 		l.err = l.spill()
 	}
 	return l.err
+}
+
+// chunkRecs is the size of a chunk: records of a slot are kept in pieces that are used again once spilled, as one slice that grows
+// would leave twice its size behind.
+const chunkRecs = 512
+
+func (l *Log) put(s *slot, recs []Rec) {
+	for len(recs) > 0 {
+		n := len(s.chunks)
+		if n == 0 || len(s.chunks[n-1]) == cap(s.chunks[n-1]) {
+			var c []Rec
+			if f := len(l.free); f > 0 {
+				c, l.free = l.free[f-1], l.free[:f-1]
+			} else {
+				c = make([]Rec, 0, chunkRecs)
+			}
+			s.chunks = append(s.chunks, c)
+			n++
+		}
+		c := s.chunks[n-1]
+		k := min(len(recs), cap(c)-len(c))
+		s.chunks[n-1] = append(c, recs[:k]...)
+		recs = recs[k:]
+	}
 }
 
 func (s *Stat) add(r *Rec) {
@@ -172,16 +196,22 @@ func (l *Log) spill() error {
 	}
 	for _, key := range sortedKeys(l.slots) {
 		s := l.slots[key]
-		if len(s.recs) == 0 {
-			continue
+		for _, c := range s.chunks {
+			b := asBytes(c)
+			if _, err := l.file.Write(b); err != nil {
+				return fmt.Errorf("write temporary file of requests: %w (is the disk of the temporary folder full? set TMPDIR)", err)
+			}
+			if n := len(s.runs); n > 0 && s.runs[n-1].off+int64(s.runs[n-1].n*recSize) == l.off {
+				s.runs[n-1].n += len(c)
+			} else {
+				s.runs = append(s.runs, run{l.off, len(c)})
+			}
+			l.off += int64(len(b))
+			if cap(c) == chunkRecs {
+				l.free = append(l.free, c[:0])
+			}
 		}
-		b := asBytes(s.recs)
-		if _, err := l.file.Write(b); err != nil {
-			return fmt.Errorf("write temporary file of requests: %w (is the disk of the temporary folder full? set TMPDIR)", err)
-		}
-		s.runs = append(s.runs, run{l.off, len(s.recs)})
-		l.off += int64(len(b))
-		s.recs = s.recs[:0:0]
+		s.chunks = s.chunks[:0]
 	}
 	l.inMem = 0
 	return nil
@@ -206,20 +236,22 @@ func (l *Log) visit(sorted bool, f func(recs []Rec)) error {
 	var buf []Rec
 	for _, key := range sortedKeys(l.slots) {
 		s := l.slots[key]
-		if len(s.runs) == 0 {
-			if sorted && !s.sorted {
-				slices.SortFunc(s.recs, compare)
-				s.sorted = true
-			}
-			f(s.recs)
+		if len(s.runs) == 0 && s.sorted && len(s.chunks) == 1 {
+			f(s.chunks[0])
 			continue
 		}
-		n := len(s.recs)
+		n := 0
+		for _, c := range s.chunks {
+			n += len(c)
+		}
 		for _, r := range s.runs {
 			n += r.n
 		}
 		buf = slices.Grow(buf[:0], n)[:n]
-		at := copy(buf, s.recs)
+		at := 0
+		for _, c := range s.chunks {
+			at += copy(buf[at:], c)
+		}
 		for _, r := range s.runs {
 			if _, err := l.file.ReadAt(asBytes(buf[at:at+r.n]), r.off); err != nil {
 				return fmt.Errorf("read temporary file of requests: %w", err)
@@ -228,7 +260,9 @@ func (l *Log) visit(sorted bool, f func(recs []Rec)) error {
 		}
 		if sorted && !s.sorted {
 			slices.SortFunc(buf, compare)
-			if err := l.rewrite(s, buf); err != nil {
+			if len(s.runs) == 0 {
+				s.chunks, s.sorted = [][]Rec{slices.Clone(buf)}, true
+			} else if err := l.rewrite(s, buf); err != nil {
 				return err
 			}
 		}
@@ -244,7 +278,7 @@ func (l *Log) rewrite(s *slot, recs []Rec) error {
 		return fmt.Errorf("write temporary file of requests: %w (is the disk of the temporary folder full? set TMPDIR)", err)
 	}
 	s.runs = append(s.runs[:0], run{l.off, len(recs)})
-	s.recs, s.sorted = nil, true
+	s.chunks, s.sorted = nil, true
 	l.off += int64(len(b))
 	return nil
 }

@@ -225,9 +225,6 @@ func lognormal(rng *rand.Rand, mu, sigma float64) float64 {
 	return math.Exp(mu + sigma*rng.NormFloat64())
 }
 
-// exponential draws with the given mean.
-func exponential(rng *rand.Rand, mean float64) float64 { return rng.ExpFloat64() * mean }
-
 // causeOfAct is what a culprit act is called when it kills.
 func causeOfAct(kind string) finding.Cause {
 	switch kind {

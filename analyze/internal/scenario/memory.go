@@ -45,7 +45,7 @@ func (w *world) blame(c *life) (finding.Cause, string) {
 		}
 	}
 	if c.jobHeap > best {
-		best, cause, ep = c.jobHeap, finding.BackgroundLeak, ""
+		cause, ep = finding.BackgroundLeak, ""
 	}
 	return cause, ep
 }
