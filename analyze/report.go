@@ -3,6 +3,7 @@ package analyze
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"sort"
@@ -46,6 +47,9 @@ const (
 	byFault               // died of an error of its own
 	lost                  // vanished: the platform lost it
 )
+
+// weighed are the classes whose deaths are asked for open requests, in the order in which equals are told.
+var weighed = [...]class{byMemory, byStall, byFault}
 
 func classOf(d *life.Death) class {
 	switch {
@@ -183,13 +187,12 @@ func (t *traffic) pointsOf(container string, metric record.Metric, from, to reco
 			}
 		}
 	}
-	best := ""
-	for name, pts := range bySource {
-		if n := len(bySource[best]); len(pts) > n || len(pts) == n && (best == "" || name < best) {
-			best = name
+	var pts []memory.Point
+	for _, name := range slices.Sorted(maps.Keys(bySource)) {
+		if len(bySource[name]) > len(pts) {
+			pts = bySource[name]
 		}
 	}
-	pts := bySource[best]
 	sort.SliceStable(pts, func(i, j int) bool {
 		if pts[i].T != pts[j].T {
 			return pts[i].T < pts[j].T

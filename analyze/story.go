@@ -1,9 +1,11 @@
 package analyze
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sort"
+	"strings"
 	"time"
 
 	"lastcall/analyze/finding"
@@ -386,13 +388,25 @@ func (q *inquiry) coverageRows() {
 	if len(q.profiles) == 0 {
 		missing("profiles", "no heap profiles were given")
 	}
-	sort.SliceStable(rows, func(i, j int) bool {
-		if rows[i].Source != rows[j].Source {
-			return rows[i].Source < rows[j].Source
+	at := func(t *time.Time) int64 {
+		if t == nil {
+			return 0
 		}
-		return rows[i].Signal < rows[j].Signal
+		return t.UnixNano()
+	}
+	slices.SortStableFunc(rows, func(a, b finding.Coverage) int {
+		return cmp.Or(strings.Compare(a.Source, b.Source), strings.Compare(a.Signal, b.Signal), cmp.Compare(at(a.From), at(b.From)), cmp.Compare(at(a.To), at(b.To)),
+			cmp.Compare(a.Records, b.Records), strings.Compare(a.Format, b.Format), strings.Compare(deref(a.MissingReason), deref(b.MissingReason)), cmp.Compare(deref(a.Sampled), deref(b.Sampled)))
 	})
 	q.report.Coverage = rows
+}
+
+// deref is the value, or zero for none.
+func deref[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
 }
 
 func (q *inquiry) warningRows() {

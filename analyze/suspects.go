@@ -76,7 +76,11 @@ func (q *inquiry) suspects(cands []candidate) {
 			deathsWith[e][d] = true
 		}
 	}
-	for c, res := range q.burst {
+	for _, c := range weighed {
+		res := q.burst[c]
+		if res == nil {
+			continue
+		}
 		for e := 1; e < len(res.Endpoints); e++ {
 			if ep := &res.Endpoints[e]; ep.Posterior > 0.02 {
 				var cand *candidate
@@ -192,11 +196,14 @@ func (q *inquiry) ageAtDeath(e int) float64 {
 			oldest[p.death] = max(oldest[p.death], q.deathAt[p.death].Sub(p.Start).Seconds())
 		}
 	}
-	age := 0.0
+	age := math.Inf(1)
 	for _, a := range oldest {
-		if age == 0 || a < age {
-			age = a
+		if a > 0 { // one that began as the container died is as old as nothing
+			age = min(age, a)
 		}
+	}
+	if math.IsInf(age, 1) {
+		return 0
 	}
 	return age
 }
@@ -366,11 +373,12 @@ func (q *inquiry) describe(s *finding.Suspect, e int, culprit, hung bool, c *can
 	var ep *inflight.Endpoint
 	var res *inflight.Result
 	var deaths []int
-	for cl, r := range q.burst {
+	for _, cl := range weighed {
+		r := q.burst[cl]
 		if r == nil || e >= len(r.Endpoints) {
 			continue
 		}
-		if ep == nil || r.Endpoints[e].Posterior > ep.Posterior || r.Endpoints[e].Posterior == ep.Posterior && cl == byMemory {
+		if ep == nil || r.Endpoints[e].Posterior > ep.Posterior {
 			ep, res, deaths = &r.Endpoints[e], r, q.caseOf[cl]
 		}
 	}

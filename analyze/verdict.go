@@ -217,7 +217,7 @@ func (q *inquiry) explain(c class, deaths []int) []candidate {
 	case byFault:
 		return q.explainFault(deaths)
 	}
-	return q.explainMemory(deaths)
+	return q.explainMemory(c, deaths)
 }
 
 // shapeAtDeath says how memory came to the death: leak or burst or other, by the curves of that life.
@@ -234,7 +234,8 @@ func (q *inquiry) shapeAtDeath(d int) finding.Shape {
 	return best
 }
 
-func (q *inquiry) explainMemory(deaths []int) []candidate {
+// explainMemory explains deaths of class c as deaths of memory: those of a stall, too, where memory was short.
+func (q *inquiry) explainMemory(c class, deaths []int) []candidate {
 	leaky, bursty, flat := 0, 0, 0
 	for _, d := range deaths {
 		switch q.shapeAtDeath(d) {
@@ -246,7 +247,7 @@ func (q *inquiry) explainMemory(deaths []int) []candidate {
 			flat++
 		}
 	}
-	res := q.burst[byMemory]
+	res := q.burst[c]
 	grade, why := q.gradeInflight(res, deaths)
 	known := leaky + bursty + flat
 	q.check("memory.shape", known > 0, shapeOutcome(leaky, bursty, flat), fmt.Sprintf("of %d deaths, memory had grown steadily before %d, jumped before %d, and was level when last read before %d", len(deaths), leaky, bursty, flat),
@@ -260,14 +261,14 @@ func (q *inquiry) explainMemory(deaths []int) []candidate {
 		leak = &c // memory grows, and nothing says why: a surge of load may do that as well
 	}
 	// A fleet that dies under too much load dies with its busiest requests open: only the surest accusation stands against that.
-	if c, ok := q.capacity(append(slices.Clone(deaths), q.later[byMemory]...)); ok && (grade.Rank() < finding.Likely.Rank() || c.verdict.Grade.Rank() >= finding.Likely.Rank() && grade.Rank() < finding.Conclusive.Rank()) {
+	if c, ok := q.capacity(append(slices.Clone(deaths), q.later[c]...)); ok && (grade.Rank() < finding.Likely.Rank() || c.verdict.Grade.Rank() >= finding.Likely.Rank() && grade.Rank() < finding.Conclusive.Rank()) {
 		return []candidate{c}
 	}
 	if leak != nil {
 		return []candidate{*leak}
 	}
 	if grade.Rank() >= finding.Likely.Rank() {
-		return q.withSecond(q.howKilled(deaths, bursty), byMemory, deaths, res, grade, why)
+		return q.withSecond(q.howKilled(deaths, bursty), c, deaths, res, grade, why)
 	}
 	if q.growth.Gate.Open && leaky > 0 {
 		c := q.explainLeak(deaths, leaky)
@@ -280,7 +281,7 @@ func (q *inquiry) explainMemory(deaths []int) []candidate {
 		}
 		return []candidate{c}
 	}
-	return []candidate{q.undetermined(deaths, byMemory, res, grade, why)}
+	return []candidate{q.undetermined(deaths, c, res, grade, why)}
 }
 
 // howKilled says how a request killed containers of which no source says that memory was the reason: by memory if the curves jump
@@ -335,21 +336,6 @@ func lower(g, atMost finding.Grade) finding.Grade {
 		return atMost
 	}
 	return g
-}
-
-func (q *inquiry) chainsOf(deaths []int) int {
-	set := map[int]bool{}
-	for _, d := range deaths {
-		set[q.cases[d].Chain] = true
-	}
-	return len(set)
-}
-
-func (q *inquiry) leader(res *inflight.Result) int {
-	if res == nil {
-		return -1
-	}
-	return res.Leader
 }
 
 // withSecond accuses the leader of its crashes, and looks for a second culprit among the rest.
@@ -591,7 +577,7 @@ func (q *inquiry) explainStall(deaths []int) []candidate {
 			Detail: fmt.Sprintf("the runtime's own metrics fell silent %s or more before %d of %d deaths, as they do when the event loop is held", minutes(stallSilence), silent, n)})
 	}
 	if short*2 > known && known > 0 {
-		return q.explainMemory(deaths)
+		return q.explainMemory(byStall, deaths)
 	}
 	if grade.Rank() >= finding.Likely.Rank() {
 		return q.withSecond(finding.CPUStall, byStall, deaths, res, grade, why)
