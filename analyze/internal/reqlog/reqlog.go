@@ -135,7 +135,6 @@ func (l *Log) add(recs []Rec) error {
 		for k := i; k < j; k++ {
 			s.stat.add(&recs[k])
 		}
-		l.inMem += (j - i) * recSize
 		i = j
 	}
 	if l.spool != nil && l.inMem > l.limit {
@@ -145,19 +144,29 @@ func (l *Log) add(recs []Rec) error {
 }
 
 // chunkRecs is the size of a chunk: records of a slot are kept in pieces that are used again once spilled, as one slice that grows
-// would leave twice its size behind.
-const chunkRecs = 512
+// would leave twice its size behind. The first chunks of a slot are smaller, from firstChunk on: months of a quiet service are tens
+// of thousands of slots with a few records each.
+const (
+	chunkRecs  = 512
+	firstChunk = 8
+)
 
 func (l *Log) put(s *slot, recs []Rec) {
 	for len(recs) > 0 {
 		n := len(s.chunks)
 		if n == 0 || len(s.chunks[n-1]) == cap(s.chunks[n-1]) {
+			size := firstChunk
+			if n > 0 {
+				size = min(2*cap(s.chunks[n-1]), chunkRecs)
+			}
+			size = min(max(size, len(recs)), chunkRecs)
 			var c []Rec
-			if f := len(l.free); f > 0 {
+			if f := len(l.free); f > 0 && size == chunkRecs {
 				c, l.free = l.free[f-1], l.free[:f-1]
 			} else {
-				c = make([]Rec, 0, chunkRecs)
+				c = make([]Rec, 0, size)
 			}
+			l.inMem += cap(c) * recSize
 			s.chunks = append(s.chunks, c)
 			n++
 		}
@@ -211,6 +220,7 @@ func (l *Log) spill() error {
 				l.free = append(l.free, c[:0])
 			}
 		}
+		clear(s.chunks) // small ones are not used again
 		s.chunks = s.chunks[:0]
 	}
 	l.inMem = 0

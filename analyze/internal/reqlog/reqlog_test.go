@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -403,6 +404,32 @@ func TestNothingIsTakenOnceClosed(t *testing.T) {
 	if err := w.Flush(); err == nil || len(*made) > 0 {
 		t.Errorf("a flush after Close: %v, %d files", err, len(*made))
 	}
+}
+
+// TestMonthsOfAQuietServiceFitIntoMemory: what counts is what is there, not how far apart it lies.
+func TestMonthsOfAQuietServiceFitIntoMemory(t *testing.T) {
+	held := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := held()
+	l := New(1<<30, nil)
+	w := l.Writer()
+	const n = 180 * 24 * 12
+	for i := range n {
+		if err := w.Append(&Rec{Start: start + record.Time(i)*slotWidth, Line: uint32(i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if d := (held() - before) / n; d > 1500 {
+		t.Errorf("a request by itself takes %d bytes", d)
+	}
+	runtime.KeepAlive(l)
 }
 
 func TestAWriterWithoutRecordsCostsNothing(t *testing.T) {
