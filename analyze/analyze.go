@@ -84,19 +84,21 @@ type shard struct {
 	nOpen   int
 	details map[uint32]detail
 
-	tallies   []*tally // by source id
-	requests  int64
-	dropped   int64 // open starts forgotten because too many stayed open
-	crashes   []record.Crash
-	events    []record.Lifecycle
-	jobs      []record.Job
-	exposures []record.Exposure
-	profiles  []record.Profile
-	series    map[seriesKey]*series
-	points    int
-	seen      map[seenKey]*span
-	warnings  []record.Warning
-	coverage  []record.Coverage
+	tallies    []*tally // by source id
+	lastSource *record.Source
+	lastID     uint16
+	requests   int64
+	dropped    int64 // open starts forgotten because too many stayed open
+	crashes    []record.Crash
+	events     []record.Lifecycle
+	jobs       []record.Job
+	exposures  []record.Exposure
+	profiles   []record.Profile
+	series     map[seriesKey]*series
+	points     int
+	seen       map[seenKey]*span
+	warnings   []record.Warning
+	coverage   []record.Coverage
 }
 
 // tally is what one source's request lines are, for the choice of whose lines count.
@@ -274,7 +276,7 @@ func (s *shard) Request(r *record.Request) error {
 	rec := reqlog.Rec{
 		Start: r.Start, End: r.End, ID: hash(r.ID), User: hash32(r.User), Path: hash32(r.Path),
 		Endpoint: s.ends.ID(r.Method, r.Path, r.Route), Container: s.container(r.Container),
-		Line: uint32(min(r.Pos.Line, math.MaxUint32)), Source: s.all.sources.id(r.Pos.Source), Status: uint16(r.Status),
+		Line: uint32(min(r.Pos.Line, math.MaxUint32)), Source: s.source(r.Pos.Source), Status: uint16(r.Status),
 		Layer: r.Layer, Phase: r.Phase, Outcome: r.Outcome,
 	}
 	if rec.User == 0 {
@@ -314,6 +316,14 @@ func (s *shard) Request(r *record.Request) error {
 		s.keep(&rec, r)
 	}
 	return s.writer.Append(&rec)
+}
+
+// source returns the id of a source; one goroutine reads one file at a time, so the last answer nearly always holds.
+func (s *shard) source(src *record.Source) uint16 {
+	if src != s.lastSource || src == nil {
+		s.lastSource, s.lastID = src, s.all.sources.id(src)
+	}
+	return s.lastID
 }
 
 func (s *shard) saw(r *record.Request) {
