@@ -31,6 +31,7 @@ const (
 	levelMemory      = 0.6 // share of the limit below which memory was not the reason of a kill
 	stallSilence     = 20 * time.Second
 	minDeathsForLoad = 2
+	sureAlive        = 12 * time.Hour // growth this long, while nothing died, is no cache that fills after a start
 )
 
 // candidate is one explanation of some deaths.
@@ -685,6 +686,10 @@ func (q *inquiry) calm() candidate {
 	}
 	if q.growth.Gate.Open && leaks > 0 && !q.growthPassed() {
 		c := q.explainLeak(nil, leaks)
+		if c.verdict.Cause == finding.BackgroundLeak && q.longestGrowth() < sureAlive && !(len(q.growth.Jobs) > 0 && q.growth.Jobs[0].LogBayesFactor > 3) {
+			c.verdict.Grade = lower(c.verdict.Grade, finding.Possible)
+			c.verdict.Summary += " Nothing has died, and within hours a cache that fills looks the same."
+		}
 		if c.verdict.Cause != finding.Undetermined {
 			return c
 		}
@@ -726,6 +731,17 @@ func (q *inquiry) calm() candidate {
 		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: "Nothing was seen: no crashes, no requests, no memory readings."}
 	}
 	return c
+}
+
+// longestGrowth is the longest time that one life has grown like a leak.
+func (q *inquiry) longestGrowth() time.Duration {
+	longest := time.Duration(0)
+	for i := range q.curves {
+		if c := &q.curves[i]; c.Shape == finding.ShapeLeak {
+			longest = max(longest, c.To.Sub(c.From))
+		}
+	}
+	return longest
 }
 
 // growthPassed reports whether as many lives stayed level since the first one that grew: a leak grows in every life of its release,
