@@ -79,12 +79,11 @@ type shard struct {
 	writer  *reqlog.Writer
 	ends    *endpoint.Interner
 	cache   map[string]uint32
-	counts  []int64 // requests by raw endpoint id
 	opened  map[openKey][]reqlog.Rec
 	nOpen   int
 	details map[uint32]detail
 
-	tallies    []*tally // by source id
+	tallies    []*tally // by tallyOf
 	lastSource *record.Source
 	lastID     uint16
 	requests   int64
@@ -101,17 +100,29 @@ type shard struct {
 	coverage   []record.Coverage
 }
 
-// tally is what one source's request lines are, for the choice of whose lines count.
+// tally is what the request lines of one layer in one source are, for the choice of whose lines count.
 type tally struct {
-	layer      record.Layer
 	n, named   int64
-	containers []bool // by raw container id
+	containers []bool  // by raw container id
+	counts     []int32 // finished requests by raw endpoint id
+	// print is the sum of a hash of each line, whatever their order: what a file given twice has twice.
+	print uint64
 }
 
+const layers = 3
+
+// tallyOf is the place of a tally: a source may hold lines of several layers.
+func tallyOf(source uint16, layer record.Layer) int { return int(source)*layers + int(layer)%layers }
+
 func (t *tally) add(o *tally) {
-	t.layer = o.layer
 	t.n += o.n
 	t.named += o.named
+	t.print += o.print
+	for e, n := range o.counts {
+		if n != 0 {
+			t.count(uint32(e), n)
+		}
+	}
 	for c, seen := range o.containers {
 		if seen {
 			t.saw(uint32(c))
@@ -126,14 +137,31 @@ func (t *tally) saw(c uint32) {
 	t.containers[c] = true
 }
 
-func (s *shard) tally(source uint16) *tally {
-	for int(source) >= len(s.tallies) {
+func (t *tally) count(e uint32, n int32) {
+	for int(e) >= len(t.counts) {
+		t.counts = append(t.counts, make([]int32, 64)...)
+	}
+	t.counts[e] += n
+}
+
+// line adds the print of one line.
+func (t *tally) line(r *reqlog.Rec) {
+	const m = 0xc6a4a7935bd1e995
+	h := uint64(r.Start)*m ^ uint64(r.End)
+	h = (h ^ h>>47 ^ r.ID) * m
+	h = (h ^ h>>47 ^ (uint64(r.Path)<<32 | uint64(r.Line))) * m
+	h = (h ^ h>>47 ^ (uint64(r.User)<<32 | uint64(r.Status)<<8 | uint64(r.Outcome)<<4 | uint64(r.Phase))) * m
+	t.print += h ^ h>>47
+}
+
+func (s *shard) tally(at int) *tally {
+	for at >= len(s.tallies) {
 		s.tallies = append(s.tallies, nil)
 	}
-	t := s.tallies[source]
+	t := s.tallies[at]
 	if t == nil {
 		t = &tally{}
-		s.tallies[source] = t
+		s.tallies[at] = t
 	}
 	return t
 }
@@ -291,12 +319,9 @@ func (s *shard) Request(r *record.Request) error {
 	if len(r.Instance) > 0 && len(r.Container) > 0 {
 		s.saw(r)
 	}
-	for int(rec.Endpoint) >= len(s.counts) {
-		s.counts = append(s.counts, make([]int64, 64)...)
-	}
-	t := s.tally(rec.Source)
-	t.layer = rec.Layer
+	t := s.tally(tallyOf(rec.Source, rec.Layer))
 	t.n++
+	t.line(&rec)
 	if rec.Container != 0 {
 		t.named++
 		if int(rec.Container) >= len(t.containers) || !t.containers[rec.Container] {
@@ -308,7 +333,7 @@ func (s *shard) Request(r *record.Request) error {
 		s.open(&rec, r)
 		return nil
 	}
-	s.counts[rec.Endpoint]++
+	t.count(rec.Endpoint, 1)
 	if len(s.opened) > 0 {
 		s.close(&rec)
 	}
@@ -520,16 +545,10 @@ func (s *shard) Join() error {
 	p.requests += s.requests
 	p.dropped += s.dropped
 	p.points += s.points
-	for id, t := range s.tallies {
+	for at, t := range s.tallies {
 		if t != nil {
-			p.tally(uint16(id)).add(t)
+			p.tally(at).add(t)
 		}
-	}
-	for i, n := range s.counts {
-		for i >= len(p.counts) {
-			p.counts = append(p.counts, make([]int64, 64)...)
-		}
-		p.counts[i] += n
 	}
 	for k, q := range s.opened {
 		p.opened[k] = append(p.opened[k], q...)

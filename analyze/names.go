@@ -1,12 +1,15 @@
 package analyze
 
 import (
+	"cmp"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
 
 	"lastcall/analyze/life"
+	"lastcall/collectors/record"
 )
 
 // names interns the container names that requests carry. Id 0 is the empty name.
@@ -214,6 +217,11 @@ func (c *canon) apply(s *shard) {
 	s.seen = seen
 }
 
+// readTwice reports whether two equal records are one line of a file that was given under two names.
+func readTwice(a, b record.Pos) bool {
+	return a.Source != b.Source && a.Line == b.Line && a.Line != 0
+}
+
 // sortSmall puts the small records into an order that does not depend on how they came in.
 func sortSmall(s *shard) {
 	life.SortCrashes(s.crashes)
@@ -231,6 +239,26 @@ func sortSmall(s *shard) {
 			return a.Time < b.Time
 		}
 		return a.Name < b.Name
+	})
+	// Lines that were read twice are one.
+	s.crashes = slices.CompactFunc(s.crashes, func(a, b record.Crash) bool {
+		twice := readTwice(a.Pos, b.Pos)
+		b.Pos = a.Pos
+		return twice && a == b
+	})
+	s.events = slices.CompactFunc(s.events, func(a, b record.Lifecycle) bool {
+		twice := readTwice(a.Pos, b.Pos)
+		b.Pos = a.Pos
+		return twice && a == b
+	})
+	s.jobs = slices.CompactFunc(s.jobs, func(a, b record.Job) bool {
+		twice := readTwice(a.Pos, b.Pos)
+		b.Pos = a.Pos
+		return twice && a == b
+	})
+	slices.SortStableFunc(s.exposures, func(a, b record.Exposure) int {
+		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To), strings.Compare(a.Container, b.Container), strings.Compare(a.Route, b.Route),
+			strings.Compare(a.Method, b.Method), strings.Compare(a.Service, b.Service), cmp.Compare(a.Count, b.Count), cmp.Compare(a.Max, b.Max), cmp.Compare(a.P99, b.P99))
 	})
 	for _, e := range s.series {
 		pts := e.points

@@ -93,7 +93,8 @@ type traffic struct {
 	named      bool // requests name their container
 	primary    group
 	groups     map[group]int64
-	useGroup   []bool // by source id: whether its lines are counted
+	useGroup   []bool // by tallyOf: whether these lines are counted
+	again      []bool // by tallyOf: whether these are the lines of another source, given twice
 	spans      []span // per container, when its requests began and ended
 	outside    int64  // records dropped because they lie far outside the evidence
 
@@ -187,7 +188,7 @@ func (t *traffic) bound() error {
 		i = j + 1
 	}
 	if bestN == 0 {
-		t.from, t.to = t.opts.From, t.opts.To
+		t.from, t.to = t.opts.From, max(t.opts.From, t.opts.To)
 		return nil
 	}
 	min, max := record.Time(lo)*hour, record.Time(hi+1)*hour
@@ -231,6 +232,9 @@ func (t *traffic) bound() error {
 	if t.opts.To != 0 && t.opts.To < t.to {
 		t.to = t.opts.To
 	}
+	if t.to < t.from {
+		t.to = t.from // the question lies outside of the evidence
+	}
 	t.crashes = slices.DeleteFunc(t.crashes, func(c record.Crash) bool { return c.Time < t.from || c.Time > t.to })
 	t.events = slices.DeleteFunc(t.events, func(e record.Lifecycle) bool { return e.Time < t.from || e.Time > t.to })
 	for _, s := range t.series {
@@ -249,14 +253,15 @@ func (t *traffic) visit(pass func(func([]reqlog.Rec)) error, all bool, f func(r 
 		var last reqlog.Rec
 		for i := range recs {
 			r := recs[i]
-			if r.Start < t.from || r.Start > t.to {
+			at := tallyOf(r.Source, r.Layer)
+			if r.Start < t.from || r.Start > t.to || t.again[at] {
 				continue
 			}
 			if i > 0 && sameLine(&last, &recs[i]) {
 				continue
 			}
 			last = recs[i]
-			if !all && !t.useGroup[r.Source] {
+			if !all && !t.useGroup[at] {
 				continue
 			}
 			r.Endpoint = t.epOf[r.Endpoint]
@@ -280,7 +285,8 @@ func (t *traffic) prepare() error {
 	t.canon = newCanon(t.shard, t.all.containers.list)
 	t.canon.apply(t.shard)
 	sortSmall(t.shard)
-	t.epOf, t.endpoints, t.overflow = t.all.endpoints.Collapse(t.counts)
+	t.findCopies()
+	t.epOf, t.endpoints, t.overflow = t.all.endpoints.Collapse(t.endpointCounts())
 	for len(t.epOf) < t.all.endpoints.Len() {
 		t.epOf = append(t.epOf, 0)
 	}
@@ -291,6 +297,59 @@ func (t *traffic) prepare() error {
 	t.readSampling()
 	t.chooseGroups()
 	return t.join()
+}
+
+// findCopies finds sources that hold the same lines as another: a file given twice, or under two names. The one with the first name
+// counts. Copies of parts are dropped line by line (see sameLine).
+func (t *traffic) findCopies() {
+	t.again = make([]bool, layers*len(t.all.sources.list))
+	type lines struct {
+		layer  int
+		n      int64
+		print  uint64
+		format string
+	}
+	first := map[lines]int{}
+	name := func(at int) string { return t.all.sources.name(uint16(at / layers)) }
+	for at, x := range t.tallies {
+		if x == nil || x.n == 0 {
+			continue
+		}
+		k := lines{layer: at % layers, n: x.n, print: x.print}
+		if s := t.all.sources.list[at/layers]; s != nil {
+			k.format = s.Format
+		}
+		other, ok := first[k]
+		switch {
+		case !ok:
+			first[k] = at
+		case name(at) < name(other):
+			t.again[other] = true
+			first[k] = at
+		default:
+			t.again[at] = true
+		}
+	}
+}
+
+// endpointCounts counts requests by raw endpoint id. A router and an application tell of the same ones: the layer that tells of more
+// counts, for each endpoint.
+func (t *traffic) endpointCounts() []int64 {
+	counts := make([]int64, t.all.endpoints.Len())
+	for layer := range layers {
+		of := make([]int64, len(counts))
+		for at := layer; at < len(t.tallies); at += layers {
+			if x := t.tallies[at]; x != nil && !t.again[at] {
+				for e, n := range x.counts[:min(len(x.counts), len(of))] {
+					of[e] += int64(n)
+				}
+			}
+		}
+		for e, n := range of {
+			counts[e] = max(counts[e], n)
+		}
+	}
+	return counts
 }
 
 // mapContainers gives containers dense indexes in the order of their names.
@@ -334,16 +393,16 @@ func (t *traffic) containerIndex(name string) uint32 {
 func (t *traffic) chooseGroups() {
 	list := t.all.sources.list
 	by := map[group]*tally{}
-	groupOf := make([]group, len(list))
-	for id, x := range t.tallies {
-		if x == nil {
+	groupOf := make([]group, layers*len(list))
+	for at, x := range t.tallies {
+		if x == nil || t.again[at] {
 			continue
 		}
-		g := group{layer: x.layer}
-		if src := list[id]; src != nil {
+		g := group{layer: record.Layer(at % layers)}
+		if src := list[at/layers]; src != nil {
 			g.format = src.Format
 		}
-		groupOf[id] = g
+		groupOf[at] = g
 		if by[g] == nil {
 			by[g] = &tally{}
 		}
@@ -394,9 +453,9 @@ func (t *traffic) chooseGroups() {
 			}
 		}
 	}
-	t.useGroup = make([]bool, len(list))
-	for id := range list {
-		t.useGroup[id] = use[groupOf[id]]
+	t.useGroup = make([]bool, len(groupOf))
+	for at, g := range groupOf {
+		t.useGroup[at] = use[g]
 	}
 	if !t.named {
 		// Without names all containers are one: whatever is open anywhere at a death may be its cause.
@@ -432,11 +491,11 @@ func (t *traffic) join() error {
 	})
 	for _, k := range keys {
 		q := t.opened[k]
-		slices.SortFunc(q, func(a, b reqlog.Rec) int { return cmp.Compare(a.Start, b.Start) })
-		for _, r := range q {
-			if r.Start < t.from || r.Start > t.to {
-				continue
-			}
+		slices.SortFunc(q, func(a, b reqlog.Rec) int { return comparePending(pending{Rec: a}, pending{Rec: b}) })
+		q = slices.DeleteFunc(q, func(r reqlog.Rec) bool {
+			return r.Start < t.from || r.Start > t.to || t.again[tallyOf(r.Source, r.Layer)]
+		})
+		for _, r := range slices.CompactFunc(q, func(a, b reqlog.Rec) bool { return sameLine(&a, &b) }) {
 			r.Endpoint, r.Container = t.epOf[r.Endpoint], t.contOf[r.Container]
 			if r.ID != 0 {
 				left[r.ID] = append(left[r.ID], len(starts))
@@ -478,7 +537,7 @@ func (t *traffic) join() error {
 			if _, ok := left[r.ID]; ok && (r.Layer == record.LayerApp || r.Outcome == record.Answered) {
 				ended[r.ID] = true
 			}
-			if !t.useGroup[r.Source] || r.Layer == record.LayerApp && t.primary.layer != record.LayerApp {
+			if !t.useGroup[tallyOf(r.Source, r.Layer)] || r.Layer == record.LayerApp && t.primary.layer != record.LayerApp {
 				if i, ok := byID[r.ID]; ok && r.Layer == record.LayerApp && t.pend[i].Layer != record.LayerApp {
 					t.pend[i].done = max(t.pend[i].done, r.End)
 					if r.Container != 0 && t.pend[i].Container == 0 {
@@ -518,7 +577,9 @@ func (t *traffic) lives() {
 		in.Planned = append(in.Planned, life.Span{From: w.From, To: w.To})
 	}
 	for k, s := range t.seen {
-		in.Seen = append(in.Seen, life.Seen{Container: k.container, Instance: k.instance, First: s.first, Last: s.last})
+		if s.first <= t.to && s.last >= t.from { // one stray time must not make it seem at work for years
+			in.Seen = append(in.Seen, life.Seen{Container: k.container, Instance: k.instance, First: max(s.first, t.from), Last: min(s.last, t.to)})
+		}
 	}
 	byC := map[string]*span{}
 	for k, s := range t.series {
