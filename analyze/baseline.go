@@ -160,8 +160,20 @@ func (t *traffic) measure() error {
 			}
 		}
 	}
+	// Of a busy container the latest requests are kept: the pass goes forward in time, so the oldest make room. What did not end is
+	// added after the pass, and always kept.
+	oldest := make([]int, len(t.cases))
 	addCase := func(d int, q inflight.Request) {
-		if c := &t.cases[d]; len(c.Requests) < maxCaseRequests {
+		c := &t.cases[d]
+		if len(c.Requests) < maxCaseRequests {
+			c.Requests = append(c.Requests, q)
+			return
+		}
+		c.Requests[oldest[d]] = q
+		oldest[d] = (oldest[d] + 1) % maxCaseRequests
+	}
+	keepCase := func(d int, q inflight.Request) {
+		if c := &t.cases[d]; len(c.Requests) < 2*maxCaseRequests {
 			c.Requests = append(c.Requests, q)
 		}
 	}
@@ -253,7 +265,7 @@ func (t *traffic) measure() error {
 			if p.Path != 0 && p.User != 0 {
 				q.Same = uint64(p.Path)<<32 | uint64(p.User)
 			}
-			addCase(d, q)
+			keepCase(d, q)
 		}
 		if limit, quiet := t.quietUntil(p.Container, p.Start); quiet {
 			until := end
@@ -276,7 +288,7 @@ func (t *traffic) measure() error {
 			for _, d := range byContainer[p.Container] {
 				at := t.deathAt[d]
 				if p.Start <= at && at.Sub(p.Start) <= inflight.Lookback {
-					addCase(d, inflight.Request{Endpoint: int(p.Endpoint), Start: p.Start, End: min(end, at), Ref: i})
+					keepCase(d, inflight.Request{Endpoint: int(p.Endpoint), Start: p.Start, End: min(end, at), Ref: i})
 				}
 			}
 		}
