@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"cmp"
 	"slices"
 	"sort"
 	"time"
@@ -17,22 +18,24 @@ import (
 func (t *traffic) pressureWindows() {
 	alive := t.aliveSpans()
 	for t.lookback = pressureBefore; ; t.lookback /= 2 {
-		t.pressure = make([][]life.Span, len(t.containers))
+		// After any death for all; containers that did not die share the spans.
+		after := min(pressureAfter, t.lookback)
+		var everywhere []life.Span
+		own := map[int][]life.Span{}
 		for d := range t.life.Deaths {
 			at := t.deathAt[d]
-			own := t.deathContainer(&t.life.Deaths[d])
-			after := min(pressureAfter, t.lookback)
-			for c := range t.pressure {
-				s := life.Span{From: at, To: at.Add(after)}
-				if uint32(c) == own {
-					s.From = at.Add(-t.lookback)
-				}
-				t.pressure[c] = append(t.pressure[c], s)
-			}
+			everywhere = append(everywhere, life.Span{From: at, To: at.Add(after)})
+			c := int(t.deathContainer(&t.life.Deaths[d]))
+			own[c] = append(own[c], life.Span{From: at.Add(-t.lookback), To: at})
 		}
+		everywhere = union(everywhere)
+		t.pressure = make([][]life.Span, len(t.containers))
 		t.aliveSecs, t.quietSecs = 0, 0
 		for c := range t.pressure {
-			t.pressure[c] = union(t.pressure[c])
+			t.pressure[c] = everywhere
+			if len(own[c]) > 0 {
+				t.pressure[c] = union(append(own[c], everywhere...))
+			}
 			for _, s := range alive[c] {
 				t.aliveSecs += s.To.Sub(s.From).Seconds()
 				t.quietSecs += s.To.Sub(s.From).Seconds() - overlap(s, t.pressure[c])
@@ -105,15 +108,38 @@ func (t *traffic) quietUntil(c uint32, t0 record.Time) (record.Time, bool) {
 	if !ok {
 		return 0, false
 	}
-	for _, w := range t.pressure[c] {
-		if t0 < w.From {
-			return min(w.From, end), true
-		}
-		if t0 <= w.To {
-			return 0, false
-		}
+	p := t.pressure[c]
+	i := sort.Search(len(p), func(i int) bool { return p[i].To >= t0 })
+	switch {
+	case i == len(p):
+		return end, true
+	case t0 < p[i].From:
+		return min(p[i].From, end), true
 	}
-	return end, true
+	return 0, false
+}
+
+// caseRequests gathers the requests of one case: of those that ended the latest, of those that did not the oldest.
+type caseRequests struct {
+	ended, open []inflight.Request
+	load        int // requests in the ten minutes before the last one
+}
+
+func (c *caseRequests) add(q inflight.Request) {
+	if q.End == 0 {
+		if len(c.open) < maxCaseOpen {
+			c.open = append(c.open, q)
+		}
+		return
+	}
+	c.ended = append(c.ended, q)
+	if len(c.ended) >= 2*maxCaseRequests {
+		c.ended = c.ended[:copy(c.ended, c.latest())]
+	}
+}
+
+func (c *caseRequests) latest() []inflight.Request {
+	return c.ended[max(0, len(c.ended)-maxCaseRequests):]
 }
 
 // measure makes the pass over all requests: base rates, the requests of each case, block counts, slow requests, impact.
@@ -131,20 +157,29 @@ func (t *traffic) measure() error {
 		}
 	}
 	t.cases = make([]inflight.Case, len(t.life.Deaths))
-	byContainer := map[uint32][]int{}
+	gathered := make([]caseRequests, len(t.cases))
+	byContainer := map[uint32][]int{} // deaths, by their time on the clock of the requests
 	for d := range t.life.Deaths {
 		t.cases[d].Time = t.deathAt[d]
 		t.cases[d].Hour = t.deathAt[d].Std().Hour()
 		c := t.deathContainer(&t.life.Deaths[d])
 		byContainer[c] = append(byContainer[c], d)
 	}
+	for _, deaths := range byContainer {
+		slices.SortStableFunc(deaths, func(a, b int) int { return cmp.Compare(t.deathAt[a], t.deathAt[b]) })
+	}
+	// deathsFrom are the deaths of a container from an instant on.
+	deathsFrom := func(c uint32, from record.Time) []int {
+		deaths := byContainer[c]
+		return deaths[sort.Search(len(deaths), func(i int) bool { return t.deathAt[deaths[i]] >= from }):]
+	}
 	t.block = max(minBlock, (t.to.Sub(t.from)/maxBlocks + time.Second).Truncate(time.Second))
 	t.nBlocks = int(t.to.Sub(t.from)/t.block) + 1
 	t.cells = map[uint64][]float64{}
 	t.perEp = make([]int64, nE)
 	t.users = map[uint32]struct{}{}
-	t.load = map[uint32][]int32{}
-	nLoad := int(t.to.Sub(t.from)/loadStep) + 1
+	t.fleet = make([]float64, int(t.to.Sub(t.from)/loadStep)+1)
+	t.serves = make([]bool, len(t.containers))
 
 	openBins := func(e uint32, start, end record.Time, hour int) {
 		age := end.Sub(start).Seconds()
@@ -160,23 +195,6 @@ func (t *traffic) measure() error {
 			}
 		}
 	}
-	// Of a busy container the latest requests are kept: the pass goes forward in time, so the oldest make room. What did not end is
-	// added after the pass, and always kept.
-	oldest := make([]int, len(t.cases))
-	addCase := func(d int, q inflight.Request) {
-		c := &t.cases[d]
-		if len(c.Requests) < maxCaseRequests {
-			c.Requests = append(c.Requests, q)
-			return
-		}
-		c.Requests[oldest[d]] = q
-		oldest[d] = (oldest[d] + 1) % maxCaseRequests
-	}
-	keepCase := func(d int, q inflight.Request) {
-		if c := &t.cases[d]; len(c.Requests) < 2*maxCaseRequests {
-			c.Requests = append(c.Requests, q)
-		}
-	}
 	count := func(r *reqlog.Rec) {
 		t.total++
 		t.perEp[r.Endpoint]++
@@ -190,12 +208,14 @@ func (t *traffic) measure() error {
 		if cell != nil && b >= 0 && b < len(cell) {
 			cell[b]++
 		}
-		l := t.load[r.Container]
-		if l == nil {
-			l = make([]int32, nLoad)
-			t.load[r.Container] = l
+		t.fleet[int(r.Start.Sub(t.from)/loadStep)]++
+		t.serves[r.Container] = true
+		for _, d := range deathsFrom(r.Container, r.Start.Add(loadUntil)) {
+			if t.deathAt[d].Sub(r.Start) > loadFrom {
+				break
+			}
+			gathered[d].load++
 		}
-		l[int(r.Start.Sub(t.from)/loadStep)]++
 		if r.Status >= 500 {
 			t.errors5xx++
 		}
@@ -214,16 +234,13 @@ func (t *traffic) measure() error {
 		if dur >= slowFrom && len(t.slow) < maxSlow && r.Outcome == record.Answered {
 			t.slow = append(t.slow, slowRequest{r.Endpoint, r.Container, r.Start, dur, r.Source, r.Line})
 		}
-		for _, d := range byContainer[r.Container] {
+		for _, d := range deathsFrom(r.Container, r.Start) {
 			at := t.deathAt[d]
-			if r.Start <= at && at.Sub(r.Start) <= inflight.Lookback {
-				q := inflight.Request{Endpoint: int(r.Endpoint), Start: r.Start, End: r.End, Ref: -1}
-				if r.End > at {
-					// Answered after the death of its container: clocks differ by that much. It was alive: no suspect.
-					q.End = at
-				}
-				addCase(d, q)
+			if at.Sub(r.Start) > inflight.Lookback {
+				break
 			}
+			// Answered after the death of its container: clocks differ by that much. It was alive: no suspect.
+			gathered[d].add(inflight.Request{Endpoint: int(r.Endpoint), Start: r.Start, End: min(r.End, at), Ref: -1})
 		}
 	})
 	if err != nil {
@@ -243,7 +260,7 @@ func (t *traffic) measure() error {
 		}
 		end := p.end()
 		// The death that it was open at: the first of its container after its start, unless it had ended before.
-		for _, d := range byContainer[p.Container] {
+		for _, d := range deathsFrom(p.Container, p.Start.Add(-5*time.Second)) {
 			at := t.deathAt[d]
 			if at < p.Start {
 				if t.cutAt[d] || at.Add(5*time.Second) < p.Start {
@@ -265,7 +282,7 @@ func (t *traffic) measure() error {
 			if p.Path != 0 && p.User != 0 {
 				q.Same = uint64(p.Path)<<32 | uint64(p.User)
 			}
-			keepCase(d, q)
+			gathered[d].add(q)
 		}
 		if limit, quiet := t.quietUntil(p.Container, p.Start); quiet {
 			until := end
@@ -285,11 +302,12 @@ func (t *traffic) measure() error {
 		}
 		// It ran elsewhere in its life as well: a request that was given up on and finished later is part of the case's history.
 		if p.death < 0 && end != 0 {
-			for _, d := range byContainer[p.Container] {
+			for _, d := range deathsFrom(p.Container, p.Start) {
 				at := t.deathAt[d]
-				if p.Start <= at && at.Sub(p.Start) <= inflight.Lookback {
-					keepCase(d, inflight.Request{Endpoint: int(p.Endpoint), Start: p.Start, End: min(end, at), Ref: i})
+				if at.Sub(p.Start) > inflight.Lookback {
+					break
 				}
+				gathered[d].add(inflight.Request{Endpoint: int(p.Endpoint), Start: p.Start, End: min(end, at), Ref: i})
 			}
 		}
 	}
@@ -312,6 +330,7 @@ func (t *traffic) measure() error {
 	}
 	for d := range t.cases {
 		c := &t.cases[d]
+		c.Requests = append(gathered[d].latest(), gathered[d].open...)
 		slices.SortStableFunc(c.Requests, func(a, b inflight.Request) int {
 			switch {
 			case a.Start != b.Start:
@@ -321,37 +340,28 @@ func (t *traffic) measure() error {
 			}
 			return int(min(1, max(-1, a.End-b.End)))
 		})
-		c.Load = t.loadBefore(d)
+		c.Load = t.loadBefore(d, gathered[d].load)
 	}
 	t.chains()
 	return nil
 }
 
-// loadBefore is the traffic of the container in the ten minutes before the last one, over its usual traffic (method.md 3.1).
-func (t *traffic) loadBefore(d int) float64 {
-	c := t.deathContainer(&t.life.Deaths[d])
-	l := t.load[c]
-	if l == nil || t.aliveSecs == 0 {
+// loadFrom and loadUntil bound the time before a death whose traffic is the load (method.md 3.1): not the last minute, in which a
+// container that is about to die may get less.
+const (
+	loadFrom  = 11 * time.Minute
+	loadUntil = time.Minute
+)
+
+// loadBefore is the traffic of the container before a death, n requests, over the usual traffic.
+func (t *traffic) loadBefore(d, n int) float64 {
+	at := t.deathAt[d]
+	secs := at.Add(-loadUntil).Sub(max(at.Add(-loadFrom), t.from)).Seconds()
+	if t.aliveSecs == 0 || secs < 60 || !t.serves[t.deathContainer(&t.life.Deaths[d])] {
 		return 1
 	}
-	to := int(t.deathAt[d].Add(-time.Minute).Sub(t.from) / loadStep)
-	from := to - int(10*time.Minute/loadStep)
-	var n, steps float64
-	for i := max(0, from); i < to && i < len(l); i++ {
-		n += float64(l[i])
-		steps++
-	}
-	if steps < 2 {
-		return 1
-	}
-	var all float64
-	for _, x := range t.load {
-		for _, v := range x {
-			all += float64(v)
-		}
-	}
-	expected := all / t.aliveSecs * steps * loadStep.Seconds()
-	return min(max((n+5)/(expected+5), 0.5), 5)
+	expected := float64(t.total) / t.aliveSecs * secs
+	return min(max((float64(n)+5)/(expected+5), 0.5), 5)
 }
 
 // chains numbers deaths that may follow from one another: less than 20 minutes apart (method.md 4.5).

@@ -176,10 +176,7 @@ func (q *inquiry) readMemory() {
 // pointsOf returns one curve of a container between two instants, from the source that has most of it.
 func (t *traffic) pointsOf(container string, metric record.Metric, from, to record.Time) []memory.Point {
 	bySource := map[string][]memory.Point{}
-	for k, s := range t.series {
-		if k.container != container || k.metric != metric {
-			continue
-		}
+	for _, s := range t.curveOf[curveKey{container, metric}] {
 		name := posName(s.source)
 		for _, p := range s.points {
 			if p.t >= from && p.t <= to {
@@ -205,13 +202,8 @@ func (t *traffic) pointsOf(container string, metric record.Metric, from, to reco
 // readLoad ranks the load just before each death among all stretches of the same length, over the whole fleet: a fleet dies of
 // too much load when it has the most to do.
 func (q *inquiry) readLoad() {
-	n := int(q.to.Sub(q.from)/loadStep) + 1
-	fleet := make([]float64, n)
-	for _, l := range q.traffic.load {
-		for i, v := range l {
-			fleet[i] += float64(v)
-		}
-	}
+	fleet := q.fleet
+	n := len(fleet)
 	q.load = make([]float64, len(q.life.Deaths))
 	for d := range q.life.Deaths {
 		i := int(q.deathAt[d].Sub(q.from)/loadStep) - 1

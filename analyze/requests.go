@@ -30,8 +30,13 @@ const (
 	wordsLead = 40 * time.Second
 	// minQuietShare: when less of the time than this is quiet, the pressure window before deaths is shortened.
 	minQuietShare = 0.3
-	// maxCaseRequests bounds the requests of one case.
+	// maxGap and maxWindow, in hours: evidence with nothing in between for so long is not of one time, and more than a year is not
+	// looked at as one.
+	maxGap    = 72
+	maxWindow = 400 * 24
+	// maxCaseRequests bounds the finished requests of one case, maxCaseOpen those that never ended.
 	maxCaseRequests = 20_000
+	maxCaseOpen     = 4_000
 	// maxSlow bounds the slow requests kept to look for a constant timeout.
 	maxSlow = 300_000
 	// slowFrom is what counts as slow there.
@@ -80,6 +85,12 @@ type group struct {
 	format string
 }
 
+// curveKey names one curve of a container.
+type curveKey struct {
+	container string
+	metric    record.Metric
+}
+
 // traffic is what the passes over the requests find.
 type traffic struct {
 	*Analyzer
@@ -90,7 +101,8 @@ type traffic struct {
 	overflow   int64
 	contOf     []uint32 // raw container id -> index in containers
 	containers []string
-	named      bool // requests name their container
+	named      bool                   // requests name their container
+	curveOf    map[curveKey][]*series // of all instances of a container, in no order
 	primary    group
 	groups     map[group]int64
 	useGroup   []bool // by tallyOf: whether these lines are counted
@@ -121,7 +133,8 @@ type traffic struct {
 	failed    int64
 	errors5xx int64
 	users     map[uint32]struct{}
-	load      map[uint32][]int32 // per container, starts per loadStep
+	fleet     []float64 // requests per loadStep, over all containers
+	serves    []bool    // by container: whether it serves requests
 }
 
 // slowRequest is one slow answered request, for the search for a constant timeout.
@@ -175,17 +188,18 @@ func (t *traffic) bound() error {
 	slices.Sort(keys)
 	var bestN int64
 	var lo, hi int64
-	for i := 0; i < len(keys); {
-		j := i
-		n := hours[keys[i]]
-		for j+1 < len(keys) && keys[j+1]-keys[j] <= 72 {
-			j++
-			n += hours[keys[j]]
+	var n int64
+	for i, j := 0, 0; j < len(keys); j++ {
+		if j > 0 && keys[j]-keys[j-1] > maxGap {
+			i, n = j, 0
+		}
+		n += hours[keys[j]]
+		for ; keys[j]-keys[i] > maxWindow; i++ {
+			n -= hours[keys[i]]
 		}
 		if n > bestN {
 			bestN, lo, hi = n, keys[i], keys[j]
 		}
-		i = j + 1
 	}
 	if bestN == 0 {
 		t.from, t.to = t.opts.From, max(t.opts.From, t.opts.To)
@@ -285,6 +299,10 @@ func (t *traffic) prepare() error {
 	t.canon = newCanon(t.shard, t.all.containers.list)
 	t.canon.apply(t.shard)
 	sortSmall(t.shard)
+	t.curveOf = map[curveKey][]*series{}
+	for k, s := range t.series {
+		t.curveOf[curveKey{k.container, k.metric}] = append(t.curveOf[curveKey{k.container, k.metric}], s)
+	}
 	t.findCopies()
 	t.epOf, t.endpoints, t.overflow = t.all.endpoints.Collapse(t.endpointCounts())
 	for len(t.epOf) < t.all.endpoints.Len() {

@@ -150,18 +150,13 @@ func (q *inquiry) capacity(deaths []int) (candidate, bool) {
 		pools[life.Pool(x.Container, x.Service)] = true
 	}
 	fleet := 0
-	for c, l := range q.traffic.load {
-		if c != 0 && len(l) > 0 && pools[life.Pool(q.containers[c], "")] {
+	for c, serves := range q.serves {
+		if c != 0 && serves && pools[life.Pool(q.containers[c], "")] {
 			fleet++
 		}
 	}
-	n := int(q.to.Sub(q.from)/loadStep) + 1
-	total := make([]float64, n)
-	for _, l := range q.traffic.load {
-		for i, v := range l {
-			total[i] += float64(v)
-		}
-	}
+	total := q.fleet
+	n := len(total)
 	w := int(peakWindow / loadStep)
 	stories, peaks := 0, 0
 	minRise, minRank := math.Inf(1), 1.0
