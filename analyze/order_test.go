@@ -24,9 +24,21 @@ var stories = []string{
 	"background_job_leak",
 }
 
+// few are the stories for a test that needs several runs of each.
+func few() []string {
+	if testing.Short() {
+		return stories[:2]
+	}
+	return []string{"burst_with_lost_and_shuffled_lines", "two_culprits_burst_and_poison", "hung_dependency_and_stale_list", "maintenance_told_by_the_user"}
+}
+
 // TestTheReportDoesNotDependOnTheOrderOfTheEvidence: records in any order, through any number of goroutines, give the same bytes.
 func TestTheReportDoesNotDependOnTheOrderOfTheEvidence(t *testing.T) {
-	for _, name := range stories {
+	names := stories
+	if testing.Short() {
+		names = few()
+	}
+	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			items, o := recorded(t, name)
@@ -35,9 +47,7 @@ func TestTheReportDoesNotDependOnTheOrderOfTheEvidence(t *testing.T) {
 				name string
 				give func(record.Sink) error
 			}{
-				{"the same again", inOrder(items)},
-				{"shuffled", inOrder(shuffled(items, 1))},
-				{"three forks", dealt(items, 3, 2)},
+				{"the same over three forks", dealt(items, 3, 2)},
 				{"shuffled over five forks", dealt(shuffled(items, 3), 5, 4)},
 			} {
 				if diff := differs(t, want, concluded(t, o, c.give)); diff != "" {

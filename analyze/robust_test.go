@@ -96,7 +96,7 @@ func (e editor) Join() error       { return e.to.Join() }
 
 // TestAFileGivenTwiceChangesNothingButCoverage: the same evidence under another name, before, after or among the first.
 func TestAFileGivenTwiceChangesNothingButCoverage(t *testing.T) {
-	for _, name := range stories {
+	for _, name := range few() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			items, o := recorded(t, name)
@@ -162,13 +162,13 @@ func head(s string) string {
 // TestTimesShiftedByAConstantShiftTimesOnly, and nothing that is concluded from them.
 func TestTimesShiftedByAConstantShiftTimesOnly(t *testing.T) {
 	clock := regexp.MustCompile(`\d\d:\d\d:\d\d`)
-	for _, name := range stories {
+	for _, name := range few() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			items, o := recorded(t, name)
 			want := concluded(t, o, inOrder(items))
 			long := want.Window.To.Sub(want.Window.From) >= 36*time.Hour // base rates by the hour of the day: only days may shift
-			for _, by := range []time.Duration{72 * time.Hour, -1000 * 24 * time.Hour, 7*time.Hour + 13*time.Minute + 123456789} {
+			for _, by := range []time.Duration{-1000 * 24 * time.Hour, 7*time.Hour + 13*time.Minute + 123456789} {
 				if long && by%(24*time.Hour) != 0 {
 					continue
 				}
