@@ -185,7 +185,7 @@ func scalingoEvent(o *origin, tag, body []byte, sink record.Sink) (bool, error) 
 
 // scalingoManager handles events about a whole service.
 func scalingoManager(ev *origin, text []byte, sink record.Sink) error {
-	lower := bytes.ToLower(text)
+	lower := lowerASCII(text)
 	has := func(s string) bool { return bytes.Contains(lower, []byte(s)) }
 	switch {
 	case has("deployment of ") || bytes.HasPrefix(lower, []byte("deploy")):
@@ -282,4 +282,16 @@ func usedOfLimit(text []byte) (used, limit int64) {
 		return 0, 0
 	}
 	return u, l
+}
+
+// lowerASCII lowers the letters of ASCII and leaves all else as it is, so that places in it are places in the text: bytes.ToLower
+// writes three bytes for one that is no UTF-8.
+func lowerASCII(text []byte) []byte {
+	out := bytes.Clone(text)
+	for i, c := range out {
+		if c >= 'A' && c <= 'Z' {
+			out[i] = c + 'a' - 'A'
+		}
+	}
+	return out
 }
