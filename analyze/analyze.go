@@ -22,6 +22,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -81,6 +82,9 @@ type shard struct {
 	cache   map[string]uint32
 	opened  map[openKey][]reqlog.Rec
 	nOpen   int
+	begun   map[openKey][]begun // starts without an id whose details are kept until their end is seen
+	nBegun  int
+	unnamed int64 // starts without an id
 	details map[uint32]detail
 
 	tallies    []*tally // by tallyOf
@@ -166,10 +170,18 @@ func (s *shard) tally(at int) *tally {
 	return t
 }
 
+// openKey is what a start and its end have in common: an id on one container, as a request that is tried again elsewhere may keep its
+// id; without an id the endpoint.
 type openKey struct {
 	id        uint64
 	container uint32
 	endpoint  uint32
+}
+
+// begun is a start line without an id.
+type begun struct {
+	start  record.Time
+	detail uint32
 }
 
 // detail is what the report needs of a request that may be cited.
@@ -247,7 +259,7 @@ func New(opts Options) *Analyzer {
 func newShard(parent *shard, all *shared, opts *Options) *shard {
 	return &shard{
 		parent: parent, all: all, opts: opts,
-		writer: all.log.Writer(), ends: all.endpoints.Interner(), cache: map[string]uint32{}, opened: map[openKey][]reqlog.Rec{},
+		writer: all.log.Writer(), ends: all.endpoints.Interner(), cache: map[string]uint32{}, opened: map[openKey][]reqlog.Rec{}, begun: map[openKey][]begun{},
 		details: map[uint32]detail{}, series: map[seriesKey]*series{}, seen: map[seenKey]*span{},
 	}
 }
@@ -330,12 +342,17 @@ func (s *shard) Request(r *record.Request) error {
 	}
 	if r.Phase == record.Started {
 		rec.End = 0
+		if rec.ID == 0 {
+			return s.begin(&rec, r)
+		}
 		s.open(&rec, r)
 		return nil
 	}
 	t.count(rec.Endpoint, 1)
-	if len(s.opened) > 0 {
+	if rec.ID != 0 && len(s.opened) > 0 {
 		s.close(&rec)
+	} else if rec.ID == 0 && s.nBegun > 0 {
+		s.finish(&rec)
 	}
 	if rec.Outcome != record.Answered && rec.Outcome != record.OutcomeUnknown || rec.End.Sub(rec.Start) >= notableAfter {
 		s.keep(&rec, r)
@@ -375,7 +392,34 @@ func (s *shard) open(rec *reqlog.Rec, r *record.Request) {
 	s.nOpen++
 }
 
-// close forgets the start line that an end belongs to: by request id, else the oldest of that endpoint and container.
+// begin keeps a start line without an id among the requests: which end is its own can be told only in the order of time (see
+// unfinished), and other goroutines may read it.
+func (s *shard) begin(rec *reqlog.Rec, r *record.Request) error {
+	s.unnamed++
+	if s.nBegun < maxOpen {
+		s.keep(rec, r)
+		k := keyOf(rec)
+		s.begun[k] = append(s.begun[k], begun{rec.Start, rec.Detail})
+		s.nBegun++
+	}
+	return s.writer.Append(rec)
+}
+
+// finish forgets the details of the start that an end without an id says it had, as nothing will be quoted of it.
+func (s *shard) finish(rec *reqlog.Rec) {
+	k := keyOf(rec)
+	q := s.begun[k]
+	for i := range q {
+		if rec.End > rec.Start && absDur(q[i].start.Sub(rec.Start)) <= sameStart {
+			delete(s.details, q[i].detail)
+			s.begun[k] = slices.Delete(q, i, i+1)
+			s.nBegun--
+			return
+		}
+	}
+}
+
+// close forgets the start line that an end belongs to.
 func (s *shard) close(rec *reqlog.Rec) {
 	k := keyOf(rec)
 	q := s.opened[k]
@@ -393,7 +437,7 @@ func (s *shard) close(rec *reqlog.Rec) {
 
 func keyOf(rec *reqlog.Rec) openKey {
 	if rec.ID != 0 {
-		return openKey{id: rec.ID}
+		return openKey{id: rec.ID, container: rec.Container}
 	}
 	return openKey{container: rec.Container, endpoint: rec.Endpoint}
 }
@@ -544,6 +588,7 @@ func (s *shard) Join() error {
 	defer p.mu.Unlock()
 	p.requests += s.requests
 	p.dropped += s.dropped
+	p.unnamed += s.unnamed
 	p.points += s.points
 	for at, t := range s.tallies {
 		if t != nil {

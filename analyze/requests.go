@@ -2,6 +2,8 @@ package analyze
 
 import (
 	"cmp"
+	"container/heap"
+	"math"
 	"slices"
 	"sort"
 	"time"
@@ -163,6 +165,11 @@ func (t *traffic) bound() error {
 			hours[int64(at/hour)] += weight
 		}
 	}
+	for _, q := range t.opened {
+		for i := range q {
+			add(q[i].Start, 1)
+		}
+	}
 	for i := range t.crashes {
 		add(t.crashes[i].Time, 1000)
 	}
@@ -224,6 +231,11 @@ func (t *traffic) bound() error {
 			t.outside += s.N
 		}
 	}
+	for _, q := range t.opened {
+		for i := range q {
+			see(q[i].Start)
+		}
+	}
 	for i := range t.crashes {
 		see(t.crashes[i].Time)
 	}
@@ -263,21 +275,26 @@ func (t *traffic) each(f func(r *reqlog.Rec)) error { return t.visit(t.all.log.E
 
 // visit is each over a pass of the log, in order or not; all includes the lines of groups that tell of the same requests again.
 func (t *traffic) visit(pass func(func([]reqlog.Rec)) error, all bool, f func(r *reqlog.Rec)) error {
+	return t.lines(pass, func(r *reqlog.Rec) {
+		if r.Phase == record.Completed && (all || t.useGroup[tallyOf(r.Source, r.Layer)]) {
+			f(r)
+		}
+	})
+}
+
+// lines calls f for every line within the window that is not told twice.
+func (t *traffic) lines(pass func(func([]reqlog.Rec)) error, f func(r *reqlog.Rec)) error {
 	return pass(func(recs []reqlog.Rec) {
 		var last reqlog.Rec
 		for i := range recs {
 			r := recs[i]
-			at := tallyOf(r.Source, r.Layer)
-			if r.Start < t.from || r.Start > t.to || t.again[at] {
+			if r.Start < t.from || r.Start > t.to || t.again[tallyOf(r.Source, r.Layer)] {
 				continue
 			}
 			if i > 0 && sameLine(&last, &recs[i]) {
 				continue
 			}
 			last = recs[i]
-			if !all && !t.useGroup[at] {
-				continue
-			}
 			r.Endpoint = t.epOf[r.Endpoint]
 			r.Container = t.contOf[r.Container]
 			f(&r)
@@ -497,9 +514,12 @@ func (t *traffic) soleContainer() uint32 {
 
 // join gathers the requests without an answer and looks up what the application says of them.
 func (t *traffic) join() error {
-	// Starts whose end another goroutine read.
-	left := map[uint64][]int{}
-	var starts []reqlog.Rec
+	// Starts without an end that has their id.
+	left := map[uint64]bool{}
+	starts, err := t.unfinished()
+	if err != nil {
+		return err
+	}
 	keys := make([]openKey, 0, len(t.opened))
 	for k := range t.opened {
 		keys = append(keys, k)
@@ -515,16 +535,13 @@ func (t *traffic) join() error {
 		})
 		for _, r := range slices.CompactFunc(q, func(a, b reqlog.Rec) bool { return sameLine(&a, &b) }) {
 			r.Endpoint, r.Container = t.epOf[r.Endpoint], t.contOf[r.Container]
-			if r.ID != 0 {
-				left[r.ID] = append(left[r.ID], len(starts))
-			}
+			left[r.ID] = true
 			starts = append(starts, r)
 		}
 	}
-	byID := map[uint64]int{}
 	t.spans = make([]span, len(t.containers))
 	// Nothing here depends on the order but for duplicates, which are dropped after sorting.
-	err := t.visit(t.all.log.EachUnsorted, false, func(r *reqlog.Rec) {
+	err = t.visit(t.all.log.EachUnsorted, false, func(r *reqlog.Rec) {
 		t.spans[r.Container].add(r.Start)
 		t.spans[r.Container].add(min(r.End, t.to))
 		switch r.Outcome {
@@ -538,25 +555,36 @@ func (t *traffic) join() error {
 	for g := range t.groups {
 		apps = apps || g.layer == record.LayerApp
 	}
+	// A request that is tried again elsewhere may keep its id: what is said of it is of one container, where that is known.
+	byID := map[idAt]int{}
 	for i := range t.pend {
-		if id := t.pend[i].ID; id != 0 && apps {
-			byID[id] = i
+		if p := &t.pend[i]; p.ID != 0 && apps {
+			byID[idAt{p.ID, p.Container}] = i
+			byID[idAt{p.ID, anywhere}] = i
 		}
 	}
 	if err != nil {
 		return err
 	}
-	ended := map[uint64]bool{}
+	ended := map[idAt]bool{}
 	if len(byID) > 0 || len(left) > 0 {
 		err = t.visit(t.all.log.EachUnsorted, true, func(r *reqlog.Rec) {
 			if r.ID == 0 {
 				return
 			}
-			if _, ok := left[r.ID]; ok && (r.Layer == record.LayerApp || r.Outcome == record.Answered) {
-				ended[r.ID] = true
+			if left[r.ID] && (r.Layer == record.LayerApp || r.Outcome == record.Answered) {
+				ended[idAt{r.ID, r.Container}] = true
+				ended[idAt{r.ID, anywhere}] = true
 			}
 			if !t.useGroup[tallyOf(r.Source, r.Layer)] || r.Layer == record.LayerApp && t.primary.layer != record.LayerApp {
-				if i, ok := byID[r.ID]; ok && r.Layer == record.LayerApp && t.pend[i].Layer != record.LayerApp {
+				i, ok := byID[idAt{r.ID, r.Container}]
+				if !ok {
+					i, ok = byID[idAt{r.ID, 0}]
+				}
+				if !ok && r.Container == 0 {
+					i, ok = byID[idAt{r.ID, anywhere}]
+				}
+				if ok && r.Layer == record.LayerApp && t.pend[i].Layer != record.LayerApp {
 					t.pend[i].done = max(t.pend[i].done, r.End)
 					if r.Container != 0 && t.pend[i].Container == 0 {
 						t.pend[i].Container = r.Container
@@ -568,18 +596,107 @@ func (t *traffic) join() error {
 			return err
 		}
 	}
-	seen := map[uint64]bool{}
+	told := func(m map[idAt]bool, r *reqlog.Rec) bool {
+		return m[idAt{r.ID, r.Container}] || m[idAt{r.ID, 0}] || r.Container == 0 && m[idAt{r.ID, anywhere}]
+	}
+	seen := map[idAt]bool{}
 	for i := range t.pend {
-		seen[t.pend[i].ID] = true
+		seen[idAt{t.pend[i].ID, t.pend[i].Container}] = true
+		seen[idAt{t.pend[i].ID, anywhere}] = true
 	}
 	for _, r := range starts {
-		if r.ID != 0 && (ended[r.ID] || seen[r.ID]) {
+		if r.ID != 0 && (told(ended, &r) || told(seen, &r)) {
 			continue
 		}
 		t.pend = append(t.pend, pending{Rec: r, death: -1})
 	}
 	slices.SortFunc(t.pend, comparePending)
 	return nil
+}
+
+// idAt is an id on one container.
+type idAt struct {
+	id        uint64
+	container uint32
+}
+
+// anywhere stands for all containers of an id.
+const anywhere = math.MaxUint32
+
+// sameStart is how far apart a start line and the start that an end line tells of may lie.
+const sameStart = time.Second
+
+// unfinished pairs starts and ends that carry no ids, in the order of time, and returns the starts that got no end. An end that says
+// how long it took closes the start that lies there, another one the oldest of its endpoint and container, so that what stays open is
+// as young as it can be: ages are lower bounds.
+func (t *traffic) unfinished() ([]reqlog.Rec, error) {
+	if t.unnamed == 0 {
+		return nil, nil
+	}
+	type key struct {
+		openKey
+		layer record.Layer
+	}
+	open := map[key][]reqlog.Rec{}
+	n := 0
+	var ends endHeap
+	closeUntil := func(at record.Time) {
+		for len(ends) > 0 && ends[0].End < at {
+			e := heap.Pop(&ends).(reqlog.Rec)
+			k := key{keyOf(&e), e.Layer}
+			q := open[k]
+			if len(q) == 0 || q[0].Start > e.End {
+				continue
+			}
+			i := 0
+			if e.End > e.Start {
+				i = slices.IndexFunc(q, func(s reqlog.Rec) bool { return absDur(s.Start.Sub(e.Start)) <= sameStart })
+			}
+			if i >= 0 {
+				open[k] = slices.Delete(q, i, i+1)
+				n--
+			}
+		}
+	}
+	err := t.lines(t.all.log.Each, func(r *reqlog.Rec) {
+		if r.ID != 0 || !t.useGroup[tallyOf(r.Source, r.Layer)] {
+			return // what a router tells of as well is told by its lines
+		}
+		closeUntil(r.Start)
+		switch {
+		case r.Phase == record.Completed:
+			heap.Push(&ends, *r)
+		case n >= maxOpen:
+			t.dropped++
+		default:
+			k := key{keyOf(r), r.Layer}
+			open[k] = append(open[k], *r)
+			n++
+		}
+	})
+	closeUntil(math.MaxInt64)
+	var left []reqlog.Rec
+	for _, q := range open {
+		left = append(left, q...)
+	}
+	slices.SortFunc(left, func(a, b reqlog.Rec) int { return comparePending(pending{Rec: a}, pending{Rec: b}) })
+	return left, err
+}
+
+// endHeap holds ends, the earliest first.
+type endHeap []reqlog.Rec
+
+func (h endHeap) Len() int { return len(h) }
+func (h endHeap) Less(i, j int) bool {
+	return h[i].End < h[j].End || h[i].End == h[j].End && comparePending(pending{Rec: h[i]}, pending{Rec: h[j]}) < 0
+}
+func (h endHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *endHeap) Push(x any)   { *h = append(*h, x.(reqlog.Rec)) }
+func (h *endHeap) Pop() any {
+	old := *h
+	x := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return x
 }
 
 func comparePending(a, b pending) int {
