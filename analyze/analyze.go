@@ -410,7 +410,7 @@ func (s *shard) finish(rec *reqlog.Rec) {
 	k := keyOf(rec)
 	q := s.begun[k]
 	for i := range q {
-		if rec.End > rec.Start && absDur(q[i].start.Sub(rec.Start)) <= sameStart {
+		if rec.End > rec.Start && q[i].start.Sub(rec.Start).Abs() <= sameStart {
 			delete(s.details, q[i].detail)
 			s.begun[k] = slices.Delete(q, i, i+1)
 			s.nBegun--

@@ -267,7 +267,7 @@ func (t *traffic) measure() error {
 					continue
 				}
 			}
-			cutHere := p.Outcome == record.Cut && p.done == 0 && end != 0 && absDur(end.Sub(at)) <= cutLate
+			cutHere := p.Outcome == record.Cut && p.done == 0 && end != 0 && end.Sub(at).Abs() <= cutLate
 			if end != 0 && end < at && !cutHere {
 				break
 			}
@@ -398,11 +398,4 @@ func (t *traffic) exposure() memory.Exposure {
 		}
 	}
 	return ex
-}
-
-func absDur(d time.Duration) time.Duration {
-	if d < 0 {
-		return -d
-	}
-	return d
 }

@@ -650,7 +650,7 @@ func (t *traffic) unfinished() ([]reqlog.Rec, error) {
 			}
 			i := 0
 			if e.End > e.Start {
-				i = slices.IndexFunc(q, func(s reqlog.Rec) bool { return absDur(s.Start.Sub(e.Start)) <= sameStart })
+				i = slices.IndexFunc(q, func(s reqlog.Rec) bool { return s.Start.Sub(e.Start).Abs() <= sameStart })
 			}
 			if i >= 0 {
 				open[k] = slices.Delete(q, i, i+1)

@@ -60,7 +60,7 @@ func (q *inquiry) hostFailure() (candidate, []int) {
 			down = e
 			if len(best) == 0 {
 				for _, d := range unexplained {
-					if x := &q.life.Deaths[d]; absDur(x.Time.Sub(e.Time)) <= 2*hostWindow && (e.Host == "" || x.Host == "" || e.Host == x.Host) {
+					if x := &q.life.Deaths[d]; x.Time.Sub(e.Time).Abs() <= 2*hostWindow && (e.Host == "" || x.Host == "" || e.Host == x.Host) {
 						best = append(best, d)
 						bestPools[life.Pool(x.Container, x.Service)] = true
 					}
@@ -71,7 +71,7 @@ func (q *inquiry) hostFailure() (candidate, []int) {
 	if len(best) < 2 && (down == nil || len(best) == 0) {
 		return candidate{}, nil
 	}
-	if q.hang != nil && absDur(q.hang.From.Sub(q.life.Deaths[best[0]].Time)) <= 5*time.Minute {
+	if q.hang != nil && q.hang.From.Sub(q.life.Deaths[best[0]].Time).Abs() <= 5*time.Minute {
 		return candidate{}, nil // what followed is the story: calls to what was lost hang
 	}
 	if c, ok := q.staleMembers(best); ok {

@@ -251,7 +251,7 @@ func (q *inquiry) explainMemory(c class, deaths []int) []candidate {
 	res := q.burst[c]
 	grade, why := q.gradeInflight(res, deaths)
 	known := leaky + bursty + flat
-	q.check("memory.shape", known > 0, shapeOutcome(leaky, bursty, flat), fmt.Sprintf("of %d deaths, memory had grown steadily before %d, jumped before %d, and was level when last read before %d", len(deaths), leaky, bursty, flat),
+	q.check("memory.shape", known > 0, finding.Neutral, fmt.Sprintf("of %d deaths, memory had grown steadily before %d, jumped before %d, and was level when last read before %d", len(deaths), leaky, bursty, flat),
 		"no memory readings cover the lives that ended, so a slow leak and a burst cannot be told apart by their curve")
 	var leak *candidate
 	if q.growth.Gate.Open && 2*leaky >= known && leaky > 0 {
@@ -323,13 +323,6 @@ func (q *inquiry) howKilled(deaths []int, bursty int) finding.Cause {
 	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "stall.silence", Outcome: finding.NotPossible,
 		Detail: "no source says why the containers were killed, and no memory readings tell a burst of memory from a held event loop"})
 	return finding.Undetermined
-}
-
-func shapeOutcome(leaky, bursty, flat int) finding.Outcome {
-	if leaky+bursty+flat == 0 {
-		return finding.NotPossible
-	}
-	return finding.Neutral
 }
 
 func lower(g, atMost finding.Grade) finding.Grade {
@@ -657,7 +650,7 @@ func (q *inquiry) hungCandidate(deaths []int) candidate {
 	var peers []string
 	for d := range q.life.Deaths {
 		x := &q.life.Deaths[d]
-		if x.Unreachable && absDur(x.Time.Sub(h.From)) <= 5*time.Minute {
+		if x.Unreachable && x.Time.Sub(h.From).Abs() <= 5*time.Minute {
 			peers = append(peers, x.Container)
 		}
 	}
@@ -778,7 +771,7 @@ func (q *inquiry) cutBursts() int {
 		if p.Outcome != record.Cut {
 			continue
 		}
-		if absDur(p.End.Sub(last[p.Container])) <= 2*time.Second {
+		if p.End.Sub(last[p.Container]).Abs() <= 2*time.Second {
 			n[p.Container]++
 			if n[p.Container] == 2 {
 				bursts++
