@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -119,14 +120,36 @@ func FuzzTemplate(f *testing.F) {
 	})
 }
 
+// The tree of paths must say what AppendTemplate says, whatever it saw before.
+func FuzzKnownPathsGetTheirTemplate(f *testing.F) {
+	for _, p := range []string{"/api/users/1234?x=1", "/a//b/#", "/x/6c203d84-76a2-4b5d-a2d9-3604a8c5d9b9/y", "https://x/y", "/a/b/c?d/e", "/deadbeef/DEADBEEF/abcdefab",
+		"/12345678/1234567x/x1234567", "/" + strings.Repeat("long/", 120), "/" + strings.Repeat("x", 80), "/a/\x80\xff/é"} {
+		f.Add([]byte(p), []byte("/api/users/me"))
+	}
+	in, slow := NewTable().Interner(), []byte(nil)
+	f.Fuzz(func(t *testing.T, p, q []byte) {
+		for _, path := range [][]byte{p, q, p, append(append([]byte{'/'}, q...), p...)} {
+			id := in.ID([]byte("GET"), path, nil)
+			slow = AppendTemplate(append(slow[:0], "GET "...), path)
+			if id == 0 && in.table.Len() >= MaxRaw {
+				return
+			}
+			if got := in.table.names[id]; got != string(slow) {
+				t.Fatalf("%q is %q, its template is %q", path, got, slow)
+			}
+		}
+	})
+}
+
 func BenchmarkInterner(b *testing.B) {
 	in := NewTable().Interner()
-	paths := [][]byte{[]byte("/api/campaigns/48211/profiles-collection/csv?lang=fr"), []byte("/api/users/me"), []byte("/api/assessments/8823743/next")}
+	paths := [][]byte{[]byte("/api/campaigns/48211/profiles-collection/csv?lang=fr"), []byte("/api/users/me"), []byte("/api/assessments/8823743/next"),
+		[]byte("/api/v1/events/da036707-0c86-1c80-de01-6fdd1ffab4c2/0c492e82-92f4-4f2f-3bb2-e29945bd37a7/502928")}
 	m := []byte("GET")
 	b.ReportAllocs()
 	i := 0
 	for b.Loop() {
-		in.ID(m, paths[i%3], nil)
+		in.ID(m, paths[i%4], nil)
 		i++
 	}
 }

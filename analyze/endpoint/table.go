@@ -44,6 +44,7 @@ func NewTable() *Table {
 type Interner struct {
 	table *Table
 	local map[string]uint32
+	paths paths
 	buf   []byte
 }
 
@@ -52,6 +53,22 @@ func (t *Table) Interner() *Interner { return &Interner{table: t, local: make(ma
 
 // ID returns the id of the template of a request: of its route when it has one, else of its path.
 func (in *Interner) ID(method, path, route []byte) uint32 {
+	if len(route) == 0 {
+		if at := in.paths.find(path); at != nil {
+			if m := in.paths.method(method); m >= 0 {
+				end := at.end(m)
+				if *end == 0 {
+					*end = in.template(method, path, nil) + 1
+				}
+				return *end - 1
+			}
+		}
+	}
+	return in.template(method, path, route)
+}
+
+// template takes a path or route apart and looks its template up.
+func (in *Interner) template(method, path, route []byte) uint32 {
 	b := append(in.buf[:0], method...)
 	if len(method) == 0 {
 		b = append(b, "ANY"...)
