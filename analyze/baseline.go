@@ -29,7 +29,7 @@ func (t *traffic) pressureWindows() {
 			own[c] = append(own[c], life.Span{From: at.Add(-t.lookback), To: at})
 		}
 		everywhere = union(everywhere)
-		t.pressure = make([][]life.Span, len(t.containers))
+		t.pressure, t.pressureAt = make([][]life.Span, len(t.containers)), make([]int, len(t.containers))
 		t.aliveSecs, t.quietSecs = 0, 0
 		for c := range t.pressure {
 			t.pressure[c] = everywhere
@@ -108,8 +108,15 @@ func (t *traffic) quietUntil(c uint32, t0 record.Time) (record.Time, bool) {
 	if !ok {
 		return 0, false
 	}
-	p := t.pressure[c]
-	i := sort.Search(len(p), func(i int) bool { return p[i].To >= t0 })
+	// The first span that ends at or after t0, looked for from the one that the last question led to: questions come in the order of time.
+	p, i := t.pressure[c], t.pressureAt[c]
+	for i > 0 && p[i-1].To >= t0 {
+		i--
+	}
+	for i < len(p) && p[i].To < t0 {
+		i++
+	}
+	t.pressureAt[c] = i
 	switch {
 	case i == len(p):
 		return end, true
@@ -158,30 +165,33 @@ func (t *traffic) measure() error {
 	}
 	t.cases = make([]inflight.Case, len(t.life.Deaths))
 	gathered := make([]caseRequests, len(t.cases))
-	byContainer := map[uint32][]int{} // deaths, by their time on the clock of the requests
+	byContainer := make([]deathsOf, len(t.containers)) // by their time on the clock of the requests
 	for d := range t.life.Deaths {
 		t.cases[d].Time = t.deathAt[d]
 		t.cases[d].Hour = t.deathAt[d].Std().Hour()
 		c := t.deathContainer(&t.life.Deaths[d])
-		byContainer[c] = append(byContainer[c], d)
+		byContainer[c].deaths = append(byContainer[c].deaths, d)
 	}
-	for _, deaths := range byContainer {
-		slices.SortStableFunc(deaths, func(a, b int) int { return cmp.Compare(t.deathAt[a], t.deathAt[b]) })
+	for c := range byContainer {
+		of := &byContainer[c]
+		slices.SortStableFunc(of.deaths, func(a, b int) int { return cmp.Compare(t.deathAt[a], t.deathAt[b]) })
+		for _, d := range of.deaths {
+			of.at = append(of.at, t.deathAt[d])
+		}
 	}
 	// deathsFrom are the deaths of a container from an instant on.
-	deathsFrom := func(c uint32, from record.Time) []int {
-		deaths := byContainer[c]
-		return deaths[sort.Search(len(deaths), func(i int) bool { return t.deathAt[deaths[i]] >= from }):]
-	}
+	deathsFrom := func(c uint32, from record.Time) []int { return byContainer[c].since(from) }
 	t.block = max(minBlock, (t.to.Sub(t.from)/maxBlocks + time.Second).Truncate(time.Second))
 	t.nBlocks = int(t.to.Sub(t.from)/t.block) + 1
-	t.cells = map[uint64][]float64{}
+	t.cells = newCells(nE, len(t.containers), t.nBlocks)
+	blocks, steps := newCalendar(t.from, t.block), newCalendar(t.from, loadStep)
+	t.latency = newLatencies(t.from, t.to)
 	t.perEp = make([]int64, nE)
 	t.users = map[uint32]struct{}{}
 	t.fleet = make([]float64, int(t.to.Sub(t.from)/loadStep)+1)
 	t.serves = make([]bool, len(t.containers))
 
-	openBins := func(e uint32, start, end record.Time, hour int) {
+	openBins := func(e uint32, start, end record.Time) {
 		age := end.Sub(start).Seconds()
 		for k := range inflight.Bins {
 			lo, hi := inflight.Ages[k], inflight.Ages[k+1]
@@ -191,24 +201,15 @@ func (t *traffic) measure() error {
 			in := min(age, hi) - lo
 			t.base.Open[e][k] += in
 			if hours {
-				byHour[e][hour][k] += in
+				byHour[e][start.Std().Hour()][k] += in
 			}
 		}
 	}
 	count := func(r *reqlog.Rec) {
 		t.total++
 		t.perEp[r.Endpoint]++
-		b := int(r.Start.Sub(t.from) / t.block)
-		k := uint64(r.Endpoint)<<32 | uint64(r.Container)
-		cell := t.cells[k]
-		if cell == nil && len(t.cells) < maxCells {
-			cell = make([]float64, t.nBlocks)
-			t.cells[k] = cell
-		}
-		if cell != nil && b >= 0 && b < len(cell) {
-			cell[b]++
-		}
-		t.fleet[int(r.Start.Sub(t.from)/loadStep)]++
+		t.cells.add(r.Endpoint, r.Container, blocks.at(r.Start))
+		t.fleet[steps.at(r.Start)]++
 		t.serves[r.Container] = true
 		for _, d := range deathsFrom(r.Container, r.Start.Add(loadUntil)) {
 			if t.deathAt[d].Sub(r.Start) > loadFrom {
@@ -221,15 +222,17 @@ func (t *traffic) measure() error {
 		}
 	}
 	err := t.each(func(r *reqlog.Rec) {
+		dur := r.End.Sub(r.Start)
+		bin := inflight.DurationBin(dur.Seconds())
+		t.latency.add(r.Start, bin)
 		switch r.Outcome {
 		case record.GaveUp, record.ClientGone, record.Cut, record.Refused:
 			return // below, with what the joins know
 		}
 		count(r)
-		dur := r.End.Sub(r.Start)
 		if limit, quiet := t.quietUntil(r.Container, r.Start); quiet {
-			t.base.Durations[r.Endpoint].Add(dur.Seconds())
-			openBins(r.Endpoint, r.Start, min(r.End, limit), r.Start.Std().Hour())
+			t.base.Durations[r.Endpoint].AddBin(bin)
+			openBins(r.Endpoint, r.Start, min(r.End, limit))
 		}
 		if dur >= slowFrom && len(t.slow) < maxSlow && r.Outcome == record.Answered {
 			t.slow = append(t.slow, slowRequest{r.Endpoint, r.Container, r.Start, dur, r.Source, r.Line})
@@ -293,7 +296,7 @@ func (t *traffic) measure() error {
 				until = min(until, t.deathAt[p.death])
 			}
 			until = min(until, limit, t.to)
-			openBins(p.Endpoint, p.Start, until, p.Start.Std().Hour())
+			openBins(p.Endpoint, p.Start, until)
 			seen := until.Sub(p.Start)
 			if p.Phase == record.Completed {
 				seen = max(seen, p.End.Sub(p.Start))
@@ -382,16 +385,15 @@ func (t *traffic) exposure() memory.Exposure {
 	}
 	ex := memory.Exposure{From: t.from, Block: t.block, N: t.nBlocks}
 	by := make([]map[string][]float64, len(t.endpoints))
-	for k, cell := range t.cells {
-		e, c := uint32(k>>32), uint32(k)
+	t.cells.each(func(e, c uint32, row []float64) {
 		if c == 0 || e == 0 {
-			continue
+			return
 		}
 		if by[e] == nil {
 			by[e] = map[string][]float64{}
 		}
-		by[e][t.containers[c]] = cell
-	}
+		by[e][t.containers[c]] = row
+	})
 	for e, m := range by {
 		if m != nil {
 			ex.Endpoints = append(ex.Endpoints, memory.Counts{Endpoint: t.endpoints[e], ByContainer: m})

@@ -22,18 +22,17 @@ import (
 // inquiry is everything the detectors found, for the verdict and the story to draw on.
 type inquiry struct {
 	*traffic
-	burst   map[class]*inflight.Result // by class of death, over the cases of that class
-	caseOf  map[class][]int            // which deaths those are
-	later   map[class][]int            // deaths of a class that came later in a long story: they follow from the first ones
-	host    candidate                  // the host that failed, when ofHost names deaths
-	ofHost  []int
-	mem     []memory.Life
-	curves  []memory.Curve
-	growth  memory.Attribution
-	heap    *heap.Result
-	hang    *hang.Result
-	latency []finding.Latency
-	load    []float64 // per death: rank of the load in the 30 s before it, 0..1; NaN when unknown
+	burst  map[class]*inflight.Result // by class of death, over the cases of that class
+	caseOf map[class][]int            // which deaths those are
+	later  map[class][]int            // deaths of a class that came later in a long story: they follow from the first ones
+	host   candidate                  // the host that failed, when ofHost names deaths
+	ofHost []int
+	mem    []memory.Life
+	curves []memory.Curve
+	growth memory.Attribution
+	heap   *heap.Result
+	hang   *hang.Result
+	load   []float64 // per death: rank of the load in the 30 s before it, 0..1; NaN when unknown
 
 	report *finding.Report
 }

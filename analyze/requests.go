@@ -111,6 +111,7 @@ type traffic struct {
 	again      []bool // by tallyOf: whether these are the lines of another source, given twice
 	spans      []span // per container, when its requests began and ended
 	outside    int64  // records dropped because they lie far outside the evidence
+	copies     bool   // some line was read twice
 
 	sampled sampling
 	pend    []pending
@@ -119,17 +120,19 @@ type traffic struct {
 	cutAt   []bool        // deathAt comes from cut requests
 	skew    []time.Duration
 
-	pressure  [][]life.Span // per container
-	lookback  time.Duration
-	aliveSecs float64
-	quietSecs float64
+	pressure   [][]life.Span // per container
+	pressureAt []int         // per container, the span that was asked for last
+	lookback   time.Duration
+	aliveSecs  float64
+	quietSecs  float64
 
 	base      *inflight.Baseline
 	cases     []inflight.Case // per death
 	slow      []slowRequest
 	block     time.Duration
 	nBlocks   int
-	cells     map[uint64][]float64
+	cells     *cells
+	latency   *latencies
 	total     int64
 	perEp     []int64
 	failed    int64
@@ -271,32 +274,40 @@ func (t *traffic) bound() error {
 
 // each visits every counted request line once, in time order: exact duplicates, lines outside the window and lines of groups
 // that tell of the same requests again are passed over. Endpoint and Container are indexes into t.endpoints and t.containers.
-func (t *traffic) each(f func(r *reqlog.Rec)) error { return t.visit(t.all.log.Each, false, f) }
+func (t *traffic) each(f func(r *reqlog.Rec)) error { return t.lines(t.all.log.Each, countedLines, f) }
 
-// visit is each over a pass of the log, in order or not; all includes the lines of groups that tell of the same requests again.
-func (t *traffic) visit(pass func(func([]reqlog.Rec)) error, all bool, f func(r *reqlog.Rec)) error {
-	return t.lines(pass, func(r *reqlog.Rec) {
-		if r.Phase == record.Completed && (all || t.useGroup[tallyOf(r.Source, r.Layer)]) {
-			f(r)
-		}
-	})
-}
+// which lines a pass is for.
+type which int
 
-// lines calls f for every line within the window that is not told twice.
-func (t *traffic) lines(pass func(func([]reqlog.Rec)) error, f func(r *reqlog.Rec)) error {
+const (
+	allLines       which = iota // starts as well
+	completedLines              // also of groups that tell of the same requests again
+	countedLines
+)
+
+// lines calls f, over a pass of the log, in order or not, for the lines within the window; in order, for none that is told twice.
+// The record is f's until it returns.
+func (t *traffic) lines(pass func(func([]reqlog.Rec)) error, w which, f func(r *reqlog.Rec)) error {
 	return pass(func(recs []reqlog.Rec) {
-		var last reqlog.Rec
+		var r reqlog.Rec // one for all of them, as it goes to the heap
+		last := -1
 		for i := range recs {
-			r := recs[i]
-			if r.Start < t.from || r.Start > t.to || t.again[tallyOf(r.Source, r.Layer)] {
+			raw := &recs[i]
+			at := tallyOf(raw.Source, raw.Layer)
+			if raw.Start < t.from || raw.Start > t.to || t.again[at] {
 				continue
 			}
-			if i > 0 && sameLine(&last, &recs[i]) {
+			if last >= 0 && sameLine(&recs[last], raw) {
+				t.copies = true
 				continue
 			}
-			last = recs[i]
-			r.Endpoint = t.epOf[r.Endpoint]
-			r.Container = t.contOf[r.Container]
+			last = i
+			if w >= completedLines && raw.Phase != record.Completed || w == countedLines && !t.useGroup[at] {
+				continue
+			}
+			r = *raw
+			r.Endpoint = t.epOf[raw.Endpoint]
+			r.Container = t.contOf[raw.Container]
 			f(&r)
 		}
 	})
@@ -541,7 +552,7 @@ func (t *traffic) join() error {
 	}
 	t.spans = make([]span, len(t.containers))
 	// Nothing here depends on the order but for duplicates, which are dropped after sorting.
-	err = t.visit(t.all.log.EachUnsorted, false, func(r *reqlog.Rec) {
+	err = t.lines(t.all.log.EachUnsorted, countedLines, func(r *reqlog.Rec) {
 		t.spans[r.Container].add(r.Start)
 		t.spans[r.Container].add(min(r.End, t.to))
 		switch r.Outcome {
@@ -568,7 +579,7 @@ func (t *traffic) join() error {
 	}
 	ended := map[idAt]bool{}
 	if len(byID) > 0 || len(left) > 0 {
-		err = t.visit(t.all.log.EachUnsorted, true, func(r *reqlog.Rec) {
+		err = t.lines(t.all.log.EachUnsorted, completedLines, func(r *reqlog.Rec) {
 			if r.ID == 0 {
 				return
 			}
@@ -658,7 +669,7 @@ func (t *traffic) unfinished() ([]reqlog.Rec, error) {
 			}
 		}
 	}
-	err := t.lines(t.all.log.Each, func(r *reqlog.Rec) {
+	err := t.lines(t.all.log.Each, allLines, func(r *reqlog.Rec) {
 		if r.ID != 0 || !t.useGroup[tallyOf(r.Source, r.Layer)] {
 			return // what a router tells of as well is told by its lines
 		}

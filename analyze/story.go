@@ -3,6 +3,7 @@ package analyze
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -515,7 +516,9 @@ func (q *inquiry) charts() {
 			culprits[e] = true
 		}
 	}
-	c.Latency = q.latency
+	if len(q.life.Deaths) > 0 && q.total > 0 {
+		c.Latency = q.latency.rows(q.endpoints)
+	}
 	for i := range q.slow {
 		s := &q.slow[i]
 		if culprits[int(s.endpoint)] && len(c.Requests) < 2*maxBars {
@@ -535,52 +538,66 @@ func (q *inquiry) charts() {
 	q.report.Charts = c
 }
 
-// latencies gathers the latency of the culprits and of all others together, in buckets over the window.
+// latencies gathers the latency of all requests, and then of some endpoints by themselves, in buckets over the window.
 type latencies struct {
-	from     record.Time
-	width    time.Duration
-	culprits map[uint32]bool
-	others   [latencyBuckets + 1]*inflight.Histogram
-	named    map[uint32]*[latencyBuckets + 1]*inflight.Histogram
+	buckets calendar
+	all     latencyRow
+	singles map[uint32]*latencyRow
 }
 
-func newLatency(from, to record.Time, culprits map[uint32]bool) *latencies {
-	l := &latencies{from: from, width: to.Sub(from)/latencyBuckets + 1, culprits: culprits, named: map[uint32]*[latencyBuckets + 1]*inflight.Histogram{}}
-	for e := range culprits {
-		l.named[e] = &[latencyBuckets + 1]*inflight.Histogram{}
-	}
-	return l
+// latencyRow has a histogram for each bucket with requests.
+type latencyRow [latencyBuckets + 1]*inflight.Histogram
+
+func newLatencies(from, to record.Time) *latencies {
+	return &latencies{buckets: newCalendar(from, to.Sub(from)/latencyBuckets+1), singles: map[uint32]*latencyRow{}}
 }
 
-func (l *latencies) add(r *reqlog.Rec) {
-	row := &l.others
-	if len(l.named) > 0 && l.culprits[r.Endpoint] {
-		row = l.named[r.Endpoint]
-	}
-	b := min(latencyBuckets, int(r.Start.Sub(l.from)/l.width))
+// bucket returns the histogram of an instant.
+func (l *latencies) bucket(row *latencyRow, at record.Time) *inflight.Histogram {
+	b := min(latencyBuckets, l.buckets.at(at))
 	if row[b] == nil {
 		row[b] = &inflight.Histogram{}
 	}
-	row[b].Add(max(0, r.End.Sub(r.Start).Seconds()))
+	return row[b]
 }
 
+// add counts one request by the bin of its duration.
+func (l *latencies) add(start record.Time, bin int) { l.bucket(&l.all, start).AddBin(bin) }
+
+// single asks for an endpoint by itself; addSingle counts a request if it is of one of those.
+func (l *latencies) single(endpoint uint32) { l.singles[endpoint] = &latencyRow{} }
+
+func (l *latencies) addSingle(r *reqlog.Rec) {
+	if row := l.singles[r.Endpoint]; row != nil {
+		l.bucket(row, r.Start).AddBin(inflight.DurationBin(r.End.Sub(r.Start).Seconds()))
+	}
+}
+
+// rows are the latencies of the single endpoints and of all others together.
 func (l *latencies) rows(endpoints []string) []finding.Latency {
 	var out []finding.Latency
-	put := func(name string, row *[latencyBuckets + 1]*inflight.Histogram) {
+	put := func(name string, row *latencyRow) {
 		for b, h := range row {
 			if h != nil && h.N > 0 {
-				out = append(out, finding.Latency{Endpoint: name, T: l.from.Add(time.Duration(b) * l.width).Std(), P50: round(h.Quantile(0.5), 4), P99: round(h.Quantile(0.99), 4), Count: h.N})
+				out = append(out, finding.Latency{Endpoint: name, T: l.buckets.origin.Add(time.Duration(b) * l.buckets.width).Std(), P50: round(h.Quantile(0.5), 4), P99: round(h.Quantile(0.99), 4), Count: h.N})
 			}
 		}
 	}
-	es := make([]uint32, 0, len(l.named))
-	for e := range l.named {
-		es = append(es, e)
+	var others latencyRow
+	for b, h := range l.all {
+		if h != nil {
+			sum := *h
+			others[b] = &sum
+		}
 	}
-	slices.Sort(es)
-	for _, e := range es {
-		put(endpoints[e], l.named[e])
+	for _, e := range slices.Sorted(maps.Keys(l.singles)) {
+		put(endpoints[e], l.singles[e])
+		for b, h := range l.singles[e] {
+			if h != nil {
+				others[b].Sub(h)
+			}
+		}
 	}
-	put("others", &l.others)
+	put("others", &others)
 	return out
 }

@@ -244,9 +244,24 @@ func (q *inquiry) controls(ages map[int]float64, culprits map[uint32]bool) map[i
 			h[[2]int{int(c), i}] = true
 		}
 	}
-	lat := newLatency(q.from, q.to, culprits)
-	_ = q.each(func(r *reqlog.Rec) {
-		lat.add(r)
+	// Of most requests nothing is wanted any more. Their order only serves to tell lines that were read twice, if there are any.
+	pass := q.all.log.EachUnsorted
+	if q.copies {
+		pass = q.all.log.Each
+	}
+	wanted := make([]bool, len(q.endpoints))
+	for e, age := range ages {
+		wanted[e] = age > 0
+	}
+	for e := range culprits {
+		wanted[e] = true
+		q.latency.single(e)
+	}
+	_ = q.lines(pass, countedLines, func(r *reqlog.Rec) {
+		if !wanted[r.Endpoint] {
+			return
+		}
+		q.latency.addSingle(r)
 		switch r.Outcome {
 		case record.GaveUp, record.ClientGone, record.Cut, record.Refused:
 			return
@@ -268,9 +283,6 @@ func (q *inquiry) controls(ages map[int]float64, culprits map[uint32]bool) map[i
 			end = min(end, q.deathAt[p.death])
 		}
 		mark(int(p.Endpoint), p.Container, p.Start, end)
-	}
-	if len(q.life.Deaths) > 0 {
-		q.latency = lat.rows(q.endpoints)
 	}
 	for e := range ages {
 		out[e] = control{age: ages[e], with: len(hits[e]), total: total}

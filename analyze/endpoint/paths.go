@@ -16,12 +16,17 @@ type paths struct {
 
 // segment is a node: a template up to and with one segment.
 type segment struct {
-	size int // length of the template so far
-	// names are the children that are names; more of them than manyNames are in byName.
-	names  []name
-	byName map[string]*segment
-	id     *segment // the child for identifiers
-	ends   []uint32 // id + 1 of the endpoint that ends here, by method; 0 where there is none yet
+	size  int      // length of the template so far
+	names names    // the children that are names
+	id    *segment // the child for identifiers
+	ends  []uint32 // id + 1 of the endpoint that ends here, by method; 0 where there is none yet
+}
+
+// names is a hash table of children, with open addressing, at most half full.
+type names struct {
+	table []name // of a power of two; an empty place has no segment
+	shift uint8  // of a hash, to get a place
+	n     int
 }
 
 // name is one child. first is its text's first eight bytes, or all of them.
@@ -32,8 +37,6 @@ type name struct {
 }
 
 const (
-	// manyNames is from where on children are looked up by hash.
-	manyNames = 16
 	// maxName bounds the segments that are remembered, and maxMethods the methods: longer ones and more are nothing that repeats.
 	maxName    = 64
 	maxMethods = 16
@@ -51,12 +54,26 @@ func (t *paths) find(path []byte) *segment {
 	}
 	at := t.root
 	for p := 0; p < len(path) && path[p] == '/'; {
-		for p < len(path) && path[p] == '/' {
-			p++
+		p++
+		// The first eight bytes tell where most segments end, and what they are.
+		var first uint64
+		var end int
+		if p+8 <= len(path) {
+			first = binary.LittleEndian.Uint64(path[p:])
+			if k := boundary(first); k < 8 {
+				end = p + k
+				first &= 1<<(8*k) - 1
+			} else {
+				end = segmentEnd(path, p+8)
+			}
+		} else {
+			end = segmentEnd(path, p)
+			for i := end - 1; i >= p; i-- {
+				first = first<<8 | uint64(path[i])
+			}
 		}
-		end := segmentEnd(path, p)
 		if end > p {
-			if at = t.child(at, path[p:end]); at == nil {
+			if at = t.child(at, path[p:end], first); at == nil {
 				return nil
 			}
 		}
@@ -65,23 +82,16 @@ func (t *paths) find(path []byte) *segment {
 	return at
 }
 
-// child returns the node of one more segment; nil when the template would be one that AppendTemplate cuts.
-func (t *paths) child(at *segment, seg []byte) *segment {
+// child returns the node of one more segment, whose first eight bytes or all of them are first; nil when the template would be one
+// that AppendTemplate cuts.
+func (t *paths) child(at *segment, seg []byte, first uint64) *segment {
 	if at.size+1 > maxTemplate || len(seg) > maxName {
 		return nil
 	}
-	first := firstEight(seg)
-	for i := range at.names {
-		if n := &at.names[i]; n.first == first && len(n.text) == len(seg) && (len(seg) <= 8 || n.text == string(seg)) {
-			return n.to
-		}
+	if to := at.names.find(seg, first); to != nil {
+		return to
 	}
-	if at.byName != nil {
-		if to := at.byName[string(seg)]; to != nil {
-			return to
-		}
-	}
-	if isCommonID(seg) || isID(seg) {
+	if isCommonID(seg, first) || isID(seg) {
 		if at.id == nil {
 			at.id = &segment{size: at.size + len("/{id}")}
 			t.nodes++
@@ -90,16 +100,47 @@ func (t *paths) child(at *segment, seg []byte) *segment {
 	}
 	to := &segment{size: at.size + 1 + len(seg)}
 	t.nodes++
-	if len(at.names) < manyNames {
-		at.names = append(at.names, name{first, string(seg), to})
-		return to
-	}
-	if at.byName == nil {
-		at.byName = map[string]*segment{}
-	}
-	at.byName[string(seg)] = to
+	at.names.add(name{first, string(seg), to})
 	return to
 }
+
+func (c *names) find(seg []byte, first uint64) *segment {
+	if c.n == 0 {
+		return nil
+	}
+	for i := place(first, c.shift); ; i++ {
+		n := &c.table[i&(len(c.table)-1)]
+		if n.to == nil || n.first == first && len(n.text) == len(seg) && (len(seg) <= 8 || n.text == string(seg)) {
+			return n.to
+		}
+	}
+}
+
+func (c *names) add(n name) {
+	if 2*(c.n+1) > len(c.table) {
+		old := c.table
+		c.table = make([]name, max(4, 2*len(old)))
+		c.shift = uint8(64 - bits.Len(uint(len(c.table)-1)))
+		for _, o := range old {
+			if o.to != nil {
+				c.put(o)
+			}
+		}
+	}
+	c.put(n)
+	c.n++
+}
+
+func (c *names) put(n name) {
+	i := place(n.first, c.shift)
+	for c.table[i&(len(c.table)-1)].to != nil {
+		i++
+	}
+	c.table[i&(len(c.table)-1)] = n
+}
+
+// place is where to look first: the upper bits of a product (Knuth's multiplicative hashing).
+func place(first uint64, shift uint8) int { return int(first * 0x9e3779b97f4a7c15 >> shift) }
 
 // method returns the index of a method, -1 when there are too many.
 func (t *paths) method(m []byte) int {
@@ -128,14 +169,19 @@ const (
 	high = 0x8080808080808080
 )
 
+// boundary is the number of bytes of x before the first '/', '?' or '#', 8 when there is none.
+func boundary(x uint64) int {
+	slash := (x | 0x10*ones) ^ '?'*ones // '/' and '?' differ in this bit alone
+	hash := x ^ '#'*ones
+	found := ((slash-ones)&^slash | (hash-ones)&^hash) & high
+	return bits.TrailingZeros64(found) >> 3
+}
+
 // segmentEnd is the index of the first '/', '?' or '#' at or after p, or the length of the path.
 func segmentEnd(path []byte, p int) int {
 	for ; p+8 <= len(path); p += 8 {
-		x := binary.LittleEndian.Uint64(path[p:])
-		slash := (x | 0x10*ones) ^ '?'*ones // '/' and '?' differ in this bit alone
-		hash := x ^ '#'*ones
-		if found := ((slash-ones)&^slash | (hash-ones)&^hash) & high; found != 0 {
-			return p + bits.TrailingZeros64(found)>>3
+		if k := boundary(binary.LittleEndian.Uint64(path[p:])); k < 8 {
+			return p + k
 		}
 	}
 	for p < len(path) && path[p] != '/' && path[p] != '?' && path[p] != '#' {
@@ -144,49 +190,31 @@ func segmentEnd(path []byte, p int) int {
 	return p
 }
 
-// firstEight returns the first eight bytes of b, or all of them, as one number.
-func firstEight(b []byte) (x uint64) {
-	if len(b) >= 8 {
-		return binary.LittleEndian.Uint64(b)
-	}
-	for i := len(b) - 1; i >= 0; i-- {
-		x = x<<8 | uint64(b[i])
-	}
-	return x
-}
-
 // isCommonID reports whether a segment is an identifier of one of the kinds that nearly all are of: digits, a UUID, hexadecimal
-// digits. isID says the same of each, in more time.
-func isCommonID(seg []byte) bool {
+// digits. isID says the same of each, in more time. first is the first eight bytes, or all of them.
+func isCommonID(seg []byte, first uint64) bool {
 	n := len(seg)
-	switch {
-	case n < 8:
-		for _, c := range seg {
-			if c < '0' || c > '9' {
-				return false
-			}
-		}
-		return true
-	case n == 36 && seg[8] == '-' && seg[13] == '-' && seg[18] == '-' && seg[23] == '-':
-		at := binary.LittleEndian.Uint64
-		half := binary.LittleEndian.Uint32
-		for _, x := range [...]uint64{at(seg), at(seg[24:]), at(seg[28:]), uint64(half(seg[9:])) | uint64(half(seg[14:]))<<32,
-			uint64(half(seg[19:]))<<32 | uint64(half(seg[24:]))} {
-			if _, hex := digitsOf(x); !hex {
-				return false
-			}
-		}
-		return true
+	if n < 8 {
+		digits, _ := digitsOf(first | '0'*ones<<(8*n))
+		return digits == high
 	}
-	some := uint64(0)
-	for p := 0; p < n; p += 8 {
-		digits, hex := digitsOf(binary.LittleEndian.Uint64(seg[min(p, n-8):])) // the last eight may be looked at twice
-		if !hex {
-			return false
-		}
+	if n == 36 && seg[8] == '-' && seg[13] == '-' && seg[18] == '-' && seg[23] == '-' {
+		at := binary.LittleEndian.Uint64
+		half := func(i int) uint64 { return uint64(binary.LittleEndian.Uint32(seg[i:])) }
+		return isHex(first) && isHex(at(seg[24:])) && isHex(at(seg[28:])) && isHex(half(9)|half(14)<<32) && isHex(half(19)|half(24)<<32)
+	}
+	some, hex := digitsOf(first)
+	for p := 8; hex && p < n; p += 8 {
+		var digits uint64
+		digits, hex = digitsOf(binary.LittleEndian.Uint64(seg[min(p, n-8):])) // some of the last eight are looked at twice
 		some |= digits
 	}
-	return some != 0
+	return hex && some != 0
+}
+
+func isHex(x uint64) bool {
+	_, hex := digitsOf(x)
+	return hex
 }
 
 // digitsOf marks the bytes of x that are decimal digits, and reports whether all are hexadecimal digits.

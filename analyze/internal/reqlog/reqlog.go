@@ -63,8 +63,6 @@ type Log struct {
 type slot struct {
 	chunks [][]Rec
 	runs   []run
-	// sorted is true once the records are in order and in one piece.
-	sorted bool
 	stat   Stat
 }
 
@@ -131,7 +129,6 @@ func (l *Log) add(recs []Rec) error {
 			l.slots[key] = s
 		}
 		l.put(s, recs[i:j])
-		s.sorted = false
 		for k := i; k < j; k++ {
 			s.stat.add(&recs[k])
 		}
@@ -228,8 +225,8 @@ func (l *Log) spill() error {
 }
 
 // Each calls f for every slot in time order with its records sorted by start (and by everything else, so that the order is
-// total). The slice is valid during the call only. Each must not run while Writers do. The first call sorts, and writes sorted
-// slots of the spool back in one piece; later ones only read.
+// total). The slice is valid during the call only. Each must not run while Writers do. Every call sorts: that costs less than to
+// keep what is sorted in the spool.
 func (l *Log) Each(f func(recs []Rec)) error {
 	return l.visit(true, f)
 }
@@ -244,12 +241,9 @@ func (l *Log) visit(sorted bool, f func(recs []Rec)) error {
 		return l.err
 	}
 	var buf []Rec
+	var order sorter
 	for _, key := range sortedKeys(l.slots) {
 		s := l.slots[key]
-		if len(s.runs) == 0 && s.sorted && len(s.chunks) == 1 {
-			f(s.chunks[0])
-			continue
-		}
 		n := 0
 		for _, c := range s.chunks {
 			n += len(c)
@@ -268,28 +262,11 @@ func (l *Log) visit(sorted bool, f func(recs []Rec)) error {
 			}
 			at += r.n
 		}
-		if sorted && !s.sorted {
-			slices.SortFunc(buf, compare)
-			if len(s.runs) == 0 {
-				s.chunks, s.sorted = [][]Rec{slices.Clone(buf)}, true
-			} else if err := l.rewrite(s, buf); err != nil {
-				return err
-			}
+		if sorted {
+			order.sort(buf, record.Time(key)*slotWidth)
 		}
 		f(buf)
 	}
-	return nil
-}
-
-// rewrite puts a sorted slot into the spool in one piece.
-func (l *Log) rewrite(s *slot, recs []Rec) error {
-	b := asBytes(recs)
-	if _, err := l.file.Write(b); err != nil {
-		return fmt.Errorf("write temporary file of requests: %w (is the disk of the temporary folder full? set TMPDIR)", err)
-	}
-	s.runs = append(s.runs[:0], run{l.off, len(recs)})
-	s.chunks, s.sorted = nil, true
-	l.off += int64(len(b))
 	return nil
 }
 
@@ -331,7 +308,7 @@ func sortedKeys(m map[int64]*slot) []int64 {
 
 // compare is an order that does not depend on arrival. Ids given in order of arrival come last: they only bring together what is equal
 // otherwise, such as two readings of one line.
-func compare(a, b Rec) int {
+func compare(a, b *Rec) int {
 	// Starts nearly always decide; cmp.Or would look at everything else as well.
 	if a.Start != b.Start {
 		if a.Start < b.Start {
