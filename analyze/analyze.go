@@ -79,7 +79,8 @@ type shard struct {
 
 	writer  *reqlog.Writer
 	ends    *endpoint.Interner
-	cache   map[string]uint32
+	cache   map[string]named // containers
+	near    [64]named        // some of those, found without hashing
 	opened  map[openKey][]reqlog.Rec
 	nOpen   int
 	begun   map[openKey][]begun // starts without an id whose details are kept until their end is seen
@@ -102,6 +103,12 @@ type shard struct {
 	seen       map[seenKey]*span
 	warnings   []record.Warning
 	coverage   []record.Coverage
+}
+
+// named is a container's name with its id.
+type named struct {
+	name string
+	id   uint32
 }
 
 // tally is what the request lines of one layer in one source are, for the choice of whose lines count.
@@ -259,7 +266,7 @@ func New(opts Options) *Analyzer {
 func newShard(parent *shard, all *shared, opts *Options) *shard {
 	return &shard{
 		parent: parent, all: all, opts: opts,
-		writer: all.log.Writer(), ends: all.endpoints.Interner(), cache: map[string]uint32{}, opened: map[openKey][]reqlog.Rec{}, begun: map[openKey][]begun{},
+		writer: all.log.Writer(), ends: all.endpoints.Interner(), cache: map[string]named{}, opened: map[openKey][]reqlog.Rec{}, begun: map[openKey][]begun{},
 		details: map[uint32]detail{}, series: map[seriesKey]*series{}, seen: map[seenKey]*span{},
 	}
 }
@@ -469,15 +476,26 @@ func cut(b []byte) string {
 	return string(b)
 }
 
+// container returns the id of a container's name.
 func (s *shard) container(name []byte) uint32 {
-	if id, ok := s.cache[string(name)]; ok {
-		return id
+	if len(name) == 0 {
+		return 0
 	}
-	id := s.all.containers.id(string(name))
-	if len(s.cache) < maxSmall {
-		s.cache[string(name)] = id
+	// The names of a fleet differ in their last characters.
+	near := &s.near[(int(name[len(name)-1])+int(name[len(name)/2])<<2)%len(s.near)]
+	if near.name == string(name) {
+		return near.id
 	}
-	return id
+	c, ok := s.cache[string(name)]
+	if !ok {
+		c.name = string(name)
+		c.id = s.all.containers.id(c.name)
+		if len(s.cache) < maxSmall {
+			s.cache[c.name] = c
+		}
+	}
+	*near = c
+	return c.id
 }
 
 // Sample implements record.Sink.

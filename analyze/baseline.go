@@ -183,7 +183,9 @@ func (t *traffic) measure() error {
 	deathsFrom := func(c uint32, from record.Time) []int { return byContainer[c].since(from) }
 	t.block = max(minBlock, (t.to.Sub(t.from)/maxBlocks + time.Second).Truncate(time.Second))
 	t.nBlocks = int(t.to.Sub(t.from)/t.block) + 1
-	t.cells = newCells(nE, len(t.containers), t.nBlocks)
+	if t.remembers() {
+		t.cells = newCells(nE, len(t.containers), t.nBlocks)
+	}
 	blocks, steps := newCalendar(t.from, t.block), newCalendar(t.from, loadStep)
 	t.latency = newLatencies(t.from, t.to)
 	t.perEp = make([]int64, nE)
@@ -208,7 +210,9 @@ func (t *traffic) measure() error {
 	count := func(r *reqlog.Rec) {
 		t.total++
 		t.perEp[r.Endpoint]++
-		t.cells.add(r.Endpoint, r.Container, blocks.at(r.Start))
+		if t.cells != nil {
+			t.cells.add(r.Endpoint, r.Container, blocks.at(r.Start))
+		}
 		t.fleet[steps.at(r.Start)]++
 		t.serves[r.Container] = true
 		for _, d := range deathsFrom(r.Container, r.Start.Add(loadUntil)) {
@@ -378,12 +382,25 @@ func (t *traffic) chains() {
 	}
 }
 
+// remembers reports whether there are readings of memory that traffic could explain.
+func (t *traffic) remembers() bool {
+	for k, s := range t.series {
+		if slices.Contains(memoryMetrics[:], k.metric) && len(s.points) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // exposure turns the block counts into what the memory regression takes.
 func (t *traffic) exposure() memory.Exposure {
 	if t.sampled.fraction > 0 && t.sampled.counted {
 		return t.countedExposure()
 	}
 	ex := memory.Exposure{From: t.from, Block: t.block, N: t.nBlocks}
+	if t.cells == nil {
+		return ex
+	}
 	by := make([]map[string][]float64, len(t.endpoints))
 	t.cells.each(func(e, c uint32, row []float64) {
 		if c == 0 || e == 0 {

@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"math"
 	"time"
 
 	"lastcall/collectors/record"
@@ -8,73 +9,110 @@ import (
 
 // cells counts requests by endpoint, container and block of time, for the memory regression.
 //
-// Requests come in the order of time, so the counts of one block lie side by side while they are made: a table by block, then by
-// endpoint and container, if it is not too large, and otherwise one row per pair, up to maxCells of them.
+// Requests come in the order of time, so only the counts of one block are at work, in little memory; when the next block begins they
+// are appended to a log of those that are not zero. A row per pair would be written all over, once per request.
 type cells struct {
 	containers, blocks int
-	dense              []uint32 // by block, endpoint, container
-	sparse             map[uint64][]float64
+	index              []uint16          // by endpoint and container, the number of the pair; 0 when it has none yet
+	sparse             map[uint64]uint16 // the same where the table would be too large
+	pairs              []pair            // by number; the first is none
+	now                []uint32          // by number, the counts of the block
+	touched            []uint16          // which of them are not zero
+	block              int
+	log                []cellCount
+	runs               []cellRun
 }
 
-// maxDense bounds the table: 16 MB.
-const maxDense = 4 << 20
+type pair struct{ endpoint, container uint32 }
+
+// cellCount is what one pair had in one block; more than fit are several.
+type cellCount struct{ pair, n uint16 }
+
+// cellRun is a piece of the log, up to end, of one block.
+type cellRun struct{ block, end int }
+
+// maxTable bounds the table of pairs: 2 MB.
+const maxTable = 1 << 20
 
 func newCells(endpoints, containers, blocks int) *cells {
-	c := &cells{containers: containers, blocks: blocks}
-	if pairs := endpoints * containers; pairs <= maxCells && pairs*blocks <= maxDense {
-		c.dense = make([]uint32, pairs*blocks)
+	c := &cells{containers: containers, blocks: blocks, pairs: make([]pair, 1), now: make([]uint32, 1)}
+	if endpoints*containers <= maxTable {
+		c.index = make([]uint16, endpoints*containers)
 	} else {
-		c.sparse = map[uint64][]float64{}
+		c.sparse = map[uint64]uint16{}
 	}
 	return c
 }
 
-// add counts one request; those of a block that there is not are left out.
+// add counts one request; those of a block that there is not, or of a pair beyond maxCells, are left out.
 func (c *cells) add(endpoint, container uint32, block int) {
-	if block < 0 || block >= c.blocks {
-		return
+	if block != c.block {
+		c.flush()
+		c.block = block
 	}
-	if c.dense != nil {
-		pairs := len(c.dense) / c.blocks
-		c.dense[block*pairs+int(endpoint)*c.containers+int(container)]++
-		return
+	var at uint16
+	if c.index != nil {
+		at = c.index[int(endpoint)*c.containers+int(container)]
+	} else {
+		at = c.sparse[uint64(endpoint)<<32|uint64(container)]
 	}
-	k := uint64(endpoint)<<32 | uint64(container)
-	row := c.sparse[k]
-	if row == nil {
-		if len(c.sparse) >= maxCells {
+	if at == 0 {
+		if at = c.number(endpoint, container); at == 0 {
 			return
 		}
-		row = make([]float64, c.blocks)
-		c.sparse[k] = row
 	}
-	row[block]++
+	if c.now[at] == 0 {
+		c.touched = append(c.touched, at)
+	}
+	c.now[at]++
 }
 
-// each calls f with the counts by block of every pair that has any, in no order.
-func (c *cells) each(f func(endpoint, container uint32, row []float64)) {
-	for k, row := range c.sparse {
-		f(uint32(k>>32), uint32(k), row)
+func (c *cells) number(endpoint, container uint32) uint16 {
+	if len(c.pairs) > maxCells {
+		return 0
 	}
-	if c.dense == nil {
-		return
+	at := uint16(len(c.pairs))
+	c.pairs, c.now = append(c.pairs, pair{endpoint, container}), append(c.now, 0)
+	if c.index != nil {
+		c.index[int(endpoint)*c.containers+int(container)] = at
+	} else {
+		c.sparse[uint64(endpoint)<<32|uint64(container)] = at
 	}
-	pairs := len(c.dense) / c.blocks
-	rows := make([][]float64, pairs)
-	for b := range c.blocks {
-		for p, n := range c.dense[b*pairs : (b+1)*pairs] {
-			if n == 0 {
-				continue
+	return at
+}
+
+// flush writes the counts of the block to the log.
+func (c *cells) flush() {
+	for _, at := range c.touched {
+		for c.now[at] > 0 {
+			n := min(c.now[at], math.MaxUint16)
+			c.now[at] -= n
+			if c.block >= 0 && c.block < c.blocks {
+				c.log = append(c.log, cellCount{at, uint16(n)})
 			}
-			if rows[p] == nil {
-				rows[p] = make([]float64, c.blocks)
-			}
-			rows[p][b] = float64(n)
 		}
 	}
-	for p, row := range rows {
+	c.touched = c.touched[:0]
+	c.runs = append(c.runs, cellRun{c.block, len(c.log)})
+}
+
+// each calls f with the counts by block of every pair that has any.
+func (c *cells) each(f func(endpoint, container uint32, row []float64)) {
+	c.flush()
+	rows := make([][]float64, len(c.pairs))
+	begin := 0
+	for _, r := range c.runs {
+		for _, n := range c.log[begin:r.end] {
+			if rows[n.pair] == nil {
+				rows[n.pair] = make([]float64, c.blocks)
+			}
+			rows[n.pair][r.block] += float64(n.n)
+		}
+		begin = r.end
+	}
+	for at, row := range rows {
 		if row != nil {
-			f(uint32(p/c.containers), uint32(p%c.containers), row)
+			f(c.pairs[at].endpoint, c.pairs[at].container, row)
 		}
 	}
 }

@@ -103,6 +103,9 @@ func (a *Analyzer) ReportContext(ctx context.Context) (*finding.Report, error) {
 	return q.report, ctx.Err()
 }
 
+// memoryMetrics are the curves that the memory package reads.
+var memoryMetrics = [...]record.Metric{record.RSS, record.WorkingSet, record.HeapUsed, record.HeapTotal, record.External}
+
 // readMemory builds the lives with their curves and asks the memory package.
 func (q *inquiry) readMemory() {
 	for i := range q.life.Lives {
@@ -123,7 +126,7 @@ func (q *inquiry) readMemory() {
 		if from == 0 {
 			from = q.from
 		}
-		for _, metric := range []record.Metric{record.RSS, record.WorkingSet, record.HeapUsed, record.HeapTotal, record.External} {
+		for _, metric := range memoryMetrics {
 			if pts := q.pointsOf(l.Container, metric, from, to); len(pts) > 0 {
 				m.Series[metric] = pts
 			}

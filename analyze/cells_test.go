@@ -1,0 +1,55 @@
+package analyze
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestCellsCountEveryPairInEveryBlock(t *testing.T) {
+	for name, size := range map[string]struct{ endpoints, containers int }{"with a table": {30, 4}, "without": {3, maxTable/2 + 1}} {
+		t.Run(name, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(1, 2))
+			const blocks = 7
+			c := newCells(size.endpoints, size.containers, blocks)
+			want := map[pair][]float64{}
+			add := func(p pair, block, n int) {
+				for range n {
+					c.add(p.endpoint, p.container, block)
+				}
+				if block < 0 || block >= blocks {
+					return
+				}
+				if want[p] == nil {
+					want[p] = make([]float64, blocks)
+				}
+				want[p][block] += float64(n)
+			}
+			for i := range 400 { // in the order of time
+				add(pair{rng.Uint32N(3), rng.Uint32N(4)}, i/60, 1)
+			}
+			add(pair{1, 1}, 6, 70_000) // more than one entry of the log holds
+			add(pair{2, 2}, 1, 3)      // later, out of order
+			add(pair{2, 2}, 9, 3)      // nowhere
+			add(pair{2, 3}, -1, 3)
+			got := map[pair][]float64{}
+			c.each(func(e, k uint32, row []float64) { got[pair{e, k}] = row })
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestCellsAreBounded(t *testing.T) {
+	c := newCells(maxCells+10, 1, 2)
+	for e := range uint32(maxCells + 10) {
+		c.add(e, 0, 1)
+	}
+	n := 0
+	c.each(func(uint32, uint32, []float64) { n++ })
+	if n != maxCells {
+		t.Errorf("%d pairs, %d at most", n, maxCells)
+	}
+}
