@@ -13,6 +13,7 @@
 package inflight
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"sort"
@@ -464,6 +465,8 @@ type Result struct {
 	Onsets []float64
 	// Same is the evidence that one request was retried from crash to crash; nil when there is none.
 	Same *Same
+
+	moments []int // per case, the number of its moment
 }
 
 // Endpoint is the evidence about one endpoint.
@@ -512,9 +515,10 @@ func Evaluate(b *Baseline, cases []Case) *Result {
 	for i := range all {
 		all[i] = i
 	}
+	r.moments = moments(cases)
 	logs := make([]shares, n)
 	for e := range r.Endpoints {
-		logs[e] = sharesOf(r.Endpoints[e].LR, all)
+		logs[e] = sharesOf(r.Endpoints[e].LR, r.group(all))
 	}
 	post, nobody := posterior(logs)
 	r.Nobody = nobody
@@ -531,12 +535,20 @@ func Evaluate(b *Baseline, cases []Case) *Result {
 	r.LeaveOneOut = lead.Posterior
 	if len(cases) > 1 {
 		rest := make([]shares, n)
-		for i := range cases {
-			for e := range rest {
-				rest[e] = logs[e].without(r.Endpoints[e].LR[i])
+		sums := make([]float64, n)
+		for _, moment := range r.group(all) {
+			for e := range sums {
+				sums[e] = sum(r.Endpoints[e].LR, moment)
 			}
-			p, _ := posterior(rest)
-			r.LeaveOneOut = min(r.LeaveOneOut, p[r.Leader])
+			for _, i := range moment {
+				for e := range rest {
+					rest[e] = logs[e]
+					rest[e].add(sums[e], len(moment), -1)
+					rest[e].add(sums[e]-r.Endpoints[e].LR[i], len(moment)-1, 1)
+				}
+				p, _ := posterior(rest)
+				r.LeaveOneOut = min(r.LeaveOneOut, p[r.Leader])
+			}
 		}
 	}
 	r.Partners = partners(r)
@@ -548,7 +560,7 @@ func Evaluate(b *Baseline, cases []Case) *Result {
 func (r *Result) PosteriorOf(cases []int) (post []float64, nobody float64) {
 	logs := make([]shares, len(r.Endpoints))
 	for e := range logs {
-		logs[e] = sharesOf(r.Endpoints[e].LR, cases)
+		logs[e] = sharesOf(r.Endpoints[e].LR, r.group(cases))
 	}
 	return posterior(logs)
 }
@@ -721,29 +733,75 @@ func (s *survival) completions(e, bin int) float64 {
 	return s.tail[e][DurationBin(Ages[bin])] - hi
 }
 
-// shares holds the logarithm of the product of (1-rho + rho*LR) over cases, for each share rho of crashes that an endpoint may have
-// caused: 0.05, 0.15 … 0.95.
+// together is the length of a moment, from its first death on. What is open on one container then is open on the other for the same
+// reason, whatever that is: an overload, a neighbour that hangs, the retries of one crowd. Their likelihood ratios are no independent
+// evidence; what holds however they depend on one another is their mean (Vovk and Wang, E-values: calibration, combination and
+// applications, 2021). Of a sudden death there is no such reason: nothing was slow before it.
+const together = time.Minute
+
+// moments numbers the moments of the cases.
+func moments(cases []Case) []int {
+	order := make([]int, len(cases))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(cases[a].Time, cases[b].Time) })
+	out := make([]int, len(cases))
+	n, first := -1, record.Time(0)
+	for _, i := range order {
+		if at := cases[i].Time; n < 0 || at.Sub(first) >= together || cases[i].Sudden {
+			n, first = n+1, at
+		}
+		out[i] = n
+	}
+	return out
+}
+
+// group puts cases of one moment together.
+func (r *Result) group(cases []int) [][]int {
+	by := map[int]int{}
+	var out [][]int
+	for _, i := range cases {
+		at, ok := by[r.moments[i]]
+		if !ok {
+			at = len(out)
+			by[r.moments[i]] = at
+			out = append(out, nil)
+		}
+		out[at] = append(out[at], i)
+	}
+	return out
+}
+
+// shares holds the logarithm of the product of (1-rho + rho*LR) over the moments of deaths, for each share rho of crashes that an
+// endpoint may have caused: 0.05, 0.15 … 0.95.
 type shares [10]float64
 
 func shareAt(i int) float64 { return 0.05 + 0.1*float64(i) }
 
-func sharesOf(lr []float64, cases []int) (s shares) {
-	for k := range s {
-		rho := shareAt(k)
-		for _, i := range cases {
-			s[k] += math.Log(1 - rho + rho*lr[i])
-		}
+func sharesOf(lr []float64, moments [][]int) (s shares) {
+	for _, cases := range moments {
+		s.add(sum(lr, cases), len(cases), 1)
 	}
 	return s
 }
 
-// without takes one case out again.
-func (s shares) without(lr float64) shares {
+func sum(lr []float64, cases []int) (total float64) {
+	for _, i := range cases {
+		total += lr[i]
+	}
+	return total
+}
+
+// add puts a moment of n deaths in, given the sum of their ratios, or takes it out with a sign of -1.
+func (s *shares) add(sum float64, n int, sign float64) {
+	if n == 0 {
+		return
+	}
 	for k := range s {
 		rho := shareAt(k)
-		s[k] -= math.Log(1 - rho + rho*lr)
+		s[k] += sign * math.Log(1-rho+rho*sum/float64(n))
 	}
-	return s
 }
 
 // merge averages the products over the unknown share: the e-value of all cases.

@@ -431,9 +431,9 @@ func TestEvidenceIsMergedOverTheUnknownShareOfCrashes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 8).Draw(t, "cases")
 		lr := make([]float64, n)
-		all := make([]int, n)
+		all := make([][]int, n)
 		for i := range lr {
-			lr[i], all[i] = math.Exp(rapid.Float64Range(-3, 12).Draw(t, "log ratio")), i
+			lr[i], all[i] = math.Exp(rapid.Float64Range(-3, 12).Draw(t, "log ratio")), []int{i}
 		}
 		want := 0.0
 		for k := range 10 {
@@ -447,18 +447,47 @@ func TestEvidenceIsMergedOverTheUnknownShareOfCrashes(t *testing.T) {
 		if got := s.merge(); math.Abs(got/want-1) > 1e-9 {
 			t.Fatalf("merged %v, want %v", got, want)
 		}
-		back := s.without(lr[n-1])
+		back := s
+		back.add(lr[n-1], 1, -1)
 		if rest := sharesOf(lr, all[:n-1]); math.Abs(back.merge()/rest.merge()-1) > 1e-6 {
 			t.Fatalf("taking a case out gives %v, leaving it out %v", back.merge(), rest.merge())
 		}
 	})
 }
 
+func TestDeathsOfOneMomentCountAsOne(t *testing.T) {
+	at := func(secs ...float64) (cases []Case) {
+		for _, s := range secs {
+			cases = append(cases, Case{Time: record.Time(1e18).Add(time.Duration(s * 1e9))})
+		}
+		return cases
+	}
+	for _, c := range []struct {
+		secs []float64
+		want []int
+	}{
+		{[]float64{0, 600, 1200}, []int{0, 1, 2}},
+		{[]float64{0, 20, 59, 60, 119, 500}, []int{0, 0, 0, 1, 1, 2}},
+		{[]float64{130, 0, 50, 80}, []int{1, 0, 0, 1}}, // in whatever order
+	} {
+		if got := moments(at(c.secs...)); !slices.Equal(got, c.want) {
+			t.Errorf("%v: %v, want %v", c.secs, got, c.want)
+		}
+	}
+	lr := []float64{30, 10, 50, 200}
+	apart := sharesOf(lr, [][]int{{0}, {1}, {2}, {3}})
+	together := sharesOf(lr, [][]int{{0, 1, 2}, {3}})
+	mean := sharesOf([]float64{30, 200}, [][]int{{0}, {1}})
+	if together != mean || together.merge() >= apart.merge() {
+		t.Errorf("together %v, as their mean %v, apart %v", together.merge(), mean.merge(), apart.merge())
+	}
+}
+
 func TestHundredsOfCrashesNeitherOverflowNorTakeLong(t *testing.T) {
 	lr := make([]float64, 2000)
-	all := make([]int, len(lr))
+	all := make([][]int, len(lr))
 	for i := range lr {
-		lr[i], all[i] = 1e4, i
+		lr[i], all[i] = 1e4, []int{i}
 	}
 	s := sharesOf(lr, all)
 	other := sharesOf(make([]float64, len(lr)), all)

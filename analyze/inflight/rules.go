@@ -7,7 +7,7 @@ func Rules() []finding.Rule {
 	return []finding.Rule{{
 		ID: "burst.open-at-onset", Title: "Open when the slow-down began", Question: "Which request was at work when the trouble began, and is rarely found so?",
 		Test: "For each death, requests that had begun before the slow-down and never ended are compared with how often a request of that endpoint is open at that age at a quiet moment of one container (Little's law). " +
-			"The onset of the slow-down is averaged over, weighted by how well it explains which requests were slow. Each crash gives a likelihood ratio with mean 1 under innocence; they are merged over the unknown share of crashes the endpoint caused, " +
+			"The onset of the slow-down is averaged over, weighted by how well it explains which requests were slow. Each crash gives a likelihood ratio with mean 1 under innocence; deaths within one minute count once, with their mean, as they are not independent (unless each was sudden); then they are merged over the unknown share of crashes the endpoint caused, " +
 			"and weighed against \"no endpoint\" (prior one half) and against each other (all endpoints share the other half: the correction for their number).",
 		Thresholds: []finding.Threshold{
 			{Name: "conclusive", Value: "P ≥ 0.99, 3 crashes with a ratio of 5 or more, P ≥ 0.9 with any crash left out, two separate stories or one request that came back", Why: "measured on 1100 generated incidents (see the README): 492 of 503 verdicts called conclusive were right, none accused an innocent"},
