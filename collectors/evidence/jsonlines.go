@@ -147,6 +147,8 @@ type jsonLine struct {
 	bufs   [16]bufs // by field of the request, for texts with escapes
 	router *routerMessage
 	tags   datadogTagSet
+	sent   jsonRequest // of the last completed request
+	sentBy requestDialect
 
 	messages messageReader
 	jobs     jobReader
@@ -179,8 +181,20 @@ func (l *jsonLine) parseNext(lineNo int64, data []byte, sink record.Sink) (n int
 	if !ok {
 		return 0, false, false, nil
 	}
-	l.scan.line = data[:n:n]
-	handled, err = l.scanned(lineNo, frame{}, data[:n:n], sink)
+	line := data[:n:n]
+	shape := l.scan.shapeOf()
+	if shape != nil && shape.plan != nil {
+		if done, err := l.planned(shape.plan, lineNo, line, sink); done {
+			return n, true, true, err
+		}
+	}
+	l.scan.recall(line)
+	l.sentBy = nil
+	handled, err = l.scanned(lineNo, frame{}, line, sink)
+	if shape != nil && shape.plan == nil && shape.tries < maxPlanTries && l.sentBy != nil {
+		shape.tries++
+		shape.plan = l.newPlan()
+	}
 	return n, true, handled, err
 }
 

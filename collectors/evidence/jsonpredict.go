@@ -3,6 +3,7 @@ package evidence
 import (
 	"bytes"
 	"encoding/binary"
+	"math"
 	"math/bits"
 )
 
@@ -12,14 +13,26 @@ import (
 //
 // Why that is exact: a state is the place of the last value (its keys and indexes, not the text before it) and its kind. What may
 // follow a value in JSON depends on the brackets open around it, and they follow from its place; so any chain of pieces through the
-// states is valid JSON in which each value is at its place, given that the values are valid themselves, which is checked. Wanted
-// values are never part of a piece. Fuzzing compares prediction and walk, and the walk with encoding/json.
+// states is valid JSON in which each value is at its place, given that the values are valid themselves, which is checked. Fuzzing
+// compares prediction and walk, and the walk with encoding/json.
 //
-// Values that nobody wants are part of the pieces as long as they never changed; the first change makes them values of their own,
-// and the pieces are learnt anew. States are places rather than beginnings of lines, because optional and shuffled keys would make
-// too many beginnings.
+// Values are part of the pieces as long as they never changed; the first change makes them values of their own, and the pieces are
+// learnt anew. A piece knows the wanted values in it. States are places rather than beginnings of lines, because optional and
+// shuffled keys would make too many beginnings.
+//
+// The chain of edges that a line took is its shape. Lines of one shape have values at the same places and of the same kinds: what
+// follows from that alone need be found out once per shape (see jsonPlan).
 type jsonPredictor struct {
 	start jsonState
+	edges []*jsonEdge // by id
+
+	// What follow found in the line: the values between the pieces, and the chain of edges with the kinds of these values.
+	steps int
+	spans [maxJSONSteps]jsonSpan
+	chain [maxJSONSteps * 2]byte
+
+	shapes map[string]*jsonShape // by chain
+	shape  *jsonShape            // of the last line
 
 	tracing, traceFull bool
 	trace              []jsonToken
@@ -27,9 +40,20 @@ type jsonPredictor struct {
 	wantTag            func(raw []byte) bool
 
 	size          int // bytes in pieces
+	count         int // lines that were tried
 	lines, misses int // in the current window
 	pause         int // lines to be walked without trying
 	relearnt      int
+}
+
+// jsonSpan is where a value begins and ends in the line.
+type jsonSpan struct{ start, end uint32 }
+
+// jsonShape is what lines that took the same chain of edges have in common.
+type jsonShape struct {
+	chain string
+	plan  *jsonPlan
+	tries int // to make a plan
 }
 
 // jsonLearnt is what the predictor knows of one place.
@@ -41,18 +65,37 @@ type jsonLearnt struct {
 }
 
 // jsonState is where the prediction stands after a value.
-type jsonState struct{ edges []jsonEdge }
+type jsonState struct{ edges []*jsonEdge }
 
 // jsonEdge is a piece that may follow, and the value after it.
 type jsonEdge struct {
+	first, mask uint64 // the first eight bytes of the piece, to be compared at once
+	last        uint64 // its last eight bytes, of a piece of more than eight
 	piece       []byte
-	first, mask uint64     // its first eight bytes, to be compared at once
-	last        uint64     // its last eight bytes, of a piece of more than eight
 	to          *jsonState // nil: the piece ends the line
+	id          uint16     // its index, shifted by jsonStepBits
 	slot        int16
-	isTag       bool
 	text        bool // the value is a string
+	isTag       bool
+	noted       bool        // the value is wanted
+	key         uint8       // so many bytes of the value belong to the piece: the key of a tag, "container_id:"
+	consts      []jsonConst // the wanted values within the piece
+	tagged      bool        // the piece holds a tag
+	late        int         // the line that took the edge after others were tried
 }
+
+// jsonConst is a wanted value within a piece.
+type jsonConst struct {
+	slot  int16 // -1: a tag
+	value jsonValue
+}
+
+// What the chain says of the value after an edge, beside the edge.
+const (
+	jsonStepOther   = 1 // true, false or null
+	jsonStepEscaped = 2 // a wanted string with escapes
+	jsonStepBits    = 2
+)
 
 // jsonToken is one scalar of a line that is traced.
 type jsonToken struct {
@@ -62,21 +105,27 @@ type jsonToken struct {
 
 const (
 	maxJSONTokens   = 256
+	maxJSONSteps    = maxJSONTokens + 1
 	maxJSONEdges    = 12
+	maxJSONAllEdges = math.MaxUint16 >> jsonStepBits
+	maxJSONTagKeys  = 6  // of one place, before its tags are taken whole
+	maxJSONTagKey   = 64 // bytes
 	maxJSONConstant = 64
 	maxJSONPieces   = 1 << 20
 	maxJSONRelearnt = 4096
+	maxJSONShapes   = 256
 	jsonWindow      = 1024
 	jsonPause       = 16 * jsonWindow
 )
 
 // predict reads the line at the beginning of data, if it is made of known pieces, and returns its length. The line ends with data or
-// with a newline, which is not part of it.
+// with a newline, which is not part of it. What it found is in spans and chain, until recall puts it where the walk does.
 func (s *jsonScan) predict(data []byte) (n int, ok bool) {
 	if s.pause > 0 {
 		s.pause--
 		return 0, false
 	}
+	s.count++
 	s.lines++
 	if s.lines >= jsonWindow {
 		if s.misses > jsonWindow/2 {
@@ -84,7 +133,7 @@ func (s *jsonScan) predict(data []byte) (n int, ok bool) {
 		}
 		s.lines, s.misses = 0, 0
 	}
-	if len(s.start.edges) > 0 {
+	if len(s.start.edges) > 0 && uint64(len(data)) <= math.MaxUint32 {
 		if n := s.follow(data); n >= 0 {
 			return n, true
 		}
@@ -95,84 +144,159 @@ func (s *jsonScan) predict(data []byte) (n int, ok bool) {
 
 // follow goes from piece to piece and returns where the line ends, -1 when it is made otherwise. Values cannot run over the end of the
 // line, because newlines are not allowed in them, and pieces hold none.
+//
+// This is where the time of reading JSON goes. Words of eight bytes are compared and searched at once; what is wanted of the values
+// is left for later, when the whole line is known.
 func (s *jsonScan) follow(data []byte) int {
-	s.begin(data)
 	state := &s.start
 	p := 0
 next:
-	for {
-		edges := state.edges
-		for i := range edges {
-			e := &edges[i]
+	for k := 0; k < maxJSONSteps; k++ {
+		for i, e := range state.edges {
 			q := p + len(e.piece)
-			switch {
-			case p+8 > len(data):
+			if q+8 > len(data) {
 				if q > len(data) || string(data[p:q]) != string(e.piece) {
 					continue
 				}
-			case (binary.LittleEndian.Uint64(data[p:])^e.first)&e.mask != 0:
-				continue
-			case len(e.piece) > 8:
-				if q > len(data) || binary.LittleEndian.Uint64(data[q-8:]) != e.last ||
-					len(e.piece) > 16 && string(data[p+8:q-8]) != string(e.piece[8:len(e.piece)-8]) {
+			} else {
+				if (binary.LittleEndian.Uint64(data[p:])^e.first)&e.mask != 0 {
 					continue
 				}
-			}
-			if e.to == nil {
-				if q == len(data) || data[q] == '\n' || data[q] == '\r' && (q+1 == len(data) || data[q+1] == '\n') {
-					return q
+				if len(e.piece) > 8 {
+					if binary.LittleEndian.Uint64(data[q-8:]) != e.last {
+						continue
+					}
+					if len(e.piece) > 16 && string(data[p+8:q-8]) != string(e.piece[8:len(e.piece)-8]) {
+						continue
+					}
 				}
-				continue
 			}
-			v := jsonValue{start: uint32(q), kind: jsonString}
+			id := e.id
 			end := q
-			if e.text {
+			switch {
+			case e.to == nil:
+				if q < len(data) && data[q] != '\n' && (data[q] != '\r' || q+1 < len(data) && data[q+1] != '\n') {
+					continue
+				}
+				binary.LittleEndian.PutUint16(s.chain[2*k:], id)
+				s.steps = k + 1
+				return q
+			case e.text:
 				// What jsonStringEnd does, for a string without escapes that does not end with the input.
 				for end+8 <= len(data) {
-					found := swarSpecial(binary.LittleEndian.Uint64(data[end:]))
-					if found == 0 {
-						end += 8
-						continue
+					if found := swarSpecial(binary.LittleEndian.Uint64(data[end:])); found != 0 {
+						end += bits.TrailingZeros64(found) >> 3
+						break
 					}
-					end += bits.TrailingZeros64(found) >> 3
-					break
+					end += 8
 				}
 				if end >= len(data) || data[end] != '"' {
+					var escaped bool
 					var err error
-					if end, v.escaped, err = jsonStringTail(data, end); err != nil {
+					if end, escaped, err = jsonStringTail(data, end); err != nil {
 						continue
 					}
+					if escaped && e.noted {
+						id |= jsonStepEscaped
+					}
 				}
-			} else {
+			default:
 				if q >= len(data) {
 					continue
 				}
+				var kind jsonKind
 				var err error
-				if end, v.kind, err = jsonBareEnd(data, q); err != nil {
+				if end, kind, err = jsonBareEnd(data, q); err != nil {
 					continue
 				}
-			}
-			v.end = uint32(end)
-			p = end
-			switch {
-			case e.slot < 0:
-				if e.isTag && e.text {
-					s.tags = append(s.tags, v)
+				if kind == jsonOther {
+					id |= jsonStepOther
 				}
-			case v.kind == jsonOther:
-				s.have.drop(e.slot)
-			default:
-				s.have.put(e.slot)
-				s.vals[e.slot] = v
+			}
+			s.spans[k] = jsonSpan{uint32(q), uint32(end)}
+			binary.LittleEndian.PutUint16(s.chain[2*k:], id)
+			p = end
+			if i > 0 {
+				s.lateEdge(state, i)
 			}
 			state = e.to
-			if i > 0 { // the likely ones first
-				edges[i], edges[i-1] = edges[i-1], edges[i]
-			}
 			continue next
 		}
 		return -1
 	}
+	return -1
+}
+
+// lateEdge moves an edge that is often taken after others were tried before them.
+func (s *jsonScan) lateEdge(state *jsonState, i int) {
+	e := state.edges[i]
+	if s.count-e.late < 4 {
+		state.edges[i], state.edges[i-1] = state.edges[i-1], e
+	}
+	e.late = s.count
+}
+
+// recall puts what follow found of a line where the walk puts it.
+func (s *jsonScan) recall(line []byte) {
+	s.begin(line)
+	from := uint32(0) // of the piece
+	for k := range s.steps {
+		e, kind, escaped := s.step(k)
+		for _, c := range e.consts {
+			v := c.value
+			v.start += from
+			v.end += from
+			if c.slot < 0 {
+				s.tags = append(s.tags, v)
+			} else {
+				s.set(c.slot, v)
+			}
+		}
+		s.tagged = s.tagged || e.tagged || e.isTag && e.text
+		if e.noted {
+			v := jsonValue{s.spans[k].start - uint32(e.key), s.spans[k].end, kind, escaped}
+			if e.slot >= 0 {
+				s.set(e.slot, v)
+			} else if e.text {
+				s.tags = append(s.tags, v)
+			}
+		}
+		from = s.spans[k].end
+	}
+}
+
+// step is the edge that follow took at step k, and the kind of the value after it; of those that are wanted also whether it has escapes.
+func (s *jsonScan) step(k int) (e *jsonEdge, kind jsonKind, escaped bool) {
+	id := binary.LittleEndian.Uint16(s.chain[2*k:])
+	e = s.edges[id>>jsonStepBits]
+	switch {
+	case e.text:
+		return e, jsonString, id&jsonStepEscaped != 0
+	case id&jsonStepOther != 0:
+		return e, jsonOther, false
+	}
+	return e, jsonNumber, false
+}
+
+// shapeOf returns what is known of lines like the one that follow read; nil when there are too many kinds of lines.
+func (s *jsonScan) shapeOf() *jsonShape {
+	chain := s.chain[:2*s.steps]
+	if s.shape != nil && s.shape.chain == string(chain) {
+		return s.shape
+	}
+	shape := s.shapes[string(chain)]
+	if shape == nil {
+		if len(s.shapes) >= maxJSONShapes {
+			return nil
+		}
+		if s.shapes == nil {
+			s.shapes = map[string]*jsonShape{}
+		}
+		shape = &jsonShape{chain: string(chain)}
+		s.shapes[shape.chain] = shape
+	}
+	s.shape = shape
+	return shape
 }
 
 // mayLearn says whether the line that was not predicted is worth learning from.
@@ -200,7 +324,7 @@ func (s *jsonScan) learn(line []byte) {
 		raw := line[t.start:t.end]
 		switch {
 		case n.varies:
-		case n.want.slot >= 0, len(raw) > maxJSONConstant:
+		case len(raw) > maxJSONConstant:
 			n.varies = true
 			changed = changed || n.seen
 		case !n.seen:
@@ -215,10 +339,20 @@ func (s *jsonScan) learn(line []byte) {
 		s.forget()
 	}
 	state, from := &s.start, uint32(0)
+	var consts []jsonConst
+	tagged := false
 	for _, t := range s.trace {
 		n := t.node
 		text := t.kind == jsonString
-		if !n.varies && !(n.isTag && text && s.wantsTag(line[t.start:t.end])) {
+		isTag := n.isTag && text
+		if !n.varies {
+			tagged = tagged || isTag
+			if n.want.slot >= 0 || isTag && s.wantsTag(line[t.start:t.end]) {
+				v := t.jsonValue
+				v.start -= from
+				v.end -= from
+				consts = append(consts, jsonConst{n.want.slot, v})
+			}
 			continue
 		}
 		after := &n.states[0]
@@ -229,35 +363,61 @@ func (s *jsonScan) learn(line []byte) {
 			*after = &jsonState{}
 			s.places = append(s.places, &n.jsonLearnt)
 		}
-		if !s.add(state, jsonEdge{piece: line[from:t.start], to: *after, slot: n.want.slot, isTag: n.isTag, text: text}) {
+		e := jsonEdge{to: *after, slot: n.want.slot, isTag: n.isTag, text: text, consts: consts, tagged: tagged}
+		e.noted = e.slot >= 0 || e.isTag
+		if isTag {
+			e.key = s.tagKey(state, *after, line[t.start:t.end])
+		}
+		e.piece = line[from : t.start+uint32(e.key)]
+		if !s.add(state, e) {
 			return
 		}
-		state, from = *after, t.end
+		state, from, consts, tagged = *after, t.end, nil, false
 	}
-	s.add(state, jsonEdge{piece: line[from:], slot: -1})
+	s.add(state, jsonEdge{piece: line[from:], slot: -1, consts: consts, tagged: tagged})
 }
 
-// wantsTag says whether a tag must not become part of a piece.
+// tagKey is the length of the key of a tag with its colon, which becomes part of the piece; 0 where it should not.
+func (s *jsonScan) tagKey(state, after *jsonState, raw []byte) uint8 {
+	n := bytes.IndexByte(raw, ':') + 1
+	if n > maxJSONTagKey || bytes.IndexByte(raw[:n], '\\') >= 0 {
+		return 0
+	}
+	others := 0
+	for _, e := range state.edges {
+		if e.to == after && e.key > 0 && !bytes.HasSuffix(e.piece, raw[:n]) {
+			others++
+		}
+	}
+	if others >= maxJSONTagKeys {
+		return 0
+	}
+	return uint8(n)
+}
+
+// wantsTag says whether a tag is to be remembered where it is part of a piece.
 func (s *jsonScan) wantsTag(raw []byte) bool {
 	return s.wantTag == nil || bytes.IndexByte(raw, '\\') >= 0 || s.wantTag(raw)
 }
 
 func (s *jsonScan) add(state *jsonState, e jsonEdge) bool {
-	for i := range state.edges {
-		if o := &state.edges[i]; o.to == e.to && o.text == e.text && bytes.Equal(o.piece, e.piece) {
+	for _, o := range state.edges {
+		if o.to == e.to && o.text == e.text && bytes.Equal(o.piece, e.piece) {
 			return true
 		}
 	}
-	if len(state.edges) >= maxJSONEdges || s.size+len(e.piece) > maxJSONPieces {
+	if len(state.edges) >= maxJSONEdges || len(s.edges) >= maxJSONAllEdges || s.size+len(e.piece) > maxJSONPieces {
 		return false
 	}
 	s.size += len(e.piece)
+	e.id = uint16(len(s.edges)) << jsonStepBits
 	e.piece = bytes.Clone(e.piece)
 	e.first, e.mask = firstEight(e.piece)
 	if n := len(e.piece); n > 8 {
 		e.last = binary.LittleEndian.Uint64(e.piece[n-8:])
 	}
-	state.edges = append(state.edges, e)
+	state.edges = append(state.edges, &e)
+	s.edges = append(s.edges, &e)
 	return true
 }
 
@@ -269,5 +429,7 @@ func (s *jsonScan) forget() {
 		l.states = [2]*jsonState{}
 	}
 	s.places = s.places[:0]
+	s.edges = s.edges[:0]
+	s.shapes, s.shape = nil, nil
 	s.size = 0
 }

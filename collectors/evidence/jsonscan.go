@@ -23,7 +23,9 @@ type jsonScan struct {
 	spec *jsonSpec
 	vals []jsonValue // by slot; what have does not name is of an older line
 	have jsonSet     // the slots of this line whose last value is a string or a number
-	tags []jsonValue // the string elements of the arrays that the spec names
+	tags []jsonValue // the string elements of the arrays that the spec names; some that wantTag refuses are left out
+	// tagged says whether these arrays have string elements at all.
+	tagged bool
 
 	line   []byte
 	root   *jsonNode
@@ -158,7 +160,8 @@ var (
 
 // scan reads one line. After an error the values are undefined.
 func (s *jsonScan) scan(line []byte) error {
-	if _, ok := s.predict(line); ok {
+	if n, ok := s.predict(line); ok && n == len(line) {
+		s.recall(line)
 		return nil
 	}
 	return s.scanSlow(line)
@@ -179,7 +182,7 @@ func (s *jsonScan) scanSlow(line []byte) error {
 // begin forgets the values of the last line.
 func (s *jsonScan) begin(line []byte) {
 	s.line = line
-	s.tags = s.tags[:0]
+	s.tags, s.tagged = s.tags[:0], false
 	s.have = jsonSet{}
 }
 
@@ -345,7 +348,7 @@ func (s *jsonScan) scalar(n *jsonNode, v jsonValue) {
 	if n.want.slot >= 0 {
 		s.set(n.want.slot, v)
 	} else if n.isTag && v.kind == jsonString {
-		s.tags = append(s.tags, v)
+		s.tags, s.tagged = append(s.tags, v), true
 	}
 	s.note(n, v)
 }

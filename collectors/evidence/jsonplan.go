@@ -1,0 +1,336 @@
+package evidence
+
+import (
+	"bytes"
+
+	"lastcall/collectors/record"
+)
+
+// requestDialect is a dialect whose requests are made by jsonLine.send.
+type requestDialect interface {
+	// layer says who writes such lines, by the tag that names the source and by the service.
+	layer(source, service []byte) record.Layer
+	// outcome says how a completed request ended.
+	outcome(layer record.Layer, status int, message []byte) record.Outcome
+	// complaints say what is wrong with a line whose duration or status cannot be read.
+	complaints() (took, status string)
+}
+
+// jsonRequest says where a line has the fields of a request. It follows from which values the line has, of which kinds, and which of
+// them are empty, from nothing else: so it can be kept for lines of one shape.
+type jsonRequest struct {
+	texts   [requestTexts]valueRef // by bufMethod to bufClient
+	url     bool                   // the path is within a URL
+	framed  bool                   // who wrote the line may stand around it
+	time    valueRef
+	took    valueRef // none: the line tells of a beginning
+	scale   int      // of took; see durationOf
+	status  valueRef
+	message valueRef
+	source  valueRef    // what requestDialect.layer asks for
+	decided [2]valueRef // values by which the dialect knew that the line is its own
+}
+
+// valueRef names a value of a line: a slot of jsonScan, or one of its tags as firstTag-i.
+type valueRef int16
+
+const (
+	noValue  valueRef = -1
+	firstTag valueRef = -2
+)
+
+const requestTexts = bufClient + 1
+
+// newJSONRequest returns one without any field.
+func newJSONRequest() jsonRequest {
+	q := jsonRequest{took: noValue, time: noValue, status: noValue, message: noValue, source: noValue, decided: [2]valueRef{noValue, noValue}}
+	for i := range q.texts {
+		q.texts[i] = noValue
+	}
+	return q
+}
+
+// ref names the first of the paths at which the line has a value.
+func (l *jsonLine) ref(paths ...int) valueRef {
+	for _, i := range paths {
+		if slot := l.slots[i]; l.scan.have.has(slot) {
+			return valueRef(slot)
+		}
+	}
+	return noValue
+}
+
+// textRef names the first of the paths at which the line has a text that is not empty.
+func (l *jsonLine) textRef(paths ...int) valueRef {
+	for _, i := range paths {
+		slot := l.slots[i]
+		if v := l.scan.vals[slot]; l.scan.have.has(slot) && v.end > v.start {
+			return valueRef(slot)
+		}
+	}
+	return noValue
+}
+
+// refRaw is the value that ref names, as it stands in the line.
+func (l *jsonLine) refRaw(ref valueRef) []byte {
+	if ref < 0 {
+		return nil
+	}
+	return l.scan.raw(l.scan.vals[ref])
+}
+
+// refText is its text; of a tag what follows the key.
+func (l *jsonLine) refText(field int, ref valueRef) []byte {
+	switch {
+	case ref >= 0:
+		return l.unescaped(field, l.scan.vals[ref])
+	case ref == noValue:
+		return nil
+	}
+	raw := l.scan.raw(l.scan.tags[firstTag-ref])
+	return raw[bytes.IndexByte(raw, ':')+1:]
+}
+
+// requestFields are the texts of a request, in the order of the buffers.
+func requestFields(r *record.Request) [requestTexts]*[]byte {
+	return [...]*[]byte{
+		&r.Method, &r.Path, &r.Route, &r.ID, &r.Container, &r.Instance, &r.Host, &r.Service, &r.Version, &r.User, &r.Client,
+	}
+}
+
+// send makes the request of a line that was written at t, and passes it on.
+func (l *jsonLine) send(d requestDialect, q *jsonRequest, t record.Time, sink record.Sink) (bool, error) {
+	r := l.request(record.LayerApp)
+	fields := requestFields(r)
+	for i, ref := range q.texts {
+		*fields[i] = l.refText(i, ref)
+	}
+	r.Layer = d.layer(l.refText(bufOther, q.source), r.Service)
+	r.Method = upperMethod(r.Method)
+	if q.url {
+		r.Path = pathOfURL(r.Path)
+	}
+	if q.framed && len(l.frame.container) > 0 {
+		// The platform knows better which of its containers wrote than the process, whose host name is often a random id.
+		r.Container, r.Host = l.frame.container, r.Container
+	}
+	r.End = t
+	if q.took == noValue {
+		r.Phase, r.Outcome, r.Start = record.Started, record.OutcomeUnknown, t
+		return true, sink.Request(r)
+	}
+	badTook, badStatus := d.complaints()
+	took, ok := durationOf(l.refRaw(q.took), q.scale)
+	if !ok {
+		return l.malformed(sink, badTook)
+	}
+	r.Start = t - record.Time(took)
+	if q.status != noValue {
+		if r.Status, ok = statusOf(l.refRaw(q.status)); !ok {
+			return l.malformed(sink, badStatus)
+		}
+	}
+	r.Outcome = d.outcome(r.Layer, r.Status, l.refRaw(q.message))
+	l.sent, l.sentBy = *q, d
+	return true, sink.Request(r)
+}
+
+// jsonPlan is a jsonRequest for lines of one shape: it names the values by their steps in the chain of the predictor, so that a line
+// that was predicted becomes a request without a look at the many places where the values might have been.
+//
+// It makes the same request as send, or none: a line of which any value that it needs is empty or cannot be read goes the long way.
+type jsonPlan struct {
+	dialect requestDialect
+	taken   int            // index of the dialect
+	req     record.Request // with the texts that are part of the pieces
+	texts   []planText
+	time    planValue
+	took    planValue
+	scale   int
+	status  planValue
+	message planValue
+	source  planValue
+
+	hasStatus   bool
+	method, url bool // the method, the URL differ from line to line
+	fixed       bool // the layer does not
+}
+
+// planText is a text that differs from line to line.
+type planText struct {
+	to   *[]byte
+	step int
+}
+
+// planValue is a value of the line, or one that all lines of the shape have.
+type planValue struct {
+	step    int // -1: constant
+	kind    jsonKind
+	escaped bool
+	text    []byte
+}
+
+func (v *planValue) raw(s *jsonScan, line []byte) []byte {
+	if v.step < 0 {
+		return v.text
+	}
+	span := s.spans[v.step]
+	return line[span.start:span.end:span.end]
+}
+
+// maxPlanTries is how many lines of one shape are looked at for a plan: one with empty values tells too little.
+const maxPlanTries = 8
+
+// newPlan makes the plan of the lines like the one that was just predicted, recalled and sent; nil when there can be none.
+func (l *jsonLine) newPlan() *jsonPlan {
+	s, q := l.scan, &l.sent
+	for i := range l.taken {
+		if s.have.all(&l.format.needs[i]) {
+			return nil // that dialect refused the line, perhaps for a value
+		}
+	}
+	values, ok := s.planValues()
+	if !ok {
+		return nil
+	}
+	find := func(ref valueRef, v *planValue) bool {
+		*v = planValue{step: -1}
+		if ref == noValue {
+			return true
+		}
+		found, ok := values[ref]
+		*v = found
+		return ok && !found.escaped && found.kind != jsonOther
+	}
+	for _, ref := range q.decided {
+		var v planValue
+		if !find(ref, &v) || v.step >= 0 {
+			return nil
+		}
+	}
+	p := &jsonPlan{dialect: l.sentBy, taken: l.taken, scale: q.scale, message: planValue{step: -1}}
+	if !find(q.time, &p.time) || !find(q.took, &p.took) || !find(q.status, &p.status) || !find(q.source, &p.source) {
+		return nil
+	}
+	p.hasStatus = q.status != noValue
+	if q.message != noValue {
+		p.message = values[q.message]
+	}
+	p.req.Pos.Source = l.src
+	fields := requestFields(&p.req)
+	p.fixed = p.source.step < 0
+	for i, ref := range q.texts {
+		var v planValue
+		if !find(ref, &v) {
+			return nil
+		}
+		if v.step < 0 {
+			*fields[i] = v.text
+			continue
+		}
+		p.texts = append(p.texts, planText{fields[i], v.step})
+		switch i {
+		case bufMethod:
+			p.method = true
+		case bufPath:
+			p.url = q.url
+		case bufService:
+			p.fixed = false
+		}
+	}
+	p.req.Method = upperMethod(p.req.Method)
+	if q.url && !p.url {
+		p.req.Path = pathOfURL(p.req.Path)
+	}
+	p.req.Layer = p.dialect.layer(p.source.text, p.req.Service)
+	return p
+}
+
+// planValues finds where the wanted values of the line stand that was just predicted. Of a slot that is set twice the last one counts.
+// It is not ok when the shape does not tell all: when a value is empty, which another line may have, or a tag may be any.
+func (s *jsonScan) planValues() (values map[valueRef]planValue, ok bool) {
+	values = map[valueRef]planValue{}
+	tag := firstTag
+	for k := range s.steps {
+		e, kind, escaped := s.step(k)
+		for _, c := range e.consts {
+			v := planValue{step: -1, kind: c.value.kind, escaped: c.value.escaped, text: e.piece[c.value.start:c.value.end:c.value.end]}
+			if c.slot >= 0 {
+				values[valueRef(c.slot)] = v
+				continue
+			}
+			v.text = v.text[bytes.IndexByte(v.text, ':')+1:]
+			values[tag] = v
+			tag--
+		}
+		v := planValue{step: k, kind: kind, escaped: escaped}
+		switch {
+		case !e.noted:
+		case s.spans[k].start == s.spans[k].end:
+			return nil, false
+		case e.slot >= 0:
+			values[valueRef(e.slot)] = v
+		case e.text:
+			if e.key == 0 {
+				return nil, false
+			}
+			values[tag] = v
+			tag--
+		}
+	}
+	return values, true
+}
+
+// planned makes the request of a line that was predicted and whose shape has a plan. It is not done, and nothing has happened, when
+// the line is to go the long way.
+func (l *jsonLine) planned(p *jsonPlan, lineNo int64, line []byte, sink record.Sink) (done bool, err error) {
+	s := l.scan
+	r := &p.req
+	for i := range p.texts {
+		t := &p.texts[i]
+		span := s.spans[t.step]
+		if span.start == span.end {
+			return false, nil
+		}
+		*t.to = line[span.start:span.end:span.end]
+	}
+	at, ok := l.planTime(p.time.raw(s, line), p.time.kind)
+	if !ok {
+		return false, nil
+	}
+	took, ok := durationOf(p.took.raw(s, line), p.scale)
+	if !ok {
+		return false, nil
+	}
+	if p.hasStatus {
+		if r.Status, ok = statusOf(p.status.raw(s, line)); !ok {
+			return false, nil
+		}
+	}
+	if p.method {
+		r.Method = upperMethod(r.Method)
+	}
+	if p.url {
+		r.Path = pathOfURL(r.Path)
+	}
+	if !p.fixed {
+		r.Layer = p.dialect.layer(p.source.raw(s, line), r.Service)
+	}
+	r.Pos.Line, r.Start, r.End = lineNo, at-record.Time(took), at
+	r.Outcome = p.dialect.outcome(r.Layer, r.Status, p.message.raw(s, line))
+	l.taken = p.taken
+	return true, sink.Request(r)
+}
+
+// planTime is time for the usual ways to write one; others go the long way.
+func (l *jsonLine) planTime(b []byte, kind jsonKind) (record.Time, bool) {
+	if kind == jsonNumber {
+		t, ok := epochOf(b)
+		return record.Time(t), ok
+	}
+	if len(b) > 4 && isDigit(b[0]) && b[4] != '-' {
+		return 0, false
+	}
+	t, _, zoned, ok := l.clock.read(b)
+	return t, ok && zoned
+}
