@@ -511,7 +511,14 @@ const (
 func swarSpecial(x uint64) uint64 {
 	y := x ^ (0x02 * swarOnes)
 	z := x ^ ('\\' * swarOnes)
-	return ((y-0x21*swarOnes)&^y | (z-swarOnes)&^z) & swarHigh
+	return ((y - 0x21*swarOnes) | (z - swarOnes)) &^ x & swarHigh
+}
+
+// swarNoDigit marks, by the highest bit of its byte, the first byte of x that is no decimal digit; above the first mark there may be
+// false ones.
+func swarNoDigit(x uint64) uint64 {
+	x ^= '0' * swarOnes
+	return (x + 0x76*swarOnes | x) & swarHigh
 }
 
 // jsonStringEnd finds the quote that closes the string whose text begins at b[p], and checks the text as encoding/json does: no
