@@ -2,6 +2,8 @@ package evidence
 
 import (
 	"bytes"
+	"math"
+	"time"
 
 	"lastcall/collectors/record"
 )
@@ -147,6 +149,8 @@ type jsonPlan struct {
 	time    planValue
 	took    planValue
 	scale   int
+	unit    int64 // of took, in nanoseconds
+	longest int64 // in units: maxDuration
 	status  planValue
 	message planValue
 	source  planValue
@@ -212,6 +216,8 @@ func (l *jsonLine) newPlan() *jsonPlan {
 	if !find(q.time, &p.time) || !find(q.took, &p.took) || !find(q.status, &p.status) || !find(q.source, &p.source) {
 		return nil
 	}
+	p.unit = powersOf10[q.scale]
+	p.longest = int64(maxDuration) / p.unit
 	p.hasStatus = q.status != noValue
 	if q.message != noValue {
 		p.message = values[q.message]
@@ -294,11 +300,11 @@ func (l *jsonLine) planned(p *jsonPlan, lineNo int64, line []byte, sink record.S
 		}
 		*t.to = line[span.start:span.end:span.end]
 	}
-	at, ok := l.planTime(p.time.raw(s, line), p.time.kind)
+	at, ok := l.planTime(&p.time, line)
 	if !ok {
 		return false, nil
 	}
-	took, ok := durationOf(p.took.raw(s, line), p.scale)
+	took, ok := p.duration(s, line)
 	if !ok {
 		return false, nil
 	}
@@ -323,8 +329,16 @@ func (l *jsonLine) planned(p *jsonPlan, lineNo int64, line []byte, sink record.S
 }
 
 // planTime is time for the usual ways to write one; others go the long way.
-func (l *jsonLine) planTime(b []byte, kind jsonKind) (record.Time, bool) {
-	if kind == jsonNumber {
+func (l *jsonLine) planTime(v *planValue, line []byte) (record.Time, bool) {
+	b := v.raw(l.scan, line)
+	if v.kind == jsonNumber {
+		if v.step >= 0 {
+			// Milliseconds of the years 2001 to 2262, for which epochOf comes to the same.
+			span := l.scan.spans[v.step]
+			if ms, ok := wholeNumber(line, span.start, span.end); ok && ms >= 1e12 && ms <= math.MaxInt64/1_000_000 {
+				return record.Time(ms * 1e6), true
+			}
+		}
 		t, ok := epochOf(b)
 		return record.Time(t), ok
 	}
@@ -333,4 +347,15 @@ func (l *jsonLine) planTime(b []byte, kind jsonKind) (record.Time, bool) {
 	}
 	t, _, zoned, ok := l.clock.read(b)
 	return t, ok && zoned
+}
+
+// duration is durationOf what the line took.
+func (p *jsonPlan) duration(s *jsonScan, line []byte) (time.Duration, bool) {
+	if p.took.step >= 0 {
+		span := s.spans[p.took.step]
+		if v, ok := wholeNumber(line, span.start, span.end); ok && v <= p.longest {
+			return time.Duration(v * p.unit), true
+		}
+	}
+	return durationOf(p.took.raw(s, line), p.scale)
 }

@@ -75,12 +75,13 @@ type jsonState struct {
 type jsonEdge struct {
 	head, mask uint64 // the first eight bytes of the piece, to be compared at once
 	tail       uint64 // its last eight bytes, of a piece of more than eight
-	size       int    // of the piece; none fits where run may not go
+	size       int    // of the piece
 	piece      []byte
 	to         *jsonState // nil: the piece ends the line
 	id         uint16     // its index, shifted by jsonStepBits
 	slot       int16
-	text       bool // the value is a string
+	kind       jsonKind // a number stands for all that are no strings; absent: the piece ends the line
+	text       bool     // the value is a string
 	isTag      bool
 	noted      bool        // the value is wanted
 	key        uint8       // so many bytes of the value belong to the piece: the key of a tag, "container_id:"
@@ -157,7 +158,10 @@ func (s *jsonScan) predict(data []byte) (n int, ok bool) {
 func (s *jsonScan) follow(data []byte) int {
 	state, p, k := &s.start, 0, 0
 	for {
-		state, p, k = s.run(data, state, p, k)
+		if state, p, k = s.run(data, state, p, k); state == nil {
+			s.steps = k
+			return p
+		}
 		if k >= maxJSONSteps {
 			return -1
 		}
@@ -173,6 +177,7 @@ func (s *jsonScan) follow(data []byte) int {
 }
 
 // run follows the first edges of the states, as far as they go and nothing unusual comes: no escapes, no exponents, not the end of data.
+// The state that it returns is nil at the end of the line.
 // This is where the time of reading JSON goes: words of eight bytes are compared and searched at once, and what is wanted of the values
 // is left for later, when the whole line is known.
 //
@@ -185,11 +190,11 @@ func (s *jsonScan) run(data []byte, state *jsonState, p, k int) (*jsonState, int
 		e := state.first
 		q := p + e.size
 		if q > limit || (load8(base, p)^e.head)&e.mask != 0 {
-			break
+			return state, p, k
 		}
 		if e.size > 8 {
 			if load8(base, q-8) != e.tail {
-				break
+				return state, p, k
 			}
 			o := 8
 			for piece := unsafe.Pointer(unsafe.SliceData(e.piece)); o < e.size-8; o += 8 {
@@ -199,7 +204,8 @@ func (s *jsonScan) run(data []byte, state *jsonState, p, k int) (*jsonState, int
 			}
 		}
 		end := q
-		if e.text {
+		switch e.kind {
+		case jsonString:
 			found := swarSpecial(load8(base, end))
 			for found == 0 {
 				end += 8
@@ -210,9 +216,9 @@ func (s *jsonScan) run(data []byte, state *jsonState, p, k int) (*jsonState, int
 			}
 			end += bits.TrailingZeros64(found) >> 3
 			if load1(base, end) != '"' {
-				break
+				return state, p, k
 			}
-		} else {
+		case jsonNumber:
 			// What jsonBareEnd does, for numbers without a minus and an exponent.
 			found := swarNoDigit(load8(base, end))
 			for found == 0 {
@@ -224,7 +230,7 @@ func (s *jsonScan) run(data []byte, state *jsonState, p, k int) (*jsonState, int
 			}
 			end += bits.TrailingZeros64(found) >> 3
 			if end == q || load1(base, q) == '0' && end > q+1 {
-				break
+				return state, p, k
 			}
 			c := load1(base, end)
 			if c == '.' {
@@ -232,13 +238,19 @@ func (s *jsonScan) run(data []byte, state *jsonState, p, k int) (*jsonState, int
 				for end++; end <= limit && load1(base, end)-'0' <= 9; end++ {
 				}
 				if end == point+1 {
-					break
+					return state, p, k
 				}
 				c = load1(base, min(end, limit))
 			}
 			if c|0x20 == 'e' || end > limit {
-				break
+				return state, p, k
 			}
+		default:
+			if load1(base, q) != '\n' {
+				return state, p, k
+			}
+			binary.LittleEndian.PutUint16(s.chain[2*k:], e.id)
+			return nil, q, k + 1
 		}
 		s.spans[k] = jsonSpan{uint32(q), uint32(end)}
 		binary.LittleEndian.PutUint16(s.chain[2*k:], e.id)
@@ -490,8 +502,11 @@ func (s *jsonScan) add(state *jsonState, e jsonEdge) bool {
 	if e.size = len(e.piece); e.size > 8 {
 		e.tail = binary.LittleEndian.Uint64(e.piece[e.size-8:])
 	}
-	if e.to == nil {
-		e.size = jsonNowhere
+	switch {
+	case e.text:
+		e.kind = jsonString
+	case e.to != nil:
+		e.kind = jsonNumber
 	}
 	state.edges = append(state.edges, &e)
 	state.first = state.edges[0]
