@@ -94,13 +94,12 @@ func (d datadogDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 		return l.malformed(sink, "a Datadog log whose time is none; it was left out")
 	}
 	q, isRequest := d.request(l)
-	if q.took == noValue {
-		isRequest = isRequest && !l.has(ddStatus) && !l.has(ddResStatus) && saysStarted(l.raw(ddMessage))
+	if isRequest && q.took == noValue {
+		isRequest, q.byWords = q.status == noValue && saysStarted(l.raw(ddMessage)), true
 	}
 	if !isRequest {
-		text := func(i int) []byte { return l.refText(i, q.texts[i]) }
-		return true, l.message(t, text(bufContainer), l.refText(bufInstance, l.tags.containerID), text(bufService), text(bufHost), text(bufVersion),
-			l.unescaped(bufMessage, l.at(ddMessage)), sink)
+		q.texts[bufInstance] = l.tags.containerID
+		return true, l.say(&q, t, sink)
 	}
 	return l.send(d, &q, t, sink)
 }
@@ -111,7 +110,7 @@ func (d datadogDialect) request(l *jsonLine) (q jsonRequest, isRequest bool) {
 	l.datadogTags(tags)
 	q = newJSONRequest()
 	if !d.archive {
-		q.decided[0] = l.ref(ddType)
+		q.decided = l.ref(ddType)
 	}
 	q.time, q.message, q.source = l.ref(ddTime), l.ref(ddMessage), tags.source
 	q.status = l.ref(ddStatus, ddResStatus)

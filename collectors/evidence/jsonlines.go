@@ -147,8 +147,9 @@ type jsonLine struct {
 	bufs   [16]bufs // by field of the request, for texts with escapes
 	router *routerMessage
 	tags   datadogTagSet
-	sent   jsonRequest // of the last completed request
-	sentBy requestDialect
+	sent   jsonRequest    // what send or say got last
+	sentBy requestDialect // of a completed request
+	said   bool           // it was say
 
 	messages messageReader
 	jobs     jobReader
@@ -189,9 +190,9 @@ func (l *jsonLine) parseNext(lineNo int64, data []byte, sink record.Sink) (n int
 		}
 	}
 	l.scan.recall(line)
-	l.sentBy = nil
+	l.sentBy, l.said = nil, false
 	handled, err = l.scanned(lineNo, frame{}, line, sink)
-	if shape != nil && shape.plan == nil && shape.tries < maxPlanTries && l.sentBy != nil {
+	if shape != nil && shape.plan == nil && shape.tries < maxPlanTries && (l.sentBy != nil || l.said) {
 		shape.tries++
 		shape.plan = l.newPlan()
 	}
@@ -429,7 +430,7 @@ func newRouterMessage(zone *time.Location) *routerMessage {
 }
 
 func (m *routerMessage) parse(pos record.Pos, t record.Time, service, msg []byte, sink record.Sink) (bool, error) {
-	i := bytes.Index(msg[:min(len(msg), 300)], []byte("method="))
+	i := routerMethod(msg)
 	if i < 0 || !bytes.Contains(msg, []byte(" path=")) {
 		return false, nil
 	}
@@ -443,6 +444,13 @@ func (m *routerMessage) parse(pos record.Pos, t record.Time, service, msg []byte
 	}
 	return false, nil
 }
+
+// routerMethod is where the method stands in a router line; below 0: the message is none.
+func routerMethod(msg []byte) int {
+	return bytes.Index(msg[:min(len(msg), 300)], []byte("method="))
+}
+
+func mayBeRouterMessage(msg []byte) bool { return routerMethod(msg) >= 0 }
 
 // discard is a Sink that keeps nothing, for sniffing.
 type discard struct{}

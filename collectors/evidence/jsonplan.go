@@ -29,8 +29,9 @@ type jsonRequest struct {
 	scale   int      // of took; see durationOf
 	status  valueRef
 	message valueRef
-	source  valueRef    // what requestDialect.layer asks for
-	decided [2]valueRef // values by which the dialect knew that the line is its own
+	source  valueRef // what requestDialect.layer asks for
+	decided valueRef // a value by which the dialect knew that the line is its own
+	byWords bool     // it depends on the message what the line is
 }
 
 // valueRef names a value of a line: a slot of jsonScan, or one of its tags as firstTag-i.
@@ -45,7 +46,7 @@ const requestTexts = bufClient + 1
 
 // newJSONRequest returns one without any field.
 func newJSONRequest() jsonRequest {
-	q := jsonRequest{took: noValue, time: noValue, status: noValue, message: noValue, source: noValue, decided: [2]valueRef{noValue, noValue}}
+	q := jsonRequest{took: noValue, time: noValue, status: noValue, message: noValue, source: noValue, decided: noValue}
 	for i := range q.texts {
 		q.texts[i] = noValue
 	}
@@ -137,10 +138,26 @@ func (l *jsonLine) send(d requestDialect, q *jsonRequest, t record.Time, sink re
 	return true, sink.Request(r)
 }
 
+// say handles a line that was written at t and is no request: what it says, and who.
+func (l *jsonLine) say(q *jsonRequest, t record.Time, sink record.Sink) error {
+	text := func(field int) []byte { return l.refText(field, q.texts[field]) }
+	container, host := text(bufContainer), text(bufHost)
+	if q.framed && len(l.frame.container) > 0 {
+		container, host = l.frame.container, container
+	}
+	var msg []byte
+	if q.message >= 0 {
+		msg = l.unescaped(bufMessage, l.scan.vals[q.message])
+	}
+	l.sent, l.said = *q, true
+	return l.message(t, container, text(bufInstance), text(bufService), host, text(bufVersion), msg, sink)
+}
+
 // jsonPlan is a jsonRequest for lines of one shape: it names the values by their steps in the chain of the predictor, so that a line
 // that was predicted becomes a request without a look at the many places where the values might have been.
 //
-// It makes the same request as send, or none: a line of which any value that it needs is empty or cannot be read goes the long way.
+// It does the same as send or say, or nothing: a line of which any value that it needs is empty or cannot be read goes the long way,
+// and so does a message that may matter.
 type jsonPlan struct {
 	dialect requestDialect
 	taken   int            // index of the dialect
@@ -155,6 +172,7 @@ type jsonPlan struct {
 	message planValue
 	source  planValue
 
+	says        bool // the lines are no requests
 	hasStatus   bool
 	method, url bool // the method, the URL differ from line to line
 	fixed       bool // the layer does not
@@ -188,10 +206,8 @@ const maxPlanTries = 8
 // newPlan makes the plan of the lines like the one that was just predicted, recalled and sent; nil when there can be none.
 func (l *jsonLine) newPlan() *jsonPlan {
 	s, q := l.scan, &l.sent
-	for i := range l.taken {
-		if s.have.all(&l.format.needs[i]) {
-			return nil // that dialect refused the line, perhaps for a value
-		}
+	if q.byWords || !l.refused(l.taken) || l.said && s.have.any(&l.format.jobs) {
+		return nil
 	}
 	values, ok := s.planValues()
 	if !ok {
@@ -206,13 +222,11 @@ func (l *jsonLine) newPlan() *jsonPlan {
 		*v = found
 		return ok && !found.escaped && found.kind != jsonOther
 	}
-	for _, ref := range q.decided {
-		var v planValue
-		if !find(ref, &v) || v.step >= 0 {
-			return nil
-		}
+	var v planValue
+	if !find(q.decided, &v) || v.step >= 0 {
+		return nil
 	}
-	p := &jsonPlan{dialect: l.sentBy, taken: l.taken, scale: q.scale, message: planValue{step: -1}}
+	p := &jsonPlan{dialect: l.sentBy, taken: l.taken, says: l.said, scale: q.scale, message: planValue{step: -1}}
 	if !find(q.time, &p.time) || !find(q.took, &p.took) || !find(q.status, &p.status) || !find(q.source, &p.source) {
 		return nil
 	}
@@ -229,6 +243,9 @@ func (l *jsonLine) newPlan() *jsonPlan {
 		var v planValue
 		if !find(ref, &v) {
 			return nil
+		}
+		if p.says && i != bufContainer && i != bufInstance {
+			continue
 		}
 		if v.step < 0 {
 			*fields[i] = v.text
@@ -248,8 +265,32 @@ func (l *jsonLine) newPlan() *jsonPlan {
 	if q.url && !p.url {
 		p.req.Path = pathOfURL(p.req.Path)
 	}
-	p.req.Layer = p.dialect.layer(p.source.text, p.req.Service)
+	if !p.says {
+		p.req.Layer = p.dialect.layer(p.source.text, p.req.Service)
+	}
 	return p
+}
+
+// refuser is a dialect that leaves lines to the next although they have what it needs.
+type refuser interface {
+	// refuses says whether it leaves all lines that have values at the same places as the one at hand.
+	refuses(l *jsonLine) bool
+}
+
+// refused says whether the first n dialects refuse all lines of this shape.
+func (l *jsonLine) refused(n int) bool {
+	slots := l.slots
+	defer func() { l.slots = slots }()
+	for i, d := range l.format.dialects[:n] {
+		if !l.scan.have.all(&l.format.needs[i]) {
+			continue
+		}
+		l.slots = l.format.slots[i]
+		if r, ok := d.(refuser); !ok || !r.refuses(l) {
+			return false // perhaps for a value
+		}
+	}
+	return true
 }
 
 // planValues finds where the wanted values of the line stand that was just predicted. Of a slot that is set twice the last one counts.
@@ -304,6 +345,9 @@ func (l *jsonLine) planned(p *jsonPlan, lineNo int64, line []byte, sink record.S
 	if !ok {
 		return false, nil
 	}
+	if p.says {
+		return l.plannedWords(p, at, line, sink), nil
+	}
 	took, ok := p.duration(s, line)
 	if !ok {
 		return false, nil
@@ -326,6 +370,23 @@ func (l *jsonLine) planned(p *jsonPlan, lineNo int64, line []byte, sink record.S
 	r.Outcome = p.dialect.outcome(r.Layer, r.Status, p.message.raw(s, line))
 	l.taken = p.taken
 	return true, sink.Request(r)
+}
+
+// plannedWords is planned for a line that is no request: done when it says nothing of interest.
+func (l *jsonLine) plannedWords(p *jsonPlan, at record.Time, line []byte, sink record.Sink) (done bool) {
+	msg := p.message.raw(l.scan, line)
+	if p.message.escaped {
+		l.bufs[bufMessage] = unescapeJSON(l.bufs[bufMessage][:0], msg)
+		msg = l.bufs[bufMessage]
+	}
+	if mayBeRouterMessage(msg) || messageMayMatter(msg) {
+		return false
+	}
+	if s, ok := sink.(*tally); ok {
+		s.see(at, p.req.Container, p.req.Instance)
+	}
+	l.taken = p.taken
+	return true
 }
 
 // planTime is time for the usual ways to write one; others go the long way.

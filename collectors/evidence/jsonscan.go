@@ -703,10 +703,14 @@ func (s *jsonScan) text(v jsonValue, buf *[]byte) []byte {
 // unescapeJSON appends the text of a valid JSON string; halves of surrogate pairs become U+FFFD, as encoding/json has it.
 func unescapeJSON(dst, raw []byte) []byte {
 	for i := 0; i < len(raw); i++ {
-		c := raw[i]
-		if c != '\\' {
-			dst = append(dst, c)
-			continue
+		if n := bytes.IndexByte(raw[i:], '\\'); n != 0 {
+			if n < 0 {
+				n = len(raw) - i
+			}
+			dst = append(dst, raw[i:i+n]...)
+			if i += n; i == len(raw) {
+				break
+			}
 		}
 		i++
 		switch raw[i] {

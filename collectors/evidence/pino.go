@@ -83,6 +83,12 @@ func (pinoDialect) request(l *jsonLine) (q jsonRequest, ok bool) {
 	return q, true
 }
 
+// refuses implements refuser.
+func (d pinoDialect) refuses(l *jsonLine) bool {
+	_, ok := d.request(l)
+	return !ok
+}
+
 func (d pinoDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	q, ok := d.request(l)
 	if !ok || q.took == noValue && (q.status != noValue || !saysStarted(l.raw(pinoMsg))) {
@@ -112,16 +118,6 @@ func (pinoDialect) complaints() (took, status string) {
 		"a log line whose res.statusCode is no HTTP status; it was left out"
 }
 
-// pinoOrigin says who wrote a line.
-func pinoOrigin(l *jsonLine, r *record.Request) {
-	r.Container, r.Instance = l.text(bufContainer, pinoHostname), l.text(bufInstance, pinoPID)
-	if len(l.frame.container) > 0 {
-		// The platform knows better which of its containers wrote than the process, whose host name is often a random id.
-		r.Container, r.Host = l.frame.container, r.Container
-	}
-	r.Service, r.Version = l.text(bufService, pinoService), l.text(bufVersion, pinoVersion)
-}
-
 // pinoChatter takes the lines that pinoDialect leaves: what the application says besides requests.
 type pinoChatter struct{ pinoDialect }
 
@@ -135,10 +131,12 @@ func (pinoChatter) take(l *jsonLine, sink record.Sink) (bool, error) {
 	if !ok {
 		return l.malformed(sink, "a log line whose time is none; it was left out")
 	}
-	o := l.request(record.LayerApp)
-	pinoOrigin(l, o)
-	msg := l.unescaped(bufMessage, l.at(pinoMsg))
-	return true, l.message(t, o.Container, o.Instance, o.Service, o.Host, o.Version, msg, sink)
+	q := newJSONRequest()
+	q.framed = true
+	q.time, q.message = l.ref(pinoTime), l.ref(pinoMsg)
+	q.texts[bufContainer], q.texts[bufInstance] = l.textRef(pinoHostname), l.textRef(pinoPID)
+	q.texts[bufService], q.texts[bufVersion] = l.textRef(pinoService), l.textRef(pinoVersion)
+	return true, l.say(&q, t, sink)
 }
 
 // saysStarted recognises the messages with which libraries log that a request came in. Other lines that carry the request are what
