@@ -80,7 +80,7 @@ func (d datadogDialect) needs() []int {
 
 func (d datadogDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	if d.archive {
-		if !l.has(ddType) && len(l.scan.tags) == 0 && !l.has(ddDuration) && !l.has(ddMethod) {
+		if !l.has(ddType) && !l.scan.tagged && !l.has(ddDuration) && !l.has(ddMethod) {
 			return false, nil
 		}
 	} else if string(l.raw(ddType)) != "log" {
@@ -93,135 +93,135 @@ func (d datadogDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	if !ok {
 		return l.malformed(sink, "a Datadog log whose time is none; it was left out")
 	}
+	q, isRequest := d.request(l)
+	if isRequest && q.took == noValue {
+		isRequest, q.byWords = q.status == noValue && saysStarted(l.raw(ddMessage)), true
+	}
+	if !isRequest {
+		q.texts[bufInstance] = l.tags.containerID
+		return true, l.say(&q, t, sink)
+	}
+	return l.send(d, &q, t, sink)
+}
+
+// request says where the line has its request, or who wrote it and when if it is about none: isRequest is false then.
+func (d datadogDialect) request(l *jsonLine) (q jsonRequest, isRequest bool) {
 	tags := &l.tags
 	l.datadogTags(tags)
-	host := l.text(bufHost, ddHost)
-	container := tags.container()
-	if len(container) == 0 {
-		if container = l.text(bufContainer, ddHostname); len(container) == 0 {
-			container = host
+	q = newJSONRequest()
+	if !d.archive {
+		q.decided = l.ref(ddType)
+	}
+	q.time, q.message, q.source = l.ref(ddTime), l.ref(ddMessage), tags.source
+	q.status = l.ref(ddStatus, ddResStatus)
+	q.took, q.scale = l.ref(ddDuration), 0
+	if q.took == noValue {
+		q.took, q.scale = l.ref(ddResponseTime), 6
+	}
+	path := l.textRef(ddPath, ddReqURL)
+	if path == noValue {
+		path, q.url = l.textRef(ddURL), true
+	}
+	host := l.textRef(ddHost)
+	q.texts = [...]valueRef{
+		bufMethod: l.textRef(ddMethod, ddReqMethod),
+		bufPath:   path,
+		bufRoute:  l.textRef(ddRoute, ddPlainRoute),
+		bufID:     l.textRef(ddRequestID, ddHeaderID, ddReqID, ddPinoReqID),
+		// The most telling name there is: in Kubernetes every pod has the same container names.
+		bufContainer: firstRef(tags.pod, tags.containerTag, tags.containerName, tags.dyno, tags.task, l.textRef(ddHostname), host),
+		bufInstance:  firstRef(tags.containerID, l.textRef(ddPID)),
+		bufHost:      host,
+		bufService:   firstRef(l.textRef(ddService), tags.service),
+		bufVersion:   firstRef(tags.version, l.textRef(ddVersion)),
+		bufUser:      l.textRef(ddUser, ddUserID),
+		bufClient:    l.textRef(ddClient, ddReqAddress),
+	}
+	return q, path != noValue || l.has(ddMethod) && l.has(ddStatus) || l.has(ddResStatus)
+}
+
+func firstRef(refs ...valueRef) valueRef {
+	for _, r := range refs {
+		if r != noValue {
+			return r
 		}
 	}
-	service := l.text(bufService, ddService)
-	if len(service) == 0 {
-		service = tags.service
+	return noValue
+}
+
+func (datadogDialect) layer(source, service []byte) record.Layer {
+	if isProxy(source) || isProxy(service) {
+		return record.LayerRouter
 	}
-	version := tags.version
-	if len(version) == 0 {
-		version = l.text(bufVersion, ddVersion)
-	}
-	took, scale := l.raw(ddDuration), 0
-	if took == nil {
-		took, scale = l.raw(ddResponseTime), 6
-	}
-	path := l.text(bufPath, ddPath, ddReqURL)
-	if path == nil {
-		path = pathOfURL(l.text(bufPath, ddURL))
-	}
-	isRequest := len(path) > 0 || l.has(ddMethod) && l.has(ddStatus) || l.has(ddResStatus)
-	completed := isRequest && took != nil
-	started := isRequest && !completed && !l.has(ddStatus) && !l.has(ddResStatus) && saysStarted(l.raw(ddMessage))
-	if !completed && !started {
-		return true, l.message(t, container, tags.containerID, service, host, version, l.unescaped(bufMessage, l.at(ddMessage)), sink)
-	}
-	layer := record.LayerApp
-	if isProxy(tags.source) || isProxy(service) {
-		layer = record.LayerRouter
-	}
-	r := l.request(layer)
-	r.Method = upperMethod(l.text(bufMethod, ddMethod, ddReqMethod))
-	r.Path = path
-	r.Route = l.text(bufRoute, ddRoute, ddPlainRoute)
-	r.ID = l.text(bufID, ddRequestID, ddHeaderID, ddReqID, ddPinoReqID)
-	r.Container, r.Instance, r.Host, r.Service, r.Version = container, tags.containerID, host, service, version
-	if len(r.Instance) == 0 {
-		r.Instance = l.text(bufInstance, ddPID)
-	}
-	r.User = l.text(bufUser, ddUser, ddUserID)
-	r.Client = l.text(bufClient, ddClient, ddReqAddress)
-	r.End = t
-	if started {
-		r.Phase, r.Outcome, r.Start = record.Started, record.OutcomeUnknown, t
-		return true, sink.Request(r)
-	}
-	took2, ok := durationOf(took, scale)
-	if !ok {
-		return l.malformed(sink, "a Datadog log whose duration is no time; it was left out")
-	}
-	r.Start = t - record.Time(took2)
-	for _, i := range [...]int{ddStatus, ddResStatus} {
-		if l.has(i) {
-			if r.Status, ok = statusOf(l.raw(i)); !ok {
-				return l.malformed(sink, "a Datadog log whose status code is no HTTP status; it was left out")
-			}
-			break
-		}
-	}
+	return record.LayerApp
+}
+
+func (datadogDialect) outcome(layer record.Layer, status int, _ []byte) record.Outcome {
 	switch {
 	case layer == record.LayerRouter:
-		r.Outcome = routerOutcome(r.Status, nil, true)
-	case r.Status == 499:
-		r.Outcome = record.ClientGone
+		return routerOutcome(status, nil, true)
+	case status == 499:
+		return record.ClientGone
 	}
-	return true, sink.Request(r)
+	return record.Answered
 }
 
-// datadogTagSet holds the tags that say who wrote a log.
+func (datadogDialect) complaints() (took, status string) {
+	return "a Datadog log whose duration is no time; it was left out",
+		"a Datadog log whose status code is no HTTP status; it was left out"
+}
+
+// datadogTagSet names the tags that say who wrote a log.
 type datadogTagSet struct {
-	pod, containerName, containerTag, dyno, task, containerID, service, version, source []byte
-}
-
-// container is the most telling name there is: in Kubernetes every pod has the same container names.
-func (t *datadogTagSet) container() []byte {
-	for _, b := range [...][]byte{t.pod, t.containerTag, t.containerName, t.dyno, t.task} {
-		if len(b) > 0 {
-			return b
-		}
-	}
-	return nil
+	pod, containerName, containerTag, dyno, task, containerID, service, version, source valueRef
 }
 
 func (l *jsonLine) datadogTags(t *datadogTagSet) {
-	*t = datadogTagSet{}
-	for _, v := range l.scan.tags {
+	*t = datadogTagSet{noValue, noValue, noValue, noValue, noValue, noValue, noValue, noValue, noValue}
+	for i, v := range l.scan.tags {
 		raw := l.scan.raw(v)
 		if len(raw) < 4 || v.escaped {
 			continue
 		}
+		ref := firstTag - valueRef(i)
 		switch raw[0] {
 		case 'c':
-			if !tagValue(&t.containerName, raw, "container_name:") && !tagValue(&t.containerID, raw, "container_id:") {
-				tagValue(&t.containerTag, raw, "container:")
+			if !tagRef(&t.containerName, ref, raw, "container_name:") && !tagRef(&t.containerID, ref, raw, "container_id:") {
+				tagRef(&t.containerTag, ref, raw, "container:")
 			}
 		case 'p':
-			tagValue(&t.pod, raw, "pod_name:")
+			tagRef(&t.pod, ref, raw, "pod_name:")
 		case 'k':
-			if !tagValue(&t.pod, raw, "kube_pod_name:") && !tagValue(&t.pod, raw, "kube_pod:") && len(t.containerName) == 0 {
-				tagValue(&t.containerName, raw, "kube_container_name:")
+			if !tagRef(&t.pod, ref, raw, "kube_pod_name:") && !tagRef(&t.pod, ref, raw, "kube_pod:") && t.containerName == noValue {
+				tagRef(&t.containerName, ref, raw, "kube_container_name:")
 			}
 		case 'd':
-			if !tagValue(&t.dyno, raw, "dyno:") && len(t.containerName) == 0 {
-				tagValue(&t.containerName, raw, "display_container_name:")
+			if !tagRef(&t.dyno, ref, raw, "dyno:") && t.containerName == noValue {
+				tagRef(&t.containerName, ref, raw, "display_container_name:")
 			}
 		case 't':
-			tagValue(&t.task, raw, "task_arn:")
+			tagRef(&t.task, ref, raw, "task_arn:")
 		case 'e':
-			tagValue(&t.task, raw, "ecs_task:")
+			tagRef(&t.task, ref, raw, "ecs_task:")
 		case 's':
-			if !tagValue(&t.source, raw, "source:") {
-				tagValue(&t.service, raw, "service:")
+			if !tagRef(&t.source, ref, raw, "source:") {
+				tagRef(&t.service, ref, raw, "service:")
 			}
 		case 'v':
-			tagValue(&t.version, raw, "version:")
+			tagRef(&t.version, ref, raw, "version:")
 		}
 	}
 }
 
-func tagValue(to *[]byte, raw []byte, key string) bool {
+// tagRef keeps a tag that has the key; of several the last counts, and one without a value is none.
+func tagRef(to *valueRef, ref valueRef, raw []byte, key string) bool {
 	if len(raw) < len(key) || string(raw[:len(key)]) != key {
 		return false
 	}
-	*to = raw[len(key):]
+	*to = ref
+	if len(raw) == len(key) {
+		*to = noValue
+	}
 	return true
 }
 

@@ -122,6 +122,18 @@ func (d *accessDialect) text(l *jsonLine, field, value int) []byte {
 
 func (accessDialect) needs() []int { return nil }
 
+// refuses implements refuser: a line without a duration is no request.
+func (d accessDialect) refuses(l *jsonLine) bool {
+	for _, value := range [...]int{accessSeconds, accessMillis, accessMicros, accessNanos, accessTook} {
+		for i := range accessNames[value] {
+			if l.has(d.first[value] + i) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	took, scale := d.named(l, accessSeconds), 9
 	for _, other := range [...]struct{ value, scale int }{{accessMillis, 6}, {accessMicros, 3}, {accessNanos, 0}, {accessTook, -1}} {

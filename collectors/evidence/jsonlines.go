@@ -147,6 +147,9 @@ type jsonLine struct {
 	bufs   [16]bufs // by field of the request, for texts with escapes
 	router *routerMessage
 	tags   datadogTagSet
+	sent   jsonRequest    // what send or say got last
+	sentBy requestDialect // of a completed request
+	said   bool           // it was say
 
 	messages messageReader
 	jobs     jobReader
@@ -179,8 +182,20 @@ func (l *jsonLine) parseNext(lineNo int64, data []byte, sink record.Sink) (n int
 	if !ok {
 		return 0, false, false, nil
 	}
-	l.scan.line = data[:n:n]
-	handled, err = l.scanned(lineNo, frame{}, data[:n:n], sink)
+	line := data[:n:n]
+	shape := l.scan.shapeOf()
+	if shape != nil && shape.plan != nil {
+		if done, err := l.planned(shape.plan, lineNo, line, sink); done {
+			return n, true, true, err
+		}
+	}
+	l.scan.recall(line)
+	l.sentBy, l.said = nil, false
+	handled, err = l.scanned(lineNo, frame{}, line, sink)
+	if shape != nil && shape.plan == nil && shape.tries < maxPlanTries && (l.sentBy != nil || l.said) {
+		shape.tries++
+		shape.plan = l.newPlan()
+	}
 	return n, true, handled, err
 }
 
@@ -415,7 +430,7 @@ func newRouterMessage(zone *time.Location) *routerMessage {
 }
 
 func (m *routerMessage) parse(pos record.Pos, t record.Time, service, msg []byte, sink record.Sink) (bool, error) {
-	i := bytes.Index(msg[:min(len(msg), 300)], []byte("method="))
+	i := routerMethod(msg)
 	if i < 0 || !bytes.Contains(msg, []byte(" path=")) {
 		return false, nil
 	}
@@ -429,6 +444,13 @@ func (m *routerMessage) parse(pos record.Pos, t record.Time, service, msg []byte
 	}
 	return false, nil
 }
+
+// routerMethod is where the method stands in a router line; below 0: the message is none.
+func routerMethod(msg []byte) int {
+	return bytes.Index(msg[:min(len(msg), 300)], []byte("method="))
+}
+
+func mayBeRouterMessage(msg []byte) bool { return routerMethod(msg) >= 0 }
 
 // discard is a Sink that keeps nothing, for sniffing.
 type discard struct{}

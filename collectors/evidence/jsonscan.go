@@ -23,7 +23,9 @@ type jsonScan struct {
 	spec *jsonSpec
 	vals []jsonValue // by slot; what have does not name is of an older line
 	have jsonSet     // the slots of this line whose last value is a string or a number
-	tags []jsonValue // the string elements of the arrays that the spec names
+	tags []jsonValue // the string elements of the arrays that the spec names; some that wantTag refuses are left out
+	// tagged says whether these arrays have string elements at all.
+	tagged bool
 
 	line   []byte
 	root   *jsonNode
@@ -158,7 +160,8 @@ var (
 
 // scan reads one line. After an error the values are undefined.
 func (s *jsonScan) scan(line []byte) error {
-	if _, ok := s.predict(line); ok {
+	if n, ok := s.predict(line); ok && n == len(line) {
+		s.recall(line)
 		return nil
 	}
 	return s.scanSlow(line)
@@ -179,7 +182,7 @@ func (s *jsonScan) scanSlow(line []byte) error {
 // begin forgets the values of the last line.
 func (s *jsonScan) begin(line []byte) {
 	s.line = line
-	s.tags = s.tags[:0]
+	s.tags, s.tagged = s.tags[:0], false
 	s.have = jsonSet{}
 }
 
@@ -345,7 +348,7 @@ func (s *jsonScan) scalar(n *jsonNode, v jsonValue) {
 	if n.want.slot >= 0 {
 		s.set(n.want.slot, v)
 	} else if n.isTag && v.kind == jsonString {
-		s.tags = append(s.tags, v)
+		s.tags, s.tagged = append(s.tags, v), true
 	}
 	s.note(n, v)
 }
@@ -508,7 +511,14 @@ const (
 func swarSpecial(x uint64) uint64 {
 	y := x ^ (0x02 * swarOnes)
 	z := x ^ ('\\' * swarOnes)
-	return ((y-0x21*swarOnes)&^y | (z-swarOnes)&^z) & swarHigh
+	return ((y - 0x21*swarOnes) | (z - swarOnes)) &^ x & swarHigh
+}
+
+// swarNoDigit marks, by the highest bit of its byte, the first byte of x that is no decimal digit; above the first mark there may be
+// false ones.
+func swarNoDigit(x uint64) uint64 {
+	x ^= '0' * swarOnes
+	return (x + 0x76*swarOnes | x) & swarHigh
 }
 
 // jsonStringEnd finds the quote that closes the string whose text begins at b[p], and checks the text as encoding/json does: no
@@ -693,10 +703,14 @@ func (s *jsonScan) text(v jsonValue, buf *[]byte) []byte {
 // unescapeJSON appends the text of a valid JSON string; halves of surrogate pairs become U+FFFD, as encoding/json has it.
 func unescapeJSON(dst, raw []byte) []byte {
 	for i := 0; i < len(raw); i++ {
-		c := raw[i]
-		if c != '\\' {
-			dst = append(dst, c)
-			continue
+		if n := bytes.IndexByte(raw[i:], '\\'); n != 0 {
+			if n < 0 {
+				n = len(raw) - i
+			}
+			dst = append(dst, raw[i:i+n]...)
+			if i += n; i == len(raw) {
+				break
+			}
 		}
 		i++
 		switch raw[i] {

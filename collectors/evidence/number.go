@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"encoding/binary"
 	"math"
 	"math/big"
 	"time"
@@ -60,6 +61,35 @@ func decimal(b []byte, scale int) (v int64, ok bool) {
 		v = -v
 	}
 	return v, true
+}
+
+// wholeNumber reads b[start:end], decimal digits, at most 16 of them. It is for numbers within a line: ok is also false for some that
+// stand at its very beginning.
+func wholeNumber(b []byte, start, end uint32) (v int64, ok bool) {
+	n := end - start
+	if n-1 >= 16 || end < 16 || uint64(end) > uint64(len(b)) {
+		return 0, false
+	}
+	last := binary.LittleEndian.Uint64(b[end-8:])
+	if n <= 8 {
+		last = leadingZeros(last, n)
+		return int64(eightDigits(last)), swarNoDigit(last) == 0
+	}
+	first := leadingZeros(binary.LittleEndian.Uint64(b[end-16:]), n-8)
+	return int64(eightDigits(first)*1e8 + eightDigits(last)), swarNoDigit(first)|swarNoDigit(last) == 0
+}
+
+// leadingZeros makes all but the last n of eight characters zeros; n is 1 to 8.
+func leadingZeros(x uint64, n uint32) uint64 {
+	keep := ^uint64(0) << ((64 - 8*n) & 63)
+	return x&keep | '0'*swarOnes&^keep
+}
+
+// eightDigits is the number that eight decimal digits make, by adding neighbours two, four and eight at a time.
+func eightDigits(x uint64) uint64 {
+	x = (x & 0x0f0f0f0f0f0f0f0f) * (10<<8 + 1) >> 8
+	x = (x & 0x00ff00ff00ff00ff) * (100<<16 + 1) >> 16
+	return (x & 0x0000ffff0000ffff) * (10_000<<32 + 1) >> 32
 }
 
 // decimalSlow takes exponents and long numbers, exactly.

@@ -55,20 +55,43 @@ func (pinoDialect) paths() []string {
 
 func (pinoDialect) needs() []int { return []int{pinoTime} }
 
-func (pinoDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
+// request says where the line has its request; not ok: it is about none.
+func (pinoDialect) request(l *jsonLine) (q jsonRequest, ok bool) {
 	if !l.has(pinoLevel) && !l.has(pinoPID) && !l.has(pinoHostname) {
-		return false, nil
+		return q, false
 	}
 	if !l.has(pinoMethod) && !l.has(pinoURL) && !l.has(pinoStatus) && !(l.has(pinoTopReqID) && l.has(pinoTook)) {
-		return false, nil
+		return q, false
 	}
-	msg := l.raw(pinoMsg)
-	took := l.raw(pinoTook)
-	if took == nil {
-		took = l.raw(pinoLatency)
+	q = newJSONRequest()
+	q.framed = true
+	q.time, q.status, q.message = l.ref(pinoTime), l.ref(pinoStatus), l.ref(pinoMsg)
+	q.took, q.scale = l.ref(pinoTook, pinoLatency), 6
+	q.texts = [...]valueRef{
+		bufMethod:    l.textRef(pinoMethod),
+		bufPath:      l.textRef(pinoURL),
+		bufRoute:     l.textRef(pinoRoute, pinoReqRoute, pinoReqRoutePath),
+		bufID:        l.textRef(pinoHeaderID, pinoReqID, pinoTopReqID),
+		bufContainer: l.textRef(pinoHostname),
+		bufInstance:  l.textRef(pinoPID),
+		bufHost:      noValue,
+		bufService:   l.textRef(pinoService),
+		bufVersion:   l.textRef(pinoVersion),
+		bufUser:      l.textRef(pinoUser, pinoUserID, pinoReqUser, pinoReqUserID),
+		bufClient:    l.textRef(pinoAddress),
 	}
-	completed := took != nil
-	if !completed && (l.has(pinoStatus) || !saysStarted(msg)) {
+	return q, true
+}
+
+// refuses implements refuser.
+func (d pinoDialect) refuses(l *jsonLine) bool {
+	_, ok := d.request(l)
+	return !ok
+}
+
+func (d pinoDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
+	q, ok := d.request(l)
+	if !ok || q.took == noValue && (q.status != noValue || !saysStarted(l.raw(pinoMsg))) {
 		return false, nil
 	}
 	t, ok, err := l.time(l.at(pinoTime), sink)
@@ -78,43 +101,21 @@ func (pinoDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	if !ok {
 		return l.malformed(sink, "a log line whose time is none; it was left out")
 	}
-	r := l.request(record.LayerApp)
-	pinoOrigin(l, r)
-	r.Method = upperMethod(l.text(bufMethod, pinoMethod))
-	r.Path = l.text(bufPath, pinoURL)
-	r.Route = l.text(bufRoute, pinoRoute, pinoReqRoute, pinoReqRoutePath)
-	r.ID = l.text(bufID, pinoHeaderID, pinoReqID, pinoTopReqID)
-	r.User = l.text(bufUser, pinoUser, pinoUserID, pinoReqUser, pinoReqUserID)
-	r.Client = l.text(bufClient, pinoAddress)
-	r.End = t
-	if !completed {
-		r.Phase, r.Outcome, r.Start = record.Started, record.OutcomeUnknown, t
-		return true, sink.Request(r)
-	}
-	d, ok := durationOf(took, 6)
-	if !ok {
-		return l.malformed(sink, "a log line whose responseTime is no duration; it was left out")
-	}
-	r.Start = t - record.Time(d)
-	if l.has(pinoStatus) {
-		if r.Status, ok = statusOf(l.raw(pinoStatus)); !ok {
-			return l.malformed(sink, "a log line whose res.statusCode is no HTTP status; it was left out")
-		}
-	}
-	if r.Status == 499 || bytes.HasPrefix(msg, []byte("request aborted")) {
-		r.Outcome = record.ClientGone
-	}
-	return true, sink.Request(r)
+	return l.send(d, &q, t, sink)
 }
 
-// pinoOrigin says who wrote a line.
-func pinoOrigin(l *jsonLine, r *record.Request) {
-	r.Container, r.Instance = l.text(bufContainer, pinoHostname), l.text(bufInstance, pinoPID)
-	if len(l.frame.container) > 0 {
-		// The platform knows better which of its containers wrote than the process, whose host name is often a random id.
-		r.Container, r.Host = l.frame.container, r.Container
+func (pinoDialect) layer(_, _ []byte) record.Layer { return record.LayerApp }
+
+func (pinoDialect) outcome(_ record.Layer, status int, msg []byte) record.Outcome {
+	if status == 499 || bytes.HasPrefix(msg, []byte("request aborted")) {
+		return record.ClientGone
 	}
-	r.Service, r.Version = l.text(bufService, pinoService), l.text(bufVersion, pinoVersion)
+	return record.Answered
+}
+
+func (pinoDialect) complaints() (took, status string) {
+	return "a log line whose responseTime is no duration; it was left out",
+		"a log line whose res.statusCode is no HTTP status; it was left out"
 }
 
 // pinoChatter takes the lines that pinoDialect leaves: what the application says besides requests.
@@ -130,10 +131,12 @@ func (pinoChatter) take(l *jsonLine, sink record.Sink) (bool, error) {
 	if !ok {
 		return l.malformed(sink, "a log line whose time is none; it was left out")
 	}
-	o := l.request(record.LayerApp)
-	pinoOrigin(l, o)
-	msg := l.unescaped(bufMessage, l.at(pinoMsg))
-	return true, l.message(t, o.Container, o.Instance, o.Service, o.Host, o.Version, msg, sink)
+	q := newJSONRequest()
+	q.framed = true
+	q.time, q.message = l.ref(pinoTime), l.ref(pinoMsg)
+	q.texts[bufContainer], q.texts[bufInstance] = l.textRef(pinoHostname), l.textRef(pinoPID)
+	q.texts[bufService], q.texts[bufVersion] = l.textRef(pinoService), l.textRef(pinoVersion)
+	return true, l.say(&q, t, sink)
 }
 
 // saysStarted recognises the messages with which libraries log that a request came in. Other lines that carry the request are what

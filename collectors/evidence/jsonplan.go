@@ -1,0 +1,422 @@
+package evidence
+
+import (
+	"bytes"
+	"math"
+	"time"
+
+	"lastcall/collectors/record"
+)
+
+// requestDialect is a dialect whose requests are made by jsonLine.send.
+type requestDialect interface {
+	// layer says who writes such lines, by the tag that names the source and by the service.
+	layer(source, service []byte) record.Layer
+	// outcome says how a completed request ended.
+	outcome(layer record.Layer, status int, message []byte) record.Outcome
+	// complaints say what is wrong with a line whose duration or status cannot be read.
+	complaints() (took, status string)
+}
+
+// jsonRequest says where a line has the fields of a request. It follows from which values the line has, of which kinds, and which of
+// them are empty, from nothing else: so it can be kept for lines of one shape.
+type jsonRequest struct {
+	texts   [requestTexts]valueRef // by bufMethod to bufClient
+	url     bool                   // the path is within a URL
+	framed  bool                   // who wrote the line may stand around it
+	time    valueRef
+	took    valueRef // none: the line tells of a beginning
+	scale   int      // of took; see durationOf
+	status  valueRef
+	message valueRef
+	source  valueRef // what requestDialect.layer asks for
+	decided valueRef // a value by which the dialect knew that the line is its own
+	byWords bool     // it depends on the message what the line is
+}
+
+// valueRef names a value of a line: a slot of jsonScan, or one of its tags as firstTag-i.
+type valueRef int16
+
+const (
+	noValue  valueRef = -1
+	firstTag valueRef = -2
+)
+
+const requestTexts = bufClient + 1
+
+// newJSONRequest returns one without any field.
+func newJSONRequest() jsonRequest {
+	q := jsonRequest{took: noValue, time: noValue, status: noValue, message: noValue, source: noValue, decided: noValue}
+	for i := range q.texts {
+		q.texts[i] = noValue
+	}
+	return q
+}
+
+// ref names the first of the paths at which the line has a value.
+func (l *jsonLine) ref(paths ...int) valueRef {
+	for _, i := range paths {
+		if slot := l.slots[i]; l.scan.have.has(slot) {
+			return valueRef(slot)
+		}
+	}
+	return noValue
+}
+
+// textRef names the first of the paths at which the line has a text that is not empty.
+func (l *jsonLine) textRef(paths ...int) valueRef {
+	for _, i := range paths {
+		slot := l.slots[i]
+		if v := l.scan.vals[slot]; l.scan.have.has(slot) && v.end > v.start {
+			return valueRef(slot)
+		}
+	}
+	return noValue
+}
+
+// refRaw is the value that ref names, as it stands in the line.
+func (l *jsonLine) refRaw(ref valueRef) []byte {
+	if ref < 0 {
+		return nil
+	}
+	return l.scan.raw(l.scan.vals[ref])
+}
+
+// refText is its text; of a tag what follows the key.
+func (l *jsonLine) refText(field int, ref valueRef) []byte {
+	switch {
+	case ref >= 0:
+		return l.unescaped(field, l.scan.vals[ref])
+	case ref == noValue:
+		return nil
+	}
+	raw := l.scan.raw(l.scan.tags[firstTag-ref])
+	return raw[bytes.IndexByte(raw, ':')+1:]
+}
+
+// requestFields are the texts of a request, in the order of the buffers.
+func requestFields(r *record.Request) [requestTexts]*[]byte {
+	return [...]*[]byte{
+		&r.Method, &r.Path, &r.Route, &r.ID, &r.Container, &r.Instance, &r.Host, &r.Service, &r.Version, &r.User, &r.Client,
+	}
+}
+
+// send makes the request of a line that was written at t, and passes it on.
+func (l *jsonLine) send(d requestDialect, q *jsonRequest, t record.Time, sink record.Sink) (bool, error) {
+	r := l.request(record.LayerApp)
+	fields := requestFields(r)
+	for i, ref := range q.texts {
+		*fields[i] = l.refText(i, ref)
+	}
+	r.Layer = d.layer(l.refText(bufOther, q.source), r.Service)
+	r.Method = upperMethod(r.Method)
+	if q.url {
+		r.Path = pathOfURL(r.Path)
+	}
+	if q.framed && len(l.frame.container) > 0 {
+		// The platform knows better which of its containers wrote than the process, whose host name is often a random id.
+		r.Container, r.Host = l.frame.container, r.Container
+	}
+	r.End = t
+	if q.took == noValue {
+		r.Phase, r.Outcome, r.Start = record.Started, record.OutcomeUnknown, t
+		return true, sink.Request(r)
+	}
+	badTook, badStatus := d.complaints()
+	took, ok := durationOf(l.refRaw(q.took), q.scale)
+	if !ok {
+		return l.malformed(sink, badTook)
+	}
+	r.Start = t - record.Time(took)
+	if q.status != noValue {
+		if r.Status, ok = statusOf(l.refRaw(q.status)); !ok {
+			return l.malformed(sink, badStatus)
+		}
+	}
+	r.Outcome = d.outcome(r.Layer, r.Status, l.refRaw(q.message))
+	l.sent, l.sentBy = *q, d
+	return true, sink.Request(r)
+}
+
+// say handles a line that was written at t and is no request: what it says, and who.
+func (l *jsonLine) say(q *jsonRequest, t record.Time, sink record.Sink) error {
+	text := func(field int) []byte { return l.refText(field, q.texts[field]) }
+	container, host := text(bufContainer), text(bufHost)
+	if q.framed && len(l.frame.container) > 0 {
+		container, host = l.frame.container, container
+	}
+	var msg []byte
+	if q.message >= 0 {
+		msg = l.unescaped(bufMessage, l.scan.vals[q.message])
+	}
+	l.sent, l.said = *q, true
+	return l.message(t, container, text(bufInstance), text(bufService), host, text(bufVersion), msg, sink)
+}
+
+// jsonPlan is a jsonRequest for lines of one shape: it names the values by their steps in the chain of the predictor, so that a line
+// that was predicted becomes a request without a look at the many places where the values might have been.
+//
+// It does the same as send or say, or nothing: a line of which any value that it needs is empty or cannot be read goes the long way,
+// and so does a message that may matter.
+type jsonPlan struct {
+	dialect requestDialect
+	taken   int            // index of the dialect
+	req     record.Request // with the texts that are part of the pieces
+	texts   []planText
+	time    planValue
+	took    planValue
+	scale   int
+	unit    int64 // of took, in nanoseconds
+	longest int64 // in units: maxDuration
+	status  planValue
+	message planValue
+	source  planValue
+
+	says        bool // the lines are no requests
+	hasStatus   bool
+	method, url bool // the method, the URL differ from line to line
+	fixed       bool // the layer does not
+}
+
+// planText is a text that differs from line to line.
+type planText struct {
+	to   *[]byte
+	step int
+}
+
+// planValue is a value of the line, or one that all lines of the shape have.
+type planValue struct {
+	step    int // -1: constant
+	kind    jsonKind
+	escaped bool
+	text    []byte
+}
+
+func (v *planValue) raw(s *jsonScan, line []byte) []byte {
+	if v.step < 0 {
+		return v.text
+	}
+	span := s.spans[v.step]
+	return line[span.start:span.end:span.end]
+}
+
+// maxPlanTries is how many lines of one shape are looked at for a plan: one with empty values tells too little.
+const maxPlanTries = 8
+
+// newPlan makes the plan of the lines like the one that was just predicted, recalled and sent; nil when there can be none.
+func (l *jsonLine) newPlan() *jsonPlan {
+	s, q := l.scan, &l.sent
+	if q.byWords || !l.refused(l.taken) || l.said && s.have.any(&l.format.jobs) {
+		return nil
+	}
+	values, ok := s.planValues()
+	if !ok {
+		return nil
+	}
+	find := func(ref valueRef, v *planValue) bool {
+		*v = planValue{step: -1}
+		if ref == noValue {
+			return true
+		}
+		found, ok := values[ref]
+		*v = found
+		return ok && !found.escaped && found.kind != jsonOther
+	}
+	var v planValue
+	if !find(q.decided, &v) || v.step >= 0 {
+		return nil
+	}
+	p := &jsonPlan{dialect: l.sentBy, taken: l.taken, says: l.said, scale: q.scale, message: planValue{step: -1}}
+	if !find(q.time, &p.time) || !find(q.took, &p.took) || !find(q.status, &p.status) || !find(q.source, &p.source) {
+		return nil
+	}
+	p.unit = powersOf10[q.scale]
+	p.longest = int64(maxDuration) / p.unit
+	p.hasStatus = q.status != noValue
+	if q.message != noValue {
+		p.message = values[q.message]
+	}
+	p.req.Pos.Source = l.src
+	fields := requestFields(&p.req)
+	p.fixed = p.source.step < 0
+	for i, ref := range q.texts {
+		var v planValue
+		if !find(ref, &v) {
+			return nil
+		}
+		if p.says && i != bufContainer && i != bufInstance {
+			continue
+		}
+		if v.step < 0 {
+			*fields[i] = v.text
+			continue
+		}
+		p.texts = append(p.texts, planText{fields[i], v.step})
+		switch i {
+		case bufMethod:
+			p.method = true
+		case bufPath:
+			p.url = q.url
+		case bufService:
+			p.fixed = false
+		}
+	}
+	p.req.Method = upperMethod(p.req.Method)
+	if q.url && !p.url {
+		p.req.Path = pathOfURL(p.req.Path)
+	}
+	if !p.says {
+		p.req.Layer = p.dialect.layer(p.source.text, p.req.Service)
+	}
+	return p
+}
+
+// refuser is a dialect that leaves lines to the next although they have what it needs.
+type refuser interface {
+	// refuses says whether it leaves all lines that have values at the same places as the one at hand.
+	refuses(l *jsonLine) bool
+}
+
+// refused says whether the first n dialects refuse all lines of this shape.
+func (l *jsonLine) refused(n int) bool {
+	slots := l.slots
+	defer func() { l.slots = slots }()
+	for i, d := range l.format.dialects[:n] {
+		if !l.scan.have.all(&l.format.needs[i]) {
+			continue
+		}
+		l.slots = l.format.slots[i]
+		if r, ok := d.(refuser); !ok || !r.refuses(l) {
+			return false // perhaps for a value
+		}
+	}
+	return true
+}
+
+// planValues finds where the wanted values of the line stand that was just predicted. Of a slot that is set twice the last one counts.
+// It is not ok when the shape does not tell all: when a value is empty, which another line may have, or a tag may be any.
+func (s *jsonScan) planValues() (values map[valueRef]planValue, ok bool) {
+	values = map[valueRef]planValue{}
+	tag := firstTag
+	for k := range s.steps {
+		e, kind, escaped := s.step(k)
+		for _, c := range e.consts {
+			v := planValue{step: -1, kind: c.value.kind, escaped: c.value.escaped, text: e.piece[c.value.start:c.value.end:c.value.end]}
+			if c.slot >= 0 {
+				values[valueRef(c.slot)] = v
+				continue
+			}
+			v.text = v.text[bytes.IndexByte(v.text, ':')+1:]
+			values[tag] = v
+			tag--
+		}
+		v := planValue{step: k, kind: kind, escaped: escaped}
+		switch {
+		case !e.noted:
+		case s.spans[k].start == s.spans[k].end:
+			return nil, false
+		case e.slot >= 0:
+			values[valueRef(e.slot)] = v
+		case e.text:
+			if e.key == 0 {
+				return nil, false
+			}
+			values[tag] = v
+			tag--
+		}
+	}
+	return values, true
+}
+
+// planned makes the request of a line that was predicted and whose shape has a plan. It is not done, and nothing has happened, when
+// the line is to go the long way.
+func (l *jsonLine) planned(p *jsonPlan, lineNo int64, line []byte, sink record.Sink) (done bool, err error) {
+	s := l.scan
+	r := &p.req
+	for i := range p.texts {
+		t := &p.texts[i]
+		span := s.spans[t.step]
+		if span.start == span.end {
+			return false, nil
+		}
+		*t.to = line[span.start:span.end:span.end]
+	}
+	at, ok := l.planTime(&p.time, line)
+	if !ok {
+		return false, nil
+	}
+	if p.says {
+		return l.plannedWords(p, at, line, sink), nil
+	}
+	took, ok := p.duration(s, line)
+	if !ok {
+		return false, nil
+	}
+	if p.hasStatus {
+		if r.Status, ok = statusOf(p.status.raw(s, line)); !ok {
+			return false, nil
+		}
+	}
+	if p.method {
+		r.Method = upperMethod(r.Method)
+	}
+	if p.url {
+		r.Path = pathOfURL(r.Path)
+	}
+	if !p.fixed {
+		r.Layer = p.dialect.layer(p.source.raw(s, line), r.Service)
+	}
+	r.Pos.Line, r.Start, r.End = lineNo, at-record.Time(took), at
+	r.Outcome = p.dialect.outcome(r.Layer, r.Status, p.message.raw(s, line))
+	l.taken = p.taken
+	return true, sink.Request(r)
+}
+
+// plannedWords is planned for a line that is no request: done when it says nothing of interest.
+func (l *jsonLine) plannedWords(p *jsonPlan, at record.Time, line []byte, sink record.Sink) (done bool) {
+	msg := p.message.raw(l.scan, line)
+	if p.message.escaped {
+		l.bufs[bufMessage] = unescapeJSON(l.bufs[bufMessage][:0], msg)
+		msg = l.bufs[bufMessage]
+	}
+	if mayBeRouterMessage(msg) || messageMayMatter(msg) {
+		return false
+	}
+	if s, ok := sink.(*tally); ok {
+		s.see(at, p.req.Container, p.req.Instance)
+	}
+	l.taken = p.taken
+	return true
+}
+
+// planTime is time for the usual ways to write one; others go the long way.
+func (l *jsonLine) planTime(v *planValue, line []byte) (record.Time, bool) {
+	b := v.raw(l.scan, line)
+	if v.kind == jsonNumber {
+		if v.step >= 0 {
+			// Milliseconds of the years 2001 to 2262, for which epochOf comes to the same.
+			span := l.scan.spans[v.step]
+			if ms, ok := wholeNumber(line, span.start, span.end); ok && ms >= 1e12 && ms <= math.MaxInt64/1_000_000 {
+				return record.Time(ms * 1e6), true
+			}
+		}
+		t, ok := epochOf(b)
+		return record.Time(t), ok
+	}
+	if len(b) > 4 && isDigit(b[0]) && b[4] != '-' {
+		return 0, false
+	}
+	t, _, zoned, ok := l.clock.read(b)
+	return t, ok && zoned
+}
+
+// duration is durationOf what the line took.
+func (p *jsonPlan) duration(s *jsonScan, line []byte) (time.Duration, bool) {
+	if p.took.step >= 0 {
+		span := s.spans[p.took.step]
+		if v, ok := wholeNumber(line, span.start, span.end); ok && v <= p.longest {
+			return time.Duration(v * p.unit), true
+		}
+	}
+	return durationOf(p.took.raw(s, line), p.scale)
+}
