@@ -62,7 +62,7 @@ type herokuRouterParser struct {
 	info, failed *logfmt // the two kinds of line have different keys
 }
 
-var herokuRouterTag = []byte(" heroku[router]: ")
+const herokuRouterTag = " heroku[router]: "
 
 func (p *herokuRouterParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
 	t, n, zoned, ok := p.clock.read(line)
@@ -117,39 +117,31 @@ func (p *herokuRouterParser) request(t record.Time, body, line []byte, sink reco
 	if !pairs.scan(body, isError) {
 		return true, warn(sink, p.req.Pos, "malformed_line", "a router line that is cut or broken; it was left out", line)
 	}
-	v := pairs.vals
-	status, ok := statusOf(v[herokuStatus])
-	if v[herokuMethod] == nil || v[herokuPath] == nil || !ok {
+	status, ok := statusOf(pairs.get(herokuStatus))
+	if !pairs.has(herokuMethod) || !pairs.has(herokuPath) || !ok {
 		return true, warn(sink, p.req.Pos, "malformed_line", "a router line without method, path or status; it was left out", line)
 	}
 	if t == 0 {
 		return true, warn(sink, p.req.Pos, "no_time", noRouterTime, line)
 	}
-	var connect, service time.Duration
-	okConnect, okService := true, true
-	if len(v[herokuConnect]) > 0 {
-		connect, okConnect = durationWithUnit(v[herokuConnect], 6)
-	}
-	known := len(v[herokuService]) > 0
-	if known {
-		service, okService = durationWithUnit(v[herokuService], 6)
-	}
+	connect, okConnect := pairs.milliseconds(herokuConnect)
+	service, okService := pairs.milliseconds(herokuService)
 	if !okConnect || !okService {
 		return true, warn(sink, p.req.Pos, "malformed_line", "a router line whose duration is no time; it was left out", line)
 	}
 	r := &p.req
 	// H10 and the like have no times at all: no dyno was reached, and the line stands for an instant.
-	routerRequest(r, t, connect+service, known || v[herokuService] != nil)
+	routerRequest(r, t, connect+service, pairs.has(herokuService))
 	r.Status = status
-	r.Method = upperMethod(v[herokuMethod])
-	r.Path = v[herokuPath]
-	r.ID = v[herokuID]
-	r.Container = orNone(v[herokuDyno])
-	r.Client = firstAddress(v[herokuFwd])
+	r.Method = upperMethod(pairs.get(herokuMethod))
+	r.Path = pairs.get(herokuPath)
+	r.ID = pairs.get(herokuID)
+	r.Container = orNone(pairs.get(herokuDyno))
+	r.Client = firstAddress(pairs.get(herokuFwd))
 	r.Outcome = record.Answered
-	switch {
-	case len(v[herokuCode]) > 0:
-		r.Outcome = herokuOutcome(v[herokuCode])
+	switch code := pairs.get(herokuCode); {
+	case len(code) > 0:
+		r.Outcome = herokuOutcome(code)
 	case status == 499:
 		r.Outcome = record.ClientGone
 	}
