@@ -27,11 +27,11 @@ type zoneSuffix struct {
 	first, second         uint64
 	firstMask, secondMask uint64
 	size                  int
-	blank                 bool // it begins with one
+	blank, named          bool // it begins with a blank; it ends with a name: " +0100 CET"
 }
 
 func newZoneSuffix(b []byte) zoneSuffix {
-	z := zoneSuffix{size: len(b), blank: len(b) > 0 && b[0] == ' '}
+	z := zoneSuffix{size: len(b), blank: b[0] == ' ', named: !isDigit(b[len(b)-1]) && b[0] == ' '}
 	z.first, z.firstMask = firstEight(b)
 	z.second, z.secondMask = firstEight(b[min(8, len(b)):])
 	return z
@@ -39,11 +39,13 @@ func newZoneSuffix(b []byte) zoneSuffix {
 
 // at reports whether b has the zone at p, and nothing after it that could belong to another.
 func (z *zoneSuffix) at(b []byte, p int) bool {
-	if end := p + z.size; end >= len(b) {
-		if end > len(b) {
-			return false
-		}
-	} else if continuesZone(b[end]) || z.blank && b[end] == ' ' && isDigit(b[end-1]) { // perhaps the zone's name after its offset
+	switch end := p + z.size; {
+	case end > len(b):
+		return false
+	case end == len(b):
+	case z.named && b[end] != ' ', z.blank && !z.named && b[end] == ' ': // a name ends at a blank; one may follow an offset
+		return false
+	case continuesZone(b[end]):
 		return false
 	}
 	return (word8(b, p)^z.first)&z.firstMask == 0 && (z.secondMask == 0 || (word8(b, p+8)^z.second)&z.secondMask == 0)
