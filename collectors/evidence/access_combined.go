@@ -198,6 +198,9 @@ type combinedLine struct {
 
 // any reads the beginning of any line of the format.
 func (p *combinedParser) any(line []byte) (l combinedLine, ok bool) {
+	if bytes.IndexByte(line, '"') < 0 {
+		return l, false // no request line
+	}
 	t, start, rest, ok := p.clock.bracketedTime(line)
 	if !ok || len(rest) < 8 || rest[0] != ' ' {
 		return l, false

@@ -69,7 +69,7 @@ func (p *herokuRouterParser) ParseLine(lineNo int64, line []byte, sink record.Si
 	body := line
 	if ok && len(line) > n+len(herokuRouterTag) && string(line[n:n+len(herokuRouterTag)]) == string(herokuRouterTag) {
 		body = line[n+len(herokuRouterTag):]
-	} else if ok && (len(line) <= n || line[n] != ' ' || bytes.HasPrefix(line[n:], []byte(" app["))) {
+	} else if ok && (len(line) <= n || line[n] != ' ' || hasPrefix(line[n:], " app[")) {
 		return false, nil
 	} else if t, body, zoned, ok = p.unframe(line); !ok {
 		return false, nil
@@ -89,13 +89,8 @@ func (p *herokuRouterParser) unframe(line []byte) (t record.Time, body []byte, z
 	if isHerokuRouterBody(line) {
 		return 0, line, true, true
 	}
-	h, ok := splitHeroku(line)
-	if ok && string(h.proc) == "router" && isHerokuRouterBody(h.body) {
-		t := h.stamp.time
-		if !h.stamp.zoned {
-			t = p.clock.local(t)
-		}
-		return t, h.body, h.stamp.zoned, true
+	if h, ok := splitHerokuAt(line, &p.clock); ok && string(h.proc) == "router" && isHerokuRouterBody(h.body) {
+		return h.stamp.time, h.body, h.stamp.zoned, true
 	}
 	if rest, ok := bytes.CutPrefix(line, []byte("heroku[router]: ")); ok && isHerokuRouterBody(rest) {
 		return 0, rest, true, true
@@ -110,7 +105,7 @@ func isHerokuRouterBody(b []byte) bool {
 
 func (p *herokuRouterParser) request(t record.Time, body, line []byte, sink record.Sink) (bool, error) {
 	pairs := p.info
-	isError := bytes.HasPrefix(body, []byte("at=error"))
+	isError := hasPrefix(body, "at=error")
 	if isError {
 		pairs = p.failed
 	}

@@ -58,6 +58,8 @@ type scalingoRouterParser struct {
 
 const scalingoTag = " [router] "
 
+var methodKey = []byte("method=")
+
 func (p *scalingoRouterParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
 	t, n, zoned, ok := p.clock.read(line)
 	body := line
@@ -80,19 +82,22 @@ func (p *scalingoRouterParser) ParseLine(lineNo int64, line []byte, sink record.
 
 // unframe finds the router's own text behind a syslog header or a lone tag. The time is 0 where the line has none.
 func (p *scalingoRouterParser) unframe(line []byte) (t record.Time, body []byte, zoned, ok bool) {
+	if !bytes.Contains(line, methodKey) {
+		return 0, nil, false, false
+	}
 	rest := trimSyslogPriority(line)
 	t, n, zoned, ok := p.clock.read(rest)
 	if ok {
 		rest = rest[n:]
 	}
-	if bytes.HasPrefix(rest, []byte("method=")) && bytes.Contains(rest, []byte(" container=")) {
+	if bytes.HasPrefix(rest, methodKey) && bytes.Contains(rest, []byte(" container=")) {
 		return t, rest, zoned, true
 	}
 	near := rest[:min(len(rest), 200)]
 	for _, tag := range [...]string{"[router] ", "router - - ", "router - ", "[router]: ", "router: "} {
 		if i := bytes.Index(near, []byte(tag)); i >= 0 {
 			body := rest[i+len(tag):]
-			if bytes.HasPrefix(body, []byte("method=")) {
+			if bytes.HasPrefix(body, methodKey) {
 				return t, body, zoned, true
 			}
 		}
