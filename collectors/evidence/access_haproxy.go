@@ -38,6 +38,9 @@ type haproxyParser struct {
 }
 
 func (p *haproxyParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
+	if bytes.IndexByte(line, '"') < 0 {
+		return false, nil // no request line
+	}
 	t, start, rest, ok := p.clock.bracketedTime(line)
 	if !ok || len(rest) < 20 || rest[0] != ' ' || rest[1] == '"' {
 		return false, nil

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"encoding/binary"
 	"time"
 
 	"lastcall/collectors/record"
@@ -11,25 +12,54 @@ import (
 type clock struct {
 	zone *time.Location // of times that name none; nil is UTC
 
-	minute [17]byte // "2026-11-16 13:30:"
-	suffix []byte   // what follows the fraction: "Z", "+00:00", " +0000 UTC"
+	minute [2]uint64  // "2026-11-16 13:30", and a colon after it
+	suffix zoneSuffix // what follows the fraction: "Z", "+00:00", " +0000 UTC"
 	base   record.Time
 
-	accessMinute [18]byte // "20/Nov/2026:08:00:", and what belongs to it
-	accessSuffix []byte
+	accessMinute [2]uint64 // "20/Nov/2026:08:0", and what belongs to it
+	accessDigit  byte      // the minute's last digit
+	accessSuffix zoneSuffix
 	accessBase   record.Time
+}
+
+// zoneSuffix is the text of a zone, up to 16 bytes, to be compared at once.
+type zoneSuffix struct {
+	first, second         uint64
+	firstMask, secondMask uint64
+	size                  int
+	blank, named          bool // it begins with a blank; it ends with a name: " +0100 CET"
+}
+
+func newZoneSuffix(b []byte) zoneSuffix {
+	z := zoneSuffix{size: len(b), blank: b[0] == ' ', named: !isDigit(b[len(b)-1]) && b[0] == ' '}
+	z.first, z.firstMask = firstEight(b)
+	z.second, z.secondMask = firstEight(b[min(8, len(b)):])
+	return z
+}
+
+// at reports whether b has the zone at p, and nothing after it that could belong to another.
+func (z *zoneSuffix) at(b []byte, p int) bool {
+	switch end := p + z.size; {
+	case end > len(b):
+		return false
+	case end == len(b):
+	case z.named && b[end] != ' ', z.blank && !z.named && b[end] == ' ': // a name ends at a blank; one may follow an offset
+		return false
+	case continuesZone(b[end]):
+		return false
+	}
+	return (word8(b, p)^z.first)&z.firstMask == 0 && (z.secondMask == 0 || (word8(b, p+8)^z.second)&z.secondMask == 0)
 }
 
 // read takes a time such as "2026-11-16 13:30:50.937512207 +0000 UTC" or RFC 3339 from the beginning of b and says how long it is.
 // zoned is false when the text named no zone and that of the clock was taken.
 func (c *clock) read(b []byte) (t record.Time, n int, zoned, ok bool) {
-	if c.base != 0 && len(b) >= 19 && string(b[:17]) == string(c.minute[:]) {
+	if c.base != 0 && len(b) >= 19 && binary.LittleEndian.Uint64(b) == c.minute[0] && binary.LittleEndian.Uint64(b[8:]) == c.minute[1] && b[16] == ':' {
 		s1, s2 := b[17]-'0', b[18]-'0'
 		if s1 <= 5 && s2 <= 9 {
 			nanos, n := fraction(b, 19)
-			if end := n + len(c.suffix); end <= len(b) && string(b[n:end]) == string(c.suffix) &&
-				(end == len(b) || !continuesZone(b[end]) && !(b[end] == ' ' && c.suffix[0] == ' ' && isDigit(b[end-1]))) {
-				return c.base + record.Time(int64(s1*10+s2)*1e9+nanos), end, true, true
+			if c.suffix.at(b, n) {
+				return c.base + record.Time(int64(s1*10+s2)*1e9+nanos), n + c.suffix.size, true, true
 			}
 		}
 	}
@@ -46,8 +76,8 @@ func (c *clock) readSlow(b []byte) (record.Time, int, bool, bool) {
 	}
 	nanos, n := fraction(b, 19)
 	if b[17] <= '5' && s.n > n && s.n-n <= 16 {
-		copy(c.minute[:], b[:17])
-		c.suffix = append(c.suffix[:0], b[n:s.n]...)
+		c.minute = [2]uint64{binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])}
+		c.suffix = newZoneSuffix(b[n:s.n])
 		c.base = s.time - record.Time(int64((b[17]-'0')*10+b[18]-'0')*1e9+nanos)
 	}
 	return s.time, s.n, true, true
@@ -60,25 +90,25 @@ func continuesZone(c byte) bool {
 
 // fraction reads ".937512207" at b[n:] as nanoseconds and returns where it ends; further digits are cut.
 func fraction(b []byte, n int) (int64, int) {
-	if n+1 >= len(b) || (b[n] != '.' && b[n] != ',') || !isDigit(b[n+1]) {
+	if n+1 >= len(b) || (b[n] != '.' && b[n] != ',') {
 		return 0, n
 	}
-	n++
-	var v int64
-	start := n
-	for n < len(b) && n < start+9 {
-		d := b[n] - '0'
-		if d > 9 {
-			break
+	v, k := digitRun(word8(b, n+1))
+	if k == 0 {
+		return 0, n
+	}
+	n += 1 + k
+	nanos := int64(v) * powersOf10[9-k]
+	if k < 8 {
+		return nanos, n
+	}
+	if n < len(b) && isDigit(b[n]) {
+		nanos += int64(b[n] - '0')
+		for n++; n < len(b) && isDigit(b[n]); {
+			n++
 		}
-		v = v*10 + int64(d)
-		n++
 	}
-	v *= powersOf10[9-(n-start)]
-	for n < len(b) && isDigit(b[n]) {
-		n++
-	}
-	return v, n
+	return nanos, n
 }
 
 var powersOf10 = [...]int64{
@@ -102,14 +132,18 @@ func (c *clock) readAccess(b []byte) (t record.Time, n int, ok bool) {
 	if len(b) < 20 {
 		return 0, 0, false
 	}
-	if c.accessBase != 0 && string(b[:18]) == string(c.accessMinute[:]) {
+	if c.accessBase != 0 && binary.LittleEndian.Uint64(b) == c.accessMinute[0] && binary.LittleEndian.Uint64(b[8:]) == c.accessMinute[1] &&
+		b[16] == c.accessDigit && b[17] == ':' {
 		s1, s2 := b[18]-'0', b[19]-'0'
 		if s1 <= 5 && s2 <= 9 {
 			nanos, n := fraction(b, 20)
-			if end := n + len(c.accessSuffix); end <= len(b) && string(b[n:end]) == string(c.accessSuffix) && (end == len(b) || !continuesZone(b[end])) {
-				return c.accessBase + record.Time(int64(s1*10+s2)*1e9+nanos), end, true
+			if c.accessSuffix.at(b, n) {
+				return c.accessBase + record.Time(int64(s1*10+s2)*1e9+nanos), n + c.accessSuffix.size, true
 			}
 		}
+	}
+	if b[2] != '/' || b[6] != '/' || b[11] != ':' || b[14] != ':' || b[17] != ':' {
+		return 0, 0, false
 	}
 	day, ok1 := digits(b[0:2])
 	month, ok2 := monthOf(b[3:6])
@@ -117,7 +151,7 @@ func (c *clock) readAccess(b []byte) (t record.Time, n int, ok bool) {
 	hour, ok4 := digits(b[12:14])
 	minute, ok5 := digits(b[15:17])
 	second, ok6 := digits(b[18:20])
-	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 || b[2] != '/' || b[6] != '/' || b[11] != ':' || b[14] != ':' || b[17] != ':' {
+	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 {
 		return 0, 0, false
 	}
 	nanos, n := fraction(b, 20)
@@ -131,8 +165,9 @@ func (c *clock) readAccess(b []byte) (t record.Time, n int, ok bool) {
 	}
 	t, ok = instant(year, month, day, hour, minute, second, int(nanos), offset)
 	if ok && second < 60 && used <= 16 {
-		copy(c.accessMinute[:], b[:18])
-		c.accessSuffix = append(c.accessSuffix[:0], b[n:n+used]...)
+		c.accessMinute = [2]uint64{binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])}
+		c.accessDigit = b[16]
+		c.accessSuffix = newZoneSuffix(b[n : n+used])
 		c.accessBase = t - record.Time(int64(second)*1e9+nanos)
 	}
 	return t, n + used, ok

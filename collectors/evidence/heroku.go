@@ -41,6 +41,7 @@ type herokuParser struct {
 	words  lastWords
 	dynos  dynoMemory
 	origin origin
+	clock  clock // UTC
 }
 
 // dynoMemory is the last "Process running mem=…" of each dyno: the R14 and R15 lines that follow do not repeat the numbers. A nil
@@ -58,7 +59,7 @@ func (p *herokuParser) forget() {
 
 // ParseLine implements LineParser.
 func (p *herokuParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
-	h, ok := splitHeroku(line)
+	h, ok := splitHerokuAt(line, &p.clock)
 	if !ok || string(h.proc) == "router" {
 		return false, nil
 	}
@@ -86,9 +87,22 @@ type herokuLine struct {
 	app, proc, body []byte // "heroku" or "app"; "web.1", "api", "router"; the rest
 }
 
+// splitHeroku takes a line apart; a time that names no zone is taken as UTC.
 func splitHeroku(line []byte) (herokuLine, bool) {
 	line = trimSyslogPriority(line)
 	st, ok := readStamp(line)
+	return herokuAfter(line, st, ok)
+}
+
+// splitHerokuAt is splitHeroku for many lines: the clock remembers the minute, and its zone is that of times that name none.
+func splitHerokuAt(line []byte, c *clock) (herokuLine, bool) {
+	line = trimSyslogPriority(line)
+	t, n, zoned, ok := c.read(line)
+	return herokuAfter(line, stamp{t, n, zoned}, ok)
+}
+
+// herokuAfter takes apart what follows the time.
+func herokuAfter(line []byte, st stamp, ok bool) (herokuLine, bool) {
 	if !ok || st.n >= len(line) || line[st.n] != ' ' {
 		return herokuLine{}, false
 	}

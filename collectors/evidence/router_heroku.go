@@ -62,14 +62,14 @@ type herokuRouterParser struct {
 	info, failed *logfmt // the two kinds of line have different keys
 }
 
-var herokuRouterTag = []byte(" heroku[router]: ")
+const herokuRouterTag = " heroku[router]: "
 
 func (p *herokuRouterParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
 	t, n, zoned, ok := p.clock.read(line)
 	body := line
 	if ok && len(line) > n+len(herokuRouterTag) && string(line[n:n+len(herokuRouterTag)]) == string(herokuRouterTag) {
 		body = line[n+len(herokuRouterTag):]
-	} else if ok && (len(line) <= n || line[n] != ' ' || bytes.HasPrefix(line[n:], []byte(" app["))) {
+	} else if ok && (len(line) <= n || line[n] != ' ' || hasPrefix(line[n:], " app[")) {
 		return false, nil
 	} else if t, body, zoned, ok = p.unframe(line); !ok {
 		return false, nil
@@ -89,13 +89,8 @@ func (p *herokuRouterParser) unframe(line []byte) (t record.Time, body []byte, z
 	if isHerokuRouterBody(line) {
 		return 0, line, true, true
 	}
-	h, ok := splitHeroku(line)
-	if ok && string(h.proc) == "router" && isHerokuRouterBody(h.body) {
-		t := h.stamp.time
-		if !h.stamp.zoned {
-			t = p.clock.local(t)
-		}
-		return t, h.body, h.stamp.zoned, true
+	if h, ok := splitHerokuAt(line, &p.clock); ok && string(h.proc) == "router" && isHerokuRouterBody(h.body) {
+		return h.stamp.time, h.body, h.stamp.zoned, true
 	}
 	if rest, ok := bytes.CutPrefix(line, []byte("heroku[router]: ")); ok && isHerokuRouterBody(rest) {
 		return 0, rest, true, true
@@ -110,46 +105,38 @@ func isHerokuRouterBody(b []byte) bool {
 
 func (p *herokuRouterParser) request(t record.Time, body, line []byte, sink record.Sink) (bool, error) {
 	pairs := p.info
-	isError := bytes.HasPrefix(body, []byte("at=error"))
+	isError := hasPrefix(body, "at=error")
 	if isError {
 		pairs = p.failed
 	}
 	if !pairs.scan(body, isError) {
 		return true, warn(sink, p.req.Pos, "malformed_line", "a router line that is cut or broken; it was left out", line)
 	}
-	v := pairs.vals
-	status, ok := statusOf(v[herokuStatus])
-	if v[herokuMethod] == nil || v[herokuPath] == nil || !ok {
+	status, ok := statusOf(pairs.get(herokuStatus))
+	if !pairs.has(herokuMethod) || !pairs.has(herokuPath) || !ok {
 		return true, warn(sink, p.req.Pos, "malformed_line", "a router line without method, path or status; it was left out", line)
 	}
 	if t == 0 {
 		return true, warn(sink, p.req.Pos, "no_time", noRouterTime, line)
 	}
-	var connect, service time.Duration
-	okConnect, okService := true, true
-	if len(v[herokuConnect]) > 0 {
-		connect, okConnect = durationWithUnit(v[herokuConnect], 6)
-	}
-	known := len(v[herokuService]) > 0
-	if known {
-		service, okService = durationWithUnit(v[herokuService], 6)
-	}
+	connect, okConnect := pairs.milliseconds(herokuConnect)
+	service, okService := pairs.milliseconds(herokuService)
 	if !okConnect || !okService {
 		return true, warn(sink, p.req.Pos, "malformed_line", "a router line whose duration is no time; it was left out", line)
 	}
 	r := &p.req
 	// H10 and the like have no times at all: no dyno was reached, and the line stands for an instant.
-	routerRequest(r, t, connect+service, known || v[herokuService] != nil)
+	routerRequest(r, t, connect+service, pairs.has(herokuService))
 	r.Status = status
-	r.Method = upperMethod(v[herokuMethod])
-	r.Path = v[herokuPath]
-	r.ID = v[herokuID]
-	r.Container = orNone(v[herokuDyno])
-	r.Client = firstAddress(v[herokuFwd])
+	r.Method = upperMethod(pairs.get(herokuMethod))
+	r.Path = pairs.get(herokuPath)
+	r.ID = pairs.get(herokuID)
+	r.Container = orNone(pairs.get(herokuDyno))
+	r.Client = firstAddress(pairs.get(herokuFwd))
 	r.Outcome = record.Answered
-	switch {
-	case len(v[herokuCode]) > 0:
-		r.Outcome = herokuOutcome(v[herokuCode])
+	switch code := pairs.get(herokuCode); {
+	case len(code) > 0:
+		r.Outcome = herokuOutcome(code)
 	case status == 499:
 		r.Outcome = record.ClientGone
 	}

@@ -56,7 +56,9 @@ type scalingoRouterParser struct {
 	logfmt *logfmt
 }
 
-var scalingoTag = []byte(" [router] ")
+const scalingoTag = " [router] "
+
+var methodKey = []byte("method=")
 
 func (p *scalingoRouterParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
 	t, n, zoned, ok := p.clock.read(line)
@@ -80,19 +82,22 @@ func (p *scalingoRouterParser) ParseLine(lineNo int64, line []byte, sink record.
 
 // unframe finds the router's own text behind a syslog header or a lone tag. The time is 0 where the line has none.
 func (p *scalingoRouterParser) unframe(line []byte) (t record.Time, body []byte, zoned, ok bool) {
+	if !bytes.Contains(line, methodKey) {
+		return 0, nil, false, false
+	}
 	rest := trimSyslogPriority(line)
 	t, n, zoned, ok := p.clock.read(rest)
 	if ok {
 		rest = rest[n:]
 	}
-	if bytes.HasPrefix(rest, []byte("method=")) && bytes.Contains(rest, []byte(" container=")) {
+	if bytes.HasPrefix(rest, methodKey) && bytes.Contains(rest, []byte(" container=")) {
 		return t, rest, zoned, true
 	}
 	near := rest[:min(len(rest), 200)]
 	for _, tag := range [...]string{"[router] ", "router - - ", "router - ", "[router]: ", "router: "} {
 		if i := bytes.Index(near, []byte(tag)); i >= 0 {
 			body := rest[i+len(tag):]
-			if bytes.HasPrefix(body, []byte("method=")) {
+			if bytes.HasPrefix(body, methodKey) {
 				return t, body, zoned, true
 			}
 		}
@@ -105,32 +110,32 @@ func (p *scalingoRouterParser) request(t record.Time, body, line []byte, sink re
 	if !p.logfmt.scan(body, false) {
 		return true, warn(sink, p.req.Pos, "malformed_line", "a router line that is cut or broken; it was left out", line)
 	}
-	v := p.logfmt.vals
-	status, ok := statusOf(v[scalingoStatus])
-	if v[scalingoMethod] == nil || v[scalingoPath] == nil || !ok {
+	v := p.logfmt
+	status, ok := statusOf(v.get(scalingoStatus))
+	if !v.has(scalingoMethod) || !v.has(scalingoPath) || !ok {
 		return true, warn(sink, p.req.Pos, "malformed_line", "a router line without method, path or status; it was left out", line)
 	}
-	if status >= 499 && p.logfmt.until > 0 && !p.logfmt.scan(body, true) {
+	if status >= 499 && v.until > 0 && !v.scan(body, true) {
 		return true, warn(sink, p.req.Pos, "malformed_line", "a router line that is cut or broken; it was left out", line)
 	}
 	if t == 0 {
 		return true, warn(sink, p.req.Pos, "no_time", noRouterTime, line)
 	}
-	took, known := durationWithUnit(v[scalingoDuration], 9)
-	if !known && len(v[scalingoDuration]) > 0 {
+	took, known := v.seconds(scalingoDuration)
+	if !known && len(v.get(scalingoDuration)) > 0 {
 		return true, warn(sink, p.req.Pos, "malformed_line", "a router line whose duration is no time; it was left out", line)
 	}
 	r := &p.req
 	routerRequest(r, t, took, known)
 	r.Status = status
-	r.Method = upperMethod(v[scalingoMethod])
-	r.Path = v[scalingoPath]
-	r.ID = orNone(v[scalingoID])
-	r.Container = orNone(v[scalingoContainer])
-	r.Client = firstAddress(v[scalingoFrom])
+	r.Method = upperMethod(v.get(scalingoMethod))
+	r.Path = v.get(scalingoPath)
+	r.ID = orNone(v.get(scalingoID))
+	r.Container = orNone(v.get(scalingoContainer))
+	r.Client = firstAddress(v.get(scalingoFrom))
 	r.Outcome = record.Answered
 	if status >= 499 {
-		r.Outcome = routerOutcome(status, v[scalingoError], len(r.Container) > 0)
+		r.Outcome = routerOutcome(status, v.get(scalingoError), len(r.Container) > 0)
 	}
 	return true, sink.Request(r)
 }

@@ -39,6 +39,7 @@ type scalingoParser struct {
 	src    *record.Source
 	words  lastWords
 	origin origin
+	clock  clock // UTC
 }
 
 // forget implements forgetful.
@@ -46,11 +47,17 @@ func (p *scalingoParser) forget() { p.words.forget() }
 
 // ParseLine implements LineParser.
 func (p *scalingoParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
-	st, tag, body, ok := splitScalingo(line)
+	// No time holds a bracket, so that the first one must begin the tag: that spares the lines of others the rest.
+	open := bytes.IndexByte(line, '[')
+	if open < 1 || line[open-1] != ' ' {
+		return false, nil
+	}
+	t, n, zoned, ok := p.clock.read(line)
+	_, tag, body, ok := scalingoAfter(line, stamp{t, n, zoned}, ok)
 	if !ok || isScalingoRouter(tag) {
 		return false, nil
 	}
-	p.origin = origin{pos: record.Pos{Source: p.src, Line: lineNo}, time: st.time}
+	p.origin = origin{pos: record.Pos{Source: p.src, Line: lineNo}, time: t}
 	o := &p.origin
 	if string(tag) == "system" || string(tag) == "manager" {
 		_, err := scalingoEvent(o, tag, body, sink)
@@ -76,6 +83,11 @@ func otherFormatsBody(body []byte) bool {
 // splitScalingo takes a line apart: time, first bracketed tag, rest.
 func splitScalingo(line []byte) (st stamp, tag, body []byte, ok bool) {
 	st, ok = readStamp(line)
+	return scalingoAfter(line, st, ok)
+}
+
+// scalingoAfter takes apart what follows the time.
+func scalingoAfter(line []byte, st stamp, ok bool) (_ stamp, tag, body []byte, _ bool) {
 	if !ok {
 		return stamp{}, nil, nil, false
 	}

@@ -1,0 +1,87 @@
+package evidence
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"time"
+)
+
+// Lines hold many short numbers. Eight bytes are read at once and taken apart with arithmetic instead of a loop whose end the
+// processor cannot foresee, which costs more than the work in it.
+
+// digitRun reads the decimal digits with which the eight bytes of x begin: their value, and how many there are.
+func digitRun(x uint64) (v uint64, n int) {
+	// A byte is a digit when its high half is 3, and is so still after adding 6. A carry out of a byte harms only those after it.
+	other := (x&(0xf0*swarOnes) ^ 0x30*swarOnes) | ((x+0x06*swarOnes)&(0xf0*swarOnes) ^ 0x30*swarOnes)
+	n = 8
+	if other != 0 {
+		n = bits.TrailingZeros64(other) >> 3
+		if n == 0 {
+			return 0, 0
+		}
+		x <<= 64 - 8*n // leading zeros instead of what follows
+	}
+	// Pairs of digits, pairs of pairs, and the two halves.
+	x = x & (0x0f * swarOnes) * (1 + 10<<8) >> 8
+	x = x & 0x00ff00ff00ff00ff * (1 + 100<<16) >> 16
+	return x & 0x0000ffff0000ffff * (1 + 10_000<<32) >> 32, n
+}
+
+// word8 returns the eight bytes at b[p:], with zeros for those beyond its end.
+func word8(b []byte, p int) uint64 {
+	if p+8 <= len(b) {
+		return binary.LittleEndian.Uint64(b[p:])
+	}
+	var x uint64
+	for i := len(b) - 1; i >= p; i-- {
+		x = x<<8 | uint64(b[i])
+	}
+	return x
+}
+
+// indexFrom is the index of the first c in b at or after p, or the length of b. Values are short: a call of bytes.IndexByte costs more.
+func indexFrom(b []byte, p int, c byte) int {
+	pattern := uint64(c) * swarOnes
+	for p+8 <= len(b) {
+		x := binary.LittleEndian.Uint64(b[p:]) ^ pattern
+		if found := (x - swarOnes) &^ x & swarHigh; found != 0 {
+			return p + bits.TrailingZeros64(found)>>3
+		}
+		p += 8
+	}
+	for p < len(b) && b[p] != c {
+		p++
+	}
+	return p
+}
+
+// hasByte reports whether c is one of the eight bytes of x.
+func hasByte(x uint64, c byte) bool {
+	x ^= uint64(c) * swarOnes
+	return (x-swarOnes)&^x&swarHigh != 0
+}
+
+// millisecondsIn reads a value such as "279ms" at b[from:to], as routers write it; other shapes are left to durationWithUnit.
+func millisecondsIn(b []byte, from, to int) (time.Duration, bool) {
+	v, n := digitRun(word8(b, from))
+	if n == 0 || n > 7 || to-from != n+2 || b[to-2] != 'm' || b[to-1] != 's' {
+		return durationWithUnit(b[from:to], 6)
+	}
+	return time.Duration(v) * time.Millisecond, true
+}
+
+// secondsIn reads a number with a point, such as "0.503", at b[from:], up to 7 digits before and after it. It returns where the number
+// ends; false says that there is none of that shape.
+func secondsIn(b []byte, from int) (d time.Duration, end int, ok bool) {
+	v, n := digitRun(word8(b, from))
+	p := from + n
+	if n == 0 || n > 7 || p >= len(b) || b[p] != '.' {
+		return 0, 0, false
+	}
+	p++
+	f, k := digitRun(word8(b, p))
+	if k == 0 || k > 7 {
+		return 0, 0, false
+	}
+	return time.Duration(v)*time.Second + time.Duration(int64(f)*powersOf10[9-k]), p + k, true
+}

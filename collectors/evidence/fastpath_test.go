@@ -1,0 +1,256 @@
+package evidence
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"lastcall/collectors/record"
+)
+
+// The tests here read the same line the quick way and the thorough way: what was learnt from another line, or a shape that is read at
+// once, must give what taking the line apart gives.
+
+// accessSeeds are tails that people append to access logs, and odd ones.
+var accessSeeds = []string{
+	`1.2.3.4 - - [20/Nov/2026:08:00:01 +0000] "GET /w HTTP/1.1" 200 571 "-" "okhttp" 0.123 web-1`,
+	`10.20.30.140 - - [20/Nov/2026:08:00:59 +0000] "POST /a/b?c=d&e=:// HTTP/2.0" 504 571 "https://x.example/" "Mozilla/5.0 (\"x\") y" 12.000 web-12`,
+	`1.2.3.4 - - [20/Nov/2026:08:01:00 +0000] "DELETE /w/xxxxxxxxx HTTP/1.1" 499 0 "-" "" 0.5 api-7d4b9c6f5-x2x4z`,
+	`1.2.3.4 - bob [20/Nov/2026:08:00:01 +0000] "GET http://h.example/xyz HTTP/1.1" 503 - - "a" 0.001 0.002 web`,
+	`::1 - - [20/Nov/2026:08:00:01.127 +0100] "GET /w HTTP/1.1" 200 571 "-" "okhttp/4" 89 0.001 [default-web-8080] [] 172.17.0.5:8080 59 0.000 200 529a007902362a5f51385a5fa7049884`,
+	`1.2.3.4 - - [20/Nov/2026:08:00:01 +0000] "GET /wwwwwwwwwww HTTP/1.1" 200 571 "-" "okhttp/4" 89 0.001 [] [] - - - - 529a0079-0236-2a5f-5138-5a5fa7049884`,
+	`1.2.3.4 - - [20/Nov/2026:08:00:01 +0000] "GET /w HTTP/1.1" 504 571 - "a" 13 "r" "http://172.19.0.6:14008" 247ms`,
+	`1.2.3.4 - - [20/Nov/2026:08:00:01 +0000] "GET /w HTTP/1.1" 200 571 "-" "a" rt=0.1 ua="10.0.0.5:8080" urt="0.1, 0.2" container=w1`,
+	`1.2.3.4 - - [20/Nov/2026:08:00:01 +0000] "GET /w HTTP/1.1" 200 571 "-" "curl/7.62.0" 123456`,
+	`1.2.3.4 - - [20/Nov/2026:08:00:01 +0000] "GET /w HTTP/1.1" 200 571 "-" "curl/7.62.0" 0/123456 deadbeef web.1`,
+	`[1.2.3.4] - - [14/Jan/2015:12:48:57.127] "GET /w HTTP/1.1" 200 571`,
+	`- - - [20/Nov/2026:08:00:01 +0000] "-" 408 0 "-" "-" 0.000 -`,
+	`web-1 1.2.3.4 - - [20/Nov/2026:08:00:01 +0000] "GET /with a blank HTTP/1.1" 200 571 "-" "a" 00000001.50000000 abcdefabcdefabcd-1`,
+}
+
+// odd changes a line: bytes that mean something are put in, taken out or exchanged.
+func odd(rnd *rand.Rand, line []byte) []byte {
+	const telling = "\"\"\\ [][]-=.:/,{}_0123456789abcdefsmuGETZ\x00\xb5"
+	b := bytes.Clone(line)
+	for range 1 + rnd.IntN(3) {
+		at := rnd.IntN(len(b) + 1)
+		c := telling[rnd.IntN(len(telling))]
+		switch rnd.IntN(6) {
+		case 0:
+			b = append(b[:at:at], append([]byte{c}, b[at:]...)...)
+		case 1:
+			b = append(b[:at:at], b[min(at+1, len(b)):]...)
+		case 2:
+			b = b[:at]
+		case 3: // a token twice, or gone
+			if i := bytes.IndexByte(b[at:], ' '); i > 0 {
+				if rnd.IntN(2) == 0 {
+					b = append(b[:at+i:at+i], b[at:]...)
+				} else {
+					b = append(b[:at:at], b[at+i:]...)
+				}
+			}
+		default:
+			if at < len(b) {
+				b[at] = c
+			}
+		}
+		if len(b) == 0 {
+			b = append(b, c)
+		}
+	}
+	return b
+}
+
+// agreeAccess reads a line with a parser that has seen another, and the thorough way.
+func agreeAccess(t *testing.T, before, line []byte) {
+	t.Helper()
+	src := &record.Source{Name: "access.log"}
+	p := combinedLog{}.NewParser(src).(*combinedParser)
+	if len(before) > 0 {
+		_, _ = p.ParseLine(1, before, discard{})
+	}
+	if len(line) == 0 {
+		return
+	}
+	usual, ok := p.usual(line)
+	l, thorough := p.any(line)
+	if ok && !thorough {
+		t.Fatalf("%q: the usual shape, yet no line of the format", line)
+	}
+	if ok && !reflect.DeepEqual(l, usual) { // cmp takes its time
+		if diff := cmp.Diff(l, usual, cmp.AllowUnexported(combinedLine{}), cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("%q (thorough -, quick +)\n%s", line, diff)
+		}
+	}
+	if !thorough {
+		return
+	}
+	var quick, slow combinedTail
+	plan, none := p.plan, tailPlan{}
+	gotOK, wantOK := quick.read(l.tail, &plan), slow.read(l.tail, &none)
+	if gotOK != wantOK {
+		t.Fatalf("%q after %q: %v, thorough %v", line, before, gotOK, wantOK)
+	}
+	if !gotOK || reflect.DeepEqual(slow, quick) {
+		return
+	}
+	if diff := cmp.Diff(slow, quick, cmp.AllowUnexported(combinedTail{}), cmpopts.EquateEmpty()); diff != "" {
+		t.Fatalf("%q after %q (thorough -, quick +)\n%s", line, before, diff)
+	}
+}
+
+func FuzzAccessLinesReadTheQuickWay(f *testing.F) {
+	for i, a := range accessSeeds {
+		for _, b := range accessSeeds[i:] {
+			f.Add([]byte(a), []byte(b))
+		}
+	}
+	f.Fuzz(agreeAccess)
+}
+
+func TestAccessLinesReadTheSameTheQuickWay(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 1))
+	quick := 0
+	for range 50_000 {
+		before := []byte(accessSeeds[rnd.IntN(len(accessSeeds))])
+		line := before
+		if rnd.IntN(4) == 0 {
+			line = []byte(accessSeeds[rnd.IntN(len(accessSeeds))])
+		}
+		line = odd(rnd, line)
+		agreeAccess(t, before, line)
+		var p combinedParser
+		if _, ok := p.usual(line); ok {
+			quick++
+		}
+	}
+	if quick < 5_000 {
+		t.Fatalf("only %d lines were read the quick way", quick)
+	}
+}
+
+// agreeLogfmt reads pairs with a scanner that has seen another line, and a new one.
+func agreeLogfmt(t *testing.T, before, line []byte, all bool) {
+	t.Helper()
+	for _, make := range []func() *logfmt{newHerokuLogfmt, newScalingoLogfmt} {
+		remembering, fresh := make(), make()
+		remembering.scan(before, all)
+		ok1, ok2 := remembering.scan(line, all), fresh.scan(line, all)
+		if ok1 != ok2 {
+			t.Fatalf("%q after %q: %v, without memory %v", line, before, ok1, ok2)
+		}
+		if !ok1 || reflect.DeepEqual(fresh.vals, remembering.vals) {
+			continue
+		}
+		if diff := cmp.Diff(valuesOf(fresh), valuesOf(remembering)); diff != "" {
+			t.Fatalf("%q after %q (without memory -, with +)\n%s", line, before, diff)
+		}
+	}
+}
+
+var logfmtSeeds = []string{
+	`at=info method=GET path="/a" host=h request_id=466a699c-d898-7521-5d99-7cbe92c36556 fwd="1.2.3.4" dyno=web.1 connect=0ms service=279ms status=200 bytes=4282 protocol=https`,
+	`at=error code=H13 desc="Connection closed" method=POST path="/x?y=%22" host=h request_id=6 fwd="1.2.3.4,5.6.7.8" dyno=web.2 connect=0ms service=17ms status=500 bytes=27069`,
+	`at=error code=H10 desc="App crashed" method=GET path="/" host=h request_id=5 fwd="1" dyno= connect= service= status=503 bytes=`,
+	`method=GET path="/a" host=h request_id=1 container=web-1 from="1" protocol=https status=200 duration=0.5s bytes=5 referer="-" user_agent="a b"`,
+	`method=GET path="/a b\"c" host=h request_id=1 container=w from="1" status=504 duration=1s error="x y" a-key-of-many-letters=1`,
+	`method=GET host=h path="/a" status=200`,
+}
+
+func FuzzLogfmtReadsTheSameWithAndWithoutMemory(f *testing.F) {
+	for _, a := range logfmtSeeds {
+		for _, b := range logfmtSeeds {
+			f.Add([]byte(a), []byte(b), true)
+			f.Add([]byte(a), []byte(b), false)
+		}
+	}
+	f.Fuzz(agreeLogfmt)
+}
+
+func TestOddLogfmtReadsTheSameWithAndWithoutMemory(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(2, 2))
+	for i := range 30_000 {
+		before := []byte(logfmtSeeds[rnd.IntN(len(logfmtSeeds))])
+		agreeLogfmt(t, before, odd(rnd, before), i%2 == 0)
+	}
+}
+
+func TestNumbersReadEightBytesAtOnceAreThoseReadDigitByDigit(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(3, 3))
+	const bytesOfNumbers = "0123456789012345678901234567890123456789.ms ,:/;\x00\xff\x3a\x2f\xfa"
+	for range 200_000 {
+		b := make([]byte, rnd.IntN(20))
+		for i := range b {
+			b[i] = bytesOfNumbers[rnd.IntN(len(bytesOfNumbers))]
+		}
+		n := 0
+		for n < len(b) && n < 8 && isDigit(b[n]) {
+			n++
+		}
+		want, _ := strconv.ParseUint("0"+string(b[:n]), 10, 64)
+		if v, k := digitRun(word8(b, 0)); v != want || k != n {
+			t.Fatalf("%q: %d of %d digits, want %d of %d", b, v, k, want, n)
+		}
+		if d, end, ok := secondsIn(b, 0); ok {
+			want, ok := durationOf(b[:end], 9)
+			if !ok || d != want || !isSeconds(b[:end]) {
+				t.Fatalf("%q: %v, want %v (%v)", b, d, want, ok)
+			}
+		}
+		from := rnd.IntN(len(b) + 1)
+		to := from + rnd.IntN(len(b)-from+1)
+		d, ok := millisecondsIn(b, from, to)
+		if want, wantOK := durationWithUnit(b[from:to], 6); d != want || ok != wantOK {
+			t.Fatalf("%q: %v %v, want %v %v", b[from:to], d, ok, want, wantOK)
+		}
+		if at := bytes.IndexByte(append(b[:len(b):len(b)], ' '), ' '); indexFrom(b, 0, ' ') != at {
+			t.Fatalf("%q: a blank at %d, want %d", b, indexFrom(b, 0, ' '), at)
+		}
+	}
+}
+
+// agreeTimes reads a time with a clock that has seen another, and a new one.
+func agreeTimes(t *testing.T, before, text []byte) {
+	t.Helper()
+	for _, read := range []func(c *clock, b []byte) string{
+		func(c *clock, b []byte) string { t, n, zoned, ok := c.read(b); return fmt.Sprint(t, n, zoned, ok) },
+		func(c *clock, b []byte) string { t, n, ok := c.readAccess(b); return fmt.Sprint(t, n, ok) },
+	} {
+		zone := time.FixedZone("", 3600)
+		remembering, fresh := clock{zone: zone}, clock{zone: zone}
+		read(&remembering, before)
+		if got, want := read(&remembering, text), read(&fresh, text); got != want {
+			t.Fatalf("%q after %q: %s, without memory %s", text, before, got, want)
+		}
+	}
+}
+
+var timeSeeds = []string{
+	"2026-11-16 13:30:50.937512207 +0000 UTC [router] ", "2026-11-16T13:30:50.702243+00:00 heroku", "2026-11-16T13:30:51Z", "2026-11-16 13:30:50,9 +0100 CET x",
+	"20/Nov/2026:08:00:00 +0000] ", "20/Nov/2026:08:00:59.127] ", "20/Nov/2026:08:00:59.127 -0130]", "2026-11-16 13:30:50 UTC ", "2026-11-16t13:30:50-01",
+}
+
+func FuzzTimesReadTheSameWithAndWithoutMemory(f *testing.F) {
+	for _, a := range timeSeeds {
+		for _, b := range timeSeeds {
+			f.Add([]byte(a), []byte(b))
+		}
+	}
+	f.Fuzz(agreeTimes)
+}
+
+func TestOddTimesReadTheSameWithAndWithoutMemory(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(4, 4))
+	for range 100_000 {
+		before := []byte(timeSeeds[rnd.IntN(len(timeSeeds))])
+		agreeTimes(t, before, odd(rnd, before))
+	}
+}
