@@ -28,6 +28,7 @@ type inquiry struct {
 	host   candidate                  // the host that failed, when ofHost names deaths
 	ofHost []int
 	mem    []memory.Life
+	memOf  [][]int // per death: which of mem it ended
 	curves []memory.Curve
 	growth memory.Attribution
 	heap   *heap.Result
@@ -108,6 +109,7 @@ var memoryMetrics = [...]record.Metric{record.RSS, record.WorkingSet, record.Hea
 
 // readMemory builds the lives with their curves and asks the memory package.
 func (q *inquiry) readMemory() {
+	q.memOf = make([][]int, len(q.life.Deaths))
 	for i := range q.life.Lives {
 		l := &q.life.Lives[i]
 		m := memory.Life{Container: l.Container, Instance: l.Instance, Start: l.Start, End: l.End, Planned: l.Planned, Version: l.Version,
@@ -115,6 +117,7 @@ func (q *inquiry) readMemory() {
 		if l.Death >= 0 {
 			d := &q.life.Deaths[l.Death]
 			m.Died, m.Crash, m.Kind, m.End = true, d.ID(), d.Kind, d.Time
+			q.memOf[l.Death] = append(q.memOf[l.Death], i)
 			if d.Kind == record.CrashHeapLimit {
 				m.HeapLimitBytes = d.UsedBytes
 			}
@@ -283,15 +286,11 @@ func (q *inquiry) quietBaseline() *inflight.Baseline {
 // brackets looks in the memory curve for the last normal reading before a death and the first one above normal.
 func (q *inquiry) brackets(d int) {
 	death := &q.life.Deaths[d]
-	var l *memory.Life
-	for i := range q.mem {
-		if q.mem[i].Crash == death.ID() {
-			l = &q.mem[i]
-		}
-	}
-	if l == nil {
+	of := q.memOf[d]
+	if len(of) == 0 {
 		return
 	}
+	l := &q.mem[of[len(of)-1]]
 	metric := record.RSS
 	if death.Kind == record.CrashHeapLimit {
 		metric = record.HeapUsed
@@ -476,11 +475,8 @@ func (q *inquiry) lastMemory(d int) *finding.LastMemory {
 	if x.Kind == record.CrashHeapLimit {
 		metrics = []record.Metric{record.HeapUsed, record.RSS, record.WorkingSet}
 	}
-	for i := range q.mem {
+	for _, i := range q.memOf[d] {
 		l := &q.mem[i]
-		if l.Crash != x.ID() {
-			continue
-		}
 		for _, m := range metrics {
 			pts := l.Series[m]
 			if len(pts) == 0 {

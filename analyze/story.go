@@ -86,6 +86,22 @@ func (q *inquiry) timeline() {
 		}
 		add(s.Time, "restart", text, s.Pos, s.Reason != "stopped_reporting", s.Container, "")
 	}
+	// By container and by start: a fleet can have hundreds of thousands of lives.
+	lives := map[string][]int{}
+	for i := range q.life.Lives {
+		lives[q.life.Lives[i].Container] = append(lives[q.life.Lives[i].Container], i)
+	}
+	type begin struct {
+		container string
+		at        record.Time
+	}
+	told := map[begin]record.Pos{}
+	for i := range q.events {
+		at := begin{q.events[i].Container, q.events[i].Time}
+		if _, ok := told[at]; !ok {
+			told[at] = q.events[i].Pos
+		}
+	}
 	for d := range q.life.Deaths {
 		x := &q.life.Deaths[d]
 		pos := record.Pos{}
@@ -106,9 +122,9 @@ func (q *inquiry) timeline() {
 			text = x.Container + " became unreachable and was moved"
 		}
 		add(x.Time, "crash", text, pos, true, x.Container, x.ID())
-		for _, l := range q.life.Lives {
-			if l.Container == x.Container && l.Start > x.Time && l.Start.Sub(x.Time) < 10*time.Minute {
-				add(l.Start, "start", x.Container+" starts again", q.startPos(x.Container, l.Start), true, x.Container, "")
+		for _, i := range lives[x.Container] {
+			if l := &q.life.Lives[i]; l.Start > x.Time && l.Start.Sub(x.Time) < 10*time.Minute {
+				add(l.Start, "start", x.Container+" starts again", told[begin{x.Container, l.Start}], true, x.Container, "")
 				break
 			}
 		}
@@ -183,15 +199,6 @@ func (q *inquiry) find(x finding.Example) *pending {
 func (q *inquiry) slowPos(ref int) record.Pos {
 	s := &q.slow[ref]
 	return record.Pos{Source: q.all.sources.list[s.source], Line: int64(s.line)}
-}
-
-func (q *inquiry) startPos(container string, t record.Time) record.Pos {
-	for i := range q.events {
-		if e := &q.events[i]; e.Container == container && e.Time == t {
-			return e.Pos
-		}
-	}
-	return record.Pos{}
 }
 
 func after(s string) string {

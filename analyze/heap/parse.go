@@ -79,12 +79,20 @@ func inflate(data []byte) ([]byte, error) {
 		if err != nil {
 			return nil, &ParseError{Code: "truncated_gzip", Why: "the gzip header is damaged", Err: err}
 		}
-		out, err := io.ReadAll(io.LimitReader(zr, maxProfileBytes+1))
+		// Over it twice, the first time to count: a bomb costs time and no memory.
+		n, err := io.Copy(io.Discard, io.LimitReader(zr, maxProfileBytes+1))
+		if n > maxProfileBytes {
+			return nil, &ParseError{Code: "huge_profile", Why: fmt.Sprintf("the profile expands to more than %d MB", maxProfileBytes>>20)}
+		}
+		out := make([]byte, n)
+		if err == nil {
+			err = zr.Reset(bytes.NewReader(data))
+		}
+		if err == nil {
+			_, err = io.ReadFull(zr, out)
+		}
 		if err != nil {
 			return nil, &ParseError{Code: "truncated_gzip", Why: "the gzip stream is cut short or damaged; fetch the profile again", Err: err}
-		}
-		if len(out) > maxProfileBytes {
-			return nil, &ParseError{Code: "huge_profile", Why: fmt.Sprintf("the profile expands to more than %d MB", maxProfileBytes>>20)}
 		}
 		data = out
 	}

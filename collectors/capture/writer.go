@@ -36,6 +36,7 @@ type Info struct {
 
 const (
 	manifestName = "manifest.json"
+	maxManifest  = 1 << 20 // bytes; it holds a question and little else
 	segmentsName = "segments"
 	segmentExt   = ".ndjson.zst"
 	tempPrefix   = ".tmp-"
@@ -87,11 +88,16 @@ func Stat(dir string) (Info, error) {
 
 // readManifest returns the manifest even with ErrNewer.
 func readManifest(dir string) (*manifest, error) {
+	// A regular file only, as with segments: a link could lead out of the folder, a pipe has no end.
+	st, err := os.Lstat(filepath.Join(dir, manifestName))
+	if errors.Is(err, fs.ErrNotExist) || err == nil && (!st.Mode().IsRegular() || st.Size() > maxManifest) {
+		return nil, ErrNotCapture
+	}
+	if err != nil {
+		return nil, err
+	}
 	b, err := os.ReadFile(filepath.Join(dir, manifestName))
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, ErrNotCapture
-		}
 		return nil, err
 	}
 	m := &manifest{}
@@ -279,6 +285,9 @@ func escapeGlob(s string) string {
 }
 
 func segmentFiles(dir string) ([]string, error) {
+	if st, err := os.Lstat(filepath.Join(dir, segmentsName)); err == nil && !st.IsDir() {
+		return nil, fmt.Errorf("%s is no folder of its own (a link could lead out of the capture)", segmentsName)
+	}
 	entries, err := os.ReadDir(filepath.Join(dir, segmentsName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

@@ -293,7 +293,10 @@ func (e *KeysError) Error() string {
 
 // validate checks both keys.
 func (a *api) validate(ctx context.Context) error {
-	_, err := a.ask(ctx, http.MethodGet, a.o.BaseURL, pathValidateKeys, pathValidateKeys, nil, nil)
+	body, err := a.ask(ctx, http.MethodGet, a.o.BaseURL, pathValidateKeys, pathValidateKeys, nil, nil)
+	if err == nil && !json.Valid(body) { // a page to log in, of a proxy
+		return a.fail(ctx, pathValidateKeys, 0, nil, errors.New("the answer is no JSON; is this the address of Datadog's API, and no proxy in between?"))
+	}
 	var e *Error
 	if !errors.As(err, &e) || e.Status == 0 {
 		return err

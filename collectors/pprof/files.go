@@ -40,6 +40,7 @@ type found struct {
 // Collect reads the files in order of path.
 func (f files) Collect(ctx context.Context, q record.Query, sink record.Sink) error {
 	var list []found
+	var links []string
 	var errs []error
 	for _, p := range f.paths {
 		st, err := os.Stat(p)
@@ -47,14 +48,17 @@ func (f files) Collect(ctx context.Context, q record.Query, sink record.Sink) er
 		case err != nil:
 			errs = append(errs, fmt.Errorf("%w; give profiles or folders that are there", err))
 		case st.IsDir():
-			under, err := walk(ctx, p)
+			under, linked, err := walk(ctx, p)
 			if err != nil {
 				return err
 			}
-			list = append(list, under...)
+			list, links = append(list, under...), append(links, linked...)
 		default:
 			list = append(list, found{path: p})
 		}
+	}
+	if err := warnOfLinks(sink, links); err != nil {
+		return err
 	}
 	c := collection{sink: sink, q: q, folders: map[string]bool{}}
 	for _, x := range list {
@@ -89,10 +93,10 @@ func (f files) Collect(ctx context.Context, q record.Query, sink record.Sink) er
 	return c.finish(f.paths)
 }
 
-// walk lists the regular files below a folder, in order.
-func walk(ctx context.Context, root string) ([]found, error) {
-	var out []found
-	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+// walk lists the regular files below a folder, in order, and the symbolic links: those are not followed, because they may lead
+// out of the folder that was given.
+func walk(ctx context.Context, root string) (files []found, links []string, err error) {
+	err = filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
 		if cerr := ctx.Err(); cerr != nil {
 			return cerr
 		}
@@ -107,18 +111,25 @@ func walk(ctx context.Context, root string) ([]found, error) {
 			}
 			return nil
 		}
-		if d.Type()&fs.ModeSymlink != 0 {
-			st, err := os.Stat(p)
-			if err != nil || !st.Mode().IsRegular() {
-				return nil
-			}
-		} else if !d.Type().IsRegular() {
-			return nil
+		switch {
+		case d.Type()&fs.ModeSymlink != 0:
+			links = append(links, p)
+		case d.Type().IsRegular():
+			files = append(files, found{path: p, root: root})
 		}
-		out = append(out, found{path: p, root: root})
 		return nil
 	})
-	return out, err
+	return files, links, err
+}
+
+func warnOfLinks(sink record.Sink, links []string) error {
+	if len(links) == 0 {
+		return nil
+	}
+	return sink.Warn(&record.Warning{
+		Code: "symlink_skipped", Pos: record.Pos{Source: &record.Source{Name: links[0], Format: "pprof"}}, Count: int64(len(links)),
+		Text: "symbolic links within a folder are not followed; name the target to have it read", Example: clip(links[0]),
+	})
 }
 
 // collection is one run over files.
@@ -155,7 +166,10 @@ func (c *collection) file(x found) error {
 			return nil
 		}
 	}
-	data, err := os.ReadFile(x.path)
+	data, err := readFile(x.path, st)
+	if errors.Is(err, errTooLarge) {
+		return c.sink.Warn(&record.Warning{Code: "huge_profile", Pos: record.Pos{Source: src}, Count: 1, Text: fmt.Sprintf("a pipe or device gave more than %d MB and was left out; save the profile to a file", maxPiped>>20), Example: x.path})
+	}
 	if err != nil {
 		return err
 	}
@@ -225,20 +239,48 @@ func sniffFile(p string) (bool, error) {
 	return LooksLikeProfile(head), nil
 }
 
+// maxPiped bounds what is read of a pipe or a device, which may have no end.
+const maxPiped = 64 << 20
+
+var errTooLarge = errors.New("too large")
+
+// readFile reads a file whose size was looked at; pipes (of a shell's process substitution) and devices up to maxPiped.
+func readFile(path string, st fs.FileInfo) ([]byte, error) {
+	if st.Mode().IsRegular() {
+		return os.ReadFile(path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxPiped+1))
+	if err == nil && len(data) > maxPiped {
+		err = errTooLarge
+	}
+	return data, err
+}
+
+// unzstd goes over the stream twice: the first time to count, so that a bomb costs time and no memory.
 func unzstd(data []byte) ([]byte, error) {
 	zr, err := zstd.NewReader(bytes.NewReader(data), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(64<<20))
 	if err != nil {
 		return nil, err
 	}
 	defer zr.Close()
-	out, err := io.ReadAll(io.LimitReader(zr, defaultMaxBytes+1))
+	n, err := io.Copy(io.Discard, io.LimitReader(zr, defaultMaxBytes+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(out) > defaultMaxBytes {
-		return nil, errors.New("too large")
+	if n > defaultMaxBytes {
+		return nil, errTooLarge
 	}
-	return out, nil
+	if err := zr.Reset(bytes.NewReader(data)); err != nil {
+		return nil, err
+	}
+	out := make([]byte, n)
+	_, err = io.ReadFull(zr, out)
+	return out, err
 }
 
 func (c *collection) finish(paths []string) error {

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"lastcall/cmd/internal/prose"
 	"lastcall/report/redact"
 )
 
@@ -65,7 +66,7 @@ func Main(ctx context.Context, sys System) int {
 	}
 	if err != nil {
 		if _, quiet := errors.AsType[statusError](err); !quiet {
-			fmt.Fprintf(a.stderr, "lastcall: %s\n", explainError(err))
+			fmt.Fprintf(a.stderr, "lastcall: %s\n", prose.Lines(explainError(err)))
 		}
 	}
 	return exitCode(err)
@@ -131,7 +132,7 @@ func (a *app) say(format string, args ...any) {
 		return
 	}
 	a.progress.clear()
-	fmt.Fprintf(a.stderr, strings.TrimRight(format, "\n")+"\n", args...)
+	fmt.Fprintln(a.stderr, prose.Lines(strings.TrimRight(fmt.Sprintf(format, args...), "\n")))
 }
 
 // stdinIsTerminal reports whether a person would have to type the evidence.

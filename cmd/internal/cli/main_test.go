@@ -22,7 +22,11 @@ var update = flag.Bool("update", false, "rewrite what the scripts expect")
 
 // TestMain lets the test binary be lastcall, so that the scripts run whole processes.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"lastcall": func() { os.Exit(runAsMain()) }})
+	testscript.Main(m, map[string]func(){"lastcall": func() {
+		code := runAsMain()
+		tellPeak()
+		os.Exit(code)
+	}})
 }
 
 // runAsMain does what cmd/lastcall/main.go does.
@@ -31,6 +35,27 @@ func runAsMain() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	return Main(ctx, System{Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Env: os.Getenv, Now: time.Now})
+}
+
+// peakVariable names a file in which a lastcall that a test started leaves how much memory it had at most.
+const peakVariable = "LASTCALL_TEST_PEAK"
+
+// tellPeak writes the largest resident set of this process to the file that a test asked for. Not what the kernel tells the parent:
+// that counts the test's own memory too, which the child shared until it became lastcall.
+func tellPeak() {
+	into := os.Getenv(peakVariable)
+	if into == "" {
+		return
+	}
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return // not Linux
+	}
+	for line := range strings.Lines(string(status)) {
+		if kb, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			_ = os.WriteFile(into, []byte(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(kb), "kB"))), 0o600)
+		}
+	}
 }
 
 // root is the folder of the repository.

@@ -100,11 +100,16 @@ func (e *Error) Error() string {
 
 // Load reads and checks a file.
 func Load(path string) (*Config, error) {
-	data, err := os.ReadFile(path)
+	f, err := os.Open(path)
 	if err != nil {
 		if errors.Is(err, os.ErrNotExist) {
 			return nil, fmt.Errorf("config %s: there is no such file; `lastcall nightly --example > lastcall.yaml` writes one to start from", path)
 		}
+		return nil, fmt.Errorf("config: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxSize+1)) // a device has no end
+	if err != nil {
 		return nil, fmt.Errorf("config: %w", err)
 	}
 	return Parse(data, path)
@@ -112,6 +117,9 @@ func Load(path string) (*Config, error) {
 
 // Parse checks the content of a file; path is for messages and for relative paths.
 func Parse(data []byte, path string) (*Config, error) {
+	if err := bounded(data, path); err != nil {
+		return nil, err
+	}
 	c := &Config{Path: path}
 	dec := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
 	if err := dec.Decode(c); err != nil {

@@ -23,6 +23,15 @@ func Plain(s string) string {
 	}, s)
 }
 
+// Lines is Plain for a text of several lines, such as an error with what to do next: newlines stay.
+func Lines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, l := range lines {
+		lines[i] = Plain(l)
+	}
+	return strings.Join(lines, "\n")
+}
+
 // Markdown makes s plain text inside Markdown (CommonMark, GFM): nothing in it is markup, a link, a mention or HTML.
 func Markdown(s string) string {
 	var b strings.Builder
