@@ -194,9 +194,12 @@ type begun struct {
 // detail is what the report needs of a request that may be cited.
 type detail struct{ path, id, user string }
 
+// seriesKey names one curve. Sources of one format tell of the same readings (a file that was split); those of others measure in
+// another way, and between two curves that differ by a tenth memory would seem to jump at every point.
 type seriesKey struct {
 	container, instance string
 	metric              record.Metric
+	format              string
 }
 
 type series struct {
@@ -508,7 +511,7 @@ func (s *shard) Sample(m *record.Sample) error {
 		return nil
 	}
 	s.points++
-	k := seriesKey{m.Container, m.Instance, m.Metric}
+	k := seriesKey{m.Container, m.Instance, m.Metric, posFormat(m.Pos.Source)}
 	e := s.series[k]
 	if e == nil {
 		e = &series{source: m.Pos.Source, interval: int64(m.Interval), service: m.Service, host: m.Host, version: m.Version}
@@ -665,6 +668,13 @@ func posName(s *record.Source) string {
 		return ""
 	}
 	return s.Name
+}
+
+func posFormat(s *record.Source) string {
+	if s == nil {
+		return ""
+	}
+	return s.Format
 }
 
 // sources gives sources small ids.

@@ -193,10 +193,14 @@ func (c *canon) apply(s *shard) {
 		if a.instance != b.instance {
 			return a.instance < b.instance
 		}
-		return a.metric < b.metric
+		if a.metric != b.metric {
+			return a.metric < b.metric
+		}
+		return a.format < b.format
 	})
 	for _, k := range keys {
-		nk := seriesKey{c.of(k.container), k.instance, k.metric}
+		nk := k
+		nk.container = c.of(k.container)
 		if o := merged[nk]; o != nil {
 			o.points = append(o.points, s.series[k].points...)
 			continue

@@ -178,21 +178,21 @@ func (q *inquiry) readMemory() {
 	}
 }
 
-// pointsOf returns one curve of a container between two instants, from the source that has most of it.
+// pointsOf returns one curve of a container between two instants, from the kind of source that has most of it.
 func (t *traffic) pointsOf(container string, metric record.Metric, from, to record.Time) []memory.Point {
-	bySource := map[string][]memory.Point{}
+	byFormat := map[string][]memory.Point{}
 	for _, s := range t.curveOf[curveKey{container, metric}] {
-		name := posName(s.source)
+		format := posFormat(s.source)
 		for _, p := range s.points {
 			if p.t >= from && p.t <= to {
-				bySource[name] = append(bySource[name], memory.Point{T: p.t, V: p.v})
+				byFormat[format] = append(byFormat[format], memory.Point{T: p.t, V: p.v})
 			}
 		}
 	}
 	var pts []memory.Point
-	for _, name := range slices.Sorted(maps.Keys(bySource)) {
-		if len(bySource[name]) > len(pts) {
-			pts = bySource[name]
+	for _, format := range slices.Sorted(maps.Keys(byFormat)) {
+		if len(byFormat[format]) > len(pts) {
+			pts = byFormat[format]
 		}
 	}
 	sort.SliceStable(pts, func(i, j int) bool {
