@@ -11,7 +11,7 @@
 //	memory       shapes of memory and whose traffic explains the growth (package memory)
 //	heap         which code holds the memory (package heap)
 //	hang         calls that end at one constant duration (package hang)
-//	verdict.go   weighs all of it: cause, endpoint, grade, checks
+//	verdict.go   weighs all of it: cause, endpoint, grade, checks (verdict_*.go: by kind of death)
 //	story.go     timeline, pattern, impact, actions, charts
 //
 // It is pure: no clock, no network, and randomness only from fixed seeds. The same records in any order give the same report. It

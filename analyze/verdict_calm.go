@@ -1,0 +1,146 @@
+package analyze
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"lastcall/analyze/finding"
+	"lastcall/collectors/record"
+)
+
+// calm decides when nothing died: a leak that has not crashed yet, a hang, planned restarts, or nothing.
+func (q *inquiry) calm() candidate {
+	c := candidate{endpoint: -1, named: -1}
+	if q.hang != nil {
+		return q.hungCandidate(nil)
+	}
+	leaks := 0
+	for i := range q.curves {
+		if q.curves[i].Shape == finding.ShapeLeak && q.curves[i].Confidence.Rank() >= finding.Likely.Rank() {
+			leaks++
+		}
+	}
+	if q.growth.Gate.Open && leaks > 0 && !q.growthPassed() {
+		c := q.explainLeak(nil, leaks)
+		if c.verdict.Cause == finding.BackgroundLeak && q.longestGrowth() < sureAlive && !(len(q.growth.Jobs) > 0 && q.growth.Jobs[0].LogBayesFactor > 3) {
+			c.verdict.Grade = lower(c.verdict.Grade, finding.Possible)
+			c.verdict.Summary += " Nothing has died, and within hours a cache that fills looks the same."
+		}
+		if c.verdict.Cause != finding.Undetermined {
+			return c
+		}
+		c.verdict.Summary = strings.TrimSuffix(c.verdict.Summary, ".") + "; nothing has died, and a cache that fills looks the same at first."
+		return c
+	}
+	silent, planned := 0, 0
+	for _, s := range q.life.Restarts {
+		if s.Reason == "stopped_reporting" {
+			silent++
+		} else {
+			planned++
+		}
+	}
+	hasMemory := len(q.curves) > 0
+	switch {
+	case silent > 0 && silent > planned:
+		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: fmt.Sprintf("%d container(s) were replaced and no source says why: a platform log or events would tell crashes from deploys.", silent)}
+	case planned > 0:
+		g := finding.Likely
+		if hasMemory && (q.life.Rolling || len(q.life.Deploys) > 0 || len(q.life.Planned) > 0) {
+			g = finding.Conclusive
+		}
+		c.verdict = finding.Verdict{Cause: finding.PlannedRestart, Grade: g, Summary: fmt.Sprintf("Nothing crashed: %d container(s) ended as asked (%s), and nothing else is wrong in what was seen.", planned, q.restartReasons())}
+	case q.life.Told && hasMemory:
+		c.verdict = finding.Verdict{Cause: finding.None, Grade: finding.Conclusive, Summary: "Nothing wrong in what was seen: no crash, no container short of memory, no leak."}
+	case q.life.Told || hasMemory:
+		what := "no memory readings were there to show a leak"
+		if hasMemory {
+			what = "no platform log or events were there to tell of a crash"
+		}
+		c.verdict = finding.Verdict{Cause: finding.None, Grade: finding.Likely, Summary: "Nothing wrong in what was seen; " + what + "."}
+	case q.total > 0:
+		c.verdict = finding.Verdict{Cause: finding.None, Grade: finding.Possible, Summary: "The requests show no crash (no connection broke at once on a container), but no platform log and no memory readings were there to tell."}
+		if q.cutBursts() > 0 {
+			c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: fmt.Sprintf("Connections of a container broke all at once %d time(s), as they do when it dies, and no platform log or events say whether it did.", q.cutBursts())}
+		}
+	default:
+		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: "Nothing was seen: no crashes, no requests, no memory readings."}
+	}
+	return c
+}
+
+// longestGrowth is the longest time that one life has grown like a leak.
+func (q *inquiry) longestGrowth() time.Duration {
+	longest := time.Duration(0)
+	for i := range q.curves {
+		if c := &q.curves[i]; c.Shape == finding.ShapeLeak {
+			longest = max(longest, c.To.Sub(c.From))
+		}
+	}
+	return longest
+}
+
+// growthPassed reports whether as many lives stayed level since the first one that grew: a leak grows in every life of its release,
+// a day's load or a cache does not. Lives before it are no evidence, as a leak may arrive with a deploy.
+func (q *inquiry) growthPassed() bool {
+	var first time.Time
+	for i := range q.curves {
+		if c := &q.curves[i]; c.Kind == q.growth.Metric && c.Shape == finding.ShapeLeak && (first.IsZero() || c.From.Before(first)) {
+			first = c.From
+		}
+	}
+	grew, level := 0, 0
+	for i := range q.curves {
+		c := &q.curves[i]
+		if c.Kind != q.growth.Metric || c.From.Before(first) || c.Shape == finding.ShapeInsufficient {
+			continue
+		}
+		if c.Shape == finding.ShapeLeak {
+			grew++
+		} else {
+			level++
+		}
+	}
+	return level >= grew
+}
+
+// cutBursts counts the moments at which several requests of one container broke at once.
+func (q *inquiry) cutBursts() int {
+	last := map[uint32]record.Time{}
+	n := map[uint32]int{}
+	bursts := 0
+	for i := range q.pend {
+		p := &q.pend[i]
+		if p.Outcome != record.Cut {
+			continue
+		}
+		if p.End.Sub(last[p.Container]).Abs() <= 2*time.Second {
+			n[p.Container]++
+			if n[p.Container] == 2 {
+				bursts++
+			}
+		} else {
+			n[p.Container] = 0
+		}
+		last[p.Container] = p.End
+	}
+	return bursts
+}
+
+func (q *inquiry) restartReasons() string {
+	count := map[string]int{}
+	for _, s := range q.life.Restarts {
+		count[s.Reason]++
+	}
+	keys := make([]string, 0, len(count))
+	for k := range count {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	for i, k := range keys {
+		keys[i] = fmt.Sprintf("%s: %d", k, count[k])
+	}
+	return strings.Join(keys, ", ")
+}

@@ -1,0 +1,135 @@
+package analyze
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"lastcall/analyze/finding"
+	"lastcall/collectors/record"
+)
+
+func (q *inquiry) explainStall(deaths []int) []candidate {
+	res := q.burst[byStall]
+	grade, why := q.gradeInflight(res, deaths)
+	short := 0
+	known := 0
+	for _, d := range deaths {
+		if lm := q.report.Crashes[d].LastMemory; lm != nil {
+			known++
+			if lm.LimitBytes != nil && lm.Bytes >= memoryShort*float64(*lm.LimitBytes) {
+				short++
+			}
+		}
+	}
+	if known > 0 {
+		outcome := finding.Supports
+		if short > 0 {
+			outcome = finding.Contradicts
+		}
+		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "stall.memory-flat", Outcome: outcome,
+			Detail: fmt.Sprintf("memory was near its limit before %d of %d deaths by health check", short, known)})
+	}
+	if n, silent := q.silences(deaths); n > 0 {
+		outcome := finding.Neutral
+		if silent*2 > n {
+			outcome = finding.Supports
+		}
+		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "stall.silence", Outcome: outcome,
+			Detail: fmt.Sprintf("the runtime's own metrics fell silent %s or more before %d of %d deaths, as they do when the event loop is held", minutes(stallSilence), silent, n)})
+	}
+	if short*2 > known && known > 0 {
+		return q.explainMemory(byStall, deaths)
+	}
+	if grade.Rank() >= finding.Likely.Rank() {
+		return q.withSecond(finding.CPUStall, byStall, deaths, res, grade, why)
+	}
+	if q.hang != nil {
+		return []candidate{q.hungCandidate(deaths)}
+	}
+	return []candidate{q.undetermined(deaths, byStall, res, grade, why)}
+}
+
+// silences counts the deaths before which the runtime's readings stopped early.
+func (q *inquiry) silences(deaths []int) (n, silent int) {
+	for _, d := range deaths {
+		x := &q.life.Deaths[d]
+		pts := q.pointsOf(x.Container, record.EventLoopDelayMax, x.Time.Add(-x.Uptime), x.Time)
+		if len(pts) == 0 {
+			pts = q.pointsOf(x.Container, record.HeapUsed, x.Time.Add(-10*time.Minute), x.Time)
+		}
+		if len(pts) < 3 {
+			continue
+		}
+		n++
+		// Readings that come minutes apart are always that old.
+		gaps := make([]time.Duration, 0, len(pts))
+		for i := 1; i < len(pts); i++ {
+			gaps = append(gaps, pts[i].T.Sub(pts[i-1].T))
+		}
+		slices.Sort(gaps)
+		usual := gaps[len(gaps)/2]
+		if usual > stallSilence {
+			n--
+			continue
+		}
+		if x.Time.Sub(pts[len(pts)-1].T) >= max(stallSilence, usual*5/2) {
+			silent++
+		}
+	}
+	return n, silent
+}
+
+func (q *inquiry) explainFault(deaths []int) []candidate {
+	res := q.burst[byFault]
+	grade, why := q.gradeInflight(res, deaths)
+	if grade.Rank() >= finding.Likely.Rank() {
+		return q.withSecond(finding.RequestCrash, byFault, deaths, res, grade, why)
+	}
+	c := q.undetermined(deaths, byFault, res, grade, why)
+	return []candidate{c}
+}
+
+// vanished explains containers that the platform lost.
+func (q *inquiry) vanished(ofHost []int) (candidate, bool) {
+	var deaths []int
+	for d := range q.life.Deaths {
+		if classOf(&q.life.Deaths[d]) == lost && !slices.Contains(ofHost, d) {
+			deaths = append(deaths, d)
+		}
+	}
+	if len(deaths) == 0 {
+		return candidate{}, false
+	}
+	if q.hang != nil {
+		return q.hungCandidate(deaths), true
+	}
+	if c, ok := q.staleMembers(deaths); ok {
+		return c, true
+	}
+	return candidate{deaths: deaths, class: lost, endpoint: -1, named: -1, verdict: finding.Verdict{Cause: finding.Undetermined, Grade: finding.Possible,
+		Summary: fmt.Sprintf("The platform lost %s; whether its host failed or it hung cannot be told.", q.containersText(deaths))}}, true
+}
+
+// hungCandidate blames something that hangs.
+func (q *inquiry) hungCandidate(deaths []int) candidate {
+	h := q.hang
+	grade := finding.Likely
+	var peers []string
+	for d := range q.life.Deaths {
+		x := &q.life.Deaths[d]
+		if x.Unreachable && x.Time.Sub(h.From).Abs() <= 5*time.Minute {
+			peers = append(peers, x.Container)
+		}
+	}
+	s := fmt.Sprintf("Something that requests call hangs: from %s to %s, %d requests on %d endpoints and %d containers ended after the same %.1f s, a client's timeout; no endpoint is to blame.",
+		clockTime(h.From), clockTime(h.To), h.Calls, h.Endpoints, h.Containers, h.Constant.Seconds())
+	if len(peers) > 0 {
+		slices.Sort(peers)
+		peers = slices.Compact(peers)
+		s = strings.TrimSuffix(s, "; no endpoint is to blame.") + fmt.Sprintf(", beginning as the platform lost %s; no endpoint is to blame.", strings.Join(peers, ", "))
+		grade = finding.Conclusive
+	}
+	return candidate{deaths: deaths, class: lost, endpoint: -1, named: -1, verdict: finding.Verdict{Cause: finding.HungDependency, Grade: grade, Summary: s}}
+}

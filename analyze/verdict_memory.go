@@ -1,0 +1,248 @@
+package analyze
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"lastcall/analyze/finding"
+	"lastcall/collectors/record"
+)
+
+// shapeAtDeath says how memory came to the death: leak or burst or other, by the curves of that life.
+func (q *inquiry) shapeAtDeath(d int) finding.Shape {
+	id := q.life.Deaths[d].ID()
+	best := finding.ShapeInsufficient
+	rank := map[finding.Shape]int{finding.ShapeLeak: 5, finding.ShapeBurst: 4, finding.ShapeSawtooth: 2, finding.ShapePlateau: 2, finding.ShapeFlat: 3, finding.ShapeInsufficient: 0}
+	for i := range q.curves {
+		c := &q.curves[i]
+		if c.Crash == id && rank[c.Shape] > rank[best] {
+			best = c.Shape
+		}
+	}
+	return best
+}
+
+// explainMemory explains deaths of class c as deaths of memory: those of a stall, too, where memory was short.
+func (q *inquiry) explainMemory(c class, deaths []int) []candidate {
+	leaky, bursty, flat := 0, 0, 0
+	for _, d := range deaths {
+		switch q.shapeAtDeath(d) {
+		case finding.ShapeLeak:
+			leaky++
+		case finding.ShapeBurst:
+			bursty++
+		case finding.ShapeFlat, finding.ShapePlateau, finding.ShapeSawtooth:
+			flat++
+		}
+	}
+	res := q.burst[c]
+	grade, why := q.gradeInflight(res, deaths)
+	known := leaky + bursty + flat
+	q.check("memory.shape", known > 0, finding.Neutral, fmt.Sprintf("of %d deaths, memory had grown steadily before %d, jumped before %d, and was level when last read before %d", len(deaths), leaky, bursty, flat),
+		"no memory readings cover the lives that ended, so a slow leak and a burst cannot be told apart by their curve")
+	var leak *candidate
+	if q.growth.Gate.Open && 2*leaky >= known && leaky > 0 {
+		c := q.explainLeak(deaths, leaky)
+		if c.verdict.Cause != finding.Undetermined {
+			return []candidate{c}
+		}
+		leak = &c // memory grows, and nothing says why: a surge of load may do that as well
+	}
+	// A fleet that dies under too much load dies with its busiest requests open: only the surest accusation stands against that.
+	if c, ok := q.capacity(append(slices.Clone(deaths), q.later[c]...)); ok && (grade.Rank() < finding.Likely.Rank() || c.verdict.Grade.Rank() >= finding.Likely.Rank() && grade.Rank() < finding.Conclusive.Rank()) {
+		return []candidate{c}
+	}
+	if leak != nil {
+		return []candidate{*leak}
+	}
+	if grade.Rank() >= finding.Likely.Rank() {
+		return q.withSecond(q.howKilled(deaths, bursty), c, deaths, res, grade, why)
+	}
+	if q.growth.Gate.Open && leaky > 0 {
+		c := q.explainLeak(deaths, leaky)
+		if c.verdict.Cause != finding.Undetermined {
+			c.verdict.Grade = lower(c.verdict.Grade, finding.Possible)
+			if c.verdict.Endpoint != nil {
+				c.named, c.endpoint, c.verdict.Endpoint = c.endpoint, -1, nil
+				c.verdict.Cause = finding.Undetermined
+			}
+		}
+		return []candidate{c}
+	}
+	return []candidate{q.undetermined(deaths, c, res, grade, why)}
+}
+
+// howKilled says how a request killed containers of which no source says that memory was the reason: by memory if the curves jump
+// or end near the limit, by holding the event loop if they stay level and the runtime fell silent, and otherwise it cannot be told.
+func (q *inquiry) howKilled(deaths []int, bursty int) finding.Cause {
+	named, aborted, level, known := 0, 0, 0, 0
+	for _, d := range deaths {
+		if q.life.Deaths[d].Kind == record.CrashAbort {
+			aborted++
+		}
+		if k := q.life.Deaths[d].Kind; k == record.CrashOOMKill || k == record.CrashHeapLimit {
+			named++
+		}
+		if lm := q.report.Crashes[d].LastMemory; lm != nil && lm.LimitBytes != nil {
+			known++
+			if lm.Bytes < levelMemory*float64(*lm.LimitBytes) {
+				level++
+			}
+		}
+	}
+	if 2*named >= len(deaths) || 2*bursty >= len(deaths) {
+		return finding.RequestBurst
+	}
+	if 2*aborted >= len(deaths) {
+		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "memory.shape", Outcome: finding.NotPossible,
+			Detail: "the processes aborted, and neither last words nor memory readings say whether their heap was full"})
+		return finding.Undetermined
+	}
+	n, silent := q.silences(deaths)
+	switch {
+	case known > 0 && 2*level > known && n > 0 && 2*silent > n:
+		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "stall.silence", Outcome: finding.Supports,
+			Detail: fmt.Sprintf("no source says why the containers were killed, but memory was well below its limit before %d of %d deaths and the runtime's metrics had fallen silent before %d of %d: something held the event loop", level, known, silent, n)})
+		return finding.CPUStall
+	case known > 0 && 2*level <= known:
+		return finding.RequestBurst
+	}
+	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "stall.silence", Outcome: finding.NotPossible,
+		Detail: "no source says why the containers were killed, and no memory readings tell a burst of memory from a held event loop"})
+	return finding.Undetermined
+}
+
+func (q *inquiry) burstOutcome() finding.Outcome {
+	if q.primary.layer == record.LayerApp && !q.hasStarts() || !q.named {
+		return finding.NotPossible
+	}
+	return finding.Contradicts
+}
+
+// explainLeak uses the regression of memory on requests.
+func (q *inquiry) explainLeak(deaths []int, leaky int) candidate {
+	g := &q.growth
+	c := candidate{deaths: deaths, class: byMemory, endpoint: -1, named: -1, by: "growth"}
+	who := "memory"
+	switch g.Metric {
+	case record.HeapUsed, record.HeapTotal:
+		who = "heap memory"
+	case record.External:
+		who = "memory outside the heap"
+	case record.RSS, record.WorkingSet:
+		who = "resident memory"
+	}
+	tail := ""
+	if len(deaths) > 0 {
+		tail = fmt.Sprintf(" until %s died", q.containersText(deaths))
+	}
+	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "memory.leak", Outcome: finding.Supports, Detail: g.Gate.Why})
+	v := finding.Verdict{Cause: g.Cause, Grade: g.Grade}
+	switch g.Cause {
+	case finding.RequestLeak:
+		if g.Endpoint != "" && g.Grade.Rank() >= finding.Likely.Rank() {
+			c.endpoint = q.endpointIndex(g.Endpoint)
+			c.named = c.endpoint
+			v.Endpoint = &g.Endpoint
+			top := g.Endpoints[0]
+			v.Summary = fmt.Sprintf("%s leaks: each request keeps about %s (%s to %s), and %s grew%s.", g.Endpoint, mib(top.BytesPerRequest.Value), mib(top.BytesPerRequest.Low), mib(top.BytesPerRequest.High), who, tail)
+		} else {
+			// Requests leak, and which of them is not settled: the cause is known, and nobody is accused.
+			v.Summary = fmt.Sprintf("Requests leak: %s grew%s, and the evidence cannot settle which of them it is.", who, tail)
+			if names := q.leakPartners(); len(names) > 0 {
+				c.named = q.endpointIndex(names[0])
+				v.Summary = fmt.Sprintf("Requests leak: %s grew%s; it is %s, and the evidence cannot tell which.", who, tail, strings.Join(names, " or "))
+			}
+		}
+	case finding.BackgroundLeak:
+		v.Summary = fmt.Sprintf("%s%s grows with time, whatever the requests do%s: a background leak, no endpoint is to blame.", strings.ToUpper(who[:1]), who[1:], comma(tail))
+		if len(g.Jobs) > 0 && g.Jobs[0].LogBayesFactor > 3 {
+			v.Summary = strings.TrimSuffix(v.Summary, ".") + fmt.Sprintf(" (it follows the runs of %s).", g.Jobs[0].Name)
+		}
+	case finding.Capacity:
+		v.Summary = fmt.Sprintf("%s%s follows the load%s: every request takes its share, no endpoint is out of line.", strings.ToUpper(who[:1]), who[1:], comma(tail))
+	default:
+		v.Cause = finding.Undetermined
+	}
+	if v.Cause == finding.Undetermined {
+		v.Grade = finding.Possible
+		v.Summary = fmt.Sprintf("A memory leak: %s grows in %d of %d lives%s, and the evidence cannot say whether requests or background work make it grow.", who, g.Gate.Growing, g.Gate.Lives, tail)
+		if len(g.Endpoints) > 0 && g.Endpoints[0].Posterior >= possibleP {
+			c.named = q.endpointIndex(g.Endpoints[0].Endpoint)
+			v.Summary = strings.TrimSuffix(v.Summary, ".") + fmt.Sprintf("; %s comes closest.", g.Endpoints[0].Endpoint)
+		}
+	}
+	outcome := finding.Supports
+	if v.Endpoint == nil {
+		outcome = finding.Neutral
+	}
+	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "leak.attribution", Outcome: outcome, Detail: g.Explanation})
+	c.verdict = v
+	return c
+}
+
+// leakPartners names the endpoints that the growth of memory does not tell apart; nil when there are none or too many to help.
+func (q *inquiry) leakPartners() []string {
+	g := &q.growth
+	if len(g.Endpoints) == 0 || g.Endpoints[0].Posterior < 0.1 || len(g.Endpoints[0].Partners) == 0 || len(g.Endpoints[0].Partners) > 3 {
+		return nil
+	}
+	return append([]string{g.Endpoints[0].Endpoint}, g.Endpoints[0].Partners...)
+}
+
+// nameCode adds what heap profiles know of the code, and lets them raise or lower the grade.
+func (q *inquiry) nameCode(c *candidate) {
+	h := q.heap
+	if h == nil || h.Leading == nil || len(q.life.Deaths) == 0 && c.verdict.Cause != finding.RequestLeak && c.verdict.Cause != finding.BackgroundLeak && c.verdict.Cause != finding.Undetermined {
+		return
+	}
+	switch c.verdict.Cause {
+	case finding.RequestBurst, finding.RequestLeak, finding.BackgroundLeak:
+	case finding.Undetermined:
+		if c.class != byMemory || h.Confidence.Rank() < finding.Likely.Rank() {
+			return
+		}
+	default:
+		return
+	}
+	lead := h.Leading
+	if h.Confidence.Rank() < finding.Possible.Rank() {
+		return
+	}
+	c.verdict.Function, c.verdict.File = &lead.Function, lead.File
+	sure := h.Confidence.Rank() >= finding.Likely.Rank()
+	if c.verdict.Cause == finding.Undetermined && sure {
+		c.verdict.Summary += fmt.Sprintf(" Heap profiles show what grew: %s.", lead.Function)
+	}
+	detail := fmt.Sprintf("%s holds what grew (%s, %d profiles)", lead.Function, mib(float64(lead.GrowthBytes)), lead.Profiles)
+	switch {
+	case lead.Endpoint == nil || c.named < 0 && c.endpoint < 0:
+		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "heap.growth", Outcome: finding.Neutral, Detail: detail + "; its name does not tie it to one endpoint"})
+	case *lead.Endpoint == q.endpoints[max(c.named, c.endpoint)]:
+		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "heap.growth", Outcome: finding.Supports, Detail: detail + ", and ties to the same endpoint"})
+		// Two independent kinds of evidence for one endpoint: the grade rises by one step.
+		switch {
+		case !sure:
+		case c.endpoint >= 0 && c.verdict.Grade == finding.Likely:
+			c.verdict.Grade = finding.Conclusive
+		case c.endpoint < 0 && c.verdict.Grade == finding.Possible:
+			c.endpoint = c.named
+			c.verdict.Endpoint = &q.endpoints[c.named]
+			c.verdict.Grade = finding.Likely
+			if c.by == "growth" {
+				c.verdict.Cause = finding.RequestLeak
+				c.verdict.Summary = fmt.Sprintf("%s leaks: both its traffic and the heap profiles (%s) point to it.", q.endpoints[c.named], lead.Function)
+			} else {
+				c.by = "inflight"
+				c.verdict.Cause = q.howKilled(c.deaths, 0)
+				c.verdict.Summary = fmt.Sprintf("%s killed %s: both its open requests and the heap profiles (%s) point to it.", q.endpoints[c.named], q.containersText(c.deaths), lead.Function)
+			}
+		}
+	default:
+		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "heap.growth", Outcome: finding.Contradicts, Detail: detail + ", and its name ties to " + *lead.Endpoint})
+		if sure && c.verdict.Grade == finding.Conclusive {
+			c.verdict.Grade = finding.Likely
+		}
+	}
+}

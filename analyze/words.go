@@ -1,0 +1,106 @@
+package analyze
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"lastcall/collectors/record"
+)
+
+// comma sets a clause apart.
+func comma(clause string) string {
+	if clause == "" {
+		return ""
+	}
+	return "," + clause
+}
+
+func (q *inquiry) deathsText(deaths []int) string {
+	if len(deaths) == 1 {
+		return q.life.Deaths[deaths[0]].Container
+	}
+	set := q.containersOf(deaths)
+	if len(set) == len(deaths) {
+		return fmt.Sprintf("%d containers", len(set))
+	}
+	if len(set) == 1 {
+		return fmt.Sprintf("%s, %d times,", set[0], len(deaths))
+	}
+	return fmt.Sprintf("%d lives of %d containers", len(deaths), len(set))
+}
+
+func (q *inquiry) containersOf(deaths []int) []string {
+	var set []string
+	for _, d := range deaths {
+		set = append(set, q.life.Deaths[d].Container)
+	}
+	slices.Sort(set)
+	return slices.Compact(set)
+}
+
+func (q *inquiry) containersText(deaths []int) string {
+	set := q.containersOf(deaths)
+	if len(set) <= 4 {
+		if len(set) == 1 {
+			return set[0]
+		}
+		return strings.Join(set[:len(set)-1], ", ") + " and " + set[len(set)-1]
+	}
+	return fmt.Sprintf("%d containers", len(set))
+}
+
+func (q *inquiry) kindsText(deaths []int) string {
+	words := map[record.CrashKind]string{record.CrashOOMKill: "killed for memory", record.CrashHeapLimit: "heap limit reached", record.CrashAbort: "aborted",
+		record.CrashSegfault: "segmentation fault", record.CrashException: "uncaught exception", record.CrashHealthCheck: "killed by a health check", record.CrashExit: "exited with an error"}
+	var set []string
+	for _, d := range deaths {
+		if w := words[q.life.Deaths[d].Kind]; w != "" {
+			set = append(set, w)
+		}
+	}
+	slices.Sort(set)
+	return strings.Join(slices.Compact(set), ", ")
+}
+
+func percent(p float64) string {
+	switch {
+	case p >= 0.9995:
+		return "over 99.9%"
+	case p >= 0.99:
+		return fmt.Sprintf("%.1f%%", p*100)
+	case p < 0.001:
+		return "under 0.1%"
+	}
+	return fmt.Sprintf("%.0f%%", p*100)
+}
+
+func num(v float64) string {
+	switch {
+	case v >= 1e6:
+		return fmt.Sprintf("%.0e", v)
+	case v >= 10:
+		return fmt.Sprintf("%.0f", v)
+	case math.Abs(v) < 0.01:
+		return "under 0.01"
+	}
+	return fmt.Sprintf("%.2g", v)
+}
+
+// mib says a size in the units of the report: binary, as memory limits are.
+func mib(v float64) string {
+	const kib, mib, gib = 1 << 10, 1 << 20, 1 << 30
+	a := math.Abs(v)
+	switch {
+	case a >= gib:
+		return fmt.Sprintf("%.1f GiB", v/gib)
+	case a >= mib:
+		return fmt.Sprintf("%.1f MiB", v/mib)
+	case a >= kib:
+		return fmt.Sprintf("%.0f KiB", v/kib)
+	}
+	return fmt.Sprintf("%.0f B", v)
+}
+
+func clockTime(t record.Time) string { return t.Std().Format("15:04:05") }
