@@ -147,8 +147,9 @@ func Bytes(s string) (int64, error) {
 		"g": 30, "gb": 30, "gi": 30, "gib": 30, "t": 40, "tb": 40, "ti": 40, "tib": 40,
 	}[unit]
 	n, err := strconv.ParseFloat(text, 64)
-	if !ok || err != nil || n <= 0 || n*float64(int64(1)<<shift) >= math.MaxInt64 {
+	n *= float64(int64(1) << shift)
+	if !ok || err != nil || !(n >= 1 && n < math.MaxInt64) {
 		return 0, fmt.Errorf("%q is not a size such as 512MB or 1.5GiB", s)
 	}
-	return int64(n * float64(int64(1)<<shift)), nil
+	return int64(n), nil
 }
