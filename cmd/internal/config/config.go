@@ -117,15 +117,15 @@ func Load(path string) (*Config, error) {
 
 // Parse checks the content of a file; path is for messages and for relative paths.
 func Parse(data []byte, path string) (config *Config, err error) {
-	if err := bounded(data, path); err != nil {
-		return nil, err
-	}
 	defer func() {
 		// The YAML package panics on some input that is none ("services: !0 0", found by fuzzing).
 		if p := recover(); p != nil {
 			config, err = nil, &Error{path, 0, 0, fmt.Sprintf("the file is no YAML that can be read (%v)", p)}
 		}
 	}()
+	if err := bounded(data, path); err != nil {
+		return nil, err
+	}
 	c := &Config{Path: path}
 	dec := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
 	if err := dec.Decode(c); err != nil {
