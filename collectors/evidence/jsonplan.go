@@ -220,7 +220,7 @@ func (l *jsonLine) newPlan() *jsonPlan {
 		}
 		found, ok := values[ref]
 		*v = found
-		return ok && !found.escaped && found.kind != jsonOther
+		return ok && !found.escaped
 	}
 	var v planValue
 	if !find(q.decided, &v) || v.step >= 0 {

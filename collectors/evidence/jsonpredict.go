@@ -207,10 +207,15 @@ func (s *jsonScan) run(data []byte, state *jsonState, p, k int) (*jsonState, int
 		switch e.kind {
 		case jsonString:
 			found := swarSpecial(load8(base, end))
-			for found == 0 {
-				end += 8
+			for found == 0 { // two words at a time: 4 % of all
+				end += 16
 				if end > limit {
 					return state, p, k
+				}
+				found = swarSpecial(load8(base, end-8))
+				if found != 0 {
+					end -= 8
+					break
 				}
 				found = swarSpecial(load8(base, end))
 			}
