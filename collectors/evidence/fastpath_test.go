@@ -254,3 +254,19 @@ func TestOddTimesReadTheSameWithAndWithoutMemory(t *testing.T) {
 		agreeTimes(t, before, odd(rnd, before))
 	}
 }
+
+func TestWarningsOfEveryLineAreCountedAndTheFirstIsTheExample(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(5, 5))
+	for range 200 {
+		quick, slow := newTally(discard{}, &record.Source{}, record.Query{}), newTally(discard{}, &record.Source{}, record.Query{})
+		for range rnd.IntN(20) {
+			pos := record.Pos{Line: rnd.Int64N(10)}
+			code, example := string(rune('a'+rnd.IntN(3))), fmt.Sprint("line ", pos.Line)
+			_ = warn(quick, pos, code, "text", []byte(example))
+			_ = slow.Warn(&record.Warning{Code: code, Pos: pos, Count: 1, Text: "text", Example: example})
+		}
+		if diff := cmp.Diff(slow.warns, quick.warns); diff != "" {
+			t.Fatal(diff)
+		}
+	}
+}

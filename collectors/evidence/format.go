@@ -23,7 +23,7 @@ type LineFormat interface {
 	NewParser(src *record.Source) LineParser
 }
 
-// LineParser handles the lines of one goroutine, which gets some of the chunks of an input (1 MiB of whole lines each). What it
+// LineParser handles the lines of one goroutine, which gets some of the chunks of an input (half a MiB of whole lines each). What it
 // remembers of one line must not matter to lines of another chunk; unless its format is Sequential, a parser of anything but requests
 // is made anew for every chunk to make sure, and then sees the 8 KiB before it once more, their records discarded: what it remembers
 // of a few lines survives the end of a chunk.

@@ -9,7 +9,7 @@ import (
 
 const noRouterTime = "the router line has no timestamp; save the log with its timestamps"
 
-// routerLine makes a request of what both kinds of router lines have in common. end is the line's time: routers write when a request
+// routerRequest makes a request of what both kinds of router lines have in common. end is the line's time: routers write when a request
 // has ended.
 func routerRequest(r *record.Request, end record.Time, took time.Duration, known bool) {
 	r.Layer, r.Phase = record.LayerRouter, record.Completed
@@ -19,7 +19,7 @@ func routerRequest(r *record.Request, end record.Time, took time.Duration, known
 	}
 }
 
-// trimPath cuts the quotes that are not there in most lines: "-" stands for nothing.
+// orNone cuts the dash that stands for nothing.
 func orNone(b []byte) []byte {
 	if len(b) == 1 && b[0] == '-' {
 		return nil

@@ -52,7 +52,7 @@ func readStamp(b []byte) (stamp, bool) {
 // readZone reads "Z", "+01:00", "+0100", "+01", " +0000 UTC", " UTC" or nothing, and returns the offset in seconds east of UTC.
 func readZone(b []byte) (offset, used int, zoned, ok bool) {
 	i := 0
-	if i < len(b) && b[i] == ' ' && i+1 < len(b) && (b[i+1] == '+' || b[i+1] == '-') && i+5 < len(b) && isDigit(b[i+2]) && isDigit(b[i+5]) {
+	if isSpacedOffset(b) {
 		i++
 	}
 	switch {
@@ -88,6 +88,15 @@ func readZone(b []byte) (offset, used int, zoned, ok bool) {
 		return 0, 4, true, true
 	}
 	return 0, 0, false, true
+}
+
+// isSpacedOffset reports whether b begins with an offset behind a blank. It must be whole, " +0000" or " +00:00": a shorter one may be a
+// number of its own.
+func isSpacedOffset(b []byte) bool {
+	if len(b) < 6 || b[0] != ' ' || b[1] != '+' && b[1] != '-' || !isDigit(b[2]) || !isDigit(b[3]) || !isDigit(b[5]) {
+		return false
+	}
+	return isDigit(b[4]) || b[4] == ':' && len(b) > 6 && isDigit(b[6])
 }
 
 // monthNames are the English abbreviations that syslog, dmesg and access logs use, in any locale that keeps them.

@@ -74,6 +74,7 @@ type tally struct {
 	query   record.Query
 	extents [signals]extent
 	warns   map[string]*record.Warning
+	warned  *record.Warning // the one that came last
 	failed  error
 
 	seen                        record.Time // of the last structured line of this chunk
@@ -231,6 +232,18 @@ func (t *tally) Warn(w *record.Warning) error {
 	c.Count = max(c.Count, 1)
 	t.merge(&c)
 	return nil
+}
+
+// warnedBefore counts a warning of which there is an earlier case already; otherwise it does nothing.
+func (t *tally) warnedBefore(code string, pos record.Pos) bool {
+	if t.warned == nil || t.warned.Code != code {
+		t.warned = t.warns[code]
+	}
+	if t.warned == nil || pos.Line < t.warned.Pos.Line {
+		return false
+	}
+	t.warned.Count++
+	return true
 }
 
 func (t *tally) merge(w *record.Warning) {

@@ -15,14 +15,16 @@ type Options struct {
 	Workers int
 	// MaxLine is the length in bytes beyond which a line is skipped; default 16 MiB, at least one chunk.
 	MaxLine int
-	// ChunkBytes is the size of one read; default 1 MiB, rounded up to a multiple of the page.
+	// ChunkBytes is the size of one read; default 512 KiB, rounded up to a multiple of the page.
 	ChunkBytes int
 }
 
 const (
 	defaultMaxLine = 16 << 20
-	defaultChunk   = 1 << 20
-	page           = 4 << 10
+	// defaultChunk is what a core's second-level cache holds: reading, counting and parsing a chunk then go to memory once. With 1 MiB
+	// access logs took a sixth longer; with 256 KiB nothing was gained, and more that spans lines is cut.
+	defaultChunk = 512 << 10
+	page         = 4 << 10
 	// headroom is the room before the read area of a buffer for the line that the last chunk cut: longer ones cost a copy.
 	headroom = 64 << 10
 )
