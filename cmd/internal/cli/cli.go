@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"lastcall/cmd/internal/prose"
@@ -30,7 +31,7 @@ type System struct {
 }
 
 // graceAfterCancel is how long a cancelled command may tidy up. Ctrl-C ends the program within a second.
-const graceAfterCancel = 800 * time.Millisecond
+const graceAfterCancel = 600 * time.Millisecond
 
 // Main runs the command line and returns the exit code of the process.
 func Main(ctx context.Context, sys System) int {
@@ -54,7 +55,7 @@ func Main(ctx context.Context, sys System) int {
 		select {
 		case err = <-done:
 		case <-time.After(graceAfterCancel):
-			err = ctx.Err() // something does not listen; the process ends all the same
+			err = a.abandon(ctx.Err()) // something does not listen; the process ends all the same
 		}
 	}
 	a.progress.clear()
@@ -86,6 +87,9 @@ type app struct {
 	noColor, quiet, verbose bool
 
 	progress *progress
+
+	mu     sync.Mutex
+	output []*wholeFiles // all that were begun
 }
 
 func newApp(sys System) *app {
@@ -98,6 +102,29 @@ func newApp(sys System) *app {
 	a.log = slog.New(slog.DiscardHandler)
 	a.progress = &progress{}
 	return a
+}
+
+// newFiles begins a set of output files that a forced end leaves nothing half-written of.
+func (a *app) newFiles() *wholeFiles {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	w := &wholeFiles{}
+	a.output = append(a.output, w)
+	return w
+}
+
+// abandon removes the files that are half-written, while what writes them may still run, and says what had been done.
+func (a *app) abandon(err error) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	committed := false
+	for _, w := range a.output {
+		committed = w.abandon() || committed
+	}
+	if committed {
+		return fmt.Errorf("interrupted after files were written; those that are there are whole (%w)", err)
+	}
+	return err
 }
 
 // secretVariables are the environment variables whose values must never be shown.

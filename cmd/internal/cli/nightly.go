@@ -328,7 +328,7 @@ func (n *night) writeReports(s config.Service, rep *finding.Report) error {
 		}
 		return r
 	}, strings.TrimLeft(s.ID(), "."))
-	var files wholeFiles
+	files := n.newFiles()
 	defer files.discard()
 	for ext, format := range map[string]report.Format{".html": report.HTML, ".json": report.JSON} {
 		err := files.add(filepath.Join(dir, name+ext), func(w io.Writer) error {
@@ -354,7 +354,7 @@ func (n *night) print(res *nightly.Night) error {
 		}
 		return nightly.WriteText(w, res, width)
 	}
-	var files wholeFiles
+	files := n.newFiles()
 	defer files.discard()
 	for _, o := range n.outputs {
 		if err := files.add(o.path, func(w io.Writer) error { return write(w, string(o.format), 100) }); err != nil {

@@ -1,16 +1,26 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 )
 
 // wholeFiles writes files that appear whole or not at all: all of them are written beside their place first, and only when
 // every one is complete are they moved there.
-type wholeFiles struct{ pending []pendingFile }
+//
+// The program can end while files are being written (an interrupt, when rendering takes longer than it is waited for): whoever
+// ends it calls abandon from another goroutine.
+type wholeFiles struct {
+	mu        sync.Mutex
+	pending   []pendingFile
+	committed bool
+	abandoned bool
+}
 
 type pendingFile struct{ temp, path string }
 
@@ -31,11 +41,10 @@ func (w *wholeFiles) add(path string, render func(io.Writer) error) error {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
 	}
-	f, err := createBeside(path)
+	f, err := w.begin(path)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, plainPathError(err))
 	}
-	w.pending = append(w.pending, pendingFile{f.Name(), path})
 	err = render(f)
 	if st, serr := os.Stat(path); err == nil && serr == nil {
 		err = f.Chmod(st.Mode().Perm()) // a file that is replaced keeps its mode
@@ -50,6 +59,20 @@ func (w *wholeFiles) add(path string, render func(io.Writer) error) error {
 		return fmt.Errorf("write %s: %w", path, plainPathError(err))
 	}
 	return nil
+}
+
+// begin makes the temporary file for path and remembers it.
+func (w *wholeFiles) begin(path string) (*os.File, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.abandoned {
+		return nil, context.Canceled
+	}
+	f, err := createBeside(path)
+	if err == nil {
+		w.pending = append(w.pending, pendingFile{f.Name(), path})
+	}
+	return f, err
 }
 
 // createBeside makes a new file in the folder of path. Not os.CreateTemp: its mode is for the owner alone, while a report has
@@ -74,19 +97,40 @@ func plainPathError(err error) error {
 
 // commit moves all files to their places.
 func (w *wholeFiles) commit() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.abandoned {
+		return context.Canceled
+	}
 	for i, p := range w.pending {
 		if err := os.Rename(p.temp, p.path); err != nil {
 			w.pending = w.pending[i:]
-			w.discard()
+			w.remove()
 			return fmt.Errorf("write %s: %w", p.path, err)
 		}
 	}
+	w.committed = w.committed || len(w.pending) > 0
 	w.pending = nil
 	return nil
 }
 
 // discard removes what was not committed.
 func (w *wholeFiles) discard() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.remove()
+}
+
+// abandon is discard for good: nothing can be written or committed afterwards. It tells whether files had been committed before.
+func (w *wholeFiles) abandon() (committed bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.abandoned = true
+	w.remove()
+	return w.committed
+}
+
+func (w *wholeFiles) remove() {
 	for _, p := range w.pending {
 		_ = os.Remove(p.temp) // nothing to be done about a temporary file that will not go
 	}

@@ -11,6 +11,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -101,5 +103,56 @@ func inert(t *testing.T, what, text string) {
 			t.Errorf("%s holds U+%04X: %q", what, r, text[max(0, i-40):min(len(text), i+40)])
 			return
 		}
+	}
+}
+
+func TestAnInterruptWhileFilesAreWrittenLeavesNothingHalfWritten(t *testing.T) {
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "pipe.md")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Skip(err)
+	}
+	old := write(t, filepath.Join(dir, "b.md"), "the report of yesterday")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var out, errOut bytes.Buffer
+	code := make(chan int, 1)
+	begin := time.Now()
+	go func() {
+		// Nobody reads the pipe: the program waits there, with two files written that are not yet in their places.
+		code <- Main(ctx, System{
+			Args: []string{"demo", "--output", filepath.Join(dir, "a.md"), "--output", old, "--output", pipe}, Stdin: strings.NewReader(""),
+			Stdout: &out, Stderr: &errOut, Env: func(string) string { return "" }, Now: time.Now,
+		})
+	}()
+	for {
+		if found, _ := filepath.Glob(filepath.Join(dir, "*.tmp")); len(found) == 2 {
+			break
+		}
+		if time.Since(begin) > 30*time.Second {
+			t.Fatal("the files are not being written")
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	begin = time.Now()
+	cancel()
+	if got := <-code; got != 1 || !strings.Contains(errOut.String(), "as they were") || out.Len() > 0 {
+		t.Errorf("exit %d, stdout %d bytes, stderr %q", got, out.Len(), errOut.String())
+	}
+	if took := time.Since(begin); took > time.Second {
+		t.Errorf("it took %v", took)
+	}
+	// Whoever still writes goes on, and must not bring the files back.
+	if f, err := os.OpenFile(pipe, os.O_RDONLY|syscall.O_NONBLOCK, 0); err == nil {
+		time.Sleep(100 * time.Millisecond)
+		f.Close()
+	}
+	time.Sleep(100 * time.Millisecond)
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 2 || entries[0].Name() != "b.md" || entries[1].Name() != "pipe.md" {
+		t.Errorf("left are %v (%v), want what was there before", entries, err)
+	}
+	if b, err := os.ReadFile(old); err != nil || string(b) != "the report of yesterday" {
+		t.Errorf("the old report is %q (%v)", b, err)
 	}
 }

@@ -11,7 +11,7 @@ import (
 // render writes the files of --output, all or none, and then the report to stdout: a reader that goes away must not cost a
 // file.
 func (a *app) render(rep *finding.Report, ro reportOptions) error {
-	var files wholeFiles
+	files := a.newFiles()
 	defer files.discard()
 	for _, o := range ro.outputs {
 		err := files.add(o.path, func(w io.Writer) error { return report.Write(w, rep, a.options(ro, o.format, terminal{})) })
