@@ -16,6 +16,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -387,13 +388,16 @@ func hostileCases(t *testing.T) []hostileCase {
 		// What reaches people.
 		{name: "names that would act on a terminal", give: func(l lab) []string {
 			return []string{"investigate", l.file("in/log", wicked("\\u001b]8;;http://x\\u0007\\u202e\\u009b31m\\u2066"))}
-		}},
+		}, check: holds(`]8;;http://x`, `\x1b`, `\u202e`)},
 		{name: "names that would act in HTML", give: func(l lab) []string {
 			return []string{"investigate", l.file("in/log", wicked("<script>alert(1)</script><img src=x onerror=alert(1)>")), "--format", "html"}
-		}},
+		}, check: all(holds("alert(1)"), lacks("<script>alert", "<img src=x"))},
 		{name: "names that would act in Markdown", give: func(l lab) []string {
 			return []string{"investigate", l.file("in/log", wicked("](javascript:alert(1))|</td><b>\\n# Head")), "--format", "markdown"}
-		}},
+		}, check: all(holds("javascript"), func(t *testing.T, e ended) {
+			e.out = codeSpan.ReplaceAllString(e.out, "") // in which nothing is markup
+			lacks("web-](javascript:", "|</td>", "><b>", "\n# Head")(t, e)
+		})},
 		// Profiles.
 		{name: "a heap profile that is cut", records: "profiles 2", warnings: "truncated_gzip 1", give: func(l lab) []string { return heapOf(l, func(p []byte) []byte { return p[:len(p)/2] }) }},
 		{name: "a heap profile of 1 GB of NULs", records: "profiles 1", warnings: "huge_profile 1", give: func(l lab) []string {
@@ -536,6 +540,8 @@ func lacks(parts ...string) func(*testing.T, ended) {
 		}
 	}
 }
+
+var codeSpan = regexp.MustCompile("`[^`\n]*`")
 
 func all(checks ...func(*testing.T, ended)) func(*testing.T, ended) {
 	return func(t *testing.T, e ended) {
