@@ -282,7 +282,8 @@ func (p *combinedParser) usual(line []byte) (l combinedLine, ok bool) {
 
 // areCapitals reports whether the eight bytes of x are all between A and Z.
 func areCapitals(x uint64) bool {
-	return (x|(x+(0x80-'A')*swarOnes)^swarHigh|(x+(0x7f-'Z')*swarOnes))&swarHigh == 0
+	below, above := ^(x + (0x80-'A')*swarOnes), x+(0x7f-'Z')*swarOnes // of bytes below 128, by their high bits
+	return (x|below|above)&swarHigh == 0
 }
 
 // clientOf returns the address before "- user".
