@@ -388,3 +388,20 @@ func TestPreparersSeeTheLinesBeforeTheirChunk(t *testing.T) {
 		}
 	}
 }
+
+func TestLinesThatEndInCarriageReturnsAloneAreLines(t *testing.T) {
+	long := strings.Repeat("some text of a line\r", 10_000) // beyond the head
+	for in, want := range map[string]string{
+		"a\rb\r": "a\nb\n", long: strings.ReplaceAll(long, "\r", "\n"), "a\rb\nc\r": "a\rb\nc\r", "a\r\nb\r\n": "a\r\nb\r\n", "\x00\ra\r": "\x00\ra\r", "plain": "plain",
+	} {
+		r, err := lines.NewReader(strings.NewReader(in))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(r)
+		if err != nil || string(got) != want {
+			t.Errorf("%.20q: %.20q (%d bytes), %v", in, got, len(got), err)
+		}
+		r.Close()
+	}
+}

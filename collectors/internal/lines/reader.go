@@ -184,7 +184,43 @@ func (r *Reader) readHead() {
 		buf = buf[:n]
 	}
 	buf = bytes.TrimPrefix(buf, []byte{0xef, 0xbb, 0xbf})
+	if endsLinesWithCR(buf) {
+		r.body = &crReader{r.body}
+		crToLF(buf)
+	}
 	r.head, r.rest = buf, buf
+}
+
+// endsLinesWithCR reports whether the head is text whose lines end in a carriage return alone: else it would be one line, of which a
+// format might take the beginning for all there is.
+func endsLinesWithCR(head []byte) bool {
+	crs := 0
+	for _, c := range head {
+		switch {
+		case c == '\r':
+			crs++
+		case c < ' ' && c != '\t' && c != 0x1b: // a newline, or no text
+			return false
+		}
+	}
+	return crs > 0
+}
+
+// crReader gives newlines for carriage returns.
+type crReader struct{ src io.Reader }
+
+func (r *crReader) Read(p []byte) (int, error) {
+	n, err := r.src.Read(p)
+	crToLF(p[:n])
+	return n, err
+}
+
+func crToLF(b []byte) {
+	for i, c := range b {
+		if c == '\r' {
+			b[i] = '\n'
+		}
+	}
 }
 
 // Head is the beginning of the decompressed, converted input: HeadSize bytes or less. It must not be changed.
