@@ -29,7 +29,7 @@ func (t *traffic) pressureWindows() {
 			own[c] = append(own[c], life.Span{From: at.Add(-t.lookback), To: at})
 		}
 		everywhere = union(everywhere)
-		t.pressure, t.pressureAt = make([][]life.Span, len(t.containers)), make([]int, len(t.containers))
+		t.pressure = make([][]life.Span, len(t.containers))
 		t.aliveSecs, t.quietSecs = 0, 0
 		for c := range t.pressure {
 			t.pressure[c] = everywhere
@@ -42,7 +42,13 @@ func (t *traffic) pressureWindows() {
 			}
 		}
 		if t.quietSecs >= minQuietShare*t.aliveSecs || t.lookback < time.Minute {
-			return
+			break
+		}
+	}
+	t.pressureEnds = make([]cursor, len(t.containers))
+	for c, spans := range t.pressure {
+		for _, s := range spans {
+			t.pressureEnds[c].times = append(t.pressureEnds[c].times, s.To)
 		}
 	}
 }
@@ -108,15 +114,7 @@ func (t *traffic) quietUntil(c uint32, t0 record.Time) (record.Time, bool) {
 	if !ok {
 		return 0, false
 	}
-	// The first span that ends at or after t0, looked for from the one that the last question led to: questions come in the order of time.
-	p, i := t.pressure[c], t.pressureAt[c]
-	for i > 0 && p[i-1].To >= t0 {
-		i--
-	}
-	for i < len(p) && p[i].To < t0 {
-		i++
-	}
-	t.pressureAt[c] = i
+	p, i := t.pressure[c], t.pressureEnds[c].since(t0)
 	switch {
 	case i == len(p):
 		return end, true
@@ -165,22 +163,22 @@ func (t *traffic) measure() error {
 	}
 	t.cases = make([]inflight.Case, len(t.life.Deaths))
 	gathered := make([]caseRequests, len(t.cases))
-	byContainer := make([]deathsOf, len(t.containers)) // by their time on the clock of the requests
+	// By container, in the order of their times on the clock of the requests.
+	byContainer, diedAt := make([][]int, len(t.containers)), make([]cursor, len(t.containers))
 	for d := range t.life.Deaths {
 		t.cases[d].Time = t.deathAt[d]
 		t.cases[d].Hour = t.deathAt[d].Std().Hour()
 		c := t.deathContainer(&t.life.Deaths[d])
-		byContainer[c].deaths = append(byContainer[c].deaths, d)
+		byContainer[c] = append(byContainer[c], d)
 	}
-	for c := range byContainer {
-		of := &byContainer[c]
-		slices.SortStableFunc(of.deaths, func(a, b int) int { return cmp.Compare(t.deathAt[a], t.deathAt[b]) })
-		for _, d := range of.deaths {
-			of.at = append(of.at, t.deathAt[d])
+	for c, deaths := range byContainer {
+		slices.SortStableFunc(deaths, func(a, b int) int { return cmp.Compare(t.deathAt[a], t.deathAt[b]) })
+		for _, d := range deaths {
+			diedAt[c].times = append(diedAt[c].times, t.deathAt[d])
 		}
 	}
 	// deathsFrom are the deaths of a container from an instant on.
-	deathsFrom := func(c uint32, from record.Time) []int { return byContainer[c].since(from) }
+	deathsFrom := func(c uint32, from record.Time) []int { return byContainer[c][diedAt[c].since(from):] }
 	t.block = max(minBlock, (t.to.Sub(t.from)/maxBlocks + time.Second).Truncate(time.Second))
 	t.nBlocks = int(t.to.Sub(t.from)/t.block) + 1
 	if t.remembers() {
@@ -195,6 +193,10 @@ func (t *traffic) measure() error {
 
 	openBins := func(e uint32, start, end record.Time) {
 		age := end.Sub(start).Seconds()
+		hour := 0
+		if hours {
+			hour = start.Std().Hour()
+		}
 		for k := range inflight.Bins {
 			lo, hi := inflight.Ages[k], inflight.Ages[k+1]
 			if age <= lo {
@@ -203,7 +205,7 @@ func (t *traffic) measure() error {
 			in := min(age, hi) - lo
 			t.base.Open[e][k] += in
 			if hours {
-				byHour[e][start.Std().Hour()][k] += in
+				byHour[e][hour][k] += in
 			}
 		}
 	}

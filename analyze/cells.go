@@ -140,21 +140,20 @@ func (c *calendar) at(t record.Time) int {
 	return c.step
 }
 
-// deathsOf are the deaths of one container in the order of time, with a place to look from: requests are asked about in the order of
-// time as well.
-type deathsOf struct {
-	at     []record.Time
-	deaths []int
-	next   int
+// cursor is a place in instants that are in order. Questions come in the order of time as well, so the next answer is looked for from
+// the last one on.
+type cursor struct {
+	times []record.Time
+	next  int
 }
 
-// since returns the deaths from an instant on.
-func (d *deathsOf) since(t record.Time) []int {
-	for d.next > 0 && d.at[d.next-1] >= t {
-		d.next--
+// since returns the index of the first instant that is not before t.
+func (c *cursor) since(t record.Time) int {
+	for c.next > 0 && c.times[c.next-1] >= t {
+		c.next--
 	}
-	for d.next < len(d.at) && d.at[d.next] < t {
-		d.next++
+	for c.next < len(c.times) && c.times[c.next] < t {
+		c.next++
 	}
-	return d.deaths[d.next:]
+	return c.next
 }

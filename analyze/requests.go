@@ -120,11 +120,11 @@ type traffic struct {
 	cutAt   []bool        // deathAt comes from cut requests
 	skew    []time.Duration
 
-	pressure   [][]life.Span // per container
-	pressureAt []int         // per container, the span that was asked for last
-	lookback   time.Duration
-	aliveSecs  float64
-	quietSecs  float64
+	pressure     [][]life.Span // per container
+	pressureEnds []cursor      // per container
+	lookback     time.Duration
+	aliveSecs    float64
+	quietSecs    float64
 
 	base      *inflight.Baseline
 	cases     []inflight.Case // per death

@@ -562,7 +562,7 @@ func detrend(x, y []float64) []float64 {
 	return out
 }
 
-// size writes bytes for a person, in decimal units.
+// size writes bytes for a person, in binary units, as memory limits are.
 func size(b float64) string {
 	const kib, mib, gib = 1 << 10, 1 << 20, 1 << 30
 	switch a := math.Abs(b); {

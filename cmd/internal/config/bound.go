@@ -18,14 +18,14 @@ const (
 	maxDepth  = 50      // brackets within brackets, and dashes behind dashes
 )
 
-// bounded refuses a file that would take minutes or gigabytes. What is wrong with a file otherwise is told by who reads it.
-func bounded(data []byte, path string) error {
+// bounded parses a file, unless that or what follows would take minutes or gigabytes.
+func bounded(data []byte, path string) (*ast.File, error) {
 	if len(data) > maxSize {
-		return &Error{path, 0, 0, fmt.Sprintf("the file is larger than %d kB; is it a config file of lastcall?", maxSize>>10)}
+		return nil, &Error{path, 0, 0, fmt.Sprintf("the file is larger than %d kB; is it a config file of lastcall?", maxSize>>10)}
 	}
 	tokens := lexer.Tokenize(string(data))
 	if n := len(tokens); n > maxTokens {
-		return &Error{path, 0, 0, fmt.Sprintf("the file has %d YAML tokens, and %d are taken; watch fewer services per file", n, maxTokens)}
+		return nil, &Error{path, 0, 0, fmt.Sprintf("the file has %d YAML tokens, and %d are taken; watch fewer services per file", n, maxTokens)}
 	}
 	brackets, dashes := 0, 0
 	for _, t := range tokens {
@@ -39,20 +39,20 @@ func bounded(data []byte, path string) error {
 			dashes = 0
 		}
 		if brackets > maxDepth || dashes > maxDepth {
-			return &Error{path, t.Position.Line, t.Position.Column, "the file is nested too deeply for a config file"}
+			return nil, &Error{path, t.Position.Line, t.Position.Column, "the file is nested too deeply for a config file"}
 		}
 	}
 	file, err := parser.ParseBytes(data, 0)
 	if err != nil {
-		return placed(err, path)
+		return nil, placed(err, path)
 	}
 	anchors := map[string]int{}
 	for _, d := range file.Docs {
 		if d.Body != nil && nodes(d.Body, anchors) > maxNodes {
-			return &Error{path, 0, 0, fmt.Sprintf("with its aliases written out the file has more than %d nodes; write what is meant without aliases of aliases", maxNodes)}
+			return nil, &Error{path, 0, 0, fmt.Sprintf("with its aliases written out the file has more than %d nodes; write what is meant without aliases of aliases", maxNodes)}
 		}
 	}
-	return nil
+	return file, nil
 }
 
 // nodes counts what a node comes to with its aliases written out, to somewhat above maxNodes at most. anchors keeps the counts of

@@ -21,7 +21,6 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 )
 
 //go:embed lastcall.example.yaml
@@ -123,7 +122,8 @@ func Parse(data []byte, path string) (config *Config, err error) {
 			config, err = nil, &Error{path, 0, 0, fmt.Sprintf("the file is no YAML that can be read (%v)", p)}
 		}
 	}()
-	if err := bounded(data, path); err != nil {
+	file, err := bounded(data, path)
+	if err != nil {
 		return nil, err
 	}
 	c := &Config{Path: path}
@@ -137,10 +137,6 @@ func Parse(data []byte, path string) (config *Config, err error) {
 	var more any
 	if err := dec.Decode(&more); err == nil && more != nil {
 		return nil, &Error{path, 0, 0, "the file holds more than one YAML document; only one is taken"}
-	}
-	file, err := parser.ParseBytes(data, 0)
-	if err != nil {
-		return nil, placed(err, path)
 	}
 	if err := c.check(func(yamlPath, message string) error {
 		line, column := place(file, yamlPath)
