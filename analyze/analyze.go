@@ -20,6 +20,7 @@ package analyze
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -65,7 +66,8 @@ type Analyzer struct {
 type shared struct {
 	endpoints  *endpoint.Table
 	containers *names
-	log        *reqlog.Log
+	log        *reqlog.Log // finished requests, and starts without an id
+	unanswered *reqlog.Log // those of the finished ones again that the process may not have been done with
 	detailID   atomic.Uint32
 	sources    *sources
 }
@@ -78,9 +80,10 @@ type shard struct {
 	opts   *Options
 
 	writer  *reqlog.Writer
+	broken  *reqlog.Writer // into the log of the unanswered
 	ends    *endpoint.Interner
 	cache   map[string]named // containers
-	near    [64]named        // some of those, found without hashing
+	near    [64]nearby       // some of those, found without hashing
 	opened  map[openKey][]reqlog.Rec
 	nOpen   int
 	begun   map[openKey][]begun // starts without an id whose details are kept until their end is seen
@@ -88,7 +91,8 @@ type shard struct {
 	unnamed int64 // starts without an id
 	details map[uint32]detail
 
-	tallies    []*tally // by tallyOf
+	tallies    []*tally      // by tallyOf
+	finished   [layers]spans // when the finished requests of each container began and ended, by layer and raw container id
 	lastSource *record.Source
 	lastID     uint16
 	requests   int64
@@ -100,7 +104,7 @@ type shard struct {
 	profiles   []record.Profile
 	series     map[seriesKey]*series
 	points     int
-	seen       map[seenKey]*span
+	seen       map[seenKey]*sighting
 	warnings   []record.Warning
 	coverage   []record.Coverage
 }
@@ -109,6 +113,12 @@ type shard struct {
 type named struct {
 	name string
 	id   uint32
+}
+
+// nearby is a container with the instance that was seen last on it.
+type nearby struct {
+	named
+	seen *sighting
 }
 
 // tally is what the request lines of one layer in one source are, for the choice of whose lines count.
@@ -219,6 +229,24 @@ type point struct {
 
 type seenKey struct{ container, instance string }
 
+// spans are the spans of things that have small numbers.
+type spans []span
+
+func (s *spans) add(of uint32, from, to record.Time) {
+	for int(of) >= len(*s) {
+		*s = append(*s, make(spans, 16)...)
+	}
+	x := &(*s)[of]
+	x.add(from)
+	x.add(to)
+}
+
+// sighting is when an instance was seen.
+type sighting struct {
+	span
+	instance string
+}
+
 type span struct{ first, last record.Time }
 
 func (s *span) add(t record.Time) {
@@ -259,6 +287,7 @@ func New(opts Options) *Analyzer {
 		endpoints:  endpoint.NewTable(),
 		containers: newNames(),
 		log:        reqlog.New(opts.MemoryBytes, opts.Spool),
+		unanswered: reqlog.New(opts.MemoryBytes/4, opts.Spool),
 		sources:    newSources(),
 	}
 	a := &Analyzer{opts: opts, all: all}
@@ -269,13 +298,13 @@ func New(opts Options) *Analyzer {
 func newShard(parent *shard, all *shared, opts *Options) *shard {
 	return &shard{
 		parent: parent, all: all, opts: opts,
-		writer: all.log.Writer(), ends: all.endpoints.Interner(), cache: map[string]named{}, opened: map[openKey][]reqlog.Rec{}, begun: map[openKey][]begun{},
-		details: map[uint32]detail{}, series: map[seriesKey]*series{}, seen: map[seenKey]*span{},
+		writer: all.log.Writer(), broken: all.unanswered.Writer(), ends: all.endpoints.Interner(), cache: map[string]named{}, opened: map[openKey][]reqlog.Rec{}, begun: map[openKey][]begun{},
+		details: map[uint32]detail{}, series: map[seriesKey]*series{}, seen: map[seenKey]*sighting{},
 	}
 }
 
 // Close frees what the Analyzer holds (temporary files). It may be called more than once.
-func (a *Analyzer) Close() error { return a.all.log.Close() }
+func (a *Analyzer) Close() error { return errors.Join(a.all.log.Close(), a.all.unanswered.Close()) }
 
 var _ record.Sink = (*Analyzer)(nil)
 
@@ -330,9 +359,10 @@ func (s *shard) Request(r *record.Request) error {
 		return nil
 	}
 	s.requests++
+	on := s.container(r.Container)
 	rec := reqlog.Rec{
 		Start: r.Start, End: r.End, ID: hash(r.ID), User: hash32(r.User), Path: hash32(r.Path),
-		Endpoint: s.ends.ID(r.Method, r.Path, r.Route), Container: s.container(r.Container),
+		Endpoint: s.ends.ID(r.Method, r.Path, r.Route), Container: on.id,
 		Line: uint32(min(r.Pos.Line, math.MaxUint32)), Source: s.source(r.Pos.Source), Status: uint16(r.Status),
 		Layer: r.Layer, Phase: r.Phase, Outcome: r.Outcome,
 	}
@@ -346,7 +376,10 @@ func (s *shard) Request(r *record.Request) error {
 		rec.Start = rec.End
 	}
 	if len(r.Instance) > 0 && len(r.Container) > 0 {
-		s.saw(r)
+		if on.seen == nil || on.seen.instance != string(r.Instance) {
+			on.seen = s.saw(r)
+		}
+		on.seen.add(r.End)
 	}
 	t := s.tally(tallyOf(rec.Source, rec.Layer))
 	t.n++
@@ -366,6 +399,7 @@ func (s *shard) Request(r *record.Request) error {
 		return nil
 	}
 	t.count(rec.Endpoint, 1)
+	s.finished[rec.Layer%layers].add(rec.Container, rec.Start, rec.End)
 	if rec.ID != 0 && len(s.opened) > 0 {
 		s.close(&rec)
 	} else if rec.ID == 0 && s.nBegun > 0 {
@@ -374,7 +408,21 @@ func (s *shard) Request(r *record.Request) error {
 	if rec.Outcome != record.Answered && rec.Outcome != record.OutcomeUnknown || rec.End.Sub(rec.Start) >= notableAfter {
 		s.keep(&rec, r)
 	}
+	if mayRunOn(rec.Outcome) {
+		if err := s.broken.Append(&rec); err != nil {
+			return err
+		}
+	}
 	return s.writer.Append(&rec)
+}
+
+// mayRunOn reports whether the process may not have been done with a request when its line was written, or never had it.
+func mayRunOn(o record.Outcome) bool {
+	switch o {
+	case record.GaveUp, record.ClientGone, record.Cut, record.Refused:
+		return true
+	}
+	return false
 }
 
 // source returns the id of a source; one goroutine reads one file at a time, so the last answer nearly always holds.
@@ -385,16 +433,17 @@ func (s *shard) source(src *record.Source) uint16 {
 	return s.lastID
 }
 
-func (s *shard) saw(r *record.Request) {
-	k := s.seen[seenKey{string(r.Container), string(r.Instance)}] // no allocation: the compiler knows map lookups by string(b)
-	if k == nil {
-		if len(s.seen) >= maxSmall {
-			return
+// saw returns what is known of an instance, to be added to. What does not fit is forgotten.
+func (s *shard) saw(r *record.Request) *sighting {
+	x := s.seen[seenKey{string(r.Container), string(r.Instance)}] // no allocation: the compiler knows map lookups by string(b)
+	if x == nil {
+		k := seenKey{string(r.Container), string(r.Instance)}
+		x = &sighting{instance: k.instance}
+		if len(s.seen) < maxSmall {
+			s.seen[k] = x
 		}
-		k = &span{}
-		s.seen[seenKey{string(r.Container), string(r.Instance)}] = k
 	}
-	k.add(r.End)
+	return x
 }
 
 // open remembers a start line until its end comes.
@@ -479,15 +528,16 @@ func cut(b []byte) string {
 	return string(b)
 }
 
-// container returns the id of a container's name.
-func (s *shard) container(name []byte) uint32 {
-	if len(name) == 0 {
-		return 0
+// container looks a container up by its name; the answer holds until the next question.
+func (s *shard) container(name []byte) *nearby {
+	place := 0
+	if n := len(name); n > 0 {
+		// The names of a fleet differ in their last characters.
+		place = (int(name[n-1]) + int(name[n/2])<<2) % len(s.near)
 	}
-	// The names of a fleet differ in their last characters.
-	near := &s.near[(int(name[len(name)-1])+int(name[len(name)/2])<<2)%len(s.near)]
+	near := &s.near[place]
 	if near.name == string(name) {
-		return near.id
+		return near // also of no name, whose id is 0
 	}
 	c, ok := s.cache[string(name)]
 	if !ok {
@@ -497,8 +547,8 @@ func (s *shard) container(name []byte) uint32 {
 			s.cache[c.name] = c
 		}
 	}
-	*near = c
-	return c.id
+	*near = nearby{named: c}
+	return near
 }
 
 // Sample implements record.Sink.
@@ -523,7 +573,7 @@ func (s *shard) Sample(m *record.Sample) error {
 	if m.Instance != "" {
 		sk := seenKey{m.Container, m.Instance}
 		if s.seen[sk] == nil {
-			s.seen[sk] = &span{}
+			s.seen[sk] = &sighting{instance: m.Instance}
 		}
 		s.seen[sk].add(m.Time)
 	}
@@ -605,7 +655,7 @@ func (s *shard) Fork() record.Sink { return newShard(s, s.all, s.opts) }
 
 // Join implements record.Sink.
 func (s *shard) Join() error {
-	if err := s.writer.Flush(); err != nil {
+	if err := errors.Join(s.writer.Flush(), s.broken.Flush()); err != nil {
 		return err
 	}
 	p := s.parent
@@ -621,6 +671,11 @@ func (s *shard) Join() error {
 	for at, t := range s.tallies {
 		if t != nil {
 			p.tally(at).add(t)
+		}
+	}
+	for layer := range s.finished {
+		for c, x := range s.finished[layer] {
+			p.finished[layer].add(uint32(c), x.first, x.last)
 		}
 	}
 	for k, q := range s.opened {
@@ -648,7 +703,7 @@ func (s *shard) Join() error {
 	for k, e := range s.seen {
 		o := p.seen[k]
 		if o == nil {
-			o = &span{}
+			o = &sighting{instance: k.instance}
 			p.seen[k] = o
 		}
 		o.add(e.first)

@@ -231,8 +231,7 @@ func (t *traffic) measure() error {
 		dur := r.End.Sub(r.Start)
 		bin := inflight.DurationBin(dur.Seconds())
 		t.latency.add(r.Start, bin)
-		switch r.Outcome {
-		case record.GaveUp, record.ClientGone, record.Cut, record.Refused:
+		if mayRunOn(r.Outcome) {
 			return // below, with what the joins know
 		}
 		count(r)

@@ -208,7 +208,7 @@ func (c *canon) apply(s *shard) {
 		merged[nk] = s.series[k]
 	}
 	s.series = merged
-	seen := map[seenKey]*span{}
+	seen := map[seenKey]*sighting{}
 	for k, v := range s.seen {
 		nk := seenKey{c.of(k.container), k.instance}
 		if o := seen[nk]; o != nil {

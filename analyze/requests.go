@@ -109,7 +109,7 @@ type traffic struct {
 	groups     map[group]int64
 	useGroup   []bool // by tallyOf: whether these lines are counted
 	again      []bool // by tallyOf: whether these are the lines of another source, given twice
-	spans      []span // per container, when its requests began and ended
+	spans      spans  // per container, when its requests began and ended
 	outside    int64  // records dropped because they lie far outside the evidence
 	copies     bool   // some line was read twice
 
@@ -550,15 +550,12 @@ func (t *traffic) join() error {
 			starts = append(starts, r)
 		}
 	}
-	t.spans = make([]span, len(t.containers))
+	if err := t.findSpans(); err != nil {
+		return err
+	}
 	// Nothing here depends on the order but for duplicates, which are dropped after sorting.
-	err = t.lines(t.all.log.EachUnsorted, countedLines, func(r *reqlog.Rec) {
-		t.spans[r.Container].add(r.Start)
-		t.spans[r.Container].add(min(r.End, t.to))
-		switch r.Outcome {
-		case record.GaveUp, record.ClientGone, record.Cut, record.Refused:
-			t.pend = append(t.pend, pending{Rec: *r, death: -1})
-		}
+	err = t.lines(t.all.unanswered.EachUnsorted, countedLines, func(r *reqlog.Rec) {
+		t.pend = append(t.pend, pending{Rec: *r, death: -1})
 	})
 	slices.SortFunc(t.pend, comparePending)
 	t.pend = slices.CompactFunc(t.pend, func(a, b pending) bool { return sameLine(&a.Rec, &b.Rec) })
@@ -623,6 +620,40 @@ func (t *traffic) join() error {
 	}
 	slices.SortFunc(t.pend, comparePending)
 	return nil
+}
+
+// findSpans finds when the requests of each container began and ended, as far as they lie within the window.
+func (t *traffic) findSpans() error {
+	t.spans = make(spans, len(t.containers))
+	// What was gathered by layer holds where all lines of a layer count, or none, and none lies outside.
+	var counted, left [layers]bool
+	for at, x := range t.tallies {
+		if x != nil && x.n > 0 {
+			use := t.useGroup[at] && !t.again[at]
+			counted[at%layers] = counted[at%layers] || use
+			left[at%layers] = left[at%layers] || !use
+		}
+	}
+	known := true
+	for layer, on := range t.finished {
+		known = known && !(counted[layer] && left[layer])
+		if !counted[layer] {
+			continue
+		}
+		for raw, s := range on {
+			if s.first != 0 {
+				known = known && s.first >= t.from && s.last <= t.to
+				t.spans.add(t.contOf[raw], s.first, s.last)
+			}
+		}
+	}
+	if known {
+		return nil
+	}
+	clear(t.spans)
+	return t.lines(t.all.log.EachUnsorted, countedLines, func(r *reqlog.Rec) {
+		t.spans.add(r.Container, r.Start, min(r.End, t.to))
+	})
 }
 
 // idAt is an id on one container.

@@ -262,8 +262,7 @@ func (q *inquiry) controls(ages map[int]float64, culprits map[uint32]bool) map[i
 			return
 		}
 		q.latency.addSingle(r)
-		switch r.Outcome {
-		case record.GaveUp, record.ClientGone, record.Cut, record.Refused:
+		if mayRunOn(r.Outcome) {
 			return
 		}
 		if h := ages[int(r.Endpoint)]; h > 0 && r.End.Sub(r.Start).Seconds() >= h {

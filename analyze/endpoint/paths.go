@@ -3,6 +3,7 @@ package endpoint
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 )
 
 // paths remembers the templates of paths seen before, as a tree with one node per segment, so that the next path of a known endpoint
@@ -10,13 +11,26 @@ import (
 // all odd paths, go to AppendTemplate; it never answers otherwise than that (see the fuzz test).
 type paths struct {
 	root    *segment
-	methods []string // by index into segment.ends
+	methods []string  // by index into segment.ends
+	near    [32]uint8 // indexes of methods by their ends, to be tried first
 	nodes   int
+	// begins remembers where beginnings of paths lead that are names alone, such as "/api/v1/users/": one look for what would be a step
+	// for each segment. The next one that has its place takes it.
+	begins [1 << beginBits]beginning
+}
+
+const beginBits = 9
+
+// beginning is the first sixteen bytes of a path, with zeros after the last slash among them, and the node that they lead to.
+type beginning struct {
+	a, b uint64
+	to   *segment
 }
 
 // segment is a node: a template up to and with one segment.
 type segment struct {
 	size  int      // length of the template so far
+	hasID bool     // some segment so far is an identifier
 	names names    // the children that are names
 	id    *segment // the child for identifiers
 	ends  []uint32 // id + 1 of the endpoint that ends here, by method; 0 where there is none yet
@@ -51,8 +65,52 @@ func (t *paths) find(path []byte) *segment {
 	}
 	if t.root == nil || t.nodes >= maxNodes {
 		t.root, t.nodes = &segment{}, 1
+		clear(t.begins[:])
 	}
-	at := t.root
+	if len(path) < 16 {
+		return t.walk(t.root, path)
+	}
+	a, b, n := begin(path)
+	known := &t.begins[(a*0x9e3779b97f4a7c15^b*0xc2b2ae3d27d4eb4f)>>(64-beginBits)]
+	if known.a != a || known.b != b {
+		to := t.walk(t.root, path[:n])
+		if to == nil || to.hasID { // of those there are too many
+			return t.walk(t.root, path)
+		}
+		*known = beginning{a, b, to}
+	}
+	return t.walk(known.to, path[n-1:])
+}
+
+// begin returns the first sixteen bytes of a path that begins with a slash, with zeros after the last slash among them, and how many
+// bytes there are up to it: no more than the first slash when a query begins among them.
+func begin(path []byte) (a, b uint64, n int) {
+	a, b = binary.LittleEndian.Uint64(path), binary.LittleEndian.Uint64(path[8:])
+	if hasQuery(a) || hasQuery(b) {
+		return '/', 0, 1
+	}
+	if in := slashes(b); in != 0 {
+		k := bits.Len64(in) // up to and with the last slash
+		return a, b & (^uint64(0) >> (64 - k)), 8 + k/8
+	}
+	k := bits.Len64(slashes(a))
+	return a & (^uint64(0) >> (64 - k)), 0, k / 8
+}
+
+// slashes marks the bytes of x that are slashes, no others.
+func slashes(x uint64) uint64 {
+	y := x ^ '/'*ones
+	return ^((y&rest + rest) | y | rest)
+}
+
+// hasQuery reports whether a byte of x is '?' or '#'.
+func hasQuery(x uint64) bool {
+	q, h := x^'?'*ones, x^'#'*ones
+	return ((q-ones)&^q|(h-ones)&^h)&high != 0
+}
+
+// walk goes on from a node with the rest of a path, which begins with a slash.
+func (t *paths) walk(at *segment, path []byte) *segment {
 	for p := 0; p < len(path) && path[p] == '/'; {
 		p++
 		// The first eight bytes tell where most segments end, and what they are.
@@ -63,6 +121,9 @@ func (t *paths) find(path []byte) *segment {
 			if k := boundary(first); k < 8 {
 				end = p + k
 				first &= 1<<(8*k) - 1
+			} else if at.id != nil && beginsWithUUID(path[p:], first) && at.size+1 <= maxTemplate {
+				at, p = at.id, p+uuidLen
+				continue
 			} else {
 				end = segmentEnd(path, p+8)
 			}
@@ -88,17 +149,21 @@ func (t *paths) child(at *segment, seg []byte, first uint64) *segment {
 	if at.size+1 > maxTemplate || len(seg) > maxName {
 		return nil
 	}
+	// An identifier is never among the names: where most segments are either, the likelier is asked for first.
+	if c := byte(first); c >= '0' && c <= '9' && at.id != nil && isCommonID(seg, first) {
+		return at.id
+	}
 	if to := at.names.find(seg, first); to != nil {
 		return to
 	}
 	if isCommonID(seg, first) || isID(seg) {
 		if at.id == nil {
-			at.id = &segment{size: at.size + len("/{id}")}
+			at.id = &segment{size: at.size + len("/{id}"), hasID: true}
 			t.nodes++
 		}
 		return at.id
 	}
-	to := &segment{size: at.size + 1 + len(seg)}
+	to := &segment{size: at.size + 1 + len(seg), hasID: at.hasID}
 	t.nodes++
 	at.names.add(name{first, string(seg), to})
 	return to
@@ -144,16 +209,24 @@ func place(first uint64, shift uint8) int { return int(first * 0x9e3779b97f4a7c1
 
 // method returns the index of a method, -1 when there are too many.
 func (t *paths) method(m []byte) int {
-	for i, k := range t.methods {
-		if k == string(m) {
-			return i
+	place := 0
+	if n := len(m); n > 0 {
+		place = (int(m[0]) + int(m[n-1]) + n) % len(t.near)
+	}
+	near := &t.near[place]
+	if i := int(*near); i < len(t.methods) && t.methods[i] == string(m) {
+		return i
+	}
+	i := slices.Index(t.methods, string(m))
+	if i < 0 {
+		if len(t.methods) >= maxMethods {
+			return -1
 		}
+		i = len(t.methods)
+		t.methods = append(t.methods, string(m))
 	}
-	if len(t.methods) >= maxMethods {
-		return -1
-	}
-	t.methods = append(t.methods, string(m))
-	return len(t.methods) - 1
+	*near = uint8(i)
+	return i
 }
 
 // end returns where the id of the endpoint of a method is kept.
@@ -167,6 +240,7 @@ func (s *segment) end(method int) *uint32 {
 const (
 	ones = 0x0101010101010101
 	high = 0x8080808080808080
+	rest = 0x7f7f7f7f7f7f7f7f
 )
 
 // boundary is the number of bytes of x before the first '/', '?' or '#', 8 when there is none.
@@ -198,10 +272,8 @@ func isCommonID(seg []byte, first uint64) bool {
 		digits, _ := digitsOf(first | '0'*ones<<(8*n))
 		return digits == high
 	}
-	if n == 36 && seg[8] == '-' && seg[13] == '-' && seg[18] == '-' && seg[23] == '-' {
-		at := binary.LittleEndian.Uint64
-		half := func(i int) uint64 { return uint64(binary.LittleEndian.Uint32(seg[i:])) }
-		return isHex(first) && isHex(at(seg[24:])) && isHex(at(seg[28:])) && isHex(half(9)|half(14)<<32) && isHex(half(19)|half(24)<<32)
+	if n == uuidLen && beginsWithUUID(seg, first) {
+		return true
 	}
 	some, hex := digitsOf(first)
 	for p := 8; hex && p < n; p += 8 {
@@ -210,6 +282,22 @@ func isCommonID(seg []byte, first uint64) bool {
 		some |= digits
 	}
 	return hex && some != 0
+}
+
+const uuidLen = len("01234567-89ab-cdef-0123-456789abcdef")
+
+// beginsWithUUID reports whether the first segment of a path is a UUID. first is its first eight bytes.
+func beginsWithUUID(path []byte, first uint64) bool {
+	if len(path) < uuidLen || len(path) > uuidLen && path[uuidLen] != '/' && path[uuidLen] != '?' && path[uuidLen] != '#' {
+		return false
+	}
+	p := path[:uuidLen]
+	if p[8] != '-' || p[13] != '-' || p[18] != '-' || p[23] != '-' {
+		return false
+	}
+	at := binary.LittleEndian.Uint64
+	half := func(i int) uint64 { return uint64(binary.LittleEndian.Uint32(p[i:])) }
+	return isHex(first) && isHex(at(p[24:])) && isHex(at(p[28:])) && isHex(half(9)|half(14)<<32) && isHex(half(19)|half(24)<<32)
 }
 
 func isHex(x uint64) bool {
