@@ -287,21 +287,21 @@ const (
 
 // lines calls f, over a pass of the log, in order or not, for the lines within the window; in order, for none that is told twice.
 // The record is f's until it returns.
-func (t *traffic) lines(pass func(func([]reqlog.Rec)) error, w which, f func(r *reqlog.Rec)) error {
-	return pass(func(recs []reqlog.Rec) {
+func (t *traffic) lines(pass func(func(reqlog.Page)) error, w which, f func(r *reqlog.Rec)) error {
+	return pass(func(page reqlog.Page) {
 		var r reqlog.Rec // one for all of them, as it goes to the heap
-		last := -1
-		for i := range recs {
-			raw := &recs[i]
+		last := &reqlog.Rec{}
+		for i := range page.Len() {
+			raw := page.At(i)
 			at := tallyOf(raw.Source, raw.Layer)
 			if raw.Start < t.from || raw.Start > t.to || t.again[at] {
 				continue
 			}
-			if last >= 0 && sameLine(&recs[last], raw) {
+			if sameLine(last, raw) {
 				t.copies = true
 				continue
 			}
-			last = i
+			last = raw
 			if w >= completedLines && raw.Phase != record.Completed || w == countedLines && !t.useGroup[at] {
 				continue
 			}

@@ -402,9 +402,9 @@ func change(before, after, endedBefore, endedAfter float64) float64 {
 	for j := len(pacesAfter) - 1; j >= 0; j-- {
 		p := pacesAfter[j]
 		if l := endedAfter*p.log - p.pace*after; l > top {
-			top, sum = l, sum*math.Exp(top-l)+1
+			top, sum = l, sum*expOf(top-l)+1
 		} else {
-			sum += math.Exp(l - top)
+			sum += expOf(l - top)
 		}
 		tops[j], sums[j] = top, sum
 	}
@@ -412,9 +412,9 @@ func change(before, after, endedBefore, endedAfter float64) float64 {
 	for i, p := range pacesBefore {
 		from := pacesFrom[i]
 		if l := p.weight + endedBefore*p.log - p.pace*before + tops[from]; l > top {
-			top, sum = l, sum*math.Exp(top-l)+sums[from]
+			top, sum = l, sum*expOf(top-l)+sums[from]
 		} else {
-			sum += math.Exp(l-top) * sums[from]
+			sum += expOf(l-top) * sums[from]
 		}
 	}
 	return top + math.Log(sum)
@@ -436,9 +436,17 @@ func logSum(l []float64) float64 {
 	top := slices.Max(l)
 	sum := 0.0
 	for _, x := range l {
-		sum += math.Exp(x - top)
+		sum += expOf(x - top)
 	}
 	return top + math.Log(sum)
+}
+
+// expOf is math.Exp, but 0 for what would be lost anyway when it is added to 1 or more: most of what is asked for.
+func expOf(x float64) float64 {
+	if x < -45 {
+		return 0
+	}
+	return math.Exp(x)
 }
 
 // normalise turns log weights into weights that sum to 1, and returns the logarithm of their sum.

@@ -224,19 +224,36 @@ func (l *Log) spill() error {
 	return nil
 }
 
+// Page is the records of one slot, in some order.
+type Page struct {
+	recs  []Rec
+	order []key // of all records, or nil for the order in which they lie
+}
+
+// Len returns the number of records.
+func (p Page) Len() int { return len(p.recs) }
+
+// At returns the i-th record.
+func (p Page) At(i int) *Rec {
+	if p.order != nil {
+		i = int(p.order[i].at)
+	}
+	return &p.recs[i]
+}
+
 // Each calls f for every slot in time order with its records sorted by start (and by everything else, so that the order is
-// total). The slice is valid during the call only. Each must not run while Writers do. Every call sorts: that costs less than to
+// total). The page is valid during the call only. Each must not run while Writers do. Every call sorts: that costs less than to
 // keep what is sorted in the spool.
-func (l *Log) Each(f func(recs []Rec)) error {
+func (l *Log) Each(f func(Page)) error {
 	return l.visit(true, f)
 }
 
 // EachUnsorted is Each without the order, for passes whose result does not depend on it.
-func (l *Log) EachUnsorted(f func(recs []Rec)) error {
+func (l *Log) EachUnsorted(f func(Page)) error {
 	return l.visit(false, f)
 }
 
-func (l *Log) visit(sorted bool, f func(recs []Rec)) error {
+func (l *Log) visit(sorted bool, f func(Page)) error {
 	if l.err != nil {
 		return l.err
 	}
@@ -262,10 +279,11 @@ func (l *Log) visit(sorted bool, f func(recs []Rec)) error {
 			}
 			at += r.n
 		}
+		page := Page{recs: buf}
 		if sorted {
-			order.sort(buf, record.Time(key)*slotWidth)
+			page.order = order.sort(buf, record.Time(key)*slotWidth)
 		}
-		f(buf)
+		f(page)
 	}
 	return nil
 }

@@ -71,11 +71,19 @@ func fill(t testing.TB, l *Log, recs []Rec) {
 	}
 }
 
+func inOrder(p Page) []Rec {
+	out := make([]Rec, p.Len())
+	for i := range out {
+		out[i] = *p.At(i)
+	}
+	return out
+}
+
 // slots reads all of a log, slot by slot.
-func slots(t testing.TB, each func(func([]Rec)) error) [][]Rec {
+func slots(t testing.TB, each func(func(Page)) error) [][]Rec {
 	t.Helper()
 	var out [][]Rec
-	if err := each(func(recs []Rec) { out = append(out, slices.Clone(recs)) }); err != nil {
+	if err := each(func(p Page) { out = append(out, inOrder(p)) }); err != nil {
 		t.Fatal(err)
 	}
 	return out
@@ -341,7 +349,7 @@ func TestAFailingTemporaryFileIsAnError(t *testing.T) {
 		if !errors.Is(err, os.ErrPermission) || !strings.Contains(err.Error(), "temporary file") {
 			t.Errorf("got %v", err)
 		}
-		if err := l.Each(func([]Rec) {}); !errors.Is(err, os.ErrPermission) {
+		if err := l.Each(func(Page) {}); !errors.Is(err, os.ErrPermission) {
 			t.Errorf("a pass after that: %v", err)
 		}
 		if err := write(l); !errors.Is(err, os.ErrPermission) {
@@ -357,7 +365,7 @@ func TestAFailingTemporaryFileIsAnError(t *testing.T) {
 		if err := write(l); !errors.Is(err, errFull) || !strings.Contains(err.Error(), "TMPDIR") {
 			t.Errorf("got %v", err)
 		}
-		if err := l.Each(func([]Rec) {}); !errors.Is(err, errFull) {
+		if err := l.Each(func(Page) {}); !errors.Is(err, errFull) {
 			t.Errorf("a pass after that: %v", err)
 		}
 		if err := l.Close(); err != nil || !f.closed {
@@ -370,7 +378,7 @@ func TestAFailingTemporaryFileIsAnError(t *testing.T) {
 		if err := write(l); err != nil {
 			t.Fatal(err)
 		}
-		if err := l.Each(func([]Rec) {}); err == nil || !strings.Contains(err.Error(), "read temporary file") {
+		if err := l.Each(func(Page) {}); err == nil || !strings.Contains(err.Error(), "read temporary file") {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -466,7 +474,7 @@ func TestSortingByPlaceIsSortingByComparing(t *testing.T) {
 				}
 				want := slices.Clone(got)
 				slices.SortFunc(want, func(a, b Rec) int { return compare(&a, &b) })
-				s.sort(got, from)
+				got = inOrder(Page{got, s.sort(got, from)})
 				if diff := differ([][]Rec{want}, [][]Rec{got}); diff != "" {
 					t.Fatalf("%d records over %d ns from %d: %s", n, spread, from, diff)
 				}
@@ -490,7 +498,7 @@ func BenchmarkEach(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		if err := l.Each(func([]Rec) {}); err != nil {
+		if err := l.Each(func(Page) {}); err != nil {
 			b.Fatal(err)
 		}
 	}
