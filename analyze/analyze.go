@@ -22,6 +22,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"sync"
@@ -682,9 +683,7 @@ func (s *shard) Join() error {
 		p.opened[k] = append(p.opened[k], q...)
 		p.nOpen += len(q)
 	}
-	for k, d := range s.details {
-		p.details[k] = d
-	}
+	maps.Copy(p.details, s.details)
 	p.crashes = append(p.crashes, s.crashes...)
 	p.events = append(p.events, s.events...)
 	p.jobs = append(p.jobs, s.jobs...)

@@ -488,7 +488,7 @@ func (q *inquiry) clear(s *finding.Suspect, e int, res *inflight.Result, deaths 
 		s.Role = finding.Victim
 		s.Reasons = append(s.Reasons, fmt.Sprintf("%d of the %d open requests began after the slow-down; usually it takes %s", after, open, seconds(usual)), arithmetic)
 	case s.CrashesWith == 0:
-		s.Reasons = append(s.Reasons, fmt.Sprintf("never open when a container died; usually it takes %s", seconds(usual)))
+		s.Reasons = append(s.Reasons, "never open when a container died; usually it takes "+seconds(usual))
 		if q.base.Durations[e].N > 0 && usual >= 1 {
 			s.Reasons[len(s.Reasons)-1] += ", always, and is innocent"
 		}
@@ -624,14 +624,14 @@ func (q *inquiry) oneRequest(refs []int) bool {
 
 func listSome(s []string, n int) string {
 	if len(s) <= n {
-		out := ""
+		var out strings.Builder
 		for i, x := range s {
 			if i > 0 {
-				out += ", "
+				out.WriteString(", ")
 			}
-			out += x
+			out.WriteString(x)
 		}
-		return out
+		return out.String()
 	}
 	return listSome(s[:n], n) + fmt.Sprintf(" and %d more", len(s)-n)
 }

@@ -308,7 +308,7 @@ func (q *inquiry) accuse(cause finding.Cause, c class, mine []int, res *inflight
 
 // undetermined says that the evidence cannot tell, and what would.
 func (q *inquiry) undetermined(deaths []int, c class, res *inflight.Result, grade finding.Grade, why []string) candidate {
-	s := fmt.Sprintf("%s died", q.deathsText(deaths))
+	s := q.deathsText(deaths) + " died"
 	if kinds := q.kindsText(deaths); kinds != "" {
 		s += " (" + kinds + ")"
 	}

@@ -59,11 +59,10 @@ func browser(t *testing.T, page string, extra ...string) (dom string, console, h
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	profile, err := os.MkdirTemp("", "lastcall-browser")
+	profile, err := os.MkdirTemp("", "lastcall-browser") //nolint:usetesting // the browser may write into it a moment after it has ended
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Not t.TempDir: the browser may write into it a moment after it has ended.
 	t.Cleanup(func() { _ = os.RemoveAll(profile) })
 	args := append([]string{"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
 		"--user-data-dir=" + profile, "--proxy-server=" + proxy.URL, "--proxy-bypass-list=<-loopback>", "--enable-logging=stderr", "--window-size=1280,1600", "--virtual-time-budget=1500"}, extra...)

@@ -606,8 +606,8 @@ func placeBars(l *lane, bars []finding.Bar, name string, axis timeAxis) int {
 		row := barRows - 1
 	search:
 		for k := range rows {
-			for j := len(rows[k]) - 1; j >= 0; j-- {
-				if from < rows[k][j].to+gap && to+gap > rows[k][j].from {
+			for _, v := range slices.Backward(rows[k]) {
+				if from < v.to+gap && to+gap > v.from {
 					continue search
 				}
 			}

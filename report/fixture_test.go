@@ -11,8 +11,6 @@ import (
 // The fixtures: whole reports made by hand, as an analyzer would fill them. Their charts come from formulas, so that they are
 // large enough to be true and the same on every run.
 
-func ptr[T any](v T) *T { return &v }
-
 var t0 = time.Date(2026, 11, 16, 13, 30, 17, 0, time.UTC)
 
 func at(d time.Duration) time.Time { return t0.Add(d) }
@@ -41,8 +39,8 @@ func fixtures() map[string]*finding.Report {
 
 // burstReport is four crashes by one request that one user repeats from container to container.
 func burstReport() *finding.Report {
-	ep := ptr(exportEndpoint)
-	fn, file := ptr("computeParticipantProfile"), ptr("src/campaigns/domain/usecases/export-profiles-collection.js")
+	ep := new(exportEndpoint)
+	fn, file := new("computeParticipantProfile"), new("src/campaigns/domain/usecases/export-profiles-collection.js")
 	deaths := []struct {
 		at        time.Duration
 		container string
@@ -55,7 +53,7 @@ func burstReport() *finding.Report {
 		{27*time.Minute + 48*time.Second, "web-7", "499e3e228aff77ab01cd23ef", 88.9, "be5f2f0d-2b1c-4c3a-8f10-95f8d0a4c7aa"},
 		{33*time.Minute + 2*time.Second, "web-2", "d8405f775fe1aa00bb11cc22", 76.3, "f1b7a1de-90f4-4f69-8a15-3d7d0f4e8c10"},
 	}
-	limit := ptr(int64(400 * mib))
+	limit := new(int64(400 * mib))
 	r := &finding.Report{
 		SchemaVersion: finding.SchemaVersion,
 		Window:        finding.Window{From: t0, To: at(46 * time.Minute)},
@@ -87,7 +85,7 @@ func burstReport() *finding.Report {
 		Heap: []finding.Heap{
 			{Function: "computeParticipantProfile", File: file, Line: 41, GrowthBytes: 71 * mib, Share: 0.82, Endpoint: ep, Profiles: 6, FlatBytes: 70 * mib, CumBytes: 71 * mib,
 				OnOOM: true, Containers: 1, CalledFrom: []string{"exportProfilesCollection", "handler"}},
-			{Function: "parseRow", File: ptr("node_modules/pg/lib/result.js"), Line: 88, GrowthBytes: 9 * mib, Share: 0.1, Profiles: 6, FlatBytes: 9 * mib, CumBytes: 9 * mib},
+			{Function: "parseRow", File: new("node_modules/pg/lib/result.js"), Line: 88, GrowthBytes: 9 * mib, Share: 0.1, Profiles: 6, FlatBytes: 9 * mib, CumBytes: 9 * mib},
 		},
 		Checks: []finding.Check{
 			{Rule: "burst.open-at-onset", Outcome: finding.Supports, Detail: "Open when the slow-down began in 4 of 4 crashes; in 3 of 412 comparable quiet windows."},
@@ -98,14 +96,14 @@ func burstReport() *finding.Report {
 			{Rule: "heap.names-code", Outcome: finding.NotPossible, Detail: "Three of the four deaths fall between two heap profiles."},
 		},
 		Coverage: []finding.Coverage{
-			{Source: "router.log", Signal: "requests", From: ptr(at(33 * time.Second)), To: ptr(at(46 * time.Minute)), Records: 21532, Format: "scalingo-router"},
-			{Source: "platform.log", Signal: "crashes", From: ptr(t0), To: ptr(at(46 * time.Minute)), Records: 61, Format: "scalingo-platform"},
-			{Source: "metrics.csv", Signal: "memory", From: ptr(t0), To: ptr(at(46 * time.Minute)), Records: 2204, Format: "metrics-csv"},
-			{Source: "datadog logs", Signal: "requests", From: ptr(t0), To: ptr(at(46 * time.Minute)), Records: 2150, Sampled: ptr(0.1)},
-			{Source: "app.ndjson", Signal: "started requests", MissingReason: ptr("the application logs only finished requests; turn on \"incoming request\" lines (pino: customReceivedMessage)")},
+			{Source: "router.log", Signal: "requests", From: new(at(33 * time.Second)), To: new(at(46 * time.Minute)), Records: 21532, Format: "scalingo-router"},
+			{Source: "platform.log", Signal: "crashes", From: new(t0), To: new(at(46 * time.Minute)), Records: 61, Format: "scalingo-platform"},
+			{Source: "metrics.csv", Signal: "memory", From: new(t0), To: new(at(46 * time.Minute)), Records: 2204, Format: "metrics-csv"},
+			{Source: "datadog logs", Signal: "requests", From: new(t0), To: new(at(46 * time.Minute)), Records: 2150, Sampled: new(0.1)},
+			{Source: "app.ndjson", Signal: "started requests", MissingReason: new("the application logs only finished requests; turn on \"incoming request\" lines (pino: customReceivedMessage)")},
 		},
 		Warnings: []finding.Warning{
-			{Code: "malformed", Count: 3, Text: "lines that no format recognises", Example: ptr("<--- Last few GCs --->"), Source: "platform.log", Line: 17},
+			{Code: "malformed", Count: 3, Text: "lines that no format recognises", Example: new("<--- Last few GCs --->"), Source: "platform.log", Line: 17},
 			{Code: "clock-skew", Count: 1, Text: "source runs 0.6 s ahead of the others", Source: "platform.log"},
 		},
 		Charts: &finding.Charts{},
@@ -117,7 +115,7 @@ func burstReport() *finding.Report {
 	s := finding.Suspect{
 		Endpoint: exportEndpoint, Role: finding.Culprit, Grade: finding.Conclusive, CrashesWith: 4, CrashesTotal: 4, Baseline: 3.0 / 412, BaselineWith: 3, BaselineTotal: 412,
 		Effect:    finding.Effect{Value: 561234, Low: 12500, High: 3.2e6, Measure: "likelihood_ratio"},
-		PAdjusted: ptr(0.00002), Probability: ptr(0.9991), OpenAtDeath: 4, LongestSeconds: 88.9, Requests: 70, TrafficShare: 0.0033,
+		PAdjusted: new(0.00002), Probability: new(0.9991), OpenAtDeath: 4, LongestSeconds: 88.9, Requests: 70, TrafficShare: 0.0033,
 		BytesPerRequest: &finding.Estimate{Value: 74 * mib, Low: 61 * mib, High: 92 * mib},
 		Reasons: []string{
 			"It had begun before the slow-down in every crash and never ended.",
@@ -130,13 +128,13 @@ func burstReport() *finding.Report {
 		death := at(d.at)
 		start := death.Add(-time.Duration(d.ran * float64(time.Second)))
 		c := finding.Crash{
-			ID: id, Time: death, Container: d.container, Instance: ptr(d.instance), Kind: "heap_limit", ExitCode: ptr(134), Signal: ptr("SIGABRT"),
-			UptimeSeconds: ptr(d.at.Seconds() - 8), ExplainedBy: ep,
+			ID: id, Time: death, Container: d.container, Instance: new(d.instance), Kind: "heap_limit", ExitCode: new(134), Signal: new("SIGABRT"),
+			UptimeSeconds: new(d.at.Seconds() - 8), ExplainedBy: ep,
 			Requests:   &finding.CrashRequests{Cut: 21 - i, GivenUp: 34 + 3*i, Open: 1, Finished: 212 + 11*i},
 			LastMemory: &finding.LastMemory{Metric: "rss", Bytes: float64(190+4*i) * mib, LimitBytes: limit, AgeSeconds: 14.7 + float64(i)},
 			Evidence: []finding.Evidence{
-				{Source: "platform.log", Line: int64(20 + 40*i), Time: ptr(death), Text: "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory"},
-				{Source: "platform.ndjson", Line: int64(17 + 4*i), Time: ptr(death.Add(700 * time.Millisecond)), Text: "crashed, exit code 134"},
+				{Source: "platform.log", Line: int64(20 + 40*i), Time: new(death), Text: "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory"},
+				{Source: "platform.ndjson", Line: int64(17 + 4*i), Time: new(death.Add(700 * time.Millisecond)), Text: "crashed, exit code 134"},
 			},
 		}
 		r.Crashes = append(r.Crashes, c)
@@ -156,7 +154,7 @@ func burstReport() *finding.Report {
 	victim := "POST /api/assessments/{id}/answers"
 	r.Suspects = []finding.Suspect{s,
 		{Endpoint: victim, Role: finding.Victim, Grade: finding.Insufficient, CrashesWith: 4, CrashesTotal: 4, Baseline: 0.61, BaselineWith: 251, BaselineTotal: 412,
-			Effect: finding.Effect{Value: 0.4, Low: 0.1, High: 1.2, Measure: "likelihood_ratio"}, PAdjusted: ptr(1.0), OpenAtDeath: 19, LongestSeconds: 75.9, Requests: 4401, TrafficShare: 0.2044,
+			Effect: finding.Effect{Value: 0.4, Low: 0.1, High: 1.2, Measure: "likelihood_ratio"}, PAdjusted: new(1.0), OpenAtDeath: 19, LongestSeconds: 75.9, Requests: 4401, TrafficShare: 0.2044,
 			Reasons: []string{"Slowed down only once the container was short of memory, as everything on it did."}},
 		{Endpoint: "GET /api/campaigns/{id}", Role: finding.Victim, Grade: finding.Insufficient, CrashesWith: 2, CrashesTotal: 4, Baseline: 0.12, BaselineWith: 49, BaselineTotal: 412,
 			Effect: finding.Effect{Value: 1.1, Low: 0.2, High: 3.9, Measure: "likelihood_ratio"}, Requests: 612, TrafficShare: 0.0284, Reasons: []string{"Began after the slow-down."}},
@@ -209,8 +207,8 @@ func burstReport() *finding.Report {
 			m := finding.Memory{Container: name, Metric: "rss", Shape: finding.ShapeFlat, SlopeBytesPerHour: finding.Estimate{Value: 0.4 * mib, Low: -1.2 * mib, High: 2.1 * mib}, LimitBytes: limit,
 				SampleIntervalSeconds: 10, From: sr.Points[0].T, To: sr.Points[len(sr.Points)-1].T, FirstBytes: sr.Points[0].V, LastBytes: sr.Points[len(sr.Points)-1].V, MaxBytes: 146 * mib, Samples: len(sr.Points)}
 			if l.crash != "" {
-				m.Shape, m.Crash, m.BlindSeconds, m.MaxBytes = finding.ShapeBurst, l.crash, ptr(14.7), m.LastBytes
-				m.Instance = ptr(l.instance)
+				m.Shape, m.Crash, m.BlindSeconds, m.MaxBytes = finding.ShapeBurst, l.crash, new(14.7), m.LastBytes
+				m.Instance = new(l.instance)
 				m.Note = "at least 48 MiB a minute in the last minute; what came in the 15 s before the death is not seen"
 			}
 			r.Memory = append(r.Memory, m)
@@ -266,35 +264,35 @@ func burstReport() *finding.Report {
 
 // leakReport is a slow leak of one handler of a Go service, with heap profiles and goroutines.
 func leakReport() *finding.Report {
-	ep := ptr("GET /api/users/{id}/profile")
-	limit := ptr(int64(512 * mib))
-	fn, file := ptr("main.cacheProfile"), ptr("/app/profile.go")
+	ep := new("GET /api/users/{id}/profile")
+	limit := new(int64(512 * mib))
+	fn, file := new("main.cacheProfile"), new("/app/profile.go")
 	r := &finding.Report{
 		SchemaVersion: finding.SchemaVersion,
 		Window:        finding.Window{From: t0, To: at(30 * time.Hour)},
 		Verdict: finding.Verdict{Cause: finding.RequestLeak, Grade: finding.Likely, Endpoint: ep, Function: fn, File: file,
 			Summary: "Every GET /api/users/{id}/profile keeps about 2.1 KiB (main.cacheProfile); api-1 died of it after 26 h, api-2 reaches its limit in about 3 h."},
-		Crashes: []finding.Crash{{ID: "c1", Time: at(26 * time.Hour), Container: "api-1", Instance: ptr("7d9f8b6c5d1122334455667788990011aabbccddeeff00112233445566778899"), Kind: "oom_kill", ExitCode: ptr(137), Signal: ptr("SIGKILL"),
-			UptimeSeconds: ptr(26.0 * 3600), Version: ptr("v312"), Host: ptr("node-3"), Service: ptr("api"), ExplainedBy: ep, Note: "26 h after deploy v312",
+		Crashes: []finding.Crash{{ID: "c1", Time: at(26 * time.Hour), Container: "api-1", Instance: new("7d9f8b6c5d1122334455667788990011aabbccddeeff00112233445566778899"), Kind: "oom_kill", ExitCode: new(137), Signal: new("SIGKILL"),
+			UptimeSeconds: new(26.0 * 3600), Version: new("v312"), Host: new("node-3"), Service: new("api"), ExplainedBy: ep, Note: "26 h after deploy v312",
 			Requests:   &finding.CrashRequests{Open: 2},
 			LastMemory: &finding.LastMemory{Metric: "rss", Bytes: 509 * mib, LimitBytes: limit, AgeSeconds: 8},
-			Evidence:   []finding.Evidence{{Source: "kernel.log", Line: 4411, Time: ptr(at(26 * time.Hour)), Text: "Memory cgroup out of memory: Killed process 4123 (api) total-vm:1820400kB, anon-rss:520100kB"}}}},
+			Evidence:   []finding.Evidence{{Source: "kernel.log", Line: 4411, Time: new(at(26 * time.Hour)), Text: "Memory cgroup out of memory: Killed process 4123 (api) total-vm:1820400kB, anon-rss:520100kB"}}}},
 		Suspects: []finding.Suspect{{Endpoint: *ep, Role: finding.Culprit, Grade: finding.Likely, CrashesWith: 1, CrashesTotal: 1,
-			Effect: finding.Effect{Value: 0.91, Low: 0.78, High: 0.99, Measure: "share_of_growth"}, Probability: ptr(0.94), PAdjusted: ptr(0.012),
+			Effect: finding.Effect{Value: 0.91, Low: 0.78, High: 0.99, Measure: "share_of_growth"}, Probability: new(0.94), PAdjusted: new(0.012),
 			BytesPerRequest: &finding.Estimate{Value: 2150, Low: 1800, High: 2490}, LongestSeconds: 0.12, Requests: 412_000, TrafficShare: 0.31,
 			Reasons: []string{"The floor of the memory follows its cumulative count on both containers, and time alone explains it worse.", "main.cacheProfile holds 88% of the growth of the heap."}, Function: fn, File: file}},
 		Memory: []finding.Memory{
-			{Container: "api-1", Metric: "rss", Shape: finding.ShapeLeak, SlopeBytesPerHour: finding.Estimate{Value: 17 * mib, Low: 16 * mib, High: 18.2 * mib}, LimitBytes: limit, SampleIntervalSeconds: 60, BlindSeconds: ptr(8.0),
+			{Container: "api-1", Metric: "rss", Shape: finding.ShapeLeak, SlopeBytesPerHour: finding.Estimate{Value: 17 * mib, Low: 16 * mib, High: 18.2 * mib}, LimitBytes: limit, SampleIntervalSeconds: 60, BlindSeconds: new(8.0),
 				From: t0, To: at(26 * time.Hour), FirstBytes: 64 * mib, LastBytes: 509 * mib, MaxBytes: 509 * mib, Samples: 1560, Crash: "c1"},
 			{Container: "api-2", Metric: "rss", Shape: finding.ShapeLeak, SlopeBytesPerHour: finding.Estimate{Value: 14 * mib, Low: 12.5 * mib, High: 15 * mib}, LimitBytes: limit, SampleIntervalSeconds: 60,
-				TimeToLimitSeconds: ptr(3.1 * 3600), TimeToLimit: &finding.Estimate{Value: 3.1 * 3600, Low: 2.4 * 3600, High: 4.2 * 3600}, From: t0, To: at(30 * time.Hour), FirstBytes: 62 * mib, LastBytes: 468 * mib, MaxBytes: 468 * mib, Samples: 1800},
+				TimeToLimitSeconds: new(3.1 * 3600), TimeToLimit: &finding.Estimate{Value: 3.1 * 3600, Low: 2.4 * 3600, High: 4.2 * 3600}, From: t0, To: at(30 * time.Hour), FirstBytes: 62 * mib, LastBytes: 468 * mib, MaxBytes: 468 * mib, Samples: 1800},
 		},
 		Heap: []finding.Heap{
 			{Function: "main.cacheProfile", File: file, Line: 57, GrowthBytes: 348 * mib, Share: 0.88, Endpoint: ep, Profiles: 52, FlatBytes: 348 * mib, CumBytes: 348 * mib, SlopeBytesPerHour: &finding.Estimate{Value: 13 * mib, Low: 12 * mib, High: 14 * mib}, Shape: finding.ShapeLeak, Containers: 2,
 				CalledFrom: []string{"main.(*server).getProfile", "net/http.HandlerFunc.ServeHTTP"}},
-			{Function: "main.newSession", File: ptr("/app/session.go"), Line: 12, GrowthBytes: 11 * mib, Share: 0.03, Profiles: 52, FlatBytes: 11 * mib, CumBytes: 14 * mib, Shape: finding.ShapePlateau, Containers: 1, Note: "grew in the first hour, then stayed"},
+			{Function: "main.newSession", File: new("/app/session.go"), Line: 12, GrowthBytes: 11 * mib, Share: 0.03, Profiles: 52, FlatBytes: 11 * mib, CumBytes: 14 * mib, Shape: finding.ShapePlateau, Containers: 1, Note: "grew in the first hour, then stayed"},
 		},
-		Goroutines: []finding.Goroutines{{Function: "main.(*hub).subscribe", File: ptr("/app/hub.go"), State: "chan receive", First: 12, Last: 4310, Container: "api-1", Leak: true, Note: "grows with GET /api/events"}},
+		Goroutines: []finding.Goroutines{{Function: "main.(*hub).subscribe", File: new("/app/hub.go"), State: "chan receive", First: 12, Last: 4310, Container: "api-1", Leak: true, Note: "grows with GET /api/events"}},
 		Timeline: []finding.Event{
 			{Time: t0, Kind: "deploy", Text: "deploy v312", Source: "platform.log", Line: 1, Observed: true},
 			{Time: at(20 * time.Hour), Kind: "memory", Text: "api-1 passes 80% of its limit", Source: "metrics.csv", Line: 1201, Observed: true, Container: "api-1"},
@@ -305,7 +303,7 @@ func leakReport() *finding.Report {
 			{Rule: "leak.per-request", Outcome: finding.Supports, Detail: "2.1 KiB per request (90%: 1.8 to 2.4 KiB) on both containers."},
 			{Rule: "leak.time-only", Outcome: finding.Neutral, Detail: "Growth with time alone is 40 times less likely, not impossible with one crash."},
 		},
-		Coverage: []finding.Coverage{{Source: "access.log", Signal: "requests", From: ptr(t0), To: ptr(at(30 * time.Hour)), Records: 1_330_000}, {Source: "profiles", Signal: "heap profiles", From: ptr(t0), To: ptr(at(30 * time.Hour)), Records: 52}},
+		Coverage: []finding.Coverage{{Source: "access.log", Signal: "requests", From: new(t0), To: new(at(30 * time.Hour)), Records: 1_330_000}, {Source: "profiles", Signal: "heap profiles", From: new(t0), To: new(at(30 * time.Hour)), Records: 52}},
 		Actions:  []finding.Action{{Kind: "mitigate", Text: "Restart api-2 within 2 h.", Rule: "leak.forecast"}, {Kind: "fix", Text: "Bound the cache in main.cacheProfile (/app/profile.go:57)."}},
 		Charts:   &finding.Charts{},
 	}
@@ -338,16 +336,16 @@ func healthyReport() *finding.Report {
 		Window:        finding.Window{From: t0, To: at(24 * time.Hour)},
 		Verdict:       finding.Verdict{Cause: finding.None, Grade: finding.Likely, Summary: "No crash and no growth on 2 containers over 24 h, with requests, memory and platform events seen throughout."},
 		Memory: []finding.Memory{
-			{Container: "web-1", Metric: "rss", Shape: finding.ShapePlateau, SlopeBytesPerHour: finding.Estimate{Value: 20_000, Low: -90_000, High: 130_000}, LimitBytes: ptr(int64(512 * mib)), SampleIntervalSeconds: 60, From: t0, To: at(24 * time.Hour), FirstBytes: 80 * mib, LastBytes: 141 * mib, MaxBytes: 150 * mib, Samples: 1440},
+			{Container: "web-1", Metric: "rss", Shape: finding.ShapePlateau, SlopeBytesPerHour: finding.Estimate{Value: 20_000, Low: -90_000, High: 130_000}, LimitBytes: new(int64(512 * mib)), SampleIntervalSeconds: 60, From: t0, To: at(24 * time.Hour), FirstBytes: 80 * mib, LastBytes: 141 * mib, MaxBytes: 150 * mib, Samples: 1440},
 			{Container: "web-2", Metric: "rss", Shape: finding.ShapeFlat, SlopeBytesPerHour: finding.Estimate{Value: -4_000, Low: -90_000, High: 70_000}, LimitBytes: nil, SampleIntervalSeconds: 60, From: t0, To: at(24 * time.Hour), FirstBytes: 138 * mib, LastBytes: 139 * mib, MaxBytes: 147 * mib, Samples: 1440},
 		},
 		Checks:   []finding.Check{{Rule: "leak.floor", Outcome: finding.Supports, Detail: "The floor of the memory does not rise on any container."}},
-		Coverage: []finding.Coverage{{Source: "router.log", Signal: "requests", From: ptr(t0), To: ptr(at(24 * time.Hour)), Records: 1_201_334}, {Source: "platform.log", Signal: "crashes", From: ptr(t0), To: ptr(at(24 * time.Hour)), Records: 12}},
+		Coverage: []finding.Coverage{{Source: "router.log", Signal: "requests", From: new(t0), To: new(at(24 * time.Hour)), Records: 1_201_334}, {Source: "platform.log", Signal: "crashes", From: new(t0), To: new(at(24 * time.Hour)), Records: 12}},
 		Impact:   &finding.Impact{Requests: 1_201_334, ServerErrors: 3},
 		Charts:   &finding.Charts{},
 	}
 	for n := 1; n <= 2; n++ {
-		s := finding.Series{Container: fmt.Sprintf("web-%d", n), Metric: "rss", LimitBytes: ptr(int64(512 * mib))}
+		s := finding.Series{Container: fmt.Sprintf("web-%d", n), Metric: "rss", LimitBytes: new(int64(512 * mib))}
 		for i := range 288 {
 			s.Points = append(s.Points, finding.Point{T: at(time.Duration(i) * 5 * time.Minute), V: (138 - 58*math.Exp(-float64(i)/12) + 9*noise(i+n*400)) * mib})
 		}
@@ -365,8 +363,8 @@ func undeterminedReport() *finding.Report {
 		Crashes:       []finding.Crash{{ID: "c1", Time: at(30 * time.Minute), Container: "web-1", Kind: "heap_limit"}},
 		Checks:        []finding.Check{{Rule: "burst.open-at-onset", Outcome: finding.NotPossible, Detail: "No line tells which requests had begun."}},
 		Coverage: []finding.Coverage{
-			{Source: "app.ndjson", Signal: "requests", From: ptr(t0), To: ptr(at(time.Hour)), Records: 9000},
-			{Source: "metrics", Signal: "memory", MissingReason: ptr("no metrics were given")},
+			{Source: "app.ndjson", Signal: "requests", From: new(t0), To: new(at(time.Hour)), Records: 9000},
+			{Source: "metrics", Signal: "memory", MissingReason: new("no metrics were given")},
 		},
 		Actions: []finding.Action{{Kind: "observe", Text: "Save the router's log too: it knows requests that never finished."}},
 	}
@@ -377,6 +375,6 @@ func nothingReport() *finding.Report {
 	return &finding.Report{
 		SchemaVersion: finding.SchemaVersion,
 		Verdict:       finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: "No file of the folder could be read."},
-		Coverage:      []finding.Coverage{{Source: "evidence/", Signal: "requests", MissingReason: ptr("no file in a recognised format")}},
+		Coverage:      []finding.Coverage{{Source: "evidence/", Signal: "requests", MissingReason: new("no file in a recognised format")}},
 	}
 }

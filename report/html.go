@@ -133,7 +133,7 @@ type word struct {
 
 func splitWords(s string) []word {
 	var out []word
-	for _, w := range strings.Fields(s) {
+	for w := range strings.FieldsSeq(s) {
 		out = append(out, word{w, len(w) <= 24 && strings.ContainsAny(w, "0123456789")})
 	}
 	return out
@@ -365,7 +365,7 @@ func (p *pageView) crashTables(r *finding.Report) {
 			}
 			ev = append(ev, g.text+g.where())
 		}
-		row := []cell{keep(c.ID), when(c.Time), keep(c.Container), keep(deathText(c)), up, keep(lastMemoryText(c.LastMemory)), keep(crashRequestsText(c.Requests)), cell{Text: strings.Join(ev, "; "), Class: "quote"}}
+		row := []cell{keep(c.ID), when(c.Time), keep(c.Container), keep(deathText(c)), up, keep(lastMemoryText(c.LastMemory)), keep(crashRequestsText(c.Requests)), {Text: strings.Join(ev, "; "), Class: "quote"}}
 		if blame {
 			row = append(row, blamed)
 		}

@@ -258,8 +258,7 @@ func buildSchema(t *testing.T) map[string]any {
 				def := map[string]any{"type": "object"}
 				defs[name] = def
 				props, required := map[string]any{}, []string{}
-				for i := range rt.NumField() {
-					sf := rt.Field(i)
+				for sf := range rt.Fields() {
 					tag := sf.Tag.Get("json")
 					if tag == "-" {
 						continue

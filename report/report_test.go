@@ -267,7 +267,7 @@ func TestTextNamesEveryCauseWhenThereAreSeveral(t *testing.T) {
 
 func TestCrashesBlamedOnDifferentEndpointsAreToldApart(t *testing.T) {
 	r := burstReport()
-	r.Crashes[1].ExplainedBy = ptr("POST /b")
+	r.Crashes[1].ExplainedBy = new("POST /b")
 	r.Crashes[2].ExplainedBy = nil
 	for _, f := range []Format{Text, HTML} {
 		s := write(t, r, Options{Format: f})

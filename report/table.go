@@ -193,7 +193,7 @@ func wrap(s string, width int) []string {
 	}
 	var lines []string
 	line, n := "", 0
-	for _, word := range strings.Fields(s) {
+	for word := range strings.FieldsSeq(s) {
 		wn := columns(word)
 		switch {
 		case n == 0:

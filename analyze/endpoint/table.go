@@ -157,7 +157,7 @@ func (t *Table) Collapse(counts []int64) (of []uint32, names []string, overflow 
 		entries = append(entries, e)
 	}
 	// One depth at a time, from the left: what is collapsed at one depth makes equal prefixes for the next.
-	for depth := 0; depth < fanoutDepths; depth++ {
+	for depth := range fanoutDepths {
 		groups := map[string]map[string]*child{}
 		for i, e := range entries {
 			if len(e.segs) <= depth {

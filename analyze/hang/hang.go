@@ -193,7 +193,7 @@ func together(calls []Call, in []int) float64 {
 	for _, k := range in {
 		ends = append(ends, calls[k].Start.Add(calls[k].Duration))
 	}
-	sort.Slice(ends, func(i, j int) bool { return ends[i] < ends[j] })
+	slices.Sort(ends)
 	best, lo := 0, 0
 	for hi := range ends {
 		for ends[hi].Sub(ends[lo]) > togetherWindow {

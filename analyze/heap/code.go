@@ -192,7 +192,7 @@ var goStandard = wordSet("archive bufio bytes cmp compress container context cry
 
 func wordSet(words string) map[string]bool {
 	m := map[string]bool{}
-	for _, w := range strings.Fields(words) {
+	for w := range strings.FieldsSeq(words) {
 		m[w] = true
 	}
 	return m

@@ -144,9 +144,9 @@ func (a *analysis) blockedPlace(stack int32) (fn int32, line int64, user bool) {
 			return f.fn, int64(f.line), true
 		}
 	}
-	for i := len(fs) - 1; i >= 0; i-- {
-		if a.stacks.fns[fs[i].fn].name != "runtime.goexit" {
-			return fs[i].fn, int64(fs[i].line), false
+	for _, f := range slices.Backward(fs) {
+		if a.stacks.fns[f.fn].name != "runtime.goexit" {
+			return f.fn, int64(f.line), false
 		}
 	}
 	return a.stacks.function("(no stack)", ""), 0, false

@@ -129,8 +129,7 @@ func refuse(data []byte) *ParseError {
 }
 
 func parseErrorCode(err error) string {
-	var pe *ParseError
-	if errors.As(err, &pe) {
+	if pe, ok := errors.AsType[*ParseError](err); ok {
 		return pe.Code
 	}
 	return "malformed_profile"

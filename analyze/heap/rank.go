@@ -350,17 +350,15 @@ func (a *analysis) publish(res *Result, rows []*row, gross float64, own *owners,
 		switch {
 		case !r.suspicious():
 		case r.user && leading == nil && r.best.share >= leadingShare:
-			leading, res.Leading = r, clone(h)
+			leading, res.Leading = r, new(h)
 		case !r.user && res.Outside == nil && r.best.share >= outsideShare:
-			res.Outside = clone(h)
+			res.Outside = new(h)
 		}
 	}
 	if leading != nil {
 		res.Confidence, res.Reasons = a.grade(leading, rows)
 	}
 }
-
-func clone(h finding.Heap) *finding.Heap { return &h }
 
 func (a *analysis) heapRow(r *row, gross float64, own *owners, weights []float64, join *joiner) finding.Heap {
 	b := r.best

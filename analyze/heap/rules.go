@@ -2,6 +2,7 @@ package heap
 
 import (
 	"fmt"
+	"strconv"
 
 	"lastcall/analyze/finding"
 )
@@ -64,7 +65,7 @@ func Rules() []finding.Rule {
 				"the program can end the wait (channels, locks), or when the runtime's own leak profile holds it.",
 			Thresholds: []finding.Threshold{
 				{Name: "goroutines gained", Value: fmt.Sprintf("%d and %d times the first count", goroutineGroup, goroutineFactor), Why: "small groups come and go with the load"},
-				{Name: "in a single profile", Value: fmt.Sprint(goroutineMany), Why: "so many at one place are rarely meant"},
+				{Name: "in a single profile", Value: strconv.Itoa(goroutineMany), Why: "so many at one place are rarely meant"},
 			},
 			Source: "LeakProf: Saioc and others, Unveiling and Vanquishing Goroutine Leaks in Enterprise Microservices (CGO 2024); the goroutineleak profile of Go",
 			Limits: "Waits for the network and timers may follow the load: their growth is shown, not called a leak.",

@@ -137,8 +137,7 @@ func (a *analysis) add(rp *record.Profile) {
 	p, err := Parse(rp.Data)
 	if err != nil {
 		why := err.Error()
-		var pe *ParseError
-		if errors.As(err, &pe) {
+		if pe, ok := errors.AsType[*ParseError](err); ok {
 			why = pe.Why
 		}
 		a.warn(parseErrorCode(err), rp, "a profile could not be read: "+why)

@@ -99,13 +99,13 @@ func die(rng *rand.Rand, eps []service, at record.Time, k crash) Case {
 	// And back: when so much work is left.
 	when := func(work float64) float64 {
 		at := 0.0
-		for i := len(k.stages) - 1; i >= 0; i-- {
-			span := k.stages[i].before - at
-			if work <= span*k.stages[i].pace {
-				return at + work/k.stages[i].pace
+		for _, v := range slices.Backward(k.stages) {
+			span := v.before - at
+			if work <= span*v.pace {
+				return at + work/v.pace
 			}
-			work -= span * k.stages[i].pace
-			at = k.stages[i].before
+			work -= span * v.pace
+			at = v.before
 		}
 		return at + work
 	}

@@ -561,10 +561,10 @@ func (c *container) whoKilled(d *Death) {
 // stopBefore returns the request to stop that d is the end of, or nil.
 func (c *container) stopBefore(d Death) *record.Lifecycle {
 	near := c.between(d.Time.Add(-grace), d.Time.Add(clockSlack))
-	for i := len(near) - 1; i >= 0; i-- {
-		switch near[i].Kind {
+	for _, n := range slices.Backward(near) {
+		switch n.Kind {
 		case record.Stopping, record.Cycling, record.Restarting:
-			return near[i]
+			return n
 		}
 	}
 	return nil

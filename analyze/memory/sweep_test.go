@@ -139,16 +139,14 @@ func TestSweep(t *testing.T) {
 	var wg sync.WaitGroup
 	next := make(chan int)
 	for range 2 {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
+		wg.Go(func() {
 			for i := range next {
 				f := ws[i].run()
 				atts[i] = Attribute(f.lives, f.ex, f.jobs, Options{Load: f.ex.Load()})
 				res[i] = verdictOf(f, atts[i])
 				keeps[i] = f.keeps[atts[i].Endpoint]
 			}
-		}()
+		})
 	}
 	only := os.Getenv("ONLY")
 	var kept []world

@@ -216,7 +216,7 @@ func readSegment(ctx context.Context, r io.Reader, dec *zstd.Decoder, each func(
 		chunks++
 		var e error
 		if data, e = readN(br, data, int(packed)); e != nil {
-			if e != io.EOF && e != io.ErrUnexpectedEOF {
+			if !errors.Is(e, io.EOF) && !errors.Is(e, io.ErrUnexpectedEOF) {
 				return slice, t, d, e
 			}
 			d.add(int64(lines), "the file ends in the middle of a chunk")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -166,9 +167,7 @@ func (r *run) doctorMetrics(ctx context.Context, add func(Check)) {
 		return
 	}
 	best := bestMetrics(names)
-	for m, n := range r.o.MetricNames {
-		best[m] = n
-	}
+	maps.Copy(best, r.o.MetricNames)
 	var have, lack []string
 	for _, m := range []record.Metric{record.RSS, record.MemoryLimit, record.HeapUsed, record.CPU} {
 		n := best[m]
@@ -230,7 +229,7 @@ func (r *run) doctorMetrics(ctx context.Context, add func(Check)) {
 			Remedy: "add a tag such as container_name, pod_name or dyno to the metrics (DD_TAGS), or name yours in the configuration",
 		})
 	case n == 1:
-		add(Check{Name: "container tag", Health: Partial, Detail: fmt.Sprintf("%s: 1 value", tag), Without: "comparing a container with the others, unless the service has only one"})
+		add(Check{Name: "container tag", Health: Partial, Detail: tag + ": 1 value", Without: "comparing a container with the others, unless the service has only one"})
 	default:
 		add(Check{Name: "container tag", Health: Good, Detail: fmt.Sprintf("%s: %d values", tag, n)})
 	}

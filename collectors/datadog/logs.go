@@ -8,6 +8,7 @@ import (
 	"hash/fnv"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -393,7 +394,7 @@ func (r *run) wholeRelated(ctx context.Context, own []int64, aboutUs float64) er
 }
 
 func (r *run) filter(query, tier string) logFilter {
-	return logFilter{From: fmt.Sprint(r.from.UnixMilli()), To: fmt.Sprint(r.to.UnixMilli()), Query: query, StorageTier: tier}
+	return logFilter{From: strconv.FormatInt(r.from.UnixMilli(), 10), To: strconv.FormatInt(r.to.UnixMilli(), 10), Query: query, StorageTier: tier}
 }
 
 // logScopes are the queries for the service's own lines and for lines of others about its containers.

@@ -2,6 +2,7 @@ package datadog
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -65,7 +66,7 @@ func (p Plan) String() string {
 	fmt.Fprintf(&b, "Plan: %s%d of %d calls to Datadog (%s) about %s, %s to %s\n", most, p.Calls(), p.MaxCalls, p.Site, who,
 		p.From.UTC().Format("2006-01-02 15:04:05"), p.To.UTC().Format("2006-01-02 15:04:05 MST"))
 	for _, s := range p.Steps {
-		n := fmt.Sprint(s.Calls)
+		n := strconv.Itoa(s.Calls)
 		if s.AtMost {
 			n = "≤ " + n
 		}

@@ -246,14 +246,15 @@ func (r *run) signs(ctx context.Context, f facets) error {
 	if len(r.vol.Related) > 0 {
 		about = fmt.Sprintf("(service:(%s) OR %s)", quoteAll(r.vol.Related), about)
 	}
-	query := "(" + r.vol.Query + ") AND " + about
+	var query strings.Builder
+	query.WriteString("(" + r.vol.Query + ") AND " + about)
 	for _, not := range []string{f.Status, f.Duration} {
 		if not != "" {
-			query += " AND -" + not + ":*"
+			query.WriteString(" AND -" + not + ":*")
 		}
 	}
 	pages := min(signPages, max(r.left()-reserve, 1))
-	out, err := r.lines(ctx, "32-signs", listing{query: query, from: r.from, to: r.to, last: true, pages: pages, tier: r.vol.Tier}, 0, r.sink, src)
+	out, err := r.lines(ctx, "32-signs", listing{query: query.String(), from: r.from, to: r.to, last: true, pages: pages, tier: r.vol.Tier}, 0, r.sink, src)
 	if out.truncated {
 		r.missing(src.Name, "crashes", fmt.Sprintf("more lines speak of deaths and starts than %d pages hold: read up to %s", pages, out.until.Format("15:04:05")))
 	}

@@ -169,15 +169,16 @@ func (r *run) search(attribute, pattern string, known []string) string {
 		}
 		return b.String()
 	}
-	q := fmt.Sprintf("(%s) AND %s", r.vol.Query, term(pattern))
+	var q strings.Builder
+	fmt.Fprintf(&q, "(%s) AND %s", r.vol.Query, term(pattern))
 	n := 0
 	for _, k := range known {
 		if k != pattern && n < maxExclusions && covers(pattern, k) && (!covers(k, pattern) || len(k) > len(pattern)) {
-			q += " AND -" + term(k)
+			q.WriteString(" AND -" + term(k))
 			n++
 		}
 	}
-	return q
+	return q.String()
 }
 
 // byPattern counts the patterns of the paths seen.

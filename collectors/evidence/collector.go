@@ -69,8 +69,7 @@ func (e *PathError) Unwrap() error { return e.Err }
 
 // reason is the cause without the path, which stands before it already.
 func reason(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err
 	}
 	return err

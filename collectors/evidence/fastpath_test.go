@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -211,7 +212,7 @@ func TestNumbersReadEightBytesAtOnceAreThoseReadDigitByDigit(t *testing.T) {
 		if want, wantOK := durationWithUnit(b[from:to], 6); d != want || ok != wantOK {
 			t.Fatalf("%q: %v %v, want %v %v", b[from:to], d, ok, want, wantOK)
 		}
-		if at := bytes.IndexByte(append(b[:len(b):len(b)], ' '), ' '); indexFrom(b, 0, ' ') != at {
+		if at := bytes.IndexByte(append(slices.Clip(b), ' '), ' '); indexFrom(b, 0, ' ') != at {
 			t.Fatalf("%q: a blank at %d, want %d", b, indexFrom(b, 0, ' '), at)
 		}
 	}

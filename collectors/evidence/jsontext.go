@@ -278,8 +278,7 @@ func (w *jsonWalker) skipRest(t json.Token) error {
 func (w *jsonWalker) decode(v any) (ok bool, err error) {
 	w.in.again()
 	err = w.dec.Decode(v)
-	var kind *json.UnmarshalTypeError
-	if errors.As(err, &kind) {
+	if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return false, nil
 	}
 	if err != nil {

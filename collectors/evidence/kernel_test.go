@@ -144,7 +144,7 @@ func TestRecordedKernelReportsOfOthers(t *testing.T) {
 			if len(sink.Crashes) == 0 && !c.stamped {
 				text = string(data) // The syslog header stands where the message should: cut it.
 				var b strings.Builder
-				for _, line := range strings.Split(text, "\n") {
+				for line := range strings.SplitSeq(text, "\n") {
 					if i := strings.Index(line, "kernel: "); i >= 0 {
 						line = line[i+len("kernel: "):]
 					}

@@ -277,7 +277,7 @@ func FuzzThePrefilterNeverHidesASign(f *testing.F) {
 		if len(sink.Crashes)+len(sink.Lifecycles)+len(sink.Samples) > 0 && !messageMayMatter([]byte(msg)) {
 			t.Fatalf("%q gives a record, and the prefilter would have hidden it", msg)
 		}
-		for _, line := range strings.Split(msg, "\n") {
+		for line := range strings.SplitSeq(msg, "\n") {
 			line = strings.TrimRight(line, "\r")
 			_, sign := signOf([]byte(line))
 			_, gc := heapAfterGC([]byte(line))

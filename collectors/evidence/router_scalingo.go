@@ -62,7 +62,7 @@ var methodKey = []byte("method=")
 
 func (p *scalingoRouterParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
 	t, n, zoned, ok := p.clock.read(line)
-	body := line
+	var body []byte
 	if ok && len(line) > n+len(scalingoTag) && string(line[n:n+len(scalingoTag)]) == string(scalingoTag) {
 		body = line[n+len(scalingoTag):]
 	} else {

@@ -291,7 +291,7 @@ func (t *tally) collect() {
 		for _, w := range f.warns {
 			t.merge(w)
 		}
-		t.fail(f.failed)
+		_ = t.fail(f.failed)
 	}
 	t.joined = nil
 }

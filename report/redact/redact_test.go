@@ -13,8 +13,6 @@ import (
 	"lastcall/report/internal/walk"
 )
 
-func ptr[T any](v T) *T { return &v }
-
 func testReport() *finding.Report {
 	t0 := time.Date(2026, 11, 16, 13, 0, 0, 0, time.UTC)
 	ex := func(crash, user, id, path string) finding.Example {
@@ -22,8 +20,8 @@ func testReport() *finding.Report {
 	}
 	return &finding.Report{
 		SchemaVersion: "1",
-		Verdict:       finding.Verdict{Cause: finding.RequestBurst, Grade: finding.Likely, Endpoint: ptr("GET /api/users/{id}/export"), Summary: "User laura sent it to web-1 and captain-api-7d9f8b6c5d-x2x4z, as did user 42."},
-		Crashes: []finding.Crash{{ID: "c1", Time: t0, Container: "web-1", Kind: "oom_kill", Instance: ptr("7d9f8b6c5d1122334455667788990011aabbccddeeff00112233445566778899"), Version: ptr("4f2a91c0d3e5b6a7980011223344556677889900"), Host: ptr("10.0.3.7"),
+		Verdict:       finding.Verdict{Cause: finding.RequestBurst, Grade: finding.Likely, Endpoint: new("GET /api/users/{id}/export"), Summary: "User laura sent it to web-1 and captain-api-7d9f8b6c5d-x2x4z, as did user 42."},
+		Crashes: []finding.Crash{{ID: "c1", Time: t0, Container: "web-1", Kind: "oom_kill", Instance: new("7d9f8b6c5d1122334455667788990011aabbccddeeff00112233445566778899"), Version: new("4f2a91c0d3e5b6a7980011223344556677889900"), Host: new("10.0.3.7"),
 			Evidence: []finding.Evidence{{Source: "/home/laura/evidence/router.log", Line: 3, Text: `at=info path="/api/users/107919/export?mail=laura@example.com" host=x request_id=6c203d84-76a2-4b5d-a2d9-3604a8c5d9b9 fwd="203.0.113.7" dyno=web.1 user=laura`},
 				{Source: "docker.log", Text: "container 7d9f8b6c5d1122334455667788990011aabbccddeeff00112233445566778899 died, image sha 4f2a91c0d3e5b6a7980011223344556677889900"}}}},
 		Suspects: []finding.Suspect{{Endpoint: "GET /api/users/{id}/export", Role: finding.Culprit, Grade: finding.Likely, Reasons: []string{"42 of 42 requests of 203.0.113.7 and of 198.51.100.9 were slow; 203.0.113.7 came back"}, Examples: []finding.Example{
@@ -147,8 +145,8 @@ func fill(v reflect.Value, n *int, depth int) {
 		if v.Type() == reflect.TypeFor[time.Time]() {
 			return
 		}
-		for i := range v.NumField() {
-			fill(v.Field(i), n, depth)
+		for _, field := range v.Fields() {
+			fill(field, n, depth)
 		}
 	case reflect.Pointer:
 		if depth < 5 {
@@ -223,9 +221,9 @@ func TestClassesNameFieldsThatExist(t *testing.T) {
 			return
 		}
 		seen[rt] = true
-		for i := range rt.NumField() {
-			found[walk.Field{Struct: rt.Name(), Name: rt.Field(i).Name}] = true
-			visit(rt.Field(i).Type)
+		for field := range rt.Fields() {
+			found[walk.Field{Struct: rt.Name(), Name: field.Name}] = true
+			visit(field.Type)
 		}
 	}
 	visit(reflect.TypeFor[finding.Report]())

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -72,7 +73,7 @@ func Parse(text string) (*Scenario, error) {
 		}
 	}
 	if s.cfg.duration <= 0 || s.cfg.duration > 8*86400 {
-		return nil, fmt.Errorf("scenario: duration must be above 0 and at most 8 days")
+		return nil, errors.New("scenario: duration must be above 0 and at most 8 days")
 	}
 	if n := s.cfg.duration * s.cfg.rate; n > 3e6 {
 		return nil, fmt.Errorf("scenario: %.0f requests are too many: lower the traffic or the duration", n)
@@ -97,7 +98,7 @@ type args struct {
 func (a *args) next() string {
 	if len(a.words) == 0 {
 		if a.err == nil {
-			a.err = fmt.Errorf("a word is missing at the end")
+			a.err = errors.New("a word is missing at the end")
 		}
 		return ""
 	}
@@ -132,7 +133,7 @@ func parseDur(w string) (float64, bool) {
 
 func (a *args) durs() []float64 {
 	var out []float64
-	for _, w := range strings.Split(a.next(), ",") {
+	for w := range strings.SplitSeq(a.next(), ",") {
 		v, ok := parseDur(w)
 		if !ok {
 			a.fail("duration", w)
@@ -240,7 +241,7 @@ func (s *Scenario) directive(word string, a *args) error {
 	case "containers":
 		c.containers = a.int()
 		if c.containers < 1 || c.containers > 200 {
-			return fmt.Errorf("1 to 200 containers")
+			return errors.New("1 to 200 containers")
 		}
 		return a.opts(map[string]func(){
 			"service": func() { c.service = a.next() }, "naming": func() { c.naming = a.next() }, "hosts": func() { c.hosts = a.int() },
@@ -347,7 +348,7 @@ func (s *Scenario) directive(word string, a *args) error {
 		f, ok1 := parseDur(from)
 		t, ok2 := parseDur(to)
 		if !ok1 || !ok2 {
-			return fmt.Errorf("a window is such as 10m..40m")
+			return errors.New("a window is such as 10m..40m")
 		}
 		c.planned = append(c.planned, [2]float64{f, t})
 	case "told-limit":
@@ -441,16 +442,16 @@ func (s *Scenario) actDirective(word string, a *args) error {
 	}
 	switch {
 	case (word == "burst" || word == "pressure") && (x.size <= 0 || x.ramp <= 0):
-		return fmt.Errorf("size and ramp are needed")
+		return errors.New("size and ramp are needed")
 	case (word == "burst" || word == "stall" || word == "poison") && len(x.at) == 0 && x.every == 0 && x.chance == 0:
-		return fmt.Errorf("say when: at, every or chance")
+		return errors.New("say when: at, every or chance")
 	case (word == "stall" || word == "surge" || word == "hang" || word == "maintenance" || word == "batch" || word == "slowdb") && x.length <= 0:
-		return fmt.Errorf("length is needed")
+		return errors.New("length is needed")
 	case (word == "job" || word == "batch") && x.every <= 0:
-		return fmt.Errorf("every is needed")
+		return errors.New("every is needed")
 	case (word == "deploy" || word == "kill" || word == "pressure" || word == "surge" || word == "host" || word == "hang" ||
 		word == "maintenance" || word == "cycling" || word == "scale" || word == "crashloop" || word == "slowdb") && len(x.at) == 0:
-		return fmt.Errorf("say at when")
+		return errors.New("say at when")
 	}
 	c.acts = append(c.acts, x)
 	return nil
@@ -476,17 +477,15 @@ func (s *Scenario) expectation(a *args) (expectation, error) {
 			w = a.next()
 		}
 		var want []finding.Cause
-		for _, n := range strings.Split(w, ",") {
+		for n := range strings.SplitSeq(w, ",") {
 			if !knownCause(finding.Cause(n)) {
 				return e, fmt.Errorf("unknown cause %q", n)
 			}
 			want = append(want, finding.Cause(n))
 		}
 		e.check = func(r *finding.Report) string {
-			for _, c := range want {
-				if c == r.Verdict.Cause {
-					return ""
-				}
+			if slices.Contains(want, r.Verdict.Cause) {
+				return ""
 			}
 			return fmt.Sprintf("is %s (%s)", r.Verdict.Cause, r.Verdict.Grade)
 		}
@@ -516,7 +515,7 @@ func (s *Scenario) expectation(a *args) (expectation, error) {
 	case "grade":
 		op, w := a.next(), finding.Grade(a.next())
 		if w.Rank() == 0 && w != finding.Insufficient || op != ">=" && op != "<=" {
-			return e, fmt.Errorf("write >= or <= and a grade")
+			return e, errors.New("write >= or <= and a grade")
 		}
 		e.check = func(r *finding.Report) string {
 			if !holds(op, r.Verdict.Grade.Rank(), w.Rank()) {
@@ -550,10 +549,8 @@ func (s *Scenario) expectation(a *args) (expectation, error) {
 		shapes := strings.Split(a.next(), ",")
 		e.check = func(r *finding.Report) string {
 			for _, m := range r.Memory {
-				for _, s := range shapes {
-					if string(m.Shape) == s {
-						return ""
-					}
+				if slices.Contains(shapes, string(m.Shape)) {
+					return ""
 				}
 			}
 			return "no curve has it"
@@ -583,10 +580,8 @@ func (s *Scenario) expectation(a *args) (expectation, error) {
 				if x.Endpoint != want {
 					continue
 				}
-				for _, role := range roles {
-					if string(x.Role) == role {
-						return ""
-					}
+				if slices.Contains(roles, string(x.Role)) {
+					return ""
 				}
 				return "is " + string(x.Role)
 			}

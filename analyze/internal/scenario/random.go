@@ -319,7 +319,8 @@ func (m *maker) noise() {
 	}
 	m.line("log %s", mode)
 
-	every, rollup := 10.0, "last"
+	var every float64
+	rollup := "last"
 	switch x := m.rng.Float64(); {
 	case x < 0.33:
 		every = []float64{10, 12, 15}[m.rng.IntN(3)]
@@ -654,7 +655,7 @@ func (m *maker) hostFailure() {
 func (m *maker) unexplained() {
 	m.fleet(1800, 24*3600)
 	m.distract()
-	for _, at := range strings.Split(m.when(m.crashes()), ",") {
+	for at := range strings.SplitSeq(m.when(m.crashes()), ",") {
 		switch m.rng.IntN(4) {
 		case 0:
 			m.line("kill any at %s exit 137 reason oom", at)
@@ -669,7 +670,7 @@ func (m *maker) unexplained() {
 func (m *maker) pressure() {
 	m.fleet(1800, 24*3600)
 	m.distract()
-	for _, at := range strings.Split(m.when(m.crashes()), ",") {
+	for at := range strings.SplitSeq(m.when(m.crashes()), ",") {
 		m.line("pressure any at %s size %s ramp %s slow %.1f", at, m.lethal(), dur(m.logBetween(5, 300)), m.slowness())
 	}
 }

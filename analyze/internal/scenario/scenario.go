@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -166,10 +167,8 @@ func (s *Scenario) Judge(rep *finding.Report) Judgement {
 func accused(rep *finding.Report) []string {
 	var out []string
 	add := func(e string) {
-		for _, o := range out {
-			if o == e {
-				return
-			}
+		if slices.Contains(out, e) {
+			return
 		}
 		out = append(out, e)
 	}

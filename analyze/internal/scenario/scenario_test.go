@@ -377,7 +377,7 @@ func TestKindsWithAndWithoutACulpritAreInBalance(t *testing.T) {
 func TestParseRefusesWhatItDoesNotUnderstand(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"duration never", "line 1"},
-		{"conatiners 3", "unknown directive"},
+		{"containerz 3", "unknown directive"},
 		{"burst GET /a at 3m size 1MiB ramp 3s", "no declared endpoint"},
 		{"endpoint GET a", "no path"},
 		{"endpoint GET /a\nburst GET /a size 3MiB ramp 3s", "say when"},

@@ -215,8 +215,8 @@ func (w *world) flush(from float64) {
 	sum := map[string]*rollup{}
 	var names []string
 	who := map[string]*life{}
-	for i := len(w.lives) - 1; i >= 0; i-- {
-		c := w.lives[i]
+	for _, c := range slices.Backward(w.lives) {
+
 		if c.roll.n == 0 {
 			continue
 		}

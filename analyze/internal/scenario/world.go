@@ -485,10 +485,10 @@ func (w *world) route(a *arrival) {
 		arr: a.t, app0: a.t + 0.001 + 0.004*w.rng.Float64(), ep: a.ep, user: a.user, id: id, path: a.path, tries: a.tries, status: 200,
 	}
 	work := 0.01 + 0.05*w.rng.Float64()
-	switch {
-	case a.probe == 2:
+	switch a.probe {
+	case 2:
 		r.status = 404
-	case a.probe == 1:
+	case 1:
 	default:
 		e := &w.eps[a.ep]
 		work = e.latency * lognormal(w.rng, 0, e.sigma)

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"io"
 	"os"
 
 	"lastcall/report"
@@ -32,7 +31,7 @@ func newReport(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var in io.Reader = a.sys.Stdin
+			in := a.sys.Stdin
 			name := "stdin"
 			if args[0] != "-" {
 				f, err := os.Open(args[0])

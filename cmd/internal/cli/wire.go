@@ -17,8 +17,8 @@ func (a *app) sources(paths []string, live liveOptions, zone *time.Location) ([]
 	var plain []string
 	stdin := false
 	for _, p := range paths {
-		switch {
-		case p == "-":
+		switch p {
+		case "-":
 			if stdin {
 				return nil, usagef("- is given twice, and stdin can be read once")
 			}
@@ -26,7 +26,7 @@ func (a *app) sources(paths []string, live liveOptions, zone *time.Location) ([]
 				return nil, usagef("- means stdin, and stdin is a terminal; pipe logs in, or name files")
 			}
 			plain = append(plain, p)
-		case p == "":
+		case "":
 			return nil, usagef("an empty path was given; was a variable not set?")
 		default:
 			st, err := os.Stat(p)

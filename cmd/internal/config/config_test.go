@@ -27,15 +27,15 @@ func TestTheExampleIsValidAndShowsEveryKey(t *testing.T) {
 	var missing []string
 	var walk func(reflect.Type)
 	walk = func(rt reflect.Type) {
-		for i := range rt.NumField() {
-			key := rt.Field(i).Tag.Get("yaml")
+		for field := range rt.Fields() {
+			key := field.Tag.Get("yaml")
 			if key == "-" || key == "" {
 				continue
 			}
 			if !strings.Contains(text, "\n"+key+":") && !strings.Contains(text, " "+key+":") {
 				missing = append(missing, key)
 			}
-			ft := rt.Field(i).Type
+			ft := field.Type
 			if ft.Kind() == reflect.Slice {
 				ft = ft.Elem()
 			}

@@ -372,7 +372,7 @@ func TestAnInterruptedRunGoesOnFromThere(t *testing.T) {
 		}
 		return nil
 	}
-	if _, err := r.night(svc("a"), svc("b")); err != errKilled {
+	if _, err := r.night(svc("a"), svc("b")); !errors.Is(err, errKilled) {
 		t.Fatalf("got %v", err)
 	}
 	r.check = nil
@@ -529,7 +529,7 @@ func TestThirtyNights(t *testing.T) {
 				}
 				return nil
 			}
-			if _, err := r.night(services...); err != errKilled {
+			if _, err := r.night(services...); !errors.Is(err, errKilled) {
 				t.Fatalf("night %d: %v", d, err)
 			}
 			r.check, r.now = nil, r.now.Add(time.Hour)

@@ -69,7 +69,7 @@ func Wrap(text, indent string, width int) string {
 	var b strings.Builder
 	for para := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
 		line, used := indent, 0
-		for _, word := range strings.Fields(para) {
+		for word := range strings.FieldsSeq(para) {
 			n := utf8.RuneCountInString(word)
 			if used > 0 && utf8.RuneCountInString(line)+1+n > width {
 				b.WriteString(line + "\n")

@@ -110,17 +110,23 @@ func NewItem(raw []byte) (*Item, error) {
 	return &Item{v.ID, a.Message, a.Service, a.Host, a.Status, t.UnixMilli(), a.Tags, a.Attributes, slices.Clone(raw)}, nil
 }
 
-// ID implements Entry, as do the other methods.
-func (i *Item) ID() string      { return i.id }
-func (i *Item) At() int64       { return i.at }
+// ID implements Entry.
+func (i *Item) ID() string { return i.id }
+
+// At implements Entry.
+func (i *Item) At() int64 { return i.at }
+
+// Message implements Entry.
 func (i *Item) Message() string { return i.message }
-func (i *Item) Raw() []byte     { return i.raw }
+
+// Raw implements Entry.
+func (i *Item) Raw() []byte { return i.raw }
 
 // Value implements Entry.
 func (i *Item) Value(facet string) any {
 	if path, ok := strings.CutPrefix(facet, "@"); ok {
 		var v any = i.attrs
-		for _, k := range strings.Split(path, ".") {
+		for k := range strings.SplitSeq(path, ".") {
 			m, ok := v.(map[string]any)
 			if !ok {
 				return nil

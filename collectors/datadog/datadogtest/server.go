@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -118,7 +119,7 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 		status, answer = 403, []byte(`{"errors":["Forbidden"]}`)
 	default:
 		v, err := s.answer(r, body, f)
-		if e, ok := err.(*refusal); ok {
+		if e, ok := errors.AsType[*refusal](err); ok {
 			status, answer = e.status, fmt.Appendf(nil, `{"errors":[%q]}`, e.text)
 		} else if raw, ok := v.([]byte); ok {
 			status, answer = 200, raw
@@ -207,7 +208,7 @@ func (s *Server) answer(r *http.Request, body []byte, f Fault) (any, error) {
 
 // matchScope reports whether tags satisfy "service:api,env:production"; "*" and "" match all.
 func matchScope(tags []string, scope string) bool {
-	for _, want := range strings.Split(scope, ",") {
+	for want := range strings.SplitSeq(scope, ",") {
 		if want != "" && want != "*" && !slices.Contains(tags, want) {
 			return false
 		}

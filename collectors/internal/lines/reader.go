@@ -109,7 +109,7 @@ var errTrailingGarbage = errors.New("bytes after the end of the compressed data 
 
 func (g *gzipMembers) Read(p []byte) (int, error) {
 	n, err := g.z.Read(p)
-	if err != io.EOF {
+	if !errors.Is(err, io.EOF) {
 		return n, err
 	}
 	magic, _ := g.src.Peek(2)
@@ -122,7 +122,7 @@ func (g *gzipMembers) Read(p []byte) (int, error) {
 		return n, errTrailingGarbage
 	}
 	if err := g.z.Reset(g.src); err != nil {
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
 		return n, err

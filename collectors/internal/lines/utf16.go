@@ -76,7 +76,7 @@ func (u *utf16Reader) fill() {
 			if i+4 > u.n && !u.eof {
 				break // the other half is still to come
 			}
-			var pair rune = utf8.RuneError
+			pair := utf8.RuneError
 			if i+4 <= u.n {
 				pair = utf16.DecodeRune(r, rune(u.unit(i+2)))
 			}
