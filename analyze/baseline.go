@@ -127,6 +127,7 @@ func (t *traffic) quietUntil(c uint32, t0 record.Time) (record.Time, bool) {
 // caseRequests gathers the requests of one case: of those that ended the latest, of those that did not the oldest.
 type caseRequests struct {
 	ended, open []inflight.Request
+	most        int // of those that ended
 	load        int // requests in the ten minutes before the last one
 }
 
@@ -138,13 +139,13 @@ func (c *caseRequests) add(q inflight.Request) {
 		return
 	}
 	c.ended = append(c.ended, q)
-	if len(c.ended) >= 2*maxCaseRequests {
+	if len(c.ended) >= 2*c.most {
 		c.ended = c.ended[:copy(c.ended, c.latest())]
 	}
 }
 
 func (c *caseRequests) latest() []inflight.Request {
-	return c.ended[max(0, len(c.ended)-maxCaseRequests):]
+	return c.ended[max(0, len(c.ended)-c.most):]
 }
 
 // measure makes the pass over all requests: base rates, the requests of each case, block counts, slow requests, impact.
@@ -166,6 +167,7 @@ func (t *traffic) measure() error {
 	// By container, in the order of their times on the clock of the requests.
 	byContainer, diedAt := make([][]int, len(t.containers)), make([]cursor, len(t.containers))
 	for d := range t.life.Deaths {
+		gathered[d].most = min(maxCaseRequests, maxAllCases/len(t.cases))
 		t.cases[d].Time = t.deathAt[d]
 		t.cases[d].Hour = t.deathAt[d].Std().Hour()
 		c := t.deathContainer(&t.life.Deaths[d])
@@ -177,8 +179,11 @@ func (t *traffic) measure() error {
 			diedAt[c].times = append(diedAt[c].times, t.deathAt[d])
 		}
 	}
-	// deathsFrom are the deaths of a container from an instant on.
-	deathsFrom := func(c uint32, from record.Time) []int { return byContainer[c][diedAt[c].since(from):] }
+	// deathsFrom are the next deaths of a container from an instant on.
+	deathsFrom := func(c uint32, from record.Time) []int {
+		next := byContainer[c][diedAt[c].since(from):]
+		return next[:min(len(next), maxNextDeaths)]
+	}
 	t.block = max(minBlock, (t.to.Sub(t.from)/maxBlocks + time.Second).Truncate(time.Second))
 	t.nBlocks = int(t.to.Sub(t.from)/t.block) + 1
 	if t.remembers() {

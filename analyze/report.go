@@ -373,6 +373,7 @@ func (q *inquiry) readHeap(ctx context.Context) error {
 func (q *inquiry) writeCrashes() {
 	r := q.report
 	r.Crashes = []finding.Crash{}
+	requests := q.crashRequests()
 	for d := range q.life.Deaths {
 		x := &q.life.Deaths[d]
 		c := finding.Crash{ID: x.ID(), Time: x.Time.Std(), Container: x.Container, Instance: ptr(shorten(x.Instance)), Kind: string(x.Kind),
@@ -389,7 +390,7 @@ func (q *inquiry) writeCrashes() {
 			at := s.Time.Std()
 			c.Evidence = append(c.Evidence, finding.Evidence{Source: posName(s.Pos.Source), Line: s.Pos.Line, Time: &at, Text: clip(s.Text, 200)})
 		}
-		c.Requests = q.crashRequests(d)
+		c.Requests = requests[d]
 		c.LastMemory = q.lastMemory(d)
 		var notes []string
 		if x.AfterDeploy != "" {
@@ -442,31 +443,32 @@ func pick(signs []life.Sign) []life.Sign {
 	return out
 }
 
-func (q *inquiry) crashRequests(d int) *finding.CrashRequests {
+// crashRequests counts the requests of each death; nil where there are no requests at all.
+func (q *inquiry) crashRequests() []*finding.CrashRequests {
+	of := make([]*finding.CrashRequests, len(q.life.Deaths))
 	if q.total == 0 {
-		return nil
+		return of
 	}
-	n := &finding.CrashRequests{}
+	for d := range of {
+		of[d] = &finding.CrashRequests{}
+		for _, x := range q.cases[d].Requests {
+			if x.End != 0 && x.Ref < 0 && q.deathAt[d].Sub(x.End) <= time.Minute {
+				of[d].Finished++
+			}
+		}
+	}
 	for i := range q.pend {
-		p := &q.pend[i]
-		if p.death != d {
-			continue
-		}
-		switch {
+		switch p := &q.pend[i]; {
+		case p.death < 0:
 		case p.Phase == record.Started:
-			n.Open++
+			of[p.death].Open++
 		case p.Outcome == record.Cut:
-			n.Cut++
+			of[p.death].Cut++
 		default:
-			n.GivenUp++
+			of[p.death].GivenUp++
 		}
 	}
-	for _, x := range q.cases[d].Requests {
-		if x.End != 0 && x.Ref < 0 && q.deathAt[d].Sub(x.End) <= time.Minute {
-			n.Finished++
-		}
-	}
-	return n
+	return of
 }
 
 func (q *inquiry) lastMemory(d int) *finding.LastMemory {

@@ -37,8 +37,12 @@ const (
 	maxGap    = 72
 	maxWindow = 400 * 24
 	// maxCaseRequests bounds the finished requests of one case, maxCaseOpen those that never ended.
+	// Where there are more than a hundred deaths each gets its part of maxAllCases.
 	maxCaseRequests = 20_000
 	maxCaseOpen     = 4_000
+	maxAllCases     = 2_000_000
+	// maxNextDeaths bounds the deaths whose case one request is part of. Where containers have no names, all die as one.
+	maxNextDeaths = 200
 	// maxSlow bounds the slow requests kept to look for a constant timeout.
 	maxSlow = 300_000
 	// slowFrom is what counts as slow there.
@@ -111,7 +115,8 @@ type traffic struct {
 	again      []bool // by tallyOf: whether these are the lines of another source, given twice
 	spans      spans  // per container, when its requests began and ended
 	outside    int64  // records dropped because they lie far outside the evidence
-	copies     bool   // some line was read twice
+	left       left
+	copies     bool // some line was read twice
 
 	sampled sampling
 	pend    []pending
@@ -336,10 +341,11 @@ func (t *traffic) prepare() error {
 	for len(t.epOf) < t.all.endpoints.Len() {
 		t.epOf = append(t.epOf, 0)
 	}
-	t.mapContainers()
 	if err := t.bound(); err != nil {
 		return err
 	}
+	t.limit()
+	t.mapContainers()
 	t.readSampling()
 	t.chooseGroups()
 	return t.join()
@@ -398,27 +404,10 @@ func (t *traffic) endpointCounts() []int64 {
 	return counts
 }
 
-// mapContainers gives containers dense indexes in the order of their names.
+// mapContainers gives containers dense indexes in the order of their names; 0 is none, or one that is not looked at.
 func (t *traffic) mapContainers() {
-	set := map[string]bool{}
-	for _, n := range t.all.containers.list {
-		set[t.canon.of(n)] = true
-	}
-	for i := range t.crashes {
-		set[t.crashes[i].Container] = true
-	}
-	for i := range t.events {
-		set[t.events[i].Container] = true
-	}
-	for k := range t.series {
-		set[k.container] = true
-	}
-	delete(set, "")
-	t.containers = make([]string, 0, len(set)+1)
-	t.containers = append(t.containers, "")
-	for n := range set {
-		t.containers = append(t.containers, n)
-	}
+	names := t.fleetNames()
+	t.containers = append([]string{""}, names[:min(len(names), maxFleet)]...)
 	sort.Strings(t.containers)
 	t.contOf = make([]uint32, len(t.all.containers.list))
 	for raw, n := range t.all.containers.list {
@@ -796,6 +785,15 @@ func (t *traffic) alignDeaths() {
 	n := len(t.life.Deaths)
 	t.deathAt = make([]record.Time, n)
 	t.cutAt = make([]bool, n)
+	broken := make([][]record.Time, len(t.containers)) // when connections broke, by container
+	for i := range t.pend {
+		if p := &t.pend[i]; p.Outcome == record.Cut {
+			broken[p.Container] = append(broken[p.Container], p.End)
+		}
+	}
+	for _, at := range broken {
+		slices.Sort(at)
+	}
 	for d := range t.life.Deaths {
 		death := &t.life.Deaths[d]
 		c := t.deathContainer(death)
@@ -808,17 +806,12 @@ func (t *traffic) alignDeaths() {
 				}
 			}
 		}
-		var cuts []record.Time
-		for i := range t.pend {
-			p := &t.pend[i]
-			if p.Outcome == record.Cut && p.Container == c && p.End >= t.deathAt[d].Add(-cutEarly) && p.End <= death.Time.Add(cutLate) {
-				cuts = append(cuts, p.End)
-			}
-		}
+		first, _ := slices.BinarySearch(broken[c], t.deathAt[d].Add(-cutEarly))
+		end, _ := slices.BinarySearch(broken[c], death.Time.Add(cutLate)+1)
+		cuts := broken[c][first:max(first, end)]
 		if len(cuts) == 0 {
 			continue
 		}
-		slices.Sort(cuts)
 		// The densest second: cuts after the death (connections tried on a dead container) trickle in later.
 		best, at := 0, cuts[0]
 		for i := range cuts {

@@ -321,20 +321,28 @@ func hostileCases(t *testing.T) []hostileCase {
 		}},
 		{name: "a request longer than the log", records: "requests 101", warnings: "outside_window 1", give: one(router + strings.Replace(routerLine, "0.503s", "999999s", 1))},
 		// Numbers of things.
-		{name: "a million containers and a million endpoints", records: "requests 1000000", warnings: "no_container 1000000", peakMB: 350, stdin: func() io.Reader {
+		{name: "a million containers and a million endpoints", records: "requests 1000000", warnings: "container_overflow 89999, no_container 1000000", peakMB: 350, stdin: func() io.Reader {
 			return generated(1_000_000, func(w *bytes.Buffer, i int) {
 				fmt.Fprintf(w, "2026-11-16 13:30:50.937512207 +0000 UTC [router] method=GET path=\"/x%d/y\" host=h%d request_id=%d container=web-%d from=\"1.2.3.4\" protocol=https status=200 duration=0.503s bytes=990\n", i, i, i, i)
 			})
 		}, heavy: true},
-		{name: "30 000 containers that crash", records: "crashes 30000", peakMB: 400, stdin: func() io.Reader {
-			return generated(30_000, func(w *bytes.Buffer, i int) {
+		{name: "300 000 containers that crash", records: "crashes 300000", warnings: "death_overflow 296000", peakMB: 400, stdin: func() io.Reader {
+			return generated(300_000, func(w *bytes.Buffer, i int) {
 				w.WriteString(strings.ReplaceAll(crashLine, "web-1", fmt.Sprint("web-", i)))
 			})
 		}, heavy: true},
-		{name: "a table of 30 000 containers", records: "memory 30000", peakMB: 300, stdin: func() io.Reader {
-			return io.MultiReader(text(tableHead), generated(30_000, func(w *bytes.Buffer, i int) {
+		{name: "a table of 300 000 containers", records: "memory 300000", warnings: "container_overflow 290000", peakMB: 500, stdin: func() io.Reader {
+			return io.MultiReader(text(tableHead), generated(300_000, func(w *bytes.Buffer, i int) {
 				w.WriteString(strings.Replace(tableLine, "web-1", fmt.Sprint("web-", i), 1))
 			}))
+		}, heavy: true},
+		{name: "300 000 deaths, and as many requests that name none of the dead", records: "crashes 300000, requests 300000", warnings: "death_overflow 296000, no_container 300000", peakMB: 700, stdin: func() io.Reader {
+			begin := time.Date(2026, 11, 16, 13, 40, 0, 0, time.UTC)
+			return generated(300_000, func(w *bytes.Buffer, i int) {
+				now := begin.Add(time.Duration(i) * time.Millisecond).Format(time.DateTime)
+				w.WriteString(strings.Replace(strings.ReplaceAll(crashLine, "web-1", fmt.Sprint("web-", i)), "2026-11-16 13:47:57", now, 1))
+				w.WriteString(strings.Replace(strings.Replace(routerLine, "request_id=1 container=web-3 ", fmt.Sprintf("request_id=%d ", i), 1), "2026-11-16 13:30:50", now, 1))
+			})
 		}, heavy: true},
 		{name: "names of a megabyte", records: "requests 2", give: one(strings.Replace(routerLine, "web-3", strings.Repeat("w", mb), 1) + strings.Replace(routerLine, "/x", "/"+strings.Repeat("x", mb), 1))},
 		// Tables.
