@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"lastcall/collectors/evidence"
+	"lastcall/collectors/evidence/evidencetest"
 	"lastcall/collectors/record"
 	"lastcall/collectors/record/recordtest"
 )
@@ -59,43 +60,6 @@ func (c *counts) Join() error {
 	p.requests, p.samples, p.crashes = p.requests+c.requests, p.samples+c.samples, p.crashes+c.crashes
 	p.lifecycles, p.jobs = p.lifecycles+c.lifecycles, p.jobs+c.jobs
 	return nil
-}
-
-// repeated gives unit n times.
-func repeated(unit string, n int) io.Reader {
-	block := unit
-	each := 1
-	if len(unit) < 64<<10 {
-		each = (64 << 10) / len(unit)
-		block = strings.Repeat(unit, each)
-	}
-	var rest string
-	done := 0
-	return readerFunc(func(p []byte) (int, error) {
-		if rest == "" {
-			if done >= n {
-				return 0, io.EOF
-			}
-			k := min(each, n-done)
-			rest = block[:k*len(unit)]
-			done += k
-		}
-		c := copy(p, rest)
-		rest = rest[c:]
-		return c, nil
-	})
-}
-
-// numbered gives what f writes for 0 to n-1.
-func numbered(n int, f func(w *bytes.Buffer, i int)) io.Reader {
-	var b bytes.Buffer
-	i := 0
-	return readerFunc(func(p []byte) (int, error) {
-		for ; b.Len() < len(p) && b.Len() < 64<<10 && i < n; i++ {
-			f(&b, i)
-		}
-		return b.Read(p)
-	})
 }
 
 func parts(rs ...any) io.Reader {
@@ -145,10 +109,10 @@ func TestInputsThatWantAllMemoryGetLittle(t *testing.T) {
 	}
 	const mb = 1 << 20
 	const million = 1_000_000
-	zeros := string(pack(t, "gzip", make([]byte, 16*mb)))
-	router := strings.Repeat(scalingoLine, 400)
-	pino := strings.TrimSuffix(pinoLine, "}\n")
-	datadog := strings.TrimSpace(datadogLine)
+	zeros := string(evidencetest.Pack(t, "gzip", make([]byte, 16*mb)))
+	router := strings.Repeat(evidencetest.Scalingo, 400)
+	pino := strings.TrimSuffix(evidencetest.Pino, "}\n")
+	datadog := strings.TrimSpace(evidencetest.Datadog)
 	cases := []struct {
 		name    string
 		in      func() io.Reader
@@ -157,49 +121,51 @@ func TestInputsThatWantAllMemoryGetLittle(t *testing.T) {
 		refused bool
 	}{
 		{"a line of 256 MB between lines", func() io.Reader {
-			return parts(router, repeated("x", 256*mb), "\n", router)
+			return parts(router, evidencetest.Repeat("x", 256*mb), "\n", router)
 		}, 80, kept{requests: 800, warnings: map[string]int64{"line_too_long": 1}}, false},
-		{"a line of 1 GB without an end", func() io.Reader { return repeated(strings.Repeat("x", mb), 1024) }, 80,
+		{"a line of 1 GB without an end", func() io.Reader { return evidencetest.Repeat(strings.Repeat("x", mb), 1024) }, 80,
 			kept{warnings: map[string]int64{"unknown_format": 1, "line_too_long": 1}}, true},
-		{"a JSON line of 256 MB", func() io.Reader { return parts(pinoLine, pino, `,"x":"`, repeated("y", 256*mb), "\"}\n", pinoLine) }, 80,
+		{"a JSON line of 256 MB", func() io.Reader {
+			return parts(evidencetest.Pino, pino, `,"x":"`, evidencetest.Repeat("y", 256*mb), "\"}\n", evidencetest.Pino)
+		}, 80,
 			kept{requests: 2, warnings: map[string]int64{"line_too_long": 1}}, false},
-		{"1 GB of NULs in a gzip of 1 MB", func() io.Reader { return repeated(zeros, 64) }, 40,
+		{"1 GB of NULs in a gzip of 1 MB", func() io.Reader { return evidencetest.Repeat(zeros, 64) }, 40,
 			kept{warnings: map[string]int64{"unknown_format": 1}}, true},
 		{"router lines before 512 MB of NULs in a gzip of half a megabyte", func() io.Reader {
-			return parts(string(pack(t, "gzip", []byte(router))), repeated(zeros, 32))
+			return parts(string(evidencetest.Pack(t, "gzip", []byte(router))), evidencetest.Repeat(zeros, 32))
 		}, 80, kept{requests: 400, warnings: map[string]int64{"line_too_long": 1}}, false},
 		{"a million empty gzip members", func() io.Reader {
-			return parts(repeated(string(pack(t, "gzip", nil)), million), string(pack(t, "gzip", []byte(router))))
+			return parts(evidencetest.Repeat(string(evidencetest.Pack(t, "gzip", nil)), million), string(evidencetest.Pack(t, "gzip", []byte(router))))
 		}, 40, kept{requests: 400}, false},
 		{"JSON lines nested 16 million deep", func() io.Reader {
-			return parts(pinoLine, repeated("[", 16*mb-100), "\n", `{"level":30,"time":1,"a":`, repeated("[", 15*mb), "\n", pinoLine)
+			return parts(evidencetest.Pino, evidencetest.Repeat("[", 16*mb-100), "\n", `{"level":30,"time":1,"a":`, evidencetest.Repeat("[", 15*mb), "\n", evidencetest.Pino)
 		}, 140, kept{requests: 2, warnings: map[string]int64{"malformed_line": 1, "unrecognised_lines": 1}}, false},
 		{"JSON lines of millions of small values", func() io.Reader {
-			return parts(pinoLine, `{"level":30,"time":1794835850897,"pid":1,"msg":"job done","job":"x","a":[1`, repeated(",1", 7*mb), "]}\n", pinoLine)
+			return parts(evidencetest.Pino, `{"level":30,"time":1794835850897,"pid":1,"msg":"job done","job":"x","a":[1`, evidencetest.Repeat(",1", 7*mb), "]}\n", evidencetest.Pino)
 		}, 140, kept{requests: 2}, false},
 		{"an entry of the journal with millions of small values", func() io.Reader {
 			entry := `{"__REALTIME_TIMESTAMP":"1794836877859982","MESSAGE":"x"}` + "\n"
-			return parts(entry, `{"__REALTIME_TIMESTAMP":"1794836877859982","a":[1`, repeated(",1", 7*mb), "]}\n", entry)
+			return parts(entry, `{"__REALTIME_TIMESTAMP":"1794836877859982","a":[1`, evidencetest.Repeat(",1", 7*mb), "]}\n", entry)
 		}, 140, kept{warnings: map[string]int64{"unrecognised_lines": 1}}, false},
 		{"a Datadog answer with an element of 512 MB", func() io.Reader {
-			return parts(`{"data":[`, datadog, `,{"id":"`, repeated("x", 512*mb), `"}]}`)
+			return parts(`{"data":[`, datadog, `,{"id":"`, evidencetest.Repeat("x", 512*mb), `"}]}`)
 		}, 120, kept{requests: 1, warnings: map[string]int64{"malformed_document": 1}}, false},
 		{"a Datadog answer behind 128 MB of brackets", func() io.Reader {
-			return parts(`{"data":[`, datadog, `],"meta":`, repeated("[", 64*mb), repeated("]", 64*mb), `}`)
+			return parts(`{"data":[`, datadog, `],"meta":`, evidencetest.Repeat("[", 64*mb), evidencetest.Repeat("]", 64*mb), `}`)
 		}, 40, kept{requests: 1}, false},
-		{"an array of fifty thousand logs", func() io.Reader { return parts(`[`, datadog, repeated(","+datadog, 50_000), `]`) }, 40,
+		{"an array of fifty thousand logs", func() io.Reader { return parts(`[`, datadog, evidencetest.Repeat(","+datadog, 50_000), `]`) }, 40,
 			kept{requests: 50_001}, false},
 		{"an answer of Prometheus nested 8 million deep", func() io.Reader {
-			return parts(`{"status":"success","data":{"resultType":"matrix",`, repeated(`"data":{"result":[],`, 8*mb))
+			return parts(`{"status":"success","data":{"resultType":"matrix",`, evidencetest.Repeat(`"data":{"result":[],`, 8*mb))
 		}, 40, kept{warnings: map[string]int64{"malformed_document": 1}}, false},
 		{"an answer of Prometheus with a value of 512 MB", func() io.Reader {
-			return parts(`{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"`, repeated("x", 512*mb))
+			return parts(`{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"`, evidencetest.Repeat("x", 512*mb))
 		}, 60, kept{warnings: map[string]int64{"malformed_document": 1}}, false},
 		{"an answer of Prometheus behind 512 MB of blanks", func() io.Reader {
-			return parts(`{"status":"success","data":{"resultType":"matrix",`, repeated(" ", 512*mb), `"result":[]}}`)
+			return parts(`{"status":"success","data":{"resultType":"matrix",`, evidencetest.Repeat(" ", 512*mb), `"result":[]}}`)
 		}, 60, kept{warnings: map[string]int64{"malformed_document": 1}}, false},
 		{"an answer of Prometheus with a hundred thousand containers", func() io.Reader {
-			return parts(`{"status":"success","data":{"resultType":"matrix","result":[`, numbered(million/10, func(w *bytes.Buffer, i int) {
+			return parts(`{"status":"success","data":{"resultType":"matrix","result":[`, evidencetest.Generate(million/10, func(w *bytes.Buffer, i int) {
 				if i > 0 {
 					w.WriteByte(',')
 				}
@@ -207,39 +173,39 @@ func TestInputsThatWantAllMemoryGetLittle(t *testing.T) {
 			}), `]}}`)
 		}, 250, kept{samples: million / 10}, false},
 		{"a kubectl answer of half a million other fields", func() io.Reader {
-			return parts(`{"apiVersion":"v1","kind":"Pod","spec":{"containers":[]}`, numbered(million/2, func(w *bytes.Buffer, i int) { fmt.Fprintf(w, `,"f%d":1`, i) }), `}`)
+			return parts(`{"apiVersion":"v1","kind":"Pod","spec":{"containers":[]}`, evidencetest.Generate(million/2, func(w *bytes.Buffer, i int) { fmt.Fprintf(w, `,"f%d":1`, i) }), `}`)
 		}, 60, kept{}, false},
 		{"a table with an open quotation mark before 512 MB", func() io.Reader {
-			return parts("time,container,rss_bytes\n2026-11-16T13:47:57Z,web-1,1000\n2026-11-16T13:47:57Z,\"web-1,1000\n", repeated("2026-11-16T13:47:57Z,web-1,1000\n", 16*mb))
+			return parts("time,container,rss_bytes\n2026-11-16T13:47:57Z,web-1,1000\n2026-11-16T13:47:57Z,\"web-1,1000\n", evidencetest.Repeat("2026-11-16T13:47:57Z,web-1,1000\n", 16*mb))
 		}, 60, kept{samples: 1, warnings: map[string]int64{"malformed_document": 1}}, false},
 		{"a table of 256 million columns", func() io.Reader {
-			return parts("time,container,rss_bytes\n2026-11-16T13:47:57Z,web-1,1000\n", repeated(",", 256*mb))
+			return parts("time,container,rss_bytes\n2026-11-16T13:47:57Z,web-1,1000\n", evidencetest.Repeat(",", 256*mb))
 		}, 120, kept{samples: 1, warnings: map[string]int64{"malformed_document": 1}}, false},
 		{"a table of 300 000 containers", func() io.Reader {
-			return parts("time,container,rss_bytes\n", numbered(300_000, func(w *bytes.Buffer, i int) { fmt.Fprintf(w, "2026-11-16T13:47:57Z,web-%d,1000\n", i) }))
+			return parts("time,container,rss_bytes\n", evidencetest.Generate(300_000, func(w *bytes.Buffer, i int) { fmt.Fprintf(w, "2026-11-16T13:47:57Z,web-%d,1000\n", i) }))
 		}, 120, kept{samples: 300_000}, false},
 		{"a scrape of a million containers", func() io.Reader {
-			return numbered(million, func(w *bytes.Buffer, i int) {
+			return evidencetest.Generate(million, func(w *bytes.Buffer, i int) {
 				fmt.Fprintf(w, "process_resident_memory_bytes{pod=\"web-%d\",container=\"app\"} 1e6 1794836877000\n", i)
 			})
 		}, 200, kept{samples: million}, false},
 		{"Docker events of 300 000 containers", func() io.Reader {
-			return numbered(300_000, func(w *bytes.Buffer, i int) {
+			return evidencetest.Generate(300_000, func(w *bytes.Buffer, i int) {
 				fmt.Fprintf(w, "2026-11-16T13:47:57.000000000Z container kill %064x (image=x, name=web-%d, signal=15)\n", i, i)
 			})
 		}, 80, kept{lifecycles: 300_000}, false},
 		{"platform lines of 300 000 containers with last words", func() io.Reader {
-			return numbered(300_000, func(w *bytes.Buffer, i int) {
+			return evidencetest.Generate(300_000, func(w *bytes.Buffer, i int) {
 				fmt.Fprintf(w, "2026-11-16 13:47:57.859982910 +0000 UTC [web-%d] TypeError: x is no function\n", i)
 			})
 		}, 80, kept{}, false},
 		{"a million endpoints of a million containers", func() io.Reader {
-			return numbered(million, func(w *bytes.Buffer, i int) {
+			return evidencetest.Generate(million, func(w *bytes.Buffer, i int) {
 				fmt.Fprintf(w, "2026-11-16 13:30:50.937512207 +0000 UTC [router] method=GET path=\"/x%d/y\" host=h%d request_id=%d container=web-%d from=\"1.2.3.4\" protocol=https status=200 duration=0.503s bytes=990\n", i, i, i, i)
 			})
 		}, 40, kept{requests: million}, false},
 		{"JSON lines of a million endpoints, containers and fields", func() io.Reader {
-			return numbered(300_000, func(w *bytes.Buffer, i int) {
+			return evidencetest.Generate(300_000, func(w *bytes.Buffer, i int) {
 				fmt.Fprintf(w, `{"level":30,"time":1794835850897,"pid":%d,"hostname":"web-%d","f%d":{"g%d":%d},"req":{"id":"3","method":"GET","url":"/y%d"},"res":{"statusCode":200},"responseTime":2.5,"msg":"request completed"}`+"\n", i, i, i, i, i, i)
 			})
 		}, 80, kept{requests: 300_000}, false},
@@ -280,11 +246,11 @@ func TestAMemberOfAnArchiveThatGrowsAThousandfoldIsReadInLittleMemory(t *testing
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := io.Copy(w, parts(scalingoLine, repeated("\x00", 128<<20))); err != nil {
+	if _, err := io.Copy(w, parts(evidencetest.Scalingo, evidencetest.Repeat("\x00", 128<<20))); err != nil {
 		t.Fatal(err)
 	}
 	w, _ = z.Create("good.log")
-	_, _ = io.WriteString(w, scalingoLine)
+	_, _ = io.WriteString(w, evidencetest.Scalingo)
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -333,7 +299,7 @@ func checkTimes(t *testing.T, s *recordtest.Sink) {
 
 func TestTimesFromTheYear1ToTheYear9999GiveRecordsWhoseTimesAreInOrderOrWarnings(t *testing.T) {
 	lines := []string{
-		scalingoLine, herokuLine, datadogLine, accessLine, crashLine,
+		evidencetest.Scalingo, evidencetest.Heroku, evidencetest.Datadog, evidencetest.Access, evidencetest.Crash,
 		`{"level":30,"time":"2026-11-16T13:30:50.897Z","pid":2,"hostname":"web-3","req":{"method":"GET","url":"/y"},"res":{"statusCode":200},"responseTime":86400000,"msg":"request completed"}` + "\n",
 		"2026-11-16T13:47:57.000000000Z container die 4f (image=x, name=web-1, exitCode=137)\n",
 		"2026-11-16T13:47:57Z FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory\n",
@@ -341,8 +307,8 @@ func TestTimesFromTheYear1ToTheYear9999GiveRecordsWhoseTimesAreInOrderOrWarnings
 		`{"id":"A","attributes":{"timestamp":"2026-11-16T14:15:50.772Z","host":"web-4","message":"job done","attributes":{"job":"x","duration":86400000000000000}}}` + "\n",
 	}
 	numbers := []string{
-		pinoLine,
-		strings.Replace(pinoLine, `"responseTime":2.5`, `"responseTime":86400000`, 1),
+		evidencetest.Pino,
+		strings.Replace(evidencetest.Pino, `"responseTime":2.5`, `"responseTime":86400000`, 1),
 		`{"level":30,"time":1794835850897,"pid":17,"hostname":"web-6","job":"x","duration":2000000000,"msg":"job completed"}` + "\n",
 		`{"__REALTIME_TIMESTAMP":"1794835850897000","CONTAINER_NAME":"web-1","MESSAGE":"FATAL ERROR: Reached heap limit Allocation failed"}` + "\n",
 		"process_resident_memory_bytes{pod=\"web-1\"} 1e6 1794835850897\n",

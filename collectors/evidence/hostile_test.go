@@ -17,25 +17,14 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf16"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 	"go.uber.org/goleak"
 
 	"lastcall/collectors/evidence"
+	"lastcall/collectors/evidence/evidencetest"
 	"lastcall/collectors/record"
 	"lastcall/collectors/record/recordtest"
-)
-
-const (
-	scalingoLine = `2026-11-16 13:30:50.937512207 +0000 UTC [router] method=GET path="/x" host=h request_id=1 container=web-3 from="1.2.3.4" protocol=https status=200 duration=0.503s bytes=990` + "\n"
-	herokuLine   = `2026-11-17T11:36:16.702243+00:00 heroku[router]: at=info method=GET path="/api" host=h request_id=2 fwd="1.2.3.4" dyno=web.2 connect=1ms service=2ms status=200 bytes=31 protocol=https` + "\n"
-	pinoLine     = `{"level":30,"time":1794835850897,"pid":2,"hostname":"web-3","req":{"id":"3","method":"GET","url":"/y"},"res":{"statusCode":200},"responseTime":2.5,"msg":"request completed"}` + "\n"
-	datadogLine  = `{"id":"A","type":"log","attributes":{"timestamp":"2026-11-16T14:15:50.772Z","host":"web-4","service":"api","message":"m","tags":[],"attributes":{"http":{"method":"GET","url_details":{"path":"/z"},"status_code":200},"duration":18776855}}}` + "\n"
-	accessLine   = `1.2.3.4 - - [20/Nov/2026:08:00:01 +0000] "GET /w HTTP/1.1" 200 571 "-" "okhttp" 0.123 web-1` + "\n"
-	crashLine    = `2026-11-16 13:47:57.859982910 +0000 UTC [system] [web-1] Container web-1 (dc317786f4c6) crashed, exit status 134` + "\n"
 )
 
 func write(t testing.TB, dir, name string, data []byte) string {
@@ -50,31 +39,6 @@ func write(t testing.TB, dir, name string, data []byte) string {
 	return path
 }
 
-func pack(t testing.TB, kind string, data []byte) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	var w io.WriteCloser
-	switch kind {
-	case "gzip":
-		w = gzip.NewWriter(&b)
-	case "zstd":
-		w, _ = zstd.NewWriter(&b)
-	}
-	_, _ = w.Write(data)
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
-func utf16LE(text string) []byte {
-	out := []byte{0xff, 0xfe}
-	for _, u := range utf16.Encode([]rune(text)) {
-		out = append(out, byte(u), byte(u>>8))
-	}
-	return out
-}
-
 func codes(s *recordtest.Sink) map[string]int64 {
 	out := map[string]int64{}
 	for _, w := range s.Warnings {
@@ -84,9 +48,9 @@ func codes(s *recordtest.Sink) map[string]int64 {
 }
 
 func TestHostileInputsAreReadAsFarAsTheyGoAndSaidToBeWhatTheyAre(t *testing.T) {
-	router := strings.Repeat(scalingoLine, 100)
-	gz := pack(t, "gzip", []byte(router))
-	zs := pack(t, "zstd", []byte(router))
+	router := strings.Repeat(evidencetest.Scalingo, 100)
+	gz := evidencetest.Pack(t, "gzip", []byte(router))
+	zs := evidencetest.Pack(t, "zstd", []byte(router))
 	rnd := rand.New(rand.NewPCG(5, 6))
 	rubbish := make([]byte, 100_000)
 	for i := range rubbish {
@@ -110,42 +74,42 @@ func TestHostileInputsAreReadAsFarAsTheyGoAndSaidToBeWhatTheyAre(t *testing.T) {
 		{"rubbish after a gzip", append(bytes.Clone(gz), "tail"...), 100, 0, map[string]int64{"trailing_garbage": 1}, false},
 		{"a zstd without its end", zs[:len(zs)-5], 0, 0, map[string]int64{"truncated_zstd": 1, "unknown_format": 1}, true},
 		{"nothing at all", nil, 0, 0, map[string]int64{"empty_file": 1}, true},
-		{"an empty gzip", pack(t, "gzip", nil), 0, 0, map[string]int64{"empty_file": 1}, true},
+		{"an empty gzip", evidencetest.Pack(t, "gzip", nil), 0, 0, map[string]int64{"empty_file": 1}, true},
 		{"blank lines only", []byte("\n\n \n\r\n"), 0, 0, map[string]int64{"unknown_format": 1}, true},
 		{"binary rubbish", rubbish, 0, 0, map[string]int64{"unknown_format": 1}, true},
 		{"binary rubbish between lines", []byte(router + "\x00\x01\x02\x03\x04\n" + router), 200, 0, map[string]int64{"binary_line": 1}, false},
 		{"NULs after the last line, as a crash of the disk leaves them", []byte(router + strings.Repeat("\x00", 5000)), 100, 0, map[string]int64{"binary_line": 1}, false},
 		{"CRLF", []byte(strings.ReplaceAll(router, "\n", "\r\n")), 100, 0, nil, false},
-		{"UTF-16", utf16LE(router), 100, 0, nil, false},
+		{"UTF-16", evidencetest.UTF16(router, false), 100, 0, nil, false},
 		{"a byte order mark", []byte("\ufeff" + router), 100, 0, nil, false},
-		{"a byte order mark before JSON", []byte("\ufeff" + pinoLine), 1, 0, nil, false},
+		{"a byte order mark before JSON", []byte("\ufeff" + evidencetest.Pino), 1, 0, nil, false},
 		{"a line of 20 MB", []byte(router + strings.Repeat("x", 20<<20) + "\n" + router), 200, 0, map[string]int64{"line_too_long": 1}, false},
 		{"a line of 10 MB", []byte(router + strings.Repeat("x", 10<<20) + "\n" + router), 200, 0, map[string]int64{"unrecognised_lines": 1}, false},
-		{"a JSON line of 10 MB", []byte(pinoLine + strings.TrimSuffix(pinoLine, "}\n") + `,"x":"` + strings.Repeat("y", 10<<20) + `"}` + "\n"), 2, 0, nil, false},
-		{"JSON nested too deeply", []byte(pinoLine + deep + pinoLine), 2, 0, map[string]int64{"malformed_line": 1}, false},
-		{"a truncated last line", []byte(router + scalingoLine[:100]), 100, 0, map[string]int64{"malformed_line": 1}, false},
-		{"a truncated JSON line", []byte(pinoLine + pinoLine[:100] + "\n" + pinoLine), 2, 0, map[string]int64{"malformed_line": 1}, false},
-		{"an unescaped newline within JSON", []byte(pinoLine + `{"level":30,"time":1794835850897,"pid":2,"hostname":"a` + "\n" + `b","msg":"x"}` + "\n" + pinoLine), 2, 0, map[string]int64{"malformed_line": 1, "unrecognised_lines": 1}, false},
-		{"bytes that are not UTF-8", []byte(strings.ReplaceAll(pinoLine, "/y", "/\xff\xfe")), 1, 0, nil, false},
-		{"a mix of all there is", []byte(scalingoLine + herokuLine + pinoLine + datadogLine + accessLine + crashLine + "chatter\n"), 5, 1, map[string]int64{"unrecognised_lines": 1}, false},
-		{"chatter that ends in a crash", []byte(strings.Repeat("just some words\n", 20_000) + crashLine), 0, 1, map[string]int64{"unrecognised_lines": 20_000}, false},
+		{"a JSON line of 10 MB", []byte(evidencetest.Pino + strings.TrimSuffix(evidencetest.Pino, "}\n") + `,"x":"` + strings.Repeat("y", 10<<20) + `"}` + "\n"), 2, 0, nil, false},
+		{"JSON nested too deeply", []byte(evidencetest.Pino + deep + evidencetest.Pino), 2, 0, map[string]int64{"malformed_line": 1}, false},
+		{"a truncated last line", []byte(router + evidencetest.Scalingo[:100]), 100, 0, map[string]int64{"malformed_line": 1}, false},
+		{"a truncated JSON line", []byte(evidencetest.Pino + evidencetest.Pino[:100] + "\n" + evidencetest.Pino), 2, 0, map[string]int64{"malformed_line": 1}, false},
+		{"an unescaped newline within JSON", []byte(evidencetest.Pino + `{"level":30,"time":1794835850897,"pid":2,"hostname":"a` + "\n" + `b","msg":"x"}` + "\n" + evidencetest.Pino), 2, 0, map[string]int64{"malformed_line": 1, "unrecognised_lines": 1}, false},
+		{"bytes that are not UTF-8", []byte(strings.ReplaceAll(evidencetest.Pino, "/y", "/\xff\xfe")), 1, 0, nil, false},
+		{"a mix of all there is", []byte(evidencetest.Scalingo + evidencetest.Heroku + evidencetest.Pino + evidencetest.Datadog + evidencetest.Access + evidencetest.Crash + "chatter\n"), 5, 1, map[string]int64{"unrecognised_lines": 1}, false},
+		{"chatter that ends in a crash", []byte(strings.Repeat("just some words\n", 20_000) + evidencetest.Crash), 0, 1, map[string]int64{"unrecognised_lines": 20_000}, false},
 		{"a log of chatter alone", []byte(strings.Repeat("just some words\n", 1000)), 0, 0, map[string]int64{"unknown_format": 1}, true},
-		{"an unknown JSON document over several lines", []byte("{\n \"scenario\": \"S1\",\n \"note\": \"" + strings.TrimSpace(crashLine) + "\"\n}\n"), 0, 0, map[string]int64{"unknown_format": 1}, true},
+		{"an unknown JSON document over several lines", []byte("{\n \"scenario\": \"S1\",\n \"note\": \"" + strings.TrimSpace(evidencetest.Crash) + "\"\n}\n"), 0, 0, map[string]int64{"unknown_format": 1}, true},
 		{"an unknown JSON document in one line", []byte(`{"scenario":"S1","culprit_endpoint":"GET /x","statuses":{"200":1}}`), 0, 0, map[string]int64{"unknown_format": 1}, true},
 		{"an unknown JSON array", []byte(`[1,2,3]`), 0, 0, map[string]int64{"unknown_format": 1}, true},
 		{"XML", []byte("<?xml version=\"1.0\"?>\n<a>words</a>\n"), 0, 0, map[string]int64{"unknown_format": 1}, true},
-		{"a Datadog answer", []byte(`{"data":[` + strings.TrimSpace(datadogLine) + `,` + strings.TrimSpace(datadogLine) + `],"meta":{"status":"done"}}`), 2, 0, nil, false},
-		{"a pretty-printed Datadog answer", []byte("{\n  \"meta\": {\"page\": {\"after\": \"x]}\\\"\"}},\n  \"data\": [\n    " + strings.ReplaceAll(strings.TrimSpace(datadogLine), `,"`, ",\n      \"") + "\n  ]\n}\n"), 1, 0, nil, false},
-		{"a truncated Datadog answer", []byte(`{"data":[` + strings.TrimSpace(datadogLine) + `,` + datadogLine[:100]), 1, 0, map[string]int64{"malformed_document": 1}, false},
-		{"a broken element in a Datadog answer", []byte(`{"data":[` + strings.TrimSpace(datadogLine) + `,{"id":"x"},` + strings.TrimSpace(datadogLine) + `]}`), 2, 0, map[string]int64{"malformed_line": 1}, false},
-		{"a bare array of Datadog logs", []byte(`[` + strings.TrimSpace(datadogLine) + `]`), 1, 0, nil, false},
-		{"an array of pino lines, one per line", []byte("[\n" + strings.TrimSpace(pinoLine) + ",\n" + strings.TrimSpace(pinoLine) + "\n]\n"), 2, 0, nil, false},
-		{"JSON lines that are indented", []byte("  " + pinoLine + "\t" + pinoLine), 2, 0, nil, false},
-		{"a time in 1970 and in 9999", []byte(pinoLine + strings.ReplaceAll(pinoLine, "1794835850897", "1") + strings.ReplaceAll(pinoLine, "1794835850897", "253402300799000")), 1, 0, map[string]int64{"malformed_line": 2}, false},
-		{"negative and huge durations", []byte(pinoLine + strings.ReplaceAll(pinoLine, "2.5", "-1") + strings.ReplaceAll(pinoLine, "2.5", "1e30")), 1, 0, map[string]int64{"malformed_line": 2}, false},
-		{"a status that is none", []byte(pinoLine + strings.ReplaceAll(pinoLine, `"statusCode":200`, `"statusCode":99999`)), 1, 0, map[string]int64{"malformed_line": 1}, false},
-		{"quotes in a path", []byte(strings.ReplaceAll(scalingoLine, `"/x"`, `"/a"b?c="d"`)), 1, 0, nil, false},
-		{"a path of 100 kB", []byte(strings.ReplaceAll(scalingoLine, `"/x"`, `"/`+strings.Repeat("a", 100_000)+`"`)), 1, 0, nil, false},
+		{"a Datadog answer", []byte(`{"data":[` + strings.TrimSpace(evidencetest.Datadog) + `,` + strings.TrimSpace(evidencetest.Datadog) + `],"meta":{"status":"done"}}`), 2, 0, nil, false},
+		{"a pretty-printed Datadog answer", []byte("{\n  \"meta\": {\"page\": {\"after\": \"x]}\\\"\"}},\n  \"data\": [\n    " + strings.ReplaceAll(strings.TrimSpace(evidencetest.Datadog), `,"`, ",\n      \"") + "\n  ]\n}\n"), 1, 0, nil, false},
+		{"a truncated Datadog answer", []byte(`{"data":[` + strings.TrimSpace(evidencetest.Datadog) + `,` + evidencetest.Datadog[:100]), 1, 0, map[string]int64{"malformed_document": 1}, false},
+		{"a broken element in a Datadog answer", []byte(`{"data":[` + strings.TrimSpace(evidencetest.Datadog) + `,{"id":"x"},` + strings.TrimSpace(evidencetest.Datadog) + `]}`), 2, 0, map[string]int64{"malformed_line": 1}, false},
+		{"a bare array of Datadog logs", []byte(`[` + strings.TrimSpace(evidencetest.Datadog) + `]`), 1, 0, nil, false},
+		{"an array of pino lines, one per line", []byte("[\n" + strings.TrimSpace(evidencetest.Pino) + ",\n" + strings.TrimSpace(evidencetest.Pino) + "\n]\n"), 2, 0, nil, false},
+		{"JSON lines that are indented", []byte("  " + evidencetest.Pino + "\t" + evidencetest.Pino), 2, 0, nil, false},
+		{"a time in 1970 and in 9999", []byte(evidencetest.Pino + strings.ReplaceAll(evidencetest.Pino, "1794835850897", "1") + strings.ReplaceAll(evidencetest.Pino, "1794835850897", "253402300799000")), 1, 0, map[string]int64{"malformed_line": 2}, false},
+		{"negative and huge durations", []byte(evidencetest.Pino + strings.ReplaceAll(evidencetest.Pino, "2.5", "-1") + strings.ReplaceAll(evidencetest.Pino, "2.5", "1e30")), 1, 0, map[string]int64{"malformed_line": 2}, false},
+		{"a status that is none", []byte(evidencetest.Pino + strings.ReplaceAll(evidencetest.Pino, `"statusCode":200`, `"statusCode":99999`)), 1, 0, map[string]int64{"malformed_line": 1}, false},
+		{"quotes in a path", []byte(strings.ReplaceAll(evidencetest.Scalingo, `"/x"`, `"/a"b?c="d"`)), 1, 0, nil, false},
+		{"a path of 100 kB", []byte(strings.ReplaceAll(evidencetest.Scalingo, `"/x"`, `"/`+strings.Repeat("a", 100_000)+`"`)), 1, 0, nil, false},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -184,7 +148,7 @@ func TestHostileInputsAreReadAsFarAsTheyGoAndSaidToBeWhatTheyAre(t *testing.T) {
 }
 
 func TestMalformedLinesAreToldWithTheirNumber(t *testing.T) {
-	path := write(t, t.TempDir(), "a.log", []byte(strings.Repeat(pinoLine, 7)+"{broken\n"+strings.Repeat(pinoLine, 3)+"{broken too\n"))
+	path := write(t, t.TempDir(), "a.log", []byte(strings.Repeat(evidencetest.Pino, 7)+"{broken\n"+strings.Repeat(evidencetest.Pino, 3)+"{broken too\n"))
 	s := collect(t, evidence.Options{Paths: []string{path}}, record.Query{})
 	if len(s.Warnings) != 1 || s.Warnings[0].Pos.Line != 8 || s.Warnings[0].Count != 2 || s.Warnings[0].Example != "{broken" || s.Warnings[0].Pos.Source.Name != path {
 		t.Fatalf("warnings %+v, want two malformed lines, the first of them line 8", s.Warnings)
@@ -197,20 +161,20 @@ func mixedLog(lines int) []byte {
 	for i := range lines {
 		switch i % 7 {
 		case 0, 1:
-			b.WriteString(strings.Replace(scalingoLine, "request_id=1", fmt.Sprint("request_id=s", i), 1))
+			b.WriteString(strings.Replace(evidencetest.Scalingo, "request_id=1", fmt.Sprint("request_id=s", i), 1))
 		case 2:
-			b.WriteString(strings.Replace(herokuLine, "request_id=2", fmt.Sprint("request_id=h", i), 1))
+			b.WriteString(strings.Replace(evidencetest.Heroku, "request_id=2", fmt.Sprint("request_id=h", i), 1))
 		case 3:
-			b.WriteString(strings.Replace(pinoLine, `"id":"3"`, fmt.Sprintf(`"id":"p%d"`, i), 1))
+			b.WriteString(strings.Replace(evidencetest.Pino, `"id":"3"`, fmt.Sprintf(`"id":"p%d"`, i), 1))
 		case 4:
-			b.WriteString(strings.Replace(datadogLine, `"duration"`, fmt.Sprintf(`"x%d":1,"duration"`, i%300), 1))
+			b.WriteString(strings.Replace(evidencetest.Datadog, `"duration"`, fmt.Sprintf(`"x%d":1,"duration"`, i%300), 1))
 		case 5:
-			b.WriteString(accessLine)
+			b.WriteString(evidencetest.Access)
 		case 6:
 			fmt.Fprintf(&b, "chatter %d\n", i)
 		}
 		if i%5000 == 4999 {
-			b.WriteString(crashLine)
+			b.WriteString(evidencetest.Crash)
 		}
 		if i%1000 == 999 {
 			at := 1794835850897 + i
@@ -231,7 +195,7 @@ func mixedLog(lines int) []byte {
 func TestTheSameEvidenceGivesTheSameRecordsWhateverTheCoresAndTheWrapping(t *testing.T) {
 	dir := t.TempDir()
 	data := mixedLog(40_000)
-	inputs := map[string][]byte{"plain": data, "gzip": pack(t, "gzip", data), "zstd": pack(t, "zstd", data)}
+	inputs := map[string][]byte{"plain": data, "gzip": evidencetest.Pack(t, "gzip", data), "zstd": evidencetest.Pack(t, "zstd", data)}
 	var want *recordtest.Sink
 	for _, kind := range []string{"plain", "gzip", "zstd"} {
 		path := write(t, dir, kind+"/log", inputs[kind])
@@ -280,11 +244,11 @@ func TestTheSameEvidenceGivesTheSameRecordsWhateverTheCoresAndTheWrapping(t *tes
 
 func TestFoldersAreReadRecursivelyWithoutWhatIsHiddenLinkedOrSpecial(t *testing.T) {
 	dir := t.TempDir()
-	outside := write(t, t.TempDir(), "outside.log", []byte(scalingoLine))
-	write(t, dir, "b/router.log", []byte(scalingoLine))
-	write(t, dir, "a.log", []byte(herokuLine))
-	write(t, dir, ".hidden.log", []byte(scalingoLine))
-	write(t, dir, ".git/x.log", []byte(scalingoLine))
+	outside := write(t, t.TempDir(), "outside.log", []byte(evidencetest.Scalingo))
+	write(t, dir, "b/router.log", []byte(evidencetest.Scalingo))
+	write(t, dir, "a.log", []byte(evidencetest.Heroku))
+	write(t, dir, ".hidden.log", []byte(evidencetest.Scalingo))
+	write(t, dir, ".git/x.log", []byte(evidencetest.Scalingo))
 	write(t, dir, "notes.txt", []byte("nothing to see\n"))
 	if err := os.Symlink(outside, filepath.Join(dir, "link.log")); err != nil {
 		t.Skip("no symbolic links here")
@@ -305,14 +269,14 @@ func TestFoldersAreReadRecursivelyWithoutWhatIsHiddenLinkedOrSpecial(t *testing.
 
 func TestWhatCannotBeReadIsSaidAndTheRestUsed(t *testing.T) {
 	dir := t.TempDir()
-	good := write(t, dir, "good.log", []byte(scalingoLine))
+	good := write(t, dir, "good.log", []byte(evidencetest.Scalingo))
 	if err := os.Mkdir(filepath.Join(dir, "empty"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	paths := []string{good, filepath.Join(dir, "missing.log"), filepath.Join(dir, "empty")}
 	want := map[string]int64{"unreadable": 1, "empty_folder": 1}
 	if os.Getuid() > 0 {
-		locked := write(t, dir, "locked.log", []byte(scalingoLine))
+		locked := write(t, dir, "locked.log", []byte(evidencetest.Scalingo))
 		_ = os.Chmod(locked, 0)
 		paths = append(paths, locked)
 		want["unreadable"]++
@@ -363,7 +327,7 @@ func TestNothingReadableIsAnErrorThatSaysWhichPathAndWhatToDo(t *testing.T) {
 }
 
 func TestStandardInputIsReadLikeAFile(t *testing.T) {
-	s := collect(t, evidence.Options{Paths: []string{"-"}, Stdin: bytes.NewReader(pack(t, "gzip", []byte(scalingoLine+pinoLine)))}, record.Query{})
+	s := collect(t, evidence.Options{Paths: []string{"-"}, Stdin: bytes.NewReader(evidencetest.Pack(t, "gzip", []byte(evidencetest.Scalingo+evidencetest.Pino)))}, record.Query{})
 	if len(s.Requests) != 2 || s.Requests[0].Pos.Source.Name != "stdin" || s.Requests[0].Pos.Line != 1 {
 		t.Fatalf("requests %+v, want two from stdin", s.Requests)
 	}
@@ -371,7 +335,7 @@ func TestStandardInputIsReadLikeAFile(t *testing.T) {
 
 func TestTheQueryDropsWhatLiesOutsideAndSaysSo(t *testing.T) {
 	dir := t.TempDir()
-	path := write(t, dir, "a.log", []byte(scalingoLine+strings.Replace(scalingoLine, "13:30:50", "15:30:50", 1)+crashLine+datadogLine+strings.Replace(datadogLine, `"service":"api"`, `"service":"web"`, 1)))
+	path := write(t, dir, "a.log", []byte(evidencetest.Scalingo+strings.Replace(evidencetest.Scalingo, "13:30:50", "15:30:50", 1)+evidencetest.Crash+evidencetest.Datadog+strings.Replace(evidencetest.Datadog, `"service":"api"`, `"service":"web"`, 1)))
 	from, to := time.Date(2026, 11, 16, 13, 0, 0, 0, time.UTC), time.Date(2026, 11, 16, 15, 0, 0, 0, time.UTC)
 	q := record.Query{From: record.TimeOf(from), To: record.TimeOf(to), Service: "api"}
 	s := collect(t, evidence.Options{Paths: []string{path}}, q)
@@ -389,7 +353,7 @@ func TestTheQueryDropsWhatLiesOutsideAndSaysSo(t *testing.T) {
 }
 
 func TestCoverageTellsRecordsAndTimesPerSignal(t *testing.T) {
-	path := write(t, t.TempDir(), "a.log", []byte(scalingoLine+strings.Replace(scalingoLine, "13:30:50", "15:30:50", 1)+crashLine))
+	path := write(t, t.TempDir(), "a.log", []byte(evidencetest.Scalingo+strings.Replace(evidencetest.Scalingo, "13:30:50", "15:30:50", 1)+evidencetest.Crash))
 	s := collect(t, evidence.Options{Paths: []string{path}}, record.Query{})
 	if len(s.Coverages) != 2 {
 		t.Fatalf("coverage %+v, want one for crashes and one for requests", s.Coverages)
@@ -412,7 +376,7 @@ func TestCoverageTellsRecordsAndTimesPerSignal(t *testing.T) {
 
 func TestArchivesAreReadInPlace(t *testing.T) {
 	members := []struct{ name, text string }{
-		{"logs/router.log", scalingoLine}, {"../escape.log", herokuLine}, {"/etc/abs.log", pinoLine}, {".hidden", scalingoLine}, {"__MACOSX/x", scalingoLine},
+		{"logs/router.log", evidencetest.Scalingo}, {"../escape.log", evidencetest.Heroku}, {"/etc/abs.log", evidencetest.Pino}, {".hidden", evidencetest.Scalingo}, {"__MACOSX/x", evidencetest.Scalingo},
 		{"notes.txt", "words\n"},
 	}
 	var tarred, zipped bytes.Buffer
@@ -427,7 +391,7 @@ func TestArchivesAreReadInPlace(t *testing.T) {
 	_ = tw.Close()
 	_ = zw.Close()
 	dir := t.TempDir()
-	for name, data := range map[string][]byte{"a.tar": tarred.Bytes(), "a.tar.gz": pack(t, "gzip", tarred.Bytes()), "a.zip": zipped.Bytes()} {
+	for name, data := range map[string][]byte{"a.tar": tarred.Bytes(), "a.tar.gz": evidencetest.Pack(t, "gzip", tarred.Bytes()), "a.zip": zipped.Bytes()} {
 		path := write(t, dir, name, data)
 		s := collect(t, evidence.Options{Paths: []string{path}}, record.Query{})
 		if len(s.Requests) != 3 {
@@ -454,7 +418,7 @@ func TestProgressGrowsToTheSumOfTheFiles(t *testing.T) {
 	dir := t.TempDir()
 	data := mixedLog(20_000)
 	write(t, dir, "a.log", data)
-	write(t, dir, "b.log.gz", pack(t, "gzip", data))
+	write(t, dir, "b.log.gz", evidencetest.Pack(t, "gzip", data))
 	var last, sum int64
 	o := evidence.Options{Paths: []string{dir}, Progress: func(read, total int64) {
 		if read < last || read > total {
@@ -494,7 +458,7 @@ func TestCancellationEndsTheCollectionAtOnceAndLeavesNothingRunning(t *testing.T
 func TestCancellationDoesNotWaitForAPipeThatGivesNothing(t *testing.T) {
 	r, w := io.Pipe()
 	defer w.Close()
-	go func() { _, _ = w.Write([]byte(scalingoLine)) }()
+	go func() { _, _ = w.Write([]byte(evidencetest.Scalingo)) }()
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	done := make(chan error, 1)
@@ -514,7 +478,7 @@ func TestCancellationDoesNotWaitForAPipeThatGivesNothing(t *testing.T) {
 
 func TestErrorOfTheSinkEndsTheCollection(t *testing.T) {
 	broken := errors.New("disk full")
-	for _, data := range []string{scalingoLine, `{"data":[` + strings.TrimSpace(datadogLine) + `]}`, pinoLine} {
+	for _, data := range []string{evidencetest.Scalingo, `{"data":[` + strings.TrimSpace(evidencetest.Datadog) + `]}`, evidencetest.Pino} {
 		path := write(t, t.TempDir(), "a.log", []byte(data))
 		s := recordtest.Sink{Fail: broken}
 		if err := evidence.New(evidence.Options{Paths: []string{path}}).Collect(t.Context(), record.Query{}, &s); !errors.Is(err, broken) {
@@ -530,7 +494,7 @@ func TestMemoryStaysBoundedHoweverLongTheInput(t *testing.T) {
 	chunk := benchLog("scalingo", 50_000)
 	var peak uint64
 	var rounds int
-	feed := readerFunc(func(p []byte) (int, error) {
+	feed := evidencetest.Reader(func(p []byte) (int, error) {
 		if rounds++; rounds%200 == 0 {
 			var m runtime.MemStats
 			runtime.ReadMemStats(&m)
@@ -546,7 +510,7 @@ func TestMemoryStaysBoundedHoweverLongTheInput(t *testing.T) {
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	r := io.MultiReader(append(parts, feed)...)
-	sampled := readerFunc(func(p []byte) (int, error) {
+	sampled := evidencetest.Reader(func(p []byte) (int, error) {
 		if rounds++; rounds%64 == 0 {
 			var m runtime.MemStats
 			runtime.ReadMemStats(&m)
@@ -565,7 +529,3 @@ func TestMemoryStaysBoundedHoweverLongTheInput(t *testing.T) {
 		t.Errorf("the heap grew by %d MB over %d MB of input, want less than 24", grown>>20, 20*len(chunk)>>20)
 	}
 }
-
-type readerFunc func(p []byte) (int, error)
-
-func (f readerFunc) Read(p []byte) (int, error) { return f(p) }

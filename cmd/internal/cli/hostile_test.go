@@ -22,98 +22,13 @@ import (
 	"syscall"
 	"testing"
 	"time"
-	"unicode/utf16"
-
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 
 	"lastcall/collectors/capture"
+	"lastcall/collectors/evidence/evidencetest"
 	"lastcall/collectors/record"
 )
 
-// Lines of each kind, sound; the cases spoil them.
-const (
-	routerLine  = `2026-11-16 13:30:50.937512207 +0000 UTC [router] method=GET path="/x" host=h request_id=1 container=web-3 from="1.2.3.4" protocol=https status=200 duration=0.503s bytes=990` + "\n"
-	herokuLine  = `2026-11-17T11:36:16.702243+00:00 heroku[router]: at=info method=GET path="/api" host=h request_id=2 fwd="1.2.3.4" dyno=web.2 connect=1ms service=2ms status=200 bytes=31 protocol=https` + "\n"
-	pinoLine    = `{"level":30,"time":1794835850897,"pid":2,"hostname":"web-3","req":{"id":"3","method":"GET","url":"/y"},"res":{"statusCode":200},"responseTime":2.5,"msg":"request completed"}` + "\n"
-	datadogLine = `{"id":"A","type":"log","attributes":{"timestamp":"2026-11-16T14:15:50.772Z","host":"web-4","service":"api","message":"m","tags":[],"attributes":{"http":{"method":"GET","url_details":{"path":"/z"},"status_code":200},"duration":18776855}}}` + "\n"
-	accessLine  = `1.2.3.4 - - [20/Nov/2026:08:00:01 +0000] "GET /w HTTP/1.1" 200 571 "-" "okhttp" 0.123 web-1` + "\n"
-	crashLine   = `2026-11-16 13:47:57.859982910 +0000 UTC [system] [web-1] Container web-1 (dc317786f4c6) crashed, exit status 134` + "\n"
-	tableHead   = "time,container,rss_bytes\n"
-	tableLine   = "2026-11-16T13:47:57Z,web-1,1000000\n"
-)
-
-func packed(t testing.TB, kind string, data []byte) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	var w io.WriteCloser
-	switch kind {
-	case "gzip":
-		w = gzip.NewWriter(&b)
-	case "zstd":
-		z, err := zstd.NewWriter(&b)
-		if err != nil {
-			t.Fatal(err)
-		}
-		w = z
-	}
-	if _, err := w.Write(data); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
-// stream gives unit n times, without holding more than one copy of some 64 kB.
-func stream(unit string, n int64) io.Reader {
-	block := strings.Repeat(unit, max(1, (64<<10)/len(unit)))
-	left := n * int64(len(unit))
-	rest := ""
-	return reader(func(p []byte) (int, error) {
-		if rest == "" {
-			if left == 0 {
-				return 0, io.EOF
-			}
-			rest = block[:min(int64(len(block)), left)]
-			left -= int64(len(rest))
-		}
-		k := copy(p, rest)
-		rest = rest[k:]
-		return k, nil
-	})
-}
-
-// generated gives what f writes for 0 to n-1.
-func generated(n int, f func(w *bytes.Buffer, i int)) io.Reader {
-	var b bytes.Buffer
-	i := 0
-	return reader(func(p []byte) (int, error) {
-		for ; b.Len() < 64<<10 && i < n; i++ {
-			f(&b, i)
-		}
-		return b.Read(p)
-	})
-}
-
-type reader func(p []byte) (int, error)
-
-func (f reader) Read(p []byte) (int, error) { return f(p) }
-
 func text(s ...string) io.Reader { return strings.NewReader(strings.Join(s, "")) }
-
-func utf16Of(s string, bigEndian bool) string {
-	var b bytes.Buffer
-	for _, u := range utf16.Encode([]rune("\ufeff" + s)) {
-		if bigEndian {
-			b.Write([]byte{byte(u >> 8), byte(u)})
-		} else {
-			b.Write([]byte{byte(u), byte(u >> 8)})
-		}
-	}
-	return b.String()
-}
 
 // member is a file of an archive.
 type member struct {
@@ -216,17 +131,19 @@ func both(args ...string) []string {
 
 func hostileCases(t *testing.T) []hostileCase {
 	const mb = 1 << 20
-	router := strings.Repeat(routerLine, 100)
-	gz, zs := string(packed(t, "gzip", []byte(router))), string(packed(t, "zstd", []byte(router)))
-	zeros := string(packed(t, "gzip", make([]byte, 16*mb)))
-	pino := strings.TrimSuffix(pinoLine, "}\n")
+	router := strings.Repeat(evidencetest.Scalingo, 100)
+	gz, zs := string(evidencetest.Pack(t, "gzip", []byte(router))), string(evidencetest.Pack(t, "zstd", []byte(router)))
+	zeros := string(evidencetest.Pack(t, "gzip", make([]byte, 16*mb)))
+	pino := strings.TrimSuffix(evidencetest.Pino, "}\n")
 	return []hostileCase{
 		// Compression.
-		{name: "1 GB of NULs in a gzip of 1 MB", code: 1, stderr: "its content is of no known format", stdin: func() io.Reader { return stream(zeros, 64) }, heavy: true},
-		{name: "router lines before 512 MB of NULs in half a megabyte", records: "requests 100", warnings: "line_too_long 1", stdin: func() io.Reader { return io.MultiReader(text(gz), stream(zeros, 32)) }, heavy: true},
-		{name: "a gzip in a gzip", code: 1, stderr: "its content is of no known format", give: one(string(packed(t, "gzip", []byte(gz))))},
-		{name: "a gzip bomb in a gzip", code: 1, stderr: "its content is of no known format", give: one(string(packed(t, "gzip", []byte(strings.Repeat(zeros, 64)))))},
-		{name: "1 GB of NULs in a zstd", code: 1, stderr: "its content is of no known format", stdin: func() io.Reader { return stream(string(packed(t, "zstd", make([]byte, 16*mb))), 64) }, heavy: true},
+		{name: "1 GB of NULs in a gzip of 1 MB", code: 1, stderr: "its content is of no known format", stdin: func() io.Reader { return evidencetest.Repeat(zeros, 64) }, heavy: true},
+		{name: "router lines before 512 MB of NULs in half a megabyte", records: "requests 100", warnings: "line_too_long 1", stdin: func() io.Reader { return io.MultiReader(text(gz), evidencetest.Repeat(zeros, 32)) }, heavy: true},
+		{name: "a gzip in a gzip", code: 1, stderr: "its content is of no known format", give: one(string(evidencetest.Pack(t, "gzip", []byte(gz))))},
+		{name: "a gzip bomb in a gzip", code: 1, stderr: "its content is of no known format", give: one(string(evidencetest.Pack(t, "gzip", []byte(strings.Repeat(zeros, 64)))))},
+		{name: "1 GB of NULs in a zstd", code: 1, stderr: "its content is of no known format", stdin: func() io.Reader {
+			return evidencetest.Repeat(string(evidencetest.Pack(t, "zstd", make([]byte, 16*mb))), 64)
+		}, heavy: true},
 		{name: "a zstd that wants a window of 2 GB", code: 1, stderr: "the compressed file is damaged", give: one("\x28\xb5\x2f\xfd\x00\xa8" + strings.Repeat("x", 1000))},
 		{name: "a gzip without its end", records: "requests 100", warnings: "truncated_gzip 1", give: one(gz[:len(gz)-5])},
 		{name: "a gzip of which the header is left", code: 1, stderr: "the compressed file is cut short", give: one(gz[:8])},
@@ -234,33 +151,33 @@ func hostileCases(t *testing.T) []hostileCase {
 		{name: "rubbish behind a gzip", records: "requests 100", warnings: "trailing_garbage 1", give: one(gz + "tail")},
 		{name: "a zstd without its end", code: 1, stderr: "the compressed file is cut short", give: one(zs[:len(zs)-5])},
 		{name: "a million empty gzips before one with lines", records: "requests 100", stdin: func() io.Reader {
-			return io.MultiReader(stream(string(packed(t, "gzip", nil)), 1_000_000), text(gz))
+			return io.MultiReader(evidencetest.Repeat(string(evidencetest.Pack(t, "gzip", nil)), 1_000_000), text(gz))
 		}, heavy: true},
 		// Archives.
 		{name: "a tar with names that lead outside, links and devices", records: "requests 3", give: func(l lab) []string {
-			return both(l.file("in/a.tar", string(tarOf(l, member{name: "logs/router.log", text: routerLine}, member{name: "../escape.log", text: herokuLine},
-				member{name: "/etc/absolute.log", text: pinoLine}, member{name: "link", link: "/etc/passwd", kind: tar.TypeSymlink},
+			return both(l.file("in/a.tar", string(tarOf(l, member{name: "logs/router.log", text: evidencetest.Scalingo}, member{name: "../escape.log", text: evidencetest.Heroku},
+				member{name: "/etc/absolute.log", text: evidencetest.Pino}, member{name: "link", link: "/etc/passwd", kind: tar.TypeSymlink},
 				member{name: "hard", link: "/etc/passwd", kind: tar.TypeLink}, member{name: "device", kind: tar.TypeChar}, member{name: "pipe", kind: tar.TypeFifo}))))
 		}},
 		{name: "a tar whose member claims 2^60 bytes", records: "requests 2", warnings: "read_error 1, unreadable 1", give: func(l lab) []string {
-			return both(l.file("in/a.tar", string(tarOf(l, member{name: "a.log", text: routerLine}, member{name: "b.log", text: routerLine, size: 1 << 60}))))
+			return both(l.file("in/a.tar", string(tarOf(l, member{name: "a.log", text: evidencetest.Scalingo}, member{name: "b.log", text: evidencetest.Scalingo, size: 1 << 60}))))
 		}},
 		{name: "a tar cut in the middle of a member", records: "requests 189", warnings: "read_error 1, unreadable 1, unrecognised_lines 1", give: func(l lab) []string {
 			whole := tarOf(l, member{name: "a.log", text: router}, member{name: "b.log", text: router})
 			return both(l.file("in/a.tar", string(whole[:len(whole)-3000])))
 		}},
 		{name: "tars in tars in tars", records: "requests 2", warnings: "unreadable 1", give: func(l lab) []string {
-			a := tarOf(l, member{name: "a.log", text: routerLine})
+			a := tarOf(l, member{name: "a.log", text: evidencetest.Scalingo})
 			for range 5 {
-				a = tarOf(l, member{name: "x.tar", text: string(a)}, member{name: "a.log", text: routerLine})
+				a = tarOf(l, member{name: "x.tar", text: string(a)}, member{name: "a.log", text: evidencetest.Scalingo})
 			}
 			return both(l.file("in/a.tar", string(a)))
 		}},
 		{name: "a zip with names that lead outside", records: "requests 2", give: func(l lab) []string {
-			return both(l.file("in/a.zip", string(zipOf(l, member{name: "../../escape.log", text: routerLine}, member{name: "/etc/x.log", text: herokuLine}))))
+			return both(l.file("in/a.zip", string(zipOf(l, member{name: "../../escape.log", text: evidencetest.Scalingo}, member{name: "/etc/x.log", text: evidencetest.Heroku}))))
 		}},
 		{name: "a zip whose member grows a thousandfold", records: "requests 2", warnings: "line_too_long 1", peakMB: 130, give: func(l lab) []string {
-			return both(l.file("in/a.zip", string(zipOf(l, member{name: "bomb.log", text: routerLine + strings.Repeat("\x00", 128*mb)}, member{name: "b.log", text: routerLine}))))
+			return both(l.file("in/a.zip", string(zipOf(l, member{name: "bomb.log", text: evidencetest.Scalingo + strings.Repeat("\x00", 128*mb)}, member{name: "b.log", text: evidencetest.Scalingo}))))
 		}, heavy: true},
 		{name: "a zip without its directory", code: 1, stderr: "the zip archive is damaged", give: func(l lab) []string {
 			z := zipOf(l, member{name: "a.log", text: router})
@@ -274,83 +191,83 @@ func hostileCases(t *testing.T) []hostileCase {
 			return both(l.file("in/a.zip", string(zipOf(l, ms...))))
 		}},
 		// Streams and lines.
-		{name: "a line of 1 GB without an end", code: 1, stderr: "its content is of no known format", stdin: func() io.Reader { return stream(strings.Repeat("x", mb), 1024) }, heavy: true},
+		{name: "a line of 1 GB without an end", code: 1, stderr: "its content is of no known format", stdin: func() io.Reader { return evidencetest.Repeat(strings.Repeat("x", mb), 1024) }, heavy: true},
 		{name: "a line of 1 GB between lines", records: "requests 200", warnings: "line_too_long 1", stdin: func() io.Reader {
-			return io.MultiReader(text(router), stream(strings.Repeat("x", mb), 1024), text("\n", router))
+			return io.MultiReader(text(router), evidencetest.Repeat(strings.Repeat("x", mb), 1024), text("\n", router))
 		}, heavy: true},
 		{name: "a JSON string of 256 MB in a line", records: "requests 2", warnings: "line_too_long 1", stdin: func() io.Reader {
-			return io.MultiReader(text(pinoLine, pino, `,"x":"`), stream("y", 256*mb), text("\"}\n", pinoLine))
+			return io.MultiReader(text(evidencetest.Pino, pino, `,"x":"`), evidencetest.Repeat("y", 256*mb), text("\"}\n", evidencetest.Pino))
 		}, heavy: true},
 		{name: "a device that has no end", code: 1, stderr: "its content is of no known format", give: func(lab) []string { return both("/dev/zero") }, heavy: true},
 		{name: "nothing at all", code: 1, stderr: "it is empty", give: one("")},
 		{name: "blank lines", code: 1, stderr: "its content is of no known format", give: one("\n\n \n\r\n")},
 		{name: "chatter", code: 1, stderr: "its content is of no known format", give: one(strings.Repeat("just some words\n", 1000))},
-		{name: "a last line that is half there", records: "requests 100", warnings: "malformed_line 1", give: one(router + routerLine[:100])},
+		{name: "a last line that is half there", records: "requests 100", warnings: "malformed_line 1", give: one(router + evidencetest.Scalingo[:100])},
 		{name: "NULs behind the last line, as a crash of the disk leaves them", records: "requests 100", warnings: "binary_line 1", give: one(router + strings.Repeat("\x00", 5000))},
 		{name: "NULs between lines", records: "requests 200", warnings: "binary_line 1", give: one(router + "\x00\x01\x02\n" + router)},
-		{name: "bytes that are not UTF-8", records: "requests 1", give: one(strings.ReplaceAll(pinoLine, "/y", "/\xff\xfe\xc0\x80"))},
-		{name: "UTF-16, little-endian", records: "requests 100", give: one(utf16Of(router, false))},
-		{name: "UTF-16, big-endian", records: "requests 100", give: one(utf16Of(router, true))},
-		{name: "UTF-16 that ends in half a character", records: "requests 100", warnings: "truncated_utf16 1", give: one(utf16Of(router, false) + "x")},
+		{name: "bytes that are not UTF-8", records: "requests 1", give: one(strings.ReplaceAll(evidencetest.Pino, "/y", "/\xff\xfe\xc0\x80"))},
+		{name: "UTF-16, little-endian", records: "requests 100", give: one(string(evidencetest.UTF16(router, false)))},
+		{name: "UTF-16, big-endian", records: "requests 100", give: one(string(evidencetest.UTF16(router, true)))},
+		{name: "UTF-16 that ends in half a character", records: "requests 100", warnings: "truncated_utf16 1", give: one(string(evidencetest.UTF16(router, false)) + "x")},
 		{name: "lines that end in CRLF", records: "requests 100", give: one(strings.ReplaceAll(router, "\n", "\r\n"))},
 		{name: "lines that end in CR alone", records: "requests 100", give: one(strings.ReplaceAll(router, "\n", "\r"))},
-		{name: "a byte order mark", records: "requests 1", give: one("\ufeff" + pinoLine)},
-		{name: "every format in one file", records: "crashes 1, requests 5", warnings: "unrecognised_lines 1", give: one(routerLine + herokuLine + pinoLine + datadogLine + accessLine + crashLine + "chatter\n")},
+		{name: "a byte order mark", records: "requests 1", give: one("\ufeff" + evidencetest.Pino)},
+		{name: "every format in one file", records: "crashes 1, requests 5", warnings: "unrecognised_lines 1", give: one(evidencetest.Scalingo + evidencetest.Heroku + evidencetest.Pino + evidencetest.Datadog + evidencetest.Access + evidencetest.Crash + "chatter\n")},
 		// JSON.
-		{name: "JSON nested 200 000 deep", records: "requests 2", warnings: "malformed_line 1", give: one(pinoLine + pino + `,"a":` + strings.Repeat("[", 200_000) + strings.Repeat("]", 200_000) + "}\n" + pinoLine)},
+		{name: "JSON nested 200 000 deep", records: "requests 2", warnings: "malformed_line 1", give: one(evidencetest.Pino + pino + `,"a":` + strings.Repeat("[", 200_000) + strings.Repeat("]", 200_000) + "}\n" + evidencetest.Pino)},
 		{name: "JSON nested 15 million deep", records: "requests 2", warnings: "malformed_line 1", peakMB: 160, stdin: func() io.Reader {
-			return io.MultiReader(text(pinoLine, pino, `,"a":`), stream("[", 15*mb), text("\n", pinoLine))
+			return io.MultiReader(text(evidencetest.Pino, pino, `,"a":`), evidencetest.Repeat("[", 15*mb), text("\n", evidencetest.Pino))
 		}, heavy: true},
-		{name: "keys given twice", records: "requests 2", give: one(strings.Replace(pinoLine, `"responseTime":2.5`, `"responseTime":1,"responseTime":2.5`, 1) + strings.Replace(pinoLine, `"level":30`, `"level":30,"time":1`, 1))},
-		{name: "numbers beyond all bounds", records: "requests 1", warnings: "malformed_line 3", give: one(pinoLine + strings.Replace(pinoLine, "2.5", "1e999", 1) + strings.Replace(pinoLine, "2.5", strings.Repeat("9", 5000), 1) + strings.Replace(pinoLine, "2.5", "NaN", 1))},
-		{name: "negative durations", records: "requests 1", warnings: "malformed_line 2", give: one(pinoLine + strings.Replace(pinoLine, "2.5", "-2.5", 1) + strings.Replace(routerLine, "0.503s", "-0.503s", 1))},
-		{name: "an unescaped newline within a JSON string", records: "requests 2", warnings: "malformed_line 1, unrecognised_lines 1", give: one(pinoLine + `{"level":30,"time":1794835850897,"pid":2,"hostname":"a` + "\n" + `b","msg":"x"}` + "\n" + pinoLine)},
-		{name: "a Datadog answer that is cut", records: "requests 1", warnings: "malformed_document 1", give: one(`{"data":[` + strings.TrimSpace(datadogLine) + `,` + datadogLine[:100])},
-		{name: "a status that is none", records: "requests 1", warnings: "malformed_line 1", give: one(pinoLine + strings.Replace(pinoLine, `"statusCode":200`, `"statusCode":-99999`, 1))},
+		{name: "keys given twice", records: "requests 2", give: one(strings.Replace(evidencetest.Pino, `"responseTime":2.5`, `"responseTime":1,"responseTime":2.5`, 1) + strings.Replace(evidencetest.Pino, `"level":30`, `"level":30,"time":1`, 1))},
+		{name: "numbers beyond all bounds", records: "requests 1", warnings: "malformed_line 3", give: one(evidencetest.Pino + strings.Replace(evidencetest.Pino, "2.5", "1e999", 1) + strings.Replace(evidencetest.Pino, "2.5", strings.Repeat("9", 5000), 1) + strings.Replace(evidencetest.Pino, "2.5", "NaN", 1))},
+		{name: "negative durations", records: "requests 1", warnings: "malformed_line 2", give: one(evidencetest.Pino + strings.Replace(evidencetest.Pino, "2.5", "-2.5", 1) + strings.Replace(evidencetest.Scalingo, "0.503s", "-0.503s", 1))},
+		{name: "an unescaped newline within a JSON string", records: "requests 2", warnings: "malformed_line 1, unrecognised_lines 1", give: one(evidencetest.Pino + `{"level":30,"time":1794835850897,"pid":2,"hostname":"a` + "\n" + `b","msg":"x"}` + "\n" + evidencetest.Pino)},
+		{name: "a Datadog answer that is cut", records: "requests 1", warnings: "malformed_document 1", give: one(`{"data":[` + strings.TrimSpace(evidencetest.Datadog) + `,` + evidencetest.Datadog[:100])},
+		{name: "a status that is none", records: "requests 1", warnings: "malformed_line 1", give: one(evidencetest.Pino + strings.Replace(evidencetest.Pino, `"statusCode":200`, `"statusCode":-99999`, 1))},
 		{name: "JSON of another kind", code: 1, stderr: "its content is of no known format", give: one(`[1,2,{"hello":"world"}]`)},
 		// Times.
-		{name: "times in 1970 and 9999 beside sound ones", records: "requests 1", warnings: "malformed_line 2", give: one(pinoLine + strings.Replace(pinoLine, "1794835850897", "1", 1) + strings.Replace(pinoLine, "1794835850897", "253402300799000", 1))},
+		{name: "times in 1970 and 9999 beside sound ones", records: "requests 1", warnings: "malformed_line 2", give: one(evidencetest.Pino + strings.Replace(evidencetest.Pino, "1794835850897", "1", 1) + strings.Replace(evidencetest.Pino, "1794835850897", "253402300799000", 1))},
 		{name: "a router log of 1970", warnings: "no_time 100", give: one(strings.ReplaceAll(router, "2026", "1970"))},
 		{name: "a router log of 9999", warnings: "no_time 100", give: one(strings.ReplaceAll(router, "2026", "9999"))},
-		{name: "a crash in 2200 beside traffic of 2026", records: "crashes 1, requests 100", warnings: "outside_window 100", give: one(router + strings.Replace(crashLine, "2026", "2200", 1))},
+		{name: "a crash in 2200 beside traffic of 2026", records: "crashes 1, requests 100", warnings: "outside_window 100", give: one(router + strings.Replace(evidencetest.Crash, "2026", "2200", 1))},
 		{name: "a clock that runs backwards", records: "requests 5000", stdin: func() io.Reader {
 			begin := time.Date(2026, 11, 16, 23, 0, 0, 0, time.UTC)
-			return generated(5000, func(w *bytes.Buffer, i int) {
-				w.WriteString(strings.Replace(routerLine, "2026-11-16 13:30:50", begin.Add(-time.Duration(i)*time.Second).Format(time.DateTime), 1))
+			return evidencetest.Generate(5000, func(w *bytes.Buffer, i int) {
+				w.WriteString(strings.Replace(evidencetest.Scalingo, "2026-11-16 13:30:50", begin.Add(-time.Duration(i)*time.Second).Format(time.DateTime), 1))
 			})
 		}},
-		{name: "a request longer than the log", records: "requests 101", warnings: "outside_window 1", give: one(router + strings.Replace(routerLine, "0.503s", "999999s", 1))},
+		{name: "a request longer than the log", records: "requests 101", warnings: "outside_window 1", give: one(router + strings.Replace(evidencetest.Scalingo, "0.503s", "999999s", 1))},
 		// Numbers of things.
 		{name: "a million containers and a million endpoints", records: "requests 1000000", warnings: "container_overflow 89999, no_container 1000000", peakMB: 350, stdin: func() io.Reader {
-			return generated(1_000_000, func(w *bytes.Buffer, i int) {
+			return evidencetest.Generate(1_000_000, func(w *bytes.Buffer, i int) {
 				fmt.Fprintf(w, "2026-11-16 13:30:50.937512207 +0000 UTC [router] method=GET path=\"/x%d/y\" host=h%d request_id=%d container=web-%d from=\"1.2.3.4\" protocol=https status=200 duration=0.503s bytes=990\n", i, i, i, i)
 			})
 		}, heavy: true},
 		{name: "300 000 containers that crash", records: "crashes 300000", warnings: "death_overflow 296000", peakMB: 400, stdin: func() io.Reader {
-			return generated(300_000, func(w *bytes.Buffer, i int) {
-				w.WriteString(strings.ReplaceAll(crashLine, "web-1", fmt.Sprint("web-", i)))
+			return evidencetest.Generate(300_000, func(w *bytes.Buffer, i int) {
+				w.WriteString(strings.ReplaceAll(evidencetest.Crash, "web-1", fmt.Sprint("web-", i)))
 			})
 		}, heavy: true},
 		{name: "a table of 300 000 containers", records: "memory 300000", warnings: "container_overflow 290000", peakMB: 500, stdin: func() io.Reader {
-			return io.MultiReader(text(tableHead), generated(300_000, func(w *bytes.Buffer, i int) {
-				w.WriteString(strings.Replace(tableLine, "web-1", fmt.Sprint("web-", i), 1))
+			return io.MultiReader(text(evidencetest.TableHead), evidencetest.Generate(300_000, func(w *bytes.Buffer, i int) {
+				w.WriteString(strings.Replace(evidencetest.TableRow, "web-1", fmt.Sprint("web-", i), 1))
 			}))
 		}, heavy: true},
 		{name: "300 000 deaths, and as many requests that name none of the dead", records: "crashes 300000, requests 300000", warnings: "death_overflow 296000, no_container 300000", peakMB: 700, stdin: func() io.Reader {
 			begin := time.Date(2026, 11, 16, 13, 40, 0, 0, time.UTC)
-			return generated(300_000, func(w *bytes.Buffer, i int) {
+			return evidencetest.Generate(300_000, func(w *bytes.Buffer, i int) {
 				now := begin.Add(time.Duration(i) * time.Millisecond).Format(time.DateTime)
-				w.WriteString(strings.Replace(strings.ReplaceAll(crashLine, "web-1", fmt.Sprint("web-", i)), "2026-11-16 13:47:57", now, 1))
-				w.WriteString(strings.Replace(strings.Replace(routerLine, "request_id=1 container=web-3 ", fmt.Sprintf("request_id=%d ", i), 1), "2026-11-16 13:30:50", now, 1))
+				w.WriteString(strings.Replace(strings.ReplaceAll(evidencetest.Crash, "web-1", fmt.Sprint("web-", i)), "2026-11-16 13:47:57", now, 1))
+				w.WriteString(strings.Replace(strings.Replace(evidencetest.Scalingo, "request_id=1 container=web-3 ", fmt.Sprintf("request_id=%d ", i), 1), "2026-11-16 13:30:50", now, 1))
 			})
 		}, heavy: true},
-		{name: "names of a megabyte", records: "requests 2", give: one(strings.Replace(routerLine, "web-3", strings.Repeat("w", mb), 1) + strings.Replace(routerLine, "/x", "/"+strings.Repeat("x", mb), 1))},
+		{name: "names of a megabyte", records: "requests 2", give: one(strings.Replace(evidencetest.Scalingo, "web-3", strings.Repeat("w", mb), 1) + strings.Replace(evidencetest.Scalingo, "/x", "/"+strings.Repeat("x", mb), 1))},
 		// Tables.
 		{name: "a newline within quotation marks", records: "memory 2", warnings: "column_not_used 1", give: one("time,container,rss_bytes,note\n2026-11-16T13:47:57Z,web-1,1000000,\"two\nlines\"\n2026-11-16T13:48:57Z,web-1,1000000,\n")},
 		{name: "a quotation mark that is never closed, before 256 MB", records: "memory 1", warnings: "malformed_document 1", stdin: func() io.Reader {
-			return io.MultiReader(text(tableHead, tableLine, "2026-11-16T13:47:57Z,\"web-1,1000\n"), stream(tableLine, 8*mb))
+			return io.MultiReader(text(evidencetest.TableHead, evidencetest.TableRow, "2026-11-16T13:47:57Z,\"web-1,1000\n"), evidencetest.Repeat(evidencetest.TableRow, 8*mb))
 		}, heavy: true},
-		{name: "values that are no memory", records: "memory 2", warnings: "malformed_line 1", give: one(tableHead + tableLine + "2026-11-16T13:47:58Z,web-1,NaN\n2026-11-16T13:47:58Z,web-1,-5\n2026-11-16T13:47:58Z,web-1,1e308\n2026-11-16T13:47:58Z,web-1,=1+1\n")},
+		{name: "values that are no memory", records: "memory 2", warnings: "malformed_line 1", give: one(evidencetest.TableHead + evidencetest.TableRow + "2026-11-16T13:47:58Z,web-1,NaN\n2026-11-16T13:47:58Z,web-1,-5\n2026-11-16T13:47:58Z,web-1,1e308\n2026-11-16T13:47:58Z,web-1,=1+1\n")},
 		{name: "a column given twice", records: "memory 1", warnings: "column_not_used 1", give: one("time,container,rss_bytes,rss_bytes\n2026-11-16T13:47:57Z,web-1,1000000,2000000\n")},
 		// Files and folders.
 		{name: "the same file twice, and through a link", records: "requests 200", give: func(l lab) []string {
@@ -369,7 +286,7 @@ func hostileCases(t *testing.T) []hostileCase {
 			return both(filepath.Join(l.dir, "me"))
 		}},
 		{name: "a folder with a link to a file outside", records: "requests 1", warnings: "symlink_skipped 1", give: func(l lab) []string {
-			l.must(os.Symlink(l.file("outside.log", routerLine), filepath.Join(filepath.Dir(l.file("in/a.log", herokuLine)), "link.log")))
+			l.must(os.Symlink(l.file("outside.log", evidencetest.Scalingo), filepath.Join(filepath.Dir(l.file("in/a.log", evidencetest.Heroku)), "link.log")))
 			return both(filepath.Join(l.dir, "in"))
 		}},
 		{name: "a folder with a pipe that nobody writes to", records: "requests 100", warnings: "special_file_skipped 1", give: func(l lab) []string {
@@ -458,12 +375,14 @@ func hostileCases(t *testing.T) []hostileCase {
 		}},
 		// Servers.
 		{name: "an API whose answers have no end", code: 1, stderr: "the answer is larger than allowed", peakMB: 250, env: keys(), give: func(l lab) []string {
-			return ask(l, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.Copy(w, stream("{\"a\":[", 1<<40)) })
+			return ask(l, func(w http.ResponseWriter, _ *http.Request) {
+				_, _ = io.Copy(w, evidencetest.Repeat("{\"a\":[", 1<<40))
+			})
 		}},
 		{name: "an API whose answers are gzip bombs", code: 1, stderr: "the answer is larger than allowed", peakMB: 250, env: keys(), give: func(l lab) []string {
 			return ask(l, func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Encoding", "gzip")
-				_, _ = io.Copy(w, stream(zeros, 1024))
+				_, _ = io.Copy(w, evidencetest.Repeat(zeros, 1024))
 			})
 		}},
 		{name: "an API that answers with a page to log in", code: 1, stderr: "the answer is no JSON", env: keys(), give: func(l lab) []string {

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"lastcall/collectors/evidence/evidencetest"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
 )
@@ -126,7 +128,7 @@ func TestTheSameEvidenceGivesTheSameBytesWhateverItsOrderPackingCoresAndFiles(t 
 			fill := func(pack string) {
 				for name, b := range files {
 					if pack != "" {
-						b = packed(t, pack, b)
+						b = evidencetest.Pack(t, pack, b)
 					}
 					write(t, filepath.Join(dir, name), string(b))
 				}
@@ -176,7 +178,7 @@ func TestTheSameEvidenceGivesTheSameBytesWhateverItsOrderPackingCoresAndFiles(t 
 				for i := range n {
 					part := head + strings.Join(lines[cut(lines, i, n):cut(lines, i+1, n)], "")
 					if i%2 == 1 {
-						part = string(packed(t, "gzip", []byte(part)))
+						part = string(evidencetest.Pack(t, "gzip", []byte(part)))
 					}
 					parts = append(parts, write(t, filepath.Join(dir, fmt.Sprintf("part-%d-%s", (i*3+2)%n, name)), part))
 				}
