@@ -43,9 +43,10 @@ type Options struct {
 	From, To record.Time
 	// Service narrows the analysis to one service; empty means all.
 	Service string
-	// Spool makes a private temporary file for requests that do not fit into MemoryBytes; nil keeps all in memory.
+	// Spool makes a private temporary file for requests that do not fit into MemoryBytes, at most two of them; nil keeps all in memory.
 	Spool func() (Spool, error)
-	// MemoryBytes bounds the requests held in memory; 0 means 8 MB, 150,000 requests.
+	// MemoryBytes bounds the requests held in memory; 0 means 8 MB, 150,000 requests. Those that were not answered are held once more,
+	// in a quarter of that.
 	MemoryBytes int
 }
 
@@ -736,6 +737,8 @@ type sources struct {
 	mu   sync.RWMutex
 	ids  map[*record.Source]uint16
 	list []*record.Source
+
+	ordered bool // see orderSources
 }
 
 func newSources() *sources {

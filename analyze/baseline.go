@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"sort"
 	"time"
@@ -18,39 +19,61 @@ import (
 func (t *traffic) pressureWindows() {
 	alive := t.aliveSpans()
 	for t.lookback = pressureBefore; ; t.lookback /= 2 {
-		// After any death for all; containers that did not die share the spans.
 		after := min(pressureAfter, t.lookback)
-		var everywhere []life.Span
-		own := map[int][]life.Span{}
+		everywhere, own := []life.Span(nil), make([][]life.Span, len(t.containers))
 		for d := range t.life.Deaths {
 			at := t.deathAt[d]
 			everywhere = append(everywhere, life.Span{From: at, To: at.Add(after)})
-			c := int(t.deathContainer(&t.life.Deaths[d]))
+			c := t.deathContainer(&t.life.Deaths[d])
 			own[c] = append(own[c], life.Span{From: at.Add(-t.lookback), To: at})
 		}
 		everywhere = union(everywhere)
-		t.pressure = make([][]life.Span, len(t.containers))
+		t.everywhere, t.before = newPressure(everywhere, len(t.containers)), make([]pressure, len(t.containers))
 		t.aliveSecs, t.quietSecs = 0, 0
-		for c := range t.pressure {
-			t.pressure[c] = everywhere
-			if len(own[c]) > 0 {
-				t.pressure[c] = union(append(own[c], everywhere...))
-			}
+		for c := range t.before {
+			t.before[c] = newPressure(minus(union(own[c]), everywhere), 1)
 			for _, s := range alive[c] {
 				t.aliveSecs += s.To.Sub(s.From).Seconds()
-				t.quietSecs += s.To.Sub(s.From).Seconds() - overlap(s, t.pressure[c])
+				t.quietSecs += (s.To.Sub(s.From) - overlap(s, everywhere) - overlap(s, t.before[c].spans)).Seconds()
 			}
 		}
 		if t.quietSecs >= minQuietShare*t.aliveSecs || t.lookback < time.Minute {
 			break
 		}
 	}
-	t.pressureEnds = make([]cursor, len(t.containers))
-	for c, spans := range t.pressure {
-		for _, s := range spans {
-			t.pressureEnds[c].times = append(t.pressureEnds[c].times, s.To)
-		}
+}
+
+// pressure is times in which nothing is usual, in order, and for each who asks the one that the last question was answered with.
+type pressure struct {
+	spans []life.Span
+	at    []int
+}
+
+func newPressure(spans []life.Span, who int) pressure {
+	if len(spans) == 0 {
+		return pressure{}
 	}
+	return pressure{spans, make([]int, who)}
+}
+
+// next returns when the next time of pressure from t0 on begins, and false when t0 is in one. Questions come in the order of time, so the
+// answer is looked for from the last one on.
+func (p *pressure) next(who uint32, t0 record.Time) (from record.Time, quiet bool) {
+	if len(p.spans) == 0 {
+		return math.MaxInt64, true
+	}
+	i := p.at[who]
+	for i > 0 && p.spans[i-1].To >= t0 {
+		i--
+	}
+	for i < len(p.spans) && p.spans[i].To < t0 {
+		i++
+	}
+	p.at[who] = i
+	if i == len(p.spans) {
+		return math.MaxInt64, true
+	}
+	return p.spans[i].From, t0 < p.spans[i].From
 }
 
 // aliveSpans returns per container when it could serve requests.
@@ -97,13 +120,30 @@ func union(s []life.Span) []life.Span {
 	return out
 }
 
-func overlap(s life.Span, with []life.Span) float64 {
-	total := 0.0
-	for _, w := range with {
-		lo, hi := max(s.From, w.From), min(s.To, w.To)
-		if hi > lo {
-			total += hi.Sub(lo).Seconds()
+// minus returns what of some spans is in none of others; both are in order and do not touch one another.
+func minus(spans, others []life.Span) []life.Span {
+	var out []life.Span
+	for _, s := range spans {
+		i := sort.Search(len(others), func(i int) bool { return others[i].To > s.From })
+		for ; i < len(others) && others[i].From < s.To; i++ {
+			if s.From < others[i].From {
+				out = append(out, life.Span{From: s.From, To: others[i].From})
+			}
+			s.From = others[i].To
 		}
+		if s.From < s.To {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func overlap(s life.Span, with []life.Span) (total time.Duration) {
+	for _, w := range with[sort.Search(len(with), func(i int) bool { return with[i].To > s.From }):] {
+		if w.From >= s.To {
+			break
+		}
+		total += min(s.To, w.To).Sub(max(s.From, w.From))
 	}
 	return total
 }
@@ -114,21 +154,21 @@ func (t *traffic) quietUntil(c uint32, t0 record.Time) (record.Time, bool) {
 	if !ok {
 		return 0, false
 	}
-	p, i := t.pressure[c], t.pressureEnds[c].since(t0)
-	switch {
-	case i == len(p):
-		return end, true
-	case t0 < p[i].From:
-		return min(p[i].From, end), true
+	before, ok := t.before[c].next(0, t0)
+	if !ok {
+		return 0, false
 	}
-	return 0, false
+	after, ok := t.everywhere.next(c, t0)
+	return min(end, before, after), ok
 }
 
 // caseRequests gathers the requests of one case: of those that ended the latest, of those that did not the oldest.
 type caseRequests struct {
 	ended, open []inflight.Request
-	most        int // of those that ended
-	load        int // requests in the ten minutes before the last one
+	most        int  // of those that ended
+	cut         bool // there were more
+	load        int  // requests in the ten minutes before the last one
+	lastMinute  int  // answered in it
 }
 
 func (c *caseRequests) add(q inflight.Request) {
@@ -140,6 +180,7 @@ func (c *caseRequests) add(q inflight.Request) {
 	}
 	c.ended = append(c.ended, q)
 	if len(c.ended) >= 2*c.most {
+		c.cut = true
 		c.ended = c.ended[:copy(c.ended, c.latest())]
 	}
 }
@@ -163,6 +204,7 @@ func (t *traffic) measure() error {
 		}
 	}
 	t.cases = make([]inflight.Case, len(t.life.Deaths))
+	t.lastMinute = make([]int, len(t.cases))
 	gathered := make([]caseRequests, len(t.cases))
 	// By container, in the order of their times on the clock of the requests.
 	byContainer, diedAt := make([][]int, len(t.containers)), make([]cursor, len(t.containers))
@@ -179,10 +221,18 @@ func (t *traffic) measure() error {
 			diedAt[c].times = append(diedAt[c].times, t.deathAt[d])
 		}
 	}
-	// deathsFrom are the next deaths of a container from an instant on.
-	deathsFrom := func(c uint32, from record.Time) []int {
-		next := byContainer[c][diedAt[c].since(from):]
-		return next[:min(len(next), maxNextDeaths)]
+	// deathsFrom are the deaths of a container from an instant on.
+	deathsFrom := func(c uint32, from record.Time) []int { return byContainer[c][diedAt[c].since(from):] }
+	// nextDeaths are the first of them.
+	nextDeaths := func(c uint32, from record.Time) []int {
+		next := deathsFrom(c, from)
+		if len(next) <= maxNextDeaths {
+			return next
+		}
+		if d := next[maxNextDeaths]; t.deathAt[d].Sub(from) <= inflight.Lookback {
+			gathered[d].cut = true
+		}
+		return next[:maxNextDeaths]
 	}
 	t.block = max(minBlock, (t.to.Sub(t.from)/maxBlocks + time.Second).Truncate(time.Second))
 	t.nBlocks = int(t.to.Sub(t.from)/t.block) + 1
@@ -222,7 +272,7 @@ func (t *traffic) measure() error {
 		}
 		t.fleet[steps.at(r.Start)]++
 		t.serves[r.Container] = true
-		for _, d := range deathsFrom(r.Container, r.Start.Add(loadUntil)) {
+		for _, d := range nextDeaths(r.Container, r.Start.Add(loadUntil)) {
 			if t.deathAt[d].Sub(r.Start) > loadFrom {
 				break
 			}
@@ -247,10 +297,13 @@ func (t *traffic) measure() error {
 		if dur >= slowFrom && len(t.slow) < maxSlow && r.Outcome == record.Answered {
 			t.slow = append(t.slow, slowRequest{r.Endpoint, r.Container, r.Start, dur, r.Source, r.Line})
 		}
-		for _, d := range deathsFrom(r.Container, r.Start) {
+		for _, d := range nextDeaths(r.Container, r.Start) {
 			at := t.deathAt[d]
 			if at.Sub(r.Start) > inflight.Lookback {
 				break
+			}
+			if at.Sub(r.End) <= time.Minute {
+				gathered[d].lastMinute++
 			}
 			// Answered after the death of its container: clocks differ by that much. It was alive: no suspect.
 			gathered[d].add(inflight.Request{Endpoint: int(r.Endpoint), Start: r.Start, End: min(r.End, at), Ref: -1})
@@ -315,7 +368,7 @@ func (t *traffic) measure() error {
 		}
 		// It ran elsewhere in its life as well: a request that was given up on and finished later is part of the case's history.
 		if p.death < 0 && end != 0 {
-			for _, d := range deathsFrom(p.Container, p.Start) {
+			for _, d := range nextDeaths(p.Container, p.Start) {
 				at := t.deathAt[d]
 				if at.Sub(p.Start) > inflight.Lookback {
 					break
@@ -354,6 +407,10 @@ func (t *traffic) measure() error {
 			return int(min(1, max(-1, a.End-b.End)))
 		})
 		c.Load = t.loadBefore(d, gathered[d].load)
+		t.lastMinute[d] = gathered[d].lastMinute
+		if gathered[d].cut {
+			t.left.cases++
+		}
 	}
 	t.chains()
 	return nil

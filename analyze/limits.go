@@ -1,7 +1,10 @@
 package analyze
 
 import (
+	"cmp"
+	"math"
 	"slices"
+	"strings"
 
 	"lastcall/collectors/record"
 )
@@ -9,52 +12,39 @@ import (
 // What one analysis looks at. Its cost grows with containers, and with deaths times endpoints; a fleet that goes beyond is looked at in
 // part, the same part whatever the order of the evidence, and the report says so.
 const (
-	// maxSigns bounds the records of deaths, of which one death may have three; the last ones count.
-	maxSigns = 4_000
-	// maxEvents bounds starts, stops and deploys; the last ones count.
-	maxEvents = 20_000
-	// maxFleet bounds the containers.
+	// maxDeaths bounds the deaths; the last ones count.
+	maxDeaths = 4_000
+	// maxFleet bounds the containers: those that died last come first, then those that serve requests, then all others.
 	maxFleet = 10_000
 )
 
 // left is what an analysis did not look at.
-type left struct{ signs, events, containers int64 }
-
-// limit leaves out what goes beyond. The small records are in the order of time, and lie in the window.
-func (t *traffic) limit() {
-	if n := len(t.crashes) - maxSigns; n > 0 {
-		t.left.signs, t.crashes = int64(n), t.crashes[n:]
-	}
-	if n := len(t.events) - maxEvents; n > 0 {
-		t.left.events, t.events = int64(n), t.events[n:]
-	}
-	fleet := t.fleetNames()
-	if len(fleet) <= maxFleet {
-		return
-	}
-	t.left.containers = int64(len(fleet) - maxFleet)
-	stays := map[string]bool{"": true}
-	for _, name := range fleet[:maxFleet] {
-		stays[name] = true
-	}
-	t.crashes = slices.DeleteFunc(t.crashes, func(c record.Crash) bool { return !stays[c.Container] })
-	t.events = slices.DeleteFunc(t.events, func(e record.Lifecycle) bool { return !stays[e.Container] })
-	for k := range t.series {
-		if !stays[k.container] {
-			delete(t.series, k)
-		}
-	}
-	for k := range t.seen {
-		if !stays[k.container] {
-			delete(t.seen, k)
-		}
-	}
+type left struct {
+	deaths, containers int64
+	cases              int64 // deaths before which there were more requests than are looked at one by one
 }
 
-// fleetNames returns the containers: first those that died, then those that served requests, then all others, by name.
+// notLookedAt is the index of a container that is left out, and otherContainers the number of the names beyond maxContainers.
+const (
+	notLookedAt     = math.MaxUint32
+	otherContainers = 1
+)
+
+// fleetNames returns the names of the containers: first those that died, the last ones first, then those that serve requests, then all
+// others, by name.
 func (t *traffic) fleetNames() []string {
-	var names []string
+	died := map[string]record.Time{}
+	for i := range t.crashes {
+		c := &t.crashes[i]
+		died[c.Container] = max(died[c.Container], c.Time)
+	}
+	for i := range t.events {
+		if e := &t.events[i]; e.Kind == record.Unreachable {
+			died[e.Container] = max(died[e.Container], e.Time)
+		}
+	}
 	known := map[string]bool{"": true}
+	var names []string
 	from := 0
 	add := func(name string) {
 		if !known[name] {
@@ -62,18 +52,18 @@ func (t *traffic) fleetNames() []string {
 			names = append(names, name)
 		}
 	}
-	done := func() {
-		slices.Sort(names[from:])
-		from = len(names)
+	for name := range died {
+		add(name)
 	}
-	for i := range t.crashes {
-		add(t.crashes[i].Container)
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(died[b], died[a]), strings.Compare(a, b)) })
+	from = len(names)
+	for raw, name := range t.all.containers.list {
+		if raw != otherContainers {
+			add(t.canon.of(name))
+		}
 	}
-	done()
-	for _, raw := range t.all.containers.list {
-		add(t.canon.of(raw))
-	}
-	done()
+	slices.Sort(names[from:])
+	from = len(names)
 	for i := range t.events {
 		add(t.events[i].Container)
 	}
@@ -83,6 +73,23 @@ func (t *traffic) fleetNames() []string {
 	for k := range t.seen {
 		add(k.container)
 	}
-	done()
+	slices.Sort(names[from:])
 	return names
+}
+
+// leaveOut drops the small records of containers that are not looked at.
+func (t *traffic) leaveOut() {
+	strange := func(name string) bool { return name != "" && t.containerIndex(name) == 0 }
+	t.crashes = slices.DeleteFunc(t.crashes, func(c record.Crash) bool { return strange(c.Container) })
+	t.events = slices.DeleteFunc(t.events, func(e record.Lifecycle) bool { return strange(e.Container) })
+	for k := range t.series {
+		if strange(k.container) {
+			delete(t.series, k)
+		}
+	}
+	for k := range t.seen {
+		if strange(k.container) {
+			delete(t.seen, k)
+		}
+	}
 }

@@ -19,7 +19,9 @@ type names struct {
 	list []string
 }
 
-func newNames() *names { return &names{ids: map[string]uint32{"": 0}, list: []string{""}} }
+func newNames() *names {
+	return &names{ids: map[string]uint32{"": 0}, list: []string{"", "(other)"}} // by number: none, otherContainers
+}
 
 func (n *names) id(name string) uint32 {
 	n.mu.Lock()
@@ -28,7 +30,7 @@ func (n *names) id(name string) uint32 {
 		return id
 	}
 	if len(n.list) >= maxContainers {
-		return 0 // a million containers are no containers: what comes after the bound counts as unnamed
+		return otherContainers
 	}
 	id := uint32(len(n.list))
 	n.ids[name] = id
@@ -37,7 +39,7 @@ func (n *names) id(name string) uint32 {
 }
 
 // maxContainers bounds the names of containers.
-const maxContainers = 100_000
+const maxContainers = 1 << 20
 
 // dotted is Heroku's way to write what others write with a dash.
 var dotted = regexp.MustCompile(`^[a-z][a-z0-9_-]*\.[0-9]+$`)
@@ -113,8 +115,10 @@ func newCanon(s *shard, requestNames []string) *canon {
 		show(k.container, false)
 		tie(k.container, k.instance)
 	}
-	for _, n := range requestNames {
-		show(n, false)
+	for raw, n := range requestNames {
+		if raw != otherContainers {
+			show(n, false)
+		}
 	}
 	for i := range s.jobs {
 		show(s.jobs[i].Container, false)

@@ -450,12 +450,7 @@ func (q *inquiry) crashRequests() []*finding.CrashRequests {
 		return of
 	}
 	for d := range of {
-		of[d] = &finding.CrashRequests{}
-		for _, x := range q.cases[d].Requests {
-			if x.End != 0 && x.Ref < 0 && q.deathAt[d].Sub(x.End) <= time.Minute {
-				of[d].Finished++
-			}
-		}
+		of[d] = &finding.CrashRequests{Finished: q.lastMinute[d]}
 	}
 	for i := range q.pend {
 		switch p := &q.pend[i]; {

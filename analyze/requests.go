@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"sort"
+	"strings"
 	"time"
 
 	"lastcall/analyze/inflight"
@@ -41,7 +42,7 @@ const (
 	maxCaseRequests = 20_000
 	maxCaseOpen     = 4_000
 	maxAllCases     = 2_000_000
-	// maxNextDeaths bounds the deaths whose case one request is part of. Where containers have no names, all die as one.
+	// maxNextDeaths bounds the deaths to whose cases one answered request belongs. Where containers have no names, all die as one.
 	maxNextDeaths = 200
 	// maxSlow bounds the slow requests kept to look for a constant timeout.
 	maxSlow = 300_000
@@ -125,26 +126,27 @@ type traffic struct {
 	cutAt   []bool        // deathAt comes from cut requests
 	skew    []time.Duration
 
-	pressure     [][]life.Span // per container
-	pressureEnds []cursor      // per container
-	lookback     time.Duration
-	aliveSecs    float64
-	quietSecs    float64
+	everywhere pressure   // after deaths
+	before     []pressure // per container, before its own deaths
+	lookback   time.Duration
+	aliveSecs  float64
+	quietSecs  float64
 
-	base      *inflight.Baseline
-	cases     []inflight.Case // per death
-	slow      []slowRequest
-	block     time.Duration
-	nBlocks   int
-	cells     *cells
-	latency   *latencies
-	total     int64
-	perEp     []int64
-	failed    int64
-	errors5xx int64
-	users     map[uint32]struct{}
-	fleet     []float64 // requests per loadStep, over all containers
-	serves    []bool    // by container: whether it serves requests
+	base       *inflight.Baseline
+	cases      []inflight.Case // per death
+	lastMinute []int           // per death, the requests answered in the last minute before it
+	slow       []slowRequest
+	block      time.Duration
+	nBlocks    int
+	cells      *cells
+	latency    *latencies
+	total      int64
+	perEp      []int64
+	failed     int64
+	errors5xx  int64
+	users      map[uint32]struct{}
+	fleet      []float64 // requests per loadStep, over all containers
+	serves     []bool    // by container: whether it serves requests
 }
 
 // slowRequest is one slow answered request, for the search for a constant timeout.
@@ -290,7 +292,8 @@ const (
 	countedLines
 )
 
-// lines calls f, over a pass of the log, in order or not, for the lines within the window; in order, for none that is told twice.
+// lines calls f, over a pass of the log, for the lines within the window on containers that are looked at; in a pass in order, for
+// none that is told twice.
 // The record is f's until it returns.
 func (t *traffic) lines(pass func(func(reqlog.Page)) error, w which, f func(r *reqlog.Rec)) error {
 	return pass(func(page reqlog.Page) {
@@ -302,7 +305,11 @@ func (t *traffic) lines(pass func(func(reqlog.Page)) error, w which, f func(r *r
 			if raw.Start < t.from || raw.Start > t.to || t.again[at] {
 				continue
 			}
-			if sameLine(last, raw) {
+			on := t.contOf[raw.Container]
+			if on == notLookedAt {
+				continue
+			}
+			if page.Sorted() && sameLine(last, raw) {
 				t.copies = true
 				continue
 			}
@@ -312,7 +319,7 @@ func (t *traffic) lines(pass func(func(reqlog.Page)) error, w which, f func(r *r
 			}
 			r = *raw
 			r.Endpoint = t.epOf[raw.Endpoint]
-			r.Container = t.contOf[raw.Container]
+			r.Container = on
 			f(&r)
 		}
 	})
@@ -336,19 +343,53 @@ func (t *traffic) prepare() error {
 	for k, s := range t.series {
 		t.curveOf[curveKey{k.container, k.metric}] = append(t.curveOf[curveKey{k.container, k.metric}], s)
 	}
+	t.orderSources()
 	t.findCopies()
 	t.epOf, t.endpoints, t.overflow = t.all.endpoints.Collapse(t.endpointCounts())
 	for len(t.epOf) < t.all.endpoints.Len() {
 		t.epOf = append(t.epOf, 0)
 	}
+	fleet := t.fleetNames()
 	if err := t.bound(); err != nil {
 		return err
 	}
-	t.limit()
-	t.mapContainers()
+	t.mapContainers(fleet)
 	t.readSampling()
 	t.chooseGroups()
 	return t.join()
+}
+
+// orderSources numbers the sources by their names.
+func (t *traffic) orderSources() {
+	if t.all.sources.ordered {
+		return
+	}
+	t.all.sources.ordered = true
+	old := t.all.sources.list
+	order := make([]int, len(old))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order[1:], func(a, b int) int { // the first is none
+		return cmp.Or(strings.Compare(posName(old[a]), posName(old[b])), strings.Compare(posFormat(old[a]), posFormat(old[b])))
+	})
+	of := make([]uint16, len(old))
+	list := make([]*record.Source, len(old))
+	tallies := make([]*tally, layers*len(old))
+	for n, was := range order {
+		of[was], list[n] = uint16(n), old[was]
+		if from := was * layers; from < len(t.tallies) {
+			copy(tallies[n*layers:(n+1)*layers], t.tallies[from:])
+		}
+	}
+	t.all.sources.list, t.tallies = list, tallies
+	t.all.log.RenumberSources(of)
+	t.all.unanswered.RenumberSources(of)
+	for _, q := range t.opened {
+		for i := range q {
+			q[i].Source = of[q[i].Source]
+		}
+	}
 }
 
 // findCopies finds sources that hold the same lines as another: a file given twice, or under two names. The one with the first name
@@ -404,14 +445,21 @@ func (t *traffic) endpointCounts() []int64 {
 	return counts
 }
 
-// mapContainers gives containers dense indexes in the order of their names; 0 is none, or one that is not looked at.
-func (t *traffic) mapContainers() {
-	names := t.fleetNames()
-	t.containers = append([]string{""}, names[:min(len(names), maxFleet)]...)
+// mapContainers gives the first of the fleet dense indexes in the order of their names; 0 is none. The records of the others are left
+// out.
+func (t *traffic) mapContainers(fleet []string) {
+	t.containers = append([]string{""}, fleet[:min(len(fleet), maxFleet)]...)
 	sort.Strings(t.containers)
 	t.contOf = make([]uint32, len(t.all.containers.list))
 	for raw, n := range t.all.containers.list {
 		t.contOf[raw] = t.containerIndex(t.canon.of(n))
+		if n != "" && t.contOf[raw] == 0 || raw == otherContainers {
+			t.contOf[raw] = notLookedAt
+		}
+	}
+	if n := len(fleet) - maxFleet; n > 0 {
+		t.left.containers = int64(n)
+		t.leaveOut()
 	}
 }
 
@@ -470,7 +518,7 @@ func (t *traffic) chooseGroups() {
 		} else {
 			fresh, all := 0, 0
 			for raw, seen := range e.containers {
-				if seen {
+				if seen && t.contOf[raw] != notLookedAt {
 					all++
 					if !covered[t.contOf[raw]] {
 						fresh++
@@ -506,7 +554,7 @@ func (t *traffic) chooseGroups() {
 
 // soleContainer returns the container that all requests must be of when there is only one; 0 otherwise.
 func (t *traffic) soleContainer() uint32 {
-	if len(t.containers) == 2 {
+	if len(t.containers) == 2 && t.left.containers == 0 {
 		return 1
 	}
 	return 0
@@ -533,6 +581,9 @@ func (t *traffic) join() error {
 		q = slices.DeleteFunc(q, func(r reqlog.Rec) bool {
 			return r.Start < t.from || r.Start > t.to || t.again[tallyOf(r.Source, r.Layer)]
 		})
+		if t.contOf[k.container] == notLookedAt {
+			continue
+		}
 		for _, r := range slices.CompactFunc(q, func(a, b reqlog.Rec) bool { return sameLine(&a, &b) }) {
 			r.Endpoint, r.Container = t.epOf[r.Endpoint], t.contOf[r.Container]
 			left[r.ID] = true
@@ -630,7 +681,7 @@ func (t *traffic) findSpans() error {
 			continue
 		}
 		for raw, s := range on {
-			if s.first != 0 {
+			if s.first != 0 && t.contOf[raw] != notLookedAt {
 				known = known && s.first >= t.from && s.last <= t.to
 				t.spans.add(t.contOf[raw], s.first, s.last)
 			}
@@ -777,6 +828,7 @@ func (t *traffic) lives() {
 		return a.First < b.First
 	})
 	t.life = life.Analyze(in)
+	t.left.deaths = int64(t.life.KeepLast(maxDeaths))
 	t.alignDeaths()
 }
 

@@ -425,9 +425,9 @@ func (q *inquiry) warningRows() {
 	}
 	own("endpoint_overflow", q.overflow, "endpoints that did not fit into the table were counted together; they are never accused")
 	own("outside_window", q.outside, "records lie days away from the rest (a wrong clock?) and were left out")
-	own("death_overflow", q.left.signs, fmt.Sprintf("records of deaths beyond the last %d were left out: narrow the window to see those before", maxSigns))
-	own("event_overflow", q.left.events, fmt.Sprintf("starts, stops and deploys beyond the last %d were left out: narrow the window to see those before", maxEvents))
-	own("container_overflow", q.left.containers, fmt.Sprintf("containers beyond %d were left out; those that died come first, then those that serve requests: name a service to look at fewer", maxFleet))
+	own("death_overflow", q.left.deaths, fmt.Sprintf("deaths before the last %d were left out: narrow the window to see them", maxDeaths))
+	own("container_overflow", q.left.containers, fmt.Sprintf("containers beyond %d were left out, with all that tells of them; those that died come first, then those that serve requests: name a service to look at fewer", maxFleet))
+	own("case_overflow", q.left.cases, "deaths had more requests before them than are looked at one by one: of those that were answered the last ones count")
 	own("open_overflow", q.dropped, "start lines without an end were forgotten because too many stayed open")
 	own("sample_overflow", int64(q.points-maxPoints), "memory readings beyond what can be held were left out")
 	if q.total > 0 && !q.named {

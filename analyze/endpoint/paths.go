@@ -121,7 +121,7 @@ func (t *paths) walk(at *segment, path []byte) *segment {
 			if k := boundary(first); k < 8 {
 				end = p + k
 				first &= 1<<(8*k) - 1
-			} else if at.id != nil && beginsWithUUID(path[p:], first) && at.size+1 <= maxTemplate {
+			} else if at.id != nil && beginsWithUUID(path[p:]) && at.size+1 <= maxTemplate {
 				at, p = at.id, p+uuidLen
 				continue
 			} else {
@@ -272,7 +272,7 @@ func isCommonID(seg []byte, first uint64) bool {
 		digits, _ := digitsOf(first | '0'*ones<<(8*n))
 		return digits == high
 	}
-	if n == uuidLen && beginsWithUUID(seg, first) {
+	if n == uuidLen && isUUID(seg) {
 		return true
 	}
 	some, hex := digitsOf(first)
@@ -286,18 +286,22 @@ func isCommonID(seg []byte, first uint64) bool {
 
 const uuidLen = len("01234567-89ab-cdef-0123-456789abcdef")
 
-// beginsWithUUID reports whether the first segment of a path is a UUID. first is its first eight bytes.
-func beginsWithUUID(path []byte, first uint64) bool {
+// beginsWithUUID reports whether the first segment of a path is a UUID.
+func beginsWithUUID(path []byte) bool {
 	if len(path) < uuidLen || len(path) > uuidLen && path[uuidLen] != '/' && path[uuidLen] != '?' && path[uuidLen] != '#' {
 		return false
 	}
-	p := path[:uuidLen]
+	return isUUID(path[:uuidLen])
+}
+
+// isUUID reports whether a segment of that length is a UUID.
+func isUUID(p []byte) bool {
 	if p[8] != '-' || p[13] != '-' || p[18] != '-' || p[23] != '-' {
 		return false
 	}
 	at := binary.LittleEndian.Uint64
 	half := func(i int) uint64 { return uint64(binary.LittleEndian.Uint32(p[i:])) }
-	return isHex(first) && isHex(at(p[24:])) && isHex(at(p[28:])) && isHex(half(9)|half(14)<<32) && isHex(half(19)|half(24)<<32)
+	return isHex(at(p)) && isHex(at(p[24:])) && isHex(at(p[28:])) && isHex(half(9)|half(14)<<32) && isHex(half(19)|half(24)<<32)
 }
 
 func isHex(x uint64) bool {

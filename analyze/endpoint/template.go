@@ -139,6 +139,9 @@ var kindOf = func() (k [256]byte) {
 // Versions ("v2"), file names and words stay.
 func isID(seg []byte) bool {
 	n := len(seg)
+	if n == uuidLen && seg[8] == '-' && isUUID(seg) {
+		return true
+	}
 	// Most segments are words or numbers: one look at each byte decides.
 	kinds := byte(0)
 	for _, c := range seg {

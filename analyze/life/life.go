@@ -804,6 +804,22 @@ func deploys(events []record.Lifecycle) []Deploy {
 	return out
 }
 
+// KeepLast forgets all deaths but the last n, and returns how many those were. The lives that they ended are as those whose end nothing
+// explains.
+func (r *Result) KeepLast(n int) (forgotten int) {
+	forgotten = max(0, len(r.Deaths)-n)
+	r.Deaths = r.Deaths[forgotten:]
+	for i := range r.Deaths {
+		r.Deaths[i].Index = i
+	}
+	for i := range r.Lives {
+		if l := &r.Lives[i]; l.Death >= 0 {
+			l.Death = max(l.Death-forgotten, -1)
+		}
+	}
+	return forgotten
+}
+
 func (r *Result) noteLoops() {
 	by := map[string][]int{}
 	for i := range r.Deaths {

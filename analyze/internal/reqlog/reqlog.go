@@ -57,6 +57,8 @@ type Log struct {
 	slots map[int64]*slot
 	free  [][]Rec // chunks to use again
 	err   error
+
+	sources []uint16 // see RenumberSources
 }
 
 // slot is one stretch of time: records in memory, and runs of records in the spool.
@@ -182,6 +184,10 @@ func (s *Stat) add(r *Rec) {
 	s.N++
 }
 
+// RenumberSources gives the sources other numbers, of[n] for n, from the next pass on. Numbers are given as sources come, and the order
+// of what is equal otherwise must not depend on that.
+func (l *Log) RenumberSources(of []uint16) { l.sources = of }
+
 // Stats returns what is known of the slots, in time order.
 func (l *Log) Stats() []Stat {
 	out := make([]Stat, 0, len(l.slots))
@@ -233,6 +239,9 @@ type Page struct {
 // Len returns the number of records.
 func (p Page) Len() int { return len(p.recs) }
 
+// Sorted reports whether the records are in order, so that what is equal lies side by side.
+func (p Page) Sorted() bool { return p.order != nil }
+
 // At returns the i-th record.
 func (p Page) At(i int) *Rec {
 	if p.order != nil {
@@ -278,6 +287,11 @@ func (l *Log) visit(sorted bool, f func(Page)) error {
 				return fmt.Errorf("read temporary file of requests: %w", err)
 			}
 			at += r.n
+		}
+		if l.sources != nil {
+			for i := range buf {
+				buf[i].Source = l.sources[buf[i].Source]
+			}
 		}
 		page := Page{recs: buf}
 		if sorted {

@@ -238,12 +238,12 @@ func hostileCases(t *testing.T) []hostileCase {
 		}},
 		{name: "a request longer than the log", records: "requests 101", warnings: "outside_window 1", give: one(router + strings.Replace(evidencetest.Scalingo, "0.503s", "999999s", 1))},
 		// Numbers of things.
-		{name: "a million containers and a million endpoints", records: "requests 1000000", warnings: "container_overflow 89999, no_container 1000000", peakMB: 350, stdin: func() io.Reader {
+		{name: "a million containers and a million endpoints", records: "requests 1000000", warnings: "container_overflow 990000", peakMB: 900, stdin: func() io.Reader {
 			return evidencetest.Generate(1_000_000, func(w *bytes.Buffer, i int) {
 				fmt.Fprintf(w, "2026-11-16 13:30:50.937512207 +0000 UTC [router] method=GET path=\"/x%d/y\" host=h%d request_id=%d container=web-%d from=\"1.2.3.4\" protocol=https status=200 duration=0.503s bytes=990\n", i, i, i, i)
 			})
 		}, heavy: true},
-		{name: "300 000 containers that crash", records: "crashes 300000", warnings: "death_overflow 296000", peakMB: 400, stdin: func() io.Reader {
+		{name: "300 000 containers that crash", records: "crashes 300000", warnings: "container_overflow 290000, death_overflow 6000", peakMB: 400, stdin: func() io.Reader {
 			return evidencetest.Generate(300_000, func(w *bytes.Buffer, i int) {
 				w.WriteString(strings.ReplaceAll(evidencetest.Crash, "web-1", fmt.Sprint("web-", i)))
 			})
@@ -253,7 +253,7 @@ func hostileCases(t *testing.T) []hostileCase {
 				w.WriteString(strings.Replace(evidencetest.TableRow, "web-1", fmt.Sprint("web-", i), 1))
 			}))
 		}, heavy: true},
-		{name: "300 000 deaths, and as many requests that name none of the dead", records: "crashes 300000, requests 300000", warnings: "death_overflow 296000, no_container 300000", peakMB: 700, stdin: func() io.Reader {
+		{name: "300 000 deaths, and as many requests that name none of the dead", records: "crashes 300000, requests 300000", warnings: "case_overflow 4000, container_overflow 290000, death_overflow 6000, no_container 300000", peakMB: 700, stdin: func() io.Reader {
 			begin := time.Date(2026, 11, 16, 13, 40, 0, 0, time.UTC)
 			return evidencetest.Generate(300_000, func(w *bytes.Buffer, i int) {
 				now := begin.Add(time.Duration(i) * time.Millisecond).Format(time.DateTime)
