@@ -19,6 +19,7 @@
 package analyze
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"lastcall/analyze/endpoint"
 	"lastcall/analyze/internal/reqlog"
@@ -81,17 +83,19 @@ type shard struct {
 	all    *shared
 	opts   *Options
 
-	writer  *reqlog.Writer
-	broken  *reqlog.Writer // into the log of the unanswered
-	ends    *endpoint.Interner
-	cache   map[string]named // containers
-	near    [64]nearby       // some of those, found without hashing
-	opened  map[openKey][]reqlog.Rec
-	nOpen   int
-	begun   map[openKey][]begun // starts without an id whose details are kept until their end is seen
-	nBegun  int
-	unnamed int64 // starts without an id
-	details map[uint32]detail
+	writer   *reqlog.Writer
+	broken   *reqlog.Writer // into the log of the unanswered
+	ends     *endpoint.Interner
+	cache    map[string]named // containers
+	near     [64]nearby       // some of those, found without hashing
+	opened   map[openKey][]reqlog.Rec
+	nOpen    int
+	pathless []reqlog.Rec        // ends without a path whose start was not seen yet
+	lost     int64               // those of them that have none
+	begun    map[openKey][]begun // starts without an id whose details are kept until their end is seen
+	nBegun   int
+	unnamed  int64 // starts without an id
+	details  map[uint32]detail
 
 	tallies    []*tally      // by tallyOf
 	finished   [layers]spans // when the finished requests of each container began and ended, by layer and raw container id
@@ -400,22 +404,51 @@ func (s *shard) Request(r *record.Request) error {
 		s.open(&rec, r)
 		return nil
 	}
-	t.count(rec.Endpoint, 1)
 	s.finished[rec.Layer%layers].add(rec.Container, rec.Start, rec.End)
-	if rec.ID != 0 && len(s.opened) > 0 {
-		s.close(&rec)
-	} else if rec.ID == 0 && s.nBegun > 0 {
-		s.finish(&rec)
-	}
-	if rec.Outcome != record.Answered && rec.Outcome != record.OutcomeUnknown || rec.End.Sub(rec.Start) >= notableAfter {
+	notable := rec.Outcome != record.Answered && rec.Outcome != record.OutcomeUnknown || rec.End.Sub(rec.Start) >= notableAfter
+	if notable {
 		s.keep(&rec, r)
 	}
+	pathless := rec.ID != 0 && len(r.Path) == 0 && len(r.Route) == 0
+	switch {
+	case rec.ID != 0 && (pathless || len(s.opened) > 0):
+		if !s.close(&rec, pathless) && pathless && len(s.pathless) < maxOpen {
+			s.pathless = append(s.pathless, rec) // another goroutine may have read its start
+			return nil
+		}
+	case rec.ID == 0 && s.nBegun > 0:
+		s.finish(&rec)
+	}
+	return s.append(&rec)
+}
+
+// append keeps a finished request.
+func (s *shard) append(rec *reqlog.Rec) error {
+	s.tally(tallyOf(rec.Source, rec.Layer)).count(rec.Endpoint, 1)
 	if mayRunOn(rec.Outcome) {
-		if err := s.broken.Append(&rec); err != nil {
+		if err := s.broken.Append(rec); err != nil {
 			return err
 		}
 	}
-	return s.writer.Append(&rec)
+	return s.writer.Append(rec)
+}
+
+// findPaths gives finished requests whose lines have no path that of their start, which another goroutine read. Those without a start
+// that tells are counted as one endpoint that is never accused.
+func (s *shard) findPaths() error {
+	slices.SortFunc(s.pathless, func(a, b reqlog.Rec) int { return comparePending(pending{Rec: a}, pending{Rec: b}) })
+	for i := range s.pathless {
+		rec := &s.pathless[i]
+		if !s.close(rec, true) {
+			s.lost++
+			rec.Endpoint = 0
+		}
+		if err := s.append(rec); err != nil {
+			return err
+		}
+	}
+	s.pathless = nil
+	return errors.Join(s.writer.Flush(), s.broken.Flush())
 }
 
 // mayRunOn reports whether the process may not have been done with a request when its line was written, or never had it.
@@ -487,20 +520,49 @@ func (s *shard) finish(rec *reqlog.Rec) {
 	}
 }
 
-// close forgets the start line that an end belongs to.
-func (s *shard) close(rec *reqlog.Rec) {
+// close forgets the start line that an end belongs to, the one that lies closest to the start that the end tells of: some number their
+// requests from one on in every life of a process. An end without a path takes that of its start. It returns false when there is none.
+func (s *shard) close(rec *reqlog.Rec, pathless bool) bool {
 	k := keyOf(rec)
 	q := s.opened[k]
-	if len(q) == 0 {
-		return
+	best := -1
+	for i := range q {
+		if sameRequest(&q[i], rec) && (best < 0 || q[i].Start.Sub(rec.Start).Abs() < q[best].Start.Sub(rec.Start).Abs()) {
+			best = i
+		}
 	}
-	delete(s.details, q[0].Detail)
+	if best < 0 {
+		return false
+	}
+	start := q[best]
+	if pathless {
+		rec.Endpoint, rec.Path = start.Endpoint, start.Path
+		if rec.User == 0 {
+			rec.User = start.User
+		}
+		if d, ok := s.details[rec.Detail]; ok {
+			of := s.details[start.Detail]
+			d.path, d.user = of.path, cmp.Or(d.user, of.user)
+			s.details[rec.Detail] = d
+		}
+	}
+	delete(s.details, start.Detail)
 	if len(q) == 1 {
 		delete(s.opened, k)
 	} else {
-		s.opened[k] = q[1:]
+		s.opened[k] = slices.Delete(q, best, best+1)
 	}
 	s.nOpen--
+	return true
+}
+
+// sameID is how far apart, by their clocks and beside what it took, the start and the end of one request may lie that have one id.
+const sameID = time.Minute
+
+// sameRequest reports whether a start and an end with one id may be of one request. What a router and a process both know is an id that
+// does not come again, and their clocks may differ by anything. An end that does not say how long it took may be of any start before.
+func sameRequest(start, end *reqlog.Rec) bool {
+	return start.Layer != end.Layer || start.Start <= end.End.Add(sameID) && (end.Start == end.End || start.Start >= end.Start.Add(-sameID))
 }
 
 func keyOf(rec *reqlog.Rec) openKey {
@@ -668,6 +730,7 @@ func (s *shard) Join() error {
 	defer p.mu.Unlock()
 	p.requests += s.requests
 	p.dropped += s.dropped
+	p.pathless = append(p.pathless, s.pathless...)
 	p.unnamed += s.unnamed
 	p.points += s.points
 	for at, t := range s.tallies {

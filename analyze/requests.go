@@ -336,6 +336,9 @@ func sameLine(a, b *reqlog.Rec) bool {
 
 // prepare maps ids, chooses whose lines count, and joins what the other lines know.
 func (t *traffic) prepare() error {
+	if err := t.findPaths(); err != nil {
+		return err
+	}
 	t.canon = newCanon(t.shard, t.all.containers.list)
 	t.canon.apply(t.shard)
 	sortSmall(t.shard)
@@ -614,15 +617,15 @@ func (t *traffic) join() error {
 	if err != nil {
 		return err
 	}
-	ended := map[idAt]bool{}
+	ended := map[idAt][]reqlog.Rec{}
 	if len(byID) > 0 || len(left) > 0 {
 		err = t.lines(t.all.log.EachUnsorted, completedLines, func(r *reqlog.Rec) {
 			if r.ID == 0 {
 				return
 			}
 			if left[r.ID] && (r.Layer == record.LayerApp || r.Outcome == record.Answered) {
-				ended[idAt{r.ID, r.Container}] = true
-				ended[idAt{r.ID, anywhere}] = true
+				ended[idAt{r.ID, r.Container}] = append(ended[idAt{r.ID, r.Container}], *r)
+				ended[idAt{r.ID, anywhere}] = append(ended[idAt{r.ID, anywhere}], *r)
 			}
 			if !t.useGroup[tallyOf(r.Source, r.Layer)] || r.Layer == record.LayerApp && t.primary.layer != record.LayerApp {
 				i, ok := byID[idAt{r.ID, r.Container}]
@@ -644,13 +647,18 @@ func (t *traffic) join() error {
 			return err
 		}
 	}
-	told := func(m map[idAt]bool, r *reqlog.Rec) bool {
-		return m[idAt{r.ID, r.Container}] || m[idAt{r.ID, 0}] || r.Container == 0 && m[idAt{r.ID, anywhere}]
+	told := func(m map[idAt][]reqlog.Rec, r *reqlog.Rec) bool {
+		of := func(container uint32) bool {
+			return slices.ContainsFunc(m[idAt{r.ID, container}], func(end reqlog.Rec) bool { return sameRequest(r, &end) })
+		}
+		return of(r.Container) || of(0) || r.Container == 0 && of(anywhere)
 	}
-	seen := map[idAt]bool{}
+	seen := map[idAt][]reqlog.Rec{}
 	for i := range t.pend {
-		seen[idAt{t.pend[i].ID, t.pend[i].Container}] = true
-		seen[idAt{t.pend[i].ID, anywhere}] = true
+		if p := &t.pend[i]; left[p.ID] {
+			seen[idAt{p.ID, p.Container}] = append(seen[idAt{p.ID, p.Container}], p.Rec)
+			seen[idAt{p.ID, anywhere}] = append(seen[idAt{p.ID, anywhere}], p.Rec)
+		}
 	}
 	for _, r := range starts {
 		if r.ID != 0 && (told(ended, &r) || told(seen, &r)) {

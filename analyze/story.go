@@ -428,6 +428,7 @@ func (q *inquiry) warningRows() {
 	own("death_overflow", q.left.deaths, fmt.Sprintf("deaths before the last %d were left out: narrow the window to see them", maxDeaths))
 	own("container_overflow", q.left.containers, fmt.Sprintf("containers beyond %d were left out, with all that tells of them; those that died come first, then those that serve requests: name a service to look at fewer", maxFleet))
 	own("case_overflow", q.left.cases, "deaths had more requests before them than are looked at one by one: of those that were answered the last ones count")
+	own("no_path", q.lost, "finished requests have neither a path nor a start line that has it: they are counted together and never accused")
 	own("open_overflow", q.dropped, "start lines without an end were forgotten because too many stayed open")
 	own("sample_overflow", int64(q.points-maxPoints), "memory readings beyond what can be held were left out")
 	if q.total > 0 && !q.named {

@@ -253,7 +253,7 @@ func hostileCases(t *testing.T) []hostileCase {
 				w.WriteString(strings.Replace(evidencetest.TableRow, "web-1", fmt.Sprint("web-", i), 1))
 			}))
 		}, heavy: true},
-		{name: "300 000 deaths, and as many requests that name none of the dead", records: "crashes 300000, requests 300000", warnings: "case_overflow 4000, container_overflow 290000, death_overflow 6000, no_container 300000", peakMB: 700, stdin: func() io.Reader {
+		{name: "300 000 deaths, and as many requests that name none of the dead", records: "crashes 300000, requests 300000", warnings: "case_overflow 804, container_overflow 290000, death_overflow 6000, no_container 300000", peakMB: 700, stdin: func() io.Reader {
 			begin := time.Date(2026, 11, 16, 13, 40, 0, 0, time.UTC)
 			return evidencetest.Generate(300_000, func(w *bytes.Buffer, i int) {
 				now := begin.Add(time.Duration(i) * time.Millisecond).Format(time.DateTime)
