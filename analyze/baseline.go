@@ -78,9 +78,9 @@ func (p *pressure) next(who uint32, t0 record.Time) (from record.Time, quiet boo
 
 // aliveSpans returns per container when it could serve requests.
 func (t *traffic) aliveSpans() [][]life.Span {
-	alive := make([][]life.Span, len(t.containers))
+	alive, unlogged := make([][]life.Span, len(t.containers)), t.unlogged()
 	if !t.named {
-		alive[0] = []life.Span{{From: t.from, To: t.to}}
+		alive[0] = minus([]life.Span{{From: t.from, To: t.to}}, unlogged)
 		return alive
 	}
 	spans := t.spans
@@ -102,9 +102,38 @@ func (t *traffic) aliveSpans() [][]life.Span {
 		if c > 0 && len(alive[c]) == 0 && spans[c].first != 0 {
 			alive[c] = []life.Span{{From: spans[c].first, To: spans[c].last}}
 		}
-		alive[c] = t.fetched(t.containers[c], union(alive[c]))
+		alive[c] = minus(t.fetched(t.containers[c], union(alive[c])), unlogged)
 	}
 	return alive
+}
+
+// unlogged returns the times without a single request of anyone, as where the logs of two days are given but not those of the days
+// between: nothing is known of them, and they are no quiet times.
+func (t *traffic) unlogged() (gaps []life.Span) {
+	last := record.Time(0)
+	for _, s := range t.all.log.Stats() {
+		if last != 0 && s.First.Sub(last) >= unloggedAfter {
+			gaps = append(gaps, life.Span{From: last, To: s.First})
+		}
+		last = max(last, s.Last)
+	}
+	return gaps
+}
+
+// logged reports for each of the first n steps of the load whether there were logs to tell it.
+func (t *traffic) logged(n int) []bool {
+	out := make([]bool, n)
+	stats := t.all.log.Stats()
+	if len(stats) == 0 {
+		return out
+	}
+	all := life.Span{From: max(t.from, stats[0].First), To: min(t.to, stats[len(stats)-1].Last)}
+	for _, s := range minus([]life.Span{all}, t.unlogged()) {
+		for k := int(s.From.Sub(t.from) / loadStep); k < n && t.from.Add(time.Duration(k)*loadStep) <= s.To; k++ {
+			out[k] = true
+		}
+	}
+	return out
 }
 
 func union(s []life.Span) []life.Span {

@@ -210,22 +210,26 @@ func (q *inquiry) readLoad() {
 	fleet := q.fleet
 	n := len(fleet)
 	q.load = make([]float64, len(q.life.Deaths))
+	logged := q.logged(n)
 	for d := range q.life.Deaths {
 		i := int(q.deathAt[d].Sub(q.from)/loadStep) - 1
-		if q.total == 0 || q.sampled.fraction > 0 || i < 0 || i >= n {
+		if q.total == 0 || q.sampled.fraction > 0 || i < 0 || i >= n || !logged[i] {
 			q.load[d] = math.NaN()
 			continue
 		}
-		below, equal := 0, 0
-		for _, v := range fleet {
-			switch {
-			case v < fleet[i]:
+		below, equal, known := 0, 0, 0
+		for k, v := range fleet {
+			if !logged[k] {
+				continue
+			}
+			known++
+			if v < fleet[i] {
 				below++
-			case v == fleet[i]:
+			} else if v == fleet[i] {
 				equal++
 			}
 		}
-		q.load[d] = (float64(below) + float64(equal)/2) / float64(n)
+		q.load[d] = (float64(below) + float64(equal)/2) / float64(known)
 	}
 }
 

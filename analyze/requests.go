@@ -33,6 +33,8 @@ const (
 	wordsLead = 40 * time.Second
 	// minQuietShare: when less of the time than this is quiet, the pressure window before deaths is shortened.
 	minQuietShare = 0.3
+	// unloggedAfter: so long without a request of anyone is a time without logs, or one in which there was nothing to compare with.
+	unloggedAfter = 30 * time.Minute
 	// maxGap and maxWindow, in hours: evidence with nothing in between for so long is not of one time, and more than a year is not
 	// looked at as one.
 	maxGap    = 72
@@ -234,7 +236,8 @@ func (t *traffic) bound() error {
 	for _, s := range stats {
 		if s.First >= min && s.First < max {
 			sp.add(s.First)
-			if s.Last < max {
+			sp.add(s.LastStart)
+			if s.Last < max+hour { // a request that ends years later has a wrong time
 				sp.add(s.Last)
 			}
 		} else {
@@ -341,6 +344,12 @@ func (t *traffic) prepare() error {
 	}
 	t.canon = newCanon(t.shard, t.all.containers.list)
 	t.canon.apply(t.shard)
+	if len(t.fleetNames()) == 0 {
+		// A log of one container, as kubectl prints it, names none.
+		for i := range t.crashes {
+			t.crashes[i].Container = soleName
+		}
+	}
 	sortSmall(t.shard)
 	t.curveOf = map[curveKey][]*series{}
 	for k, s := range t.series {
@@ -554,6 +563,9 @@ func (t *traffic) chooseGroups() {
 		t.named = only != 0
 	}
 }
+
+// soleName is the name of the only container there is when nothing names it.
+const soleName = "the container"
 
 // soleContainer returns the container that all requests must be of when there is only one; 0 otherwise.
 func (t *traffic) soleContainer() uint32 {

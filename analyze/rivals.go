@@ -158,6 +158,7 @@ func (q *inquiry) capacity(deaths []int) (candidate, bool) {
 	total := q.fleet
 	n := len(total)
 	w := int(peakWindow / loadStep)
+	logged := q.logged(n)
 	stories, peaks := 0, 0
 	minRise, minRank := math.Inf(1), 1.0
 	last := -1
@@ -173,7 +174,9 @@ func (q *inquiry) capacity(deaths []int) (candidate, bool) {
 		// Compared with the time before the trouble: the surge itself, and the retries after it, are not the usual.
 		var usual []float64
 		for k := w; k <= i-int(peakLead/loadStep); k += max(1, w/2) {
-			usual = append(usual, sum(total[k-w:k]))
+			if logged[k-w] && logged[k-1] {
+				usual = append(usual, sum(total[k-w:k]))
+			}
 		}
 		if len(usual) < minUsual {
 			continue

@@ -70,9 +70,9 @@ type slot struct {
 
 // Stat is what is known of a slot without reading it.
 type Stat struct {
-	// N is the number of records; First is their earliest start, Last their latest end (or start).
-	N           int64
-	First, Last record.Time
+	// N is the number of records; First is their earliest start, LastStart the latest, Last their latest end (or start).
+	N                      int64
+	First, LastStart, Last record.Time
 }
 
 type run struct {
@@ -179,6 +179,9 @@ func (l *Log) put(s *slot, recs []Rec) {
 func (s *Stat) add(r *Rec) {
 	if s.N == 0 || r.Start < s.First {
 		s.First = r.Start
+	}
+	if s.N == 0 || r.Start > s.LastStart {
+		s.LastStart = r.Start
 	}
 	s.Last = max(s.Last, r.Start, r.End)
 	s.N++
