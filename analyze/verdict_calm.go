@@ -43,6 +43,7 @@ func (q *inquiry) calm() candidate {
 		}
 	}
 	hasMemory := len(q.curves) > 0
+	bursts := q.cutBursts()
 	switch {
 	case silent > 0 && silent > planned:
 		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: fmt.Sprintf("%d container(s) were replaced and no source says why: a platform log or events would tell crashes from deploys.", silent)}
@@ -54,6 +55,9 @@ func (q *inquiry) calm() candidate {
 		c.verdict = finding.Verdict{Cause: finding.PlannedRestart, Grade: g, Summary: fmt.Sprintf("Nothing crashed: %d container(s) ended as asked (%s), and nothing else is wrong in what was seen.", planned, q.restartReasons())}
 	case q.life.Told && hasMemory:
 		c.verdict = finding.Verdict{Cause: finding.None, Grade: finding.Conclusive, Summary: "Nothing wrong in what was seen: no crash, no container short of memory, no leak."}
+	case !q.life.Told && bursts > 0, !hasMemory && bursts > 1:
+		// One may be a connection of the router's own that went away; two are not, even where events tell of no death.
+		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: fmt.Sprintf("Connections of a container broke all at once %d time(s), as they do when it dies, and no platform log or events say that it did.", bursts)}
 	case q.life.Told || hasMemory:
 		what := "no memory readings were there to show a leak"
 		if hasMemory {
@@ -62,9 +66,6 @@ func (q *inquiry) calm() candidate {
 		c.verdict = finding.Verdict{Cause: finding.None, Grade: finding.Likely, Summary: "Nothing wrong in what was seen; " + what + "."}
 	case q.total > 0:
 		c.verdict = finding.Verdict{Cause: finding.None, Grade: finding.Possible, Summary: "The requests show no crash (no connection broke at once on a container), but no platform log and no memory readings were there to tell."}
-		if q.cutBursts() > 0 {
-			c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: fmt.Sprintf("Connections of a container broke all at once %d time(s), as they do when it dies, and no platform log or events say whether it did.", q.cutBursts())}
-		}
 	default:
 		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: "Nothing was seen: no crashes, no requests, no memory readings."}
 	}

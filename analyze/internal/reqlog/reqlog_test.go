@@ -299,7 +299,7 @@ func TestStatsTellOfTheSlotsWithoutReadingThem(t *testing.T) {
 	l := New(1<<30, nil)
 	at := start / slotWidth * slotWidth
 	fill(t, l, []Rec{{Start: at + 9e9, End: at + 20e9}, {Start: at + 3e9, End: at + 4e9}, {Start: at + slotWidth, End: 0}})
-	want := []Stat{{N: 2, First: at + 3e9, Last: at + 20e9}, {N: 1, First: at + slotWidth, Last: at + slotWidth}}
+	want := []Stat{{N: 2, First: at + 3e9, LastStart: at + 9e9, Last: at + 20e9}, {N: 1, First: at + slotWidth, LastStart: at + slotWidth, Last: at + slotWidth}}
 	if diff := cmp.Diff(want, l.Stats()); diff != "" {
 		t.Error(diff)
 	}

@@ -157,6 +157,9 @@ func (f *analysisFlags) options(now time.Time, loc *time.Location) (analysisOpti
 		if o.limitBytes, err = units.Bytes(f.limit); err != nil {
 			return o, usagef("--limit: %w", err)
 		}
+		if o.limitBytes < 1<<20 {
+			return o, usagef("--limit: %q is %d bytes, in which no process fits: write the unit, such as 512MB", f.limit, o.limitBytes)
+		}
 	}
 	for _, p := range f.planned {
 		s, err := units.ParseSpan(p, now, loc)

@@ -1,0 +1,88 @@
+package analyze_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"lastcall/analyze"
+	"lastcall/analyze/finding"
+	"lastcall/collectors/record"
+)
+
+var routerLog = &record.Source{Name: "router.log", Format: "scalingo-router"}
+
+// The logs of two hours, two days apart, tell of two hours: the days between are neither quiet nor of little load.
+func TestATimeWithoutLogsIsNotQuiet(t *testing.T) {
+	r := look(t, analyze.Options{}, func(s record.Sink) {
+		line := int64(0)
+		for day := range 2 {
+			begin := dawn.Add(time.Duration(day) * 48 * time.Hour)
+			for i := range 3600 {
+				line++
+				served(t, s, routerLog, line, fmt.Sprint("web-", i%2), "/a", "", begin.Add(time.Duration(i)*time.Second), 20*time.Millisecond, record.Answered)
+			}
+			for web := range 2 {
+				line++
+				death := begin.Add(50 * time.Minute)
+				served(t, s, routerLog, line, fmt.Sprint("web-", web), "/b", "", death.Add(-30*time.Second), 30*time.Second, record.Cut)
+				_ = s.Crash(killed(fmt.Sprint("web-", web), death))
+			}
+		}
+	})
+	for _, x := range r.Suspects {
+		if x.Endpoint == "GET /b" && x.BaselineTotal > 4*60 {
+			t.Errorf("%d quiet moments in four hours of containers", x.BaselineTotal)
+		}
+	}
+	if r.Verdict.Cause == finding.Capacity {
+		t.Error(r.Verdict.Summary)
+	}
+}
+
+// The end of the last request is no reason to leave out the last minutes.
+func TestALogThatEndsOnTheFullHourIsReadToItsEnd(t *testing.T) {
+	hour := dawn / record.Time(time.Hour) * record.Time(time.Hour)
+	r := look(t, analyze.Options{}, func(s record.Sink) {
+		for i := range 100 {
+			served(t, s, routerLog, int64(i+1), "web-1", "/a", "", hour.Add(-time.Duration(i+1)*time.Second), time.Second, record.Answered)
+		}
+	})
+	if r.Impact.Requests != 100 {
+		t.Errorf("%d of 100 requests", r.Impact.Requests)
+	}
+}
+
+// What one container prints may name nothing, and it can die.
+func TestAContainerThatNothingNamesCanDie(t *testing.T) {
+	r := look(t, analyze.Options{}, func(s record.Sink) {
+		for i := range 600 {
+			served(t, s, routerLog, int64(i+1), "", "/a", "", dawn.Add(time.Duration(i)*time.Second), 20*time.Millisecond, record.Answered)
+		}
+		_ = s.Crash(&record.Crash{Time: dawn.Add(10 * time.Minute), ExitCode: -1, Kind: record.CrashHeapLimit, Text: "FATAL ERROR: Reached heap limit"})
+	})
+	if len(r.Crashes) != 1 || r.Verdict.Cause == finding.None {
+		t.Errorf("%d crashes; %s", len(r.Crashes), r.Verdict.Summary)
+	}
+}
+
+// Events that tell of no death are no reason to say that nothing is wrong when connections break at once, time and again.
+func TestConnectionsThatBreakAtOnceAreNotNothing(t *testing.T) {
+	for moments, want := range []finding.Cause{finding.None, finding.None, finding.Undetermined} {
+		r := look(t, analyze.Options{}, func(s record.Sink) {
+			_ = s.Lifecycle(&record.Lifecycle{Time: dawn, Kind: record.Up, Container: "web-1", ExitCode: -1})
+			for i := range 3600 {
+				served(t, s, routerLog, int64(i+1), "web-1", "/a", "", dawn.Add(time.Duration(i)*time.Second), 20*time.Millisecond, record.Answered)
+			}
+			for m := range moments {
+				for i := range 4 {
+					at := dawn.Add(time.Duration(m+1) * 15 * time.Minute)
+					served(t, s, routerLog, int64(5000+10*m+i), "web-1", "/a", "", at.Add(-time.Duration(i+1)*time.Second), time.Duration(i+1)*time.Second, record.Cut)
+				}
+			}
+		})
+		if r.Verdict.Cause != want {
+			t.Errorf("%d moments: %s: %s", moments, r.Verdict.Cause, r.Verdict.Summary)
+		}
+	}
+}
