@@ -372,6 +372,12 @@ func (t *traffic) measure() error {
 			p.death = d
 			break
 		}
+		if p.death >= 0 && p.Phase == record.Started {
+			t.failed++ // cut by the death, as far as its log tells
+			if p.User != 0 {
+				t.users[p.User] = struct{}{}
+			}
+		}
 		if d := p.death; d >= 0 {
 			q := inflight.Request{Endpoint: int(p.Endpoint), Start: min(p.Start, t.deathAt[d]), Ref: i}
 			if p.Path != 0 && p.User != 0 {

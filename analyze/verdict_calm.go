@@ -67,9 +67,23 @@ func (q *inquiry) calm() candidate {
 	case q.total > 0:
 		c.verdict = finding.Verdict{Cause: finding.None, Grade: finding.Possible, Summary: "The requests show no crash (no connection broke at once on a container), but no platform log and no memory readings were there to tell."}
 	default:
-		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: "Nothing was seen: no crashes, no requests, no memory readings."}
+		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: fmt.Sprintf("Nothing was seen%s: no crashes, no requests, no memory readings.", q.windowAsked())}
 	}
 	return c
+}
+
+// windowAsked says which window was asked for, with a blank before; empty when none was.
+func (q *inquiry) windowAsked() string {
+	const form = "2006-01-02 15:04:05"
+	switch from, to := q.opts.From, q.opts.To; {
+	case from != 0 && to != 0:
+		return fmt.Sprintf(" from %s to %s UTC", from.Std().Format(form), to.Std().Format(form))
+	case from != 0:
+		return fmt.Sprintf(" since %s UTC", from.Std().Format(form))
+	case to != 0:
+		return fmt.Sprintf(" until %s UTC", to.Std().Format(form))
+	}
+	return ""
 }
 
 // longestGrowth is the longest time that one life has grown like a leak.

@@ -402,7 +402,7 @@ type Restart struct {
 // Impact is what users felt.
 type Impact struct {
 	Requests int64 `json:"requests"`
-	// Failed are the requests cut, given up on or refused; ServerErrors the answers with status 5xx.
+	// Failed are the requests cut (also those open when their container died), given up on or refused; ServerErrors the answers with status 5xx.
 	Failed       int64 `json:"failed"`
 	ServerErrors int64 `json:"server_errors"`
 	// Users is how many different users (or client addresses) had a failed request; 0 when the logs name none.
