@@ -86,3 +86,17 @@ func TestConnectionsThatBreakAtOnceAreNotNothing(t *testing.T) {
 		}
 	}
 }
+
+// Readings alone do not tell whether a container that takes nearly all of its limit died of it in between.
+func TestReadingsNearTheLimitAreNoClearAnswer(t *testing.T) {
+	for share, want := range map[float64]finding.Grade{0.5: finding.Likely, 0.97: finding.Possible} {
+		r := look(t, analyze.Options{LimitBytes: 512 << 20}, func(s record.Sink) {
+			for i := range 300 {
+				_ = s.Sample(&record.Sample{Time: dawn.Add(time.Duration(i) * time.Minute), Metric: record.RSS, Value: share * (512<<20 - float64(i%7)*1e5), Container: "web-1"})
+			}
+		})
+		if r.Verdict.Cause != finding.None || r.Verdict.Grade != want {
+			t.Errorf("at %.2f of the limit: %s (%s): %s", share, r.Verdict.Cause, r.Verdict.Grade, r.Verdict.Summary)
+		}
+	}
+}

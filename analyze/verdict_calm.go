@@ -64,12 +64,32 @@ func (q *inquiry) calm() candidate {
 			what = "no platform log or events were there to tell of a crash"
 		}
 		c.verdict = finding.Verdict{Cause: finding.None, Grade: finding.Likely, Summary: "Nothing wrong in what was seen; " + what + "."}
+		if container, share := q.nearestToLimit(); !q.life.Told && share >= nearLimit {
+			c.verdict.Grade = finding.Possible
+			c.verdict.Summary = fmt.Sprintf("No leak was seen, but %s took %.0f %% of its limit, and %s.", container, 100*share, what)
+		}
 	case q.total > 0:
 		c.verdict = finding.Verdict{Cause: finding.None, Grade: finding.Possible, Summary: "The requests show no crash (no connection broke at once on a container), but no platform log and no memory readings were there to tell."}
 	default:
 		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: fmt.Sprintf("Nothing was seen%s: no crashes, no requests, no memory readings.", q.windowAsked())}
 	}
 	return c
+}
+
+// nearLimit: a container that took so much of its limit may have died of it between two readings; many runtimes also live there.
+const nearLimit = 0.95
+
+// nearestToLimit returns the container whose memory came closest to its limit, and the share of it that it took; 0 when no limit is known.
+func (q *inquiry) nearestToLimit() (container string, share float64) {
+	for i := range q.curves {
+		c := &q.curves[i]
+		if (c.Kind == record.RSS || c.Kind == record.WorkingSet) && c.LimitBytes != nil && *c.LimitBytes > 0 {
+			if s := c.MaxBytes / float64(*c.LimitBytes); s > share {
+				container, share = c.Container, s
+			}
+		}
+	}
+	return container, share
 }
 
 // windowAsked says which window was asked for, with a blank before; empty when none was.
