@@ -405,8 +405,7 @@ func (s *shard) Request(r *record.Request) error {
 		return nil
 	}
 	s.finished[rec.Layer%layers].add(rec.Container, rec.Start, rec.End)
-	notable := rec.Outcome != record.Answered && rec.Outcome != record.OutcomeUnknown || rec.End.Sub(rec.Start) >= notableAfter
-	if notable {
+	if rec.Outcome != record.Answered && rec.Outcome != record.OutcomeUnknown || rec.End.Sub(rec.Start) >= notableAfter {
 		s.keep(&rec, r)
 	}
 	pathless := rec.ID != 0 && len(r.Path) == 0 && len(r.Route) == 0
@@ -419,12 +418,12 @@ func (s *shard) Request(r *record.Request) error {
 	case rec.ID == 0 && s.nBegun > 0:
 		s.finish(&rec)
 	}
-	return s.append(&rec)
+	return s.append(&rec, t)
 }
 
-// append keeps a finished request.
-func (s *shard) append(rec *reqlog.Rec) error {
-	s.tally(tallyOf(rec.Source, rec.Layer)).count(rec.Endpoint, 1)
+// append keeps a finished request, and counts it where it belongs.
+func (s *shard) append(rec *reqlog.Rec, t *tally) error {
+	t.count(rec.Endpoint, 1)
 	if mayRunOn(rec.Outcome) {
 		if err := s.broken.Append(rec); err != nil {
 			return err
@@ -443,7 +442,7 @@ func (s *shard) findPaths() error {
 			s.lost++
 			rec.Endpoint = 0
 		}
-		if err := s.append(rec); err != nil {
+		if err := s.append(rec, s.tally(tallyOf(rec.Source, rec.Layer))); err != nil {
 			return err
 		}
 	}

@@ -197,7 +197,6 @@ type caseRequests struct {
 	most        int  // of those that ended
 	cut         bool // there were more
 	load        int  // requests in the ten minutes before the last one
-	lastMinute  int  // answered in it
 }
 
 func (c *caseRequests) add(q inflight.Request) {
@@ -332,7 +331,7 @@ func (t *traffic) measure() error {
 				break
 			}
 			if at.Sub(r.End) <= time.Minute {
-				gathered[d].lastMinute++
+				t.lastMinute[d]++
 			}
 			// Answered after the death of its container: clocks differ by that much. It was alive: no suspect.
 			gathered[d].add(inflight.Request{Endpoint: int(r.Endpoint), Start: r.Start, End: min(r.End, at), Ref: -1})
@@ -442,7 +441,6 @@ func (t *traffic) measure() error {
 			return int(min(1, max(-1, a.End-b.End)))
 		})
 		c.Load = t.loadBefore(d, gathered[d].load)
-		t.lastMinute[d] = gathered[d].lastMinute
 		if gathered[d].cut {
 			t.left.cases++
 		}

@@ -45,7 +45,6 @@ func (t *traffic) fleetNames() []string {
 	}
 	known := map[string]bool{"": true}
 	var names []string
-	from := 0
 	add := func(name string) {
 		if !known[name] {
 			known[name] = true
@@ -56,7 +55,7 @@ func (t *traffic) fleetNames() []string {
 		add(name)
 	}
 	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(died[b], died[a]), strings.Compare(a, b)) })
-	from = len(names)
+	from := len(names)
 	for raw, name := range t.all.containers.list {
 		if raw != otherContainers {
 			add(t.canon.of(name))

@@ -344,11 +344,13 @@ func (t *traffic) prepare() error {
 	}
 	t.canon = newCanon(t.shard, t.all.containers.list)
 	t.canon.apply(t.shard)
-	if len(t.fleetNames()) == 0 {
+	fleet := t.fleetNames()
+	if len(fleet) == 0 && len(t.crashes) > 0 {
 		// A log of one container, as kubectl prints it, names none.
 		for i := range t.crashes {
 			t.crashes[i].Container = soleName
 		}
+		fleet = []string{soleName}
 	}
 	sortSmall(t.shard)
 	t.curveOf = map[curveKey][]*series{}
@@ -361,7 +363,6 @@ func (t *traffic) prepare() error {
 	for len(t.epOf) < t.all.endpoints.Len() {
 		t.epOf = append(t.epOf, 0)
 	}
-	fleet := t.fleetNames()
 	if err := t.bound(); err != nil {
 		return err
 	}

@@ -149,8 +149,8 @@ func chooseProfiles(items []profileItem, deaths []death, n int) []profileItem {
 		}
 	}
 	for _, d := range deaths {
-		for _, item := range slices.Backward(items) {
-			if p := item; p.container() == d.container && !p.time().After(d.at) {
+		for _, p := range slices.Backward(items) {
+			if p.container() == d.container && !p.time().After(d.at) {
 				take(p)
 				break
 			}

@@ -216,7 +216,6 @@ func (w *world) flush(from float64) {
 	var names []string
 	who := map[string]*life{}
 	for _, c := range slices.Backward(w.lives) {
-
 		if c.roll.n == 0 {
 			continue
 		}
