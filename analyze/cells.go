@@ -12,15 +12,15 @@ import (
 // Requests come in the order of time, so only the counts of one block are at work, in little memory; when the next block begins they
 // are appended to a log of those that are not zero. A row per pair would be written all over, once per request.
 type cells struct {
-	containers, blocks int
-	index              []uint16          // by endpoint and container, the number of the pair; 0 when it has none yet
-	sparse             map[uint64]uint16 // the same where the table would be too large
-	pairs              []pair            // by number; the first is none
-	now                []uint32          // by number, the counts of the block
-	touched            []uint16          // which of them are not zero
-	block              int
-	log                []cellCount
-	runs               []cellRun
+	endpoints, containers, blocks int
+	index                         []uint16          // by endpoint and container, the number of the pair; 0 when it has none yet
+	sparse                        map[uint64]uint16 // the same where the table would be too large
+	pairs                         []pair            // by number; the first is none
+	now                           []uint32          // by number, the counts of the block
+	touched                       []uint16          // which of them are not zero
+	block                         int
+	log                           []cellCount
+	runs                          []cellRun
 }
 
 type pair struct{ endpoint, container uint32 }
@@ -35,7 +35,7 @@ type cellRun struct{ block, end int }
 const maxTable = 1 << 20
 
 func newCells(endpoints, containers, blocks int) *cells {
-	c := &cells{containers: containers, blocks: blocks, pairs: make([]pair, 1), now: make([]uint32, 1)}
+	c := &cells{endpoints: endpoints, containers: containers, blocks: blocks, pairs: make([]pair, 1), now: make([]uint32, 1)}
 	if endpoints*containers <= maxTable {
 		c.index = make([]uint16, endpoints*containers)
 	} else {
@@ -66,6 +66,9 @@ func (c *cells) add(endpoint, container uint32, block int) {
 	}
 	c.now[at]++
 }
+
+// crowded reports whether there may be more pairs than are counted: then it matters which come first.
+func (c *cells) crowded() bool { return c.endpoints*c.containers > maxCells }
 
 func (c *cells) number(endpoint, container uint32) uint16 {
 	if len(c.pairs) > maxCells {

@@ -295,46 +295,39 @@ const (
 	countedLines
 )
 
-// lines calls f, over a pass of the log, for the lines within the window on containers that are looked at; in a pass in order, for
-// none that is told twice.
-// The record is f's until it returns.
-func (t *traffic) lines(pass func(func(reqlog.Page)) error, w which, f func(r *reqlog.Rec)) error {
-	return pass(func(page reqlog.Page) {
-		var r reqlog.Rec // one for all of them, as it goes to the heap
-		last := &reqlog.Rec{}
-		for i := range page.Len() {
-			raw := page.At(i)
-			at := tallyOf(raw.Source, raw.Layer)
-			if raw.Start < t.from || raw.Start > t.to || t.again[at] {
-				continue
-			}
-			on := t.contOf[raw.Container]
-			if on == notLookedAt {
-				continue
-			}
-			if page.Sorted() && sameLine(last, raw) {
-				t.copies = true
-				continue
-			}
-			last = raw
-			if w >= completedLines && raw.Phase != record.Completed || w == countedLines && !t.useGroup[at] {
-				continue
-			}
-			r = *raw
-			r.Endpoint = t.epOf[raw.Endpoint]
-			r.Container = on
-			f(&r)
-		}
-	})
+// lines calls f, over a pass of the log, for the lines of every page that linesOf visits.
+func (t *traffic) lines(pass func(func(*reqlog.Page)) error, w which, f func(r *reqlog.Rec)) error {
+	return pass(func(page *reqlog.Page) { t.linesOf(page, w, f) })
 }
 
-// sameLine reports whether two lines, equal in time, are one line read twice.
-func sameLine(a, b *reqlog.Rec) bool {
-	if a.Start != b.Start || a.End != b.End || a.ID != b.ID || a.Path != b.Path || a.User != b.User || a.Status != b.Status ||
-		a.Layer != b.Layer || a.Outcome != b.Outcome || a.Phase != b.Phase || a.Container != b.Container || a.Endpoint != b.Endpoint {
-		return false
+// linesOf calls f for the lines within the window on containers that are looked at; where the page is in order, for none that is told
+// twice. The record is f's until it returns.
+func (t *traffic) linesOf(page *reqlog.Page, w which, f func(r *reqlog.Rec)) {
+	var r reqlog.Rec // one for all of them, as it goes to the heap
+	last := &reqlog.Rec{}
+	for i := range page.Len() {
+		raw := page.At(i)
+		at := tallyOf(raw.Source, raw.Layer)
+		if raw.Start < t.from || raw.Start > t.to || t.again[at] {
+			continue
+		}
+		on := t.contOf[raw.Container]
+		if on == notLookedAt {
+			continue
+		}
+		if page.Sorted() && reqlog.SameLine(last, raw) {
+			t.copies = true
+			continue
+		}
+		last = raw
+		if w >= completedLines && raw.Phase != record.Completed || w == countedLines && !t.useGroup[at] {
+			continue
+		}
+		r = *raw
+		r.Endpoint = t.epOf[raw.Endpoint]
+		r.Container = on
+		f(&r)
 	}
-	return a.ID != 0 || a.Source != b.Source && a.Line == b.Line
 }
 
 // prepare maps ids, chooses whose lines count, and joins what the other lines know.
@@ -406,7 +399,7 @@ func (t *traffic) orderSources() {
 }
 
 // findCopies finds sources that hold the same lines as another: a file given twice, or under two names. The one with the first name
-// counts. Copies of parts are dropped line by line (see sameLine).
+// counts. Copies of parts are dropped line by line (see reqlog.SameLine).
 func (t *traffic) findCopies() {
 	t.again = make([]bool, layers*len(t.all.sources.list))
 	type lines struct {
@@ -600,7 +593,7 @@ func (t *traffic) join() error {
 		if t.contOf[k.container] == notLookedAt {
 			continue
 		}
-		for _, r := range slices.CompactFunc(q, func(a, b reqlog.Rec) bool { return sameLine(&a, &b) }) {
+		for _, r := range slices.CompactFunc(q, func(a, b reqlog.Rec) bool { return reqlog.SameLine(&a, &b) }) {
 			r.Endpoint, r.Container = t.epOf[r.Endpoint], t.contOf[r.Container]
 			left[r.ID] = true
 			starts = append(starts, r)
@@ -614,7 +607,7 @@ func (t *traffic) join() error {
 		t.pend = append(t.pend, pending{Rec: *r, death: -1})
 	})
 	slices.SortFunc(t.pend, comparePending)
-	t.pend = slices.CompactFunc(t.pend, func(a, b pending) bool { return sameLine(&a.Rec, &b.Rec) })
+	t.pend = slices.CompactFunc(t.pend, func(a, b pending) bool { return reqlog.SameLine(&a.Rec, &b.Rec) })
 	apps := false
 	for g := range t.groups {
 		apps = apps || g.layer == record.LayerApp

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"slices"
 	"sync"
 	"unsafe"
@@ -233,44 +234,73 @@ func (l *Log) spill() error {
 	return nil
 }
 
-// Page is the records of one slot, in some order.
+// Page is the records of one slot, in some order. It is valid during the call that it is passed to.
 type Page struct {
-	recs  []Rec
-	order []key // of all records, or nil for the order in which they lie
+	Stat
+	recs   []Rec
+	order  []key // of all records, or nil for the order in which they lie
+	from   record.Time
+	sorter *sorter
+	prints *prints
 }
 
 // Len returns the number of records.
-func (p Page) Len() int { return len(p.recs) }
+func (p *Page) Len() int { return len(p.recs) }
 
 // Sorted reports whether the records are in order, so that what is equal lies side by side.
-func (p Page) Sorted() bool { return p.order != nil }
+func (p *Page) Sorted() bool { return p.order != nil }
+
+// Sort puts the records in the order of their starts (and of everything else, so that the order is total).
+func (p *Page) Sort() {
+	if p.order == nil {
+		p.order = p.sorter.sort(p.recs, p.from)
+	}
+}
+
+// Split takes the records that are wanted out of a page that is not in order, and returns them as a page of their own.
+func (p *Page) Split(wanted func(*Rec) bool) Page {
+	n := len(p.recs)
+	for i := 0; i < n; {
+		if wanted(&p.recs[i]) {
+			n--
+			p.recs[i], p.recs[n] = p.recs[n], p.recs[i]
+		} else {
+			i++
+		}
+	}
+	out := *p
+	p.recs, out.recs = p.recs[:n], p.recs[n:]
+	return out
+}
+
+// MayRepeat reports whether some line may be told of twice (see [SameLine]). It costs a tenth of the order that would show it.
+func (p *Page) MayRepeat() bool { return p.prints.repeat(p.recs) }
 
 // At returns the i-th record.
-func (p Page) At(i int) *Rec {
+func (p *Page) At(i int) *Rec {
 	if p.order != nil {
 		i = int(p.order[i].at)
 	}
 	return &p.recs[i]
 }
 
-// Each calls f for every slot in time order with its records sorted by start (and by everything else, so that the order is
-// total). The page is valid during the call only. Each must not run while Writers do. Every call sorts: that costs less than to
-// keep what is sorted in the spool.
-func (l *Log) Each(f func(Page)) error {
-	return l.visit(true, f)
+// Each calls f for every slot in time order with its records sorted. It must not run while Writers do. Every call sorts: that costs
+// less than to keep what is sorted in the spool.
+func (l *Log) Each(f func(*Page)) error {
+	return l.EachUnsorted(func(p *Page) {
+		p.Sort()
+		f(p)
+	})
 }
 
 // EachUnsorted is Each without the order, for passes whose result does not depend on it.
-func (l *Log) EachUnsorted(f func(Page)) error {
-	return l.visit(false, f)
-}
-
-func (l *Log) visit(sorted bool, f func(Page)) error {
+func (l *Log) EachUnsorted(f func(*Page)) error {
 	if l.err != nil {
 		return l.err
 	}
 	var buf []Rec
 	var order sorter
+	var told prints
 	for _, key := range sortedKeys(l.slots) {
 		s := l.slots[key]
 		n := 0
@@ -296,11 +326,7 @@ func (l *Log) visit(sorted bool, f func(Page)) error {
 				buf[i].Source = l.sources[buf[i].Source]
 			}
 		}
-		page := Page{recs: buf}
-		if sorted {
-			page.order = order.sort(buf, record.Time(key)*slotWidth)
-		}
-		f(page)
+		f(&Page{Stat: s.stat, recs: buf, from: record.Time(key) * slotWidth, sorter: &order, prints: &told})
 	}
 	return nil
 }
@@ -355,6 +381,45 @@ func compare(a, b *Rec) int {
 		cmp.Compare(a.Path, b.Path), cmp.Compare(a.User, b.User), cmp.Compare(a.Status, b.Status), cmp.Compare(a.Outcome, b.Outcome),
 		cmp.Compare(a.Line, b.Line), cmp.Compare(a.Phase, b.Phase),
 		cmp.Compare(a.Container, b.Container), cmp.Compare(a.Endpoint, b.Endpoint), cmp.Compare(a.Source, b.Source))
+}
+
+// SameLine reports whether two records are of one line that was read twice.
+func SameLine(a, b *Rec) bool {
+	if a.Start != b.Start || a.End != b.End || a.ID != b.ID || a.Path != b.Path || a.User != b.User || a.Status != b.Status ||
+		a.Layer != b.Layer || a.Outcome != b.Outcome || a.Phase != b.Phase || a.Container != b.Container || a.Endpoint != b.Endpoint {
+		return false
+	}
+	return a.ID != 0 || a.Source != b.Source && a.Line == b.Line
+}
+
+// prints finds records that may be of one line; it keeps its memory for the next slot.
+type prints struct {
+	table []uint32 // open addressing, 0 is free
+}
+
+// repeat reports whether any two records may be of one line. It may say so of two that are not, once in some thousand slots.
+func (p *prints) repeat(recs []Rec) bool {
+	const m = 0xc6a4a7935bd1e995
+	wide := bits.Len(uint(2 * len(recs)))
+	size := 1 << wide
+	p.table = slices.Grow(p.table[:0], size)[:size]
+	clear(p.table)
+	for i := range recs {
+		r := &recs[i]
+		h := (uint64(r.Start)*m ^ r.ID) * m
+		h = (h ^ h>>47 ^ (uint64(r.Path)<<32 | uint64(r.User))) * m
+		if r.ID == 0 {
+			h = (h ^ uint64(r.Line)) * m // those without an id are the same line only where they have one number
+		}
+		tag, at := uint32(h>>16)|1, int(h>>(64-wide)) // the upper bits are the better mixed
+		for ; p.table[at] != 0; at = (at + 1) & (size - 1) {
+			if p.table[at] == tag {
+				return true
+			}
+		}
+		p.table[at] = tag
+	}
+	return false
 }
 
 // asBytes views records as bytes: the spool never leaves this process, so their layout in memory will do.

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"lastcall/collectors/record"
@@ -71,7 +72,7 @@ func fill(t testing.TB, l *Log, recs []Rec) {
 	}
 }
 
-func inOrder(p Page) []Rec {
+func inOrder(p *Page) []Rec {
 	out := make([]Rec, p.Len())
 	for i := range out {
 		out[i] = *p.At(i)
@@ -80,10 +81,10 @@ func inOrder(p Page) []Rec {
 }
 
 // slots reads all of a log, slot by slot.
-func slots(t testing.TB, each func(func(Page)) error) [][]Rec {
+func slots(t testing.TB, each func(func(*Page)) error) [][]Rec {
 	t.Helper()
 	var out [][]Rec
-	if err := each(func(p Page) { out = append(out, inOrder(p)) }); err != nil {
+	if err := each(func(p *Page) { out = append(out, inOrder(p)) }); err != nil {
 		t.Fatal(err)
 	}
 	return out
@@ -349,7 +350,7 @@ func TestAFailingTemporaryFileIsAnError(t *testing.T) {
 		if !errors.Is(err, os.ErrPermission) || !strings.Contains(err.Error(), "temporary file") {
 			t.Errorf("got %v", err)
 		}
-		if err := l.Each(func(Page) {}); !errors.Is(err, os.ErrPermission) {
+		if err := l.Each(func(*Page) {}); !errors.Is(err, os.ErrPermission) {
 			t.Errorf("a pass after that: %v", err)
 		}
 		if err := write(l); !errors.Is(err, os.ErrPermission) {
@@ -365,7 +366,7 @@ func TestAFailingTemporaryFileIsAnError(t *testing.T) {
 		if err := write(l); !errors.Is(err, errFull) || !strings.Contains(err.Error(), "TMPDIR") {
 			t.Errorf("got %v", err)
 		}
-		if err := l.Each(func(Page) {}); !errors.Is(err, errFull) {
+		if err := l.Each(func(*Page) {}); !errors.Is(err, errFull) {
 			t.Errorf("a pass after that: %v", err)
 		}
 		if err := l.Close(); err != nil || !f.closed {
@@ -378,7 +379,7 @@ func TestAFailingTemporaryFileIsAnError(t *testing.T) {
 		if err := write(l); err != nil {
 			t.Fatal(err)
 		}
-		if err := l.Each(func(Page) {}); err == nil || !strings.Contains(err.Error(), "read temporary file") {
+		if err := l.Each(func(*Page) {}); err == nil || !strings.Contains(err.Error(), "read temporary file") {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -474,7 +475,7 @@ func TestSortingByPlaceIsSortingByComparing(t *testing.T) {
 				}
 				want := slices.Clone(got)
 				slices.SortFunc(want, func(a, b Rec) int { return compare(&a, &b) })
-				got = inOrder(Page{got, s.sort(got, from)})
+				got = inOrder(&Page{recs: got, order: s.sort(got, from)})
 				if diff := differ([][]Rec{want}, [][]Rec{got}); diff != "" {
 					t.Fatalf("%d records over %d ns from %d: %s", n, spread, from, diff)
 				}
@@ -498,9 +499,73 @@ func BenchmarkEach(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		if err := l.Each(func(Page) {}); err != nil {
+		if err := l.Each(func(*Page) {}); err != nil {
 			b.Fatal(err)
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/record")
+}
+
+// TestAPageTellsWhetherSomeLineMayBeTwice: it must say so of every line that is, and hardly ever of pages where none is.
+func TestAPageTellsWhetherSomeLineMayBeTwice(t *testing.T) {
+	rng := rand.New(rand.NewPCG(12, 12))
+	var p prints
+	wrong := 0
+	for i := range 2000 {
+		recs := some(rng, 1+rng.IntN(500))
+		for k := range recs {
+			if recs[k].ID != 0 {
+				recs[k].ID = rng.Uint64() | 1
+			}
+		}
+		if p.repeat(recs) {
+			wrong++
+		}
+		twice := recs[rng.IntN(len(recs))]
+		twice.Detail++
+		if twice.ID == 0 {
+			twice.Source++
+		} else {
+			twice.Line++
+		}
+		if !SameLine(&twice, &twice) && twice.ID != 0 {
+			t.Fatal("a line is not the same as itself")
+		}
+		recs = append(recs, twice)
+		rng.Shuffle(len(recs), func(a, b int) { recs[a], recs[b] = recs[b], recs[a] })
+		if !p.repeat(recs) {
+			t.Fatalf("page %d: a line that is told of twice was not seen: %+v", i, twice)
+		}
+	}
+	if wrong > 2 {
+		t.Errorf("%d of 2000 pages without such lines seem to have some", wrong)
+	}
+	if p.repeat(nil) {
+		t.Error("a page without lines has one twice")
+	}
+}
+
+func TestASplitPageLosesNothing(t *testing.T) {
+	rng := rand.New(rand.NewPCG(13, 13))
+	for n := range 50 {
+		recs := some(rng, n)
+		page := Page{recs: slices.Clone(recs)}
+		wanted := func(r *Rec) bool { return r.Container == 1 }
+		of := page.Split(wanted)
+		for i := range of.Len() {
+			if !wanted(of.At(i)) {
+				t.Fatalf("%+v was not wanted", of.At(i))
+			}
+		}
+		for i := range page.Len() {
+			if wanted(page.At(i)) {
+				t.Fatalf("%+v was wanted", page.At(i))
+			}
+		}
+		both := append(inOrder(&page), inOrder(&of)...)
+		slices.SortFunc(both, func(a, b Rec) int { return int(a.Line) - int(b.Line) })
+		if diff := cmp.Diff(recs, both, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatal(diff)
+		}
+	}
 }

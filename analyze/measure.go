@@ -1,0 +1,386 @@
+package analyze
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"sort"
+	"time"
+
+	"lastcall/analyze/inflight"
+	"lastcall/analyze/internal/reqlog"
+	"lastcall/analyze/life"
+	"lastcall/collectors/record"
+)
+
+// measuring is the pass over all requests: base rates, the requests of each case, block counts, slow requests, impact.
+type measuring struct {
+	*traffic
+	gathered    []caseRequests // by death
+	byContainer [][]int        // the deaths of each, in the order of their times on the clock of the requests
+	diedAt      []cursor       // those times
+	died        []int          // all deaths, in the order of their times there
+	dying       []bool         // see findDying
+	blocks      calendar
+	steps       calendar
+	// open and openByHour are how long requests of each endpoint were open at each age, in microseconds. Sums of whole numbers are the
+	// same in any order, up to three hundred years.
+	open       [][inflight.Bins]float64
+	openByHour [][24][inflight.Bins]float64 // nil for evidence of less than two days or so
+}
+
+// hourly: evidence of this long tells of base rates by the hour of the day.
+const hourly = 36 * time.Hour
+
+// measure makes the pass.
+func (t *traffic) measure() error {
+	t.pressureWindows()
+	m := t.newMeasuring()
+	if err := t.all.log.EachUnsorted(m.page); err != nil {
+		return err
+	}
+	for i := range t.pend {
+		m.pending(i)
+	}
+	m.baseline()
+	for d := range t.cases {
+		c := &t.cases[d]
+		c.Requests = append(m.gathered[d].latest(), m.gathered[d].open...)
+		slices.SortStableFunc(c.Requests, func(a, b inflight.Request) int {
+			return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Endpoint, b.Endpoint), cmp.Compare(a.End, b.End))
+		})
+		c.Load = t.loadBefore(d, m.gathered[d].load)
+		if m.gathered[d].cut {
+			t.left.cases++
+		}
+	}
+	t.chains()
+	return nil
+}
+
+func (t *traffic) newMeasuring() *measuring {
+	nE, nC, nD := len(t.endpoints), len(t.containers), len(t.life.Deaths)
+	m := &measuring{traffic: t, gathered: make([]caseRequests, nD), byContainer: make([][]int, nC), diedAt: make([]cursor, nC), open: make([][inflight.Bins]float64, nE)}
+	if t.to.Sub(t.from) >= hourly {
+		m.openByHour = make([][24][inflight.Bins]float64, nE)
+	}
+	t.base = &inflight.Baseline{Durations: make([]inflight.Histogram, nE), Seconds: max(t.quietSecs, 1)}
+	t.cases = make([]inflight.Case, nD)
+	t.lastMinute = make([]int, nD)
+	for d := range t.life.Deaths {
+		m.gathered[d].most = min(maxCaseRequests, maxAllCases/nD)
+		t.cases[d].Time = t.deathAt[d]
+		t.cases[d].Hour = t.deathAt[d].Std().Hour()
+		c := t.deathContainer(&t.life.Deaths[d])
+		m.byContainer[c] = append(m.byContainer[c], d)
+	}
+	for c, deaths := range m.byContainer {
+		slices.SortStableFunc(deaths, func(a, b int) int { return cmp.Compare(t.deathAt[a], t.deathAt[b]) })
+		for _, d := range deaths {
+			m.diedAt[c].times = append(m.diedAt[c].times, t.deathAt[d])
+		}
+	}
+	m.dying = make([]bool, nC)
+	for d := range t.deathAt {
+		m.died = append(m.died, d)
+	}
+	slices.SortStableFunc(m.died, func(a, b int) int { return cmp.Compare(t.deathAt[a], t.deathAt[b]) })
+	t.block = max(minBlock, (t.to.Sub(t.from)/maxBlocks + time.Second).Truncate(time.Second))
+	t.nBlocks = int(t.to.Sub(t.from)/t.block) + 1
+	if t.remembers() {
+		t.cells = newCells(nE, nC, t.nBlocks)
+	}
+	m.blocks, m.steps = newCalendar(t.from, t.block), newCalendar(t.from, loadStep)
+	t.latency = newLatencies(t.from, t.to)
+	t.perEp = make([]int64, nE)
+	t.users = map[uint32]struct{}{}
+	t.fleet = make([]float64, int(t.to.Sub(t.from)/loadStep)+1)
+	t.serves = make([]bool, nC)
+	return m
+}
+
+// page measures the requests of one slot. Their order matters only to the cases, and where a line may be told of twice: all others are
+// taken as they lie.
+func (m *measuring) page(page *reqlog.Page) {
+	slow := len(m.slow)
+	if page.MayRepeat() || m.cells != nil && m.cells.crowded() {
+		page.Sort()
+		m.linesOf(page, countedLines, m.line)
+	} else {
+		if m.findDying(page) {
+			cases := page.Split(func(r *reqlog.Rec) bool { c := m.contOf[r.Container]; return c != notLookedAt && m.dying[c] })
+			cases.Sort()
+			m.linesOf(&cases, countedLines, m.line)
+		}
+		m.calmLines(page)
+	}
+	slices.SortFunc(m.slow[slow:], func(a, b slowRequest) int {
+		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.dur, b.dur), cmp.Compare(a.endpoint, b.endpoint), cmp.Compare(a.container, b.container),
+			cmp.Compare(a.line, b.line), cmp.Compare(a.source, b.source))
+	})
+	m.slow = m.slow[:min(len(m.slow), maxSlow)]
+}
+
+// findDying marks the containers to whose cases requests of a slot may belong, and reports whether there are any.
+func (m *measuring) findDying(page *reqlog.Page) bool {
+	clear(m.dying)
+	i := sort.Search(len(m.died), func(i int) bool { return m.deathAt[m.died[i]] >= page.First })
+	any := false
+	for ; i < len(m.died) && m.deathAt[m.died[i]].Sub(page.LastStart) <= inflight.Lookback; i++ {
+		m.dying[m.deathContainer(&m.life.Deaths[m.died[i]])], any = true, true
+	}
+	return any
+}
+
+// calmLines is line for what belongs to no case. Nearly all of those requests are over in less than a second, at a quiet time.
+func (m *measuring) calmLines(page *reqlog.Page) {
+	quiet := m.quietFrom(page.First)
+	if m.sampled.windows != nil {
+		quiet = life.Span{} // what was not fetched is not quiet
+	}
+	m.linesOf(page, countedLines, func(r *reqlog.Rec) {
+		dur := r.End.Sub(r.Start)
+		if dur >= slowFrom || r.Start < quiet.From || r.Start >= quiet.To || r.End > quiet.To || mayRunOn(r.Outcome) {
+			m.line(r)
+			return
+		}
+		bin := inflight.DurationBin(dur.Seconds())
+		m.latency.add(r.Start, bin)
+		m.count(r)
+		m.base.Durations[r.Endpoint].AddBin(bin)
+		m.openFor(r.Endpoint, r.Start, 0, max(dur, 0)) // less than nothing where a line gives a start only
+	})
+}
+
+// quietFrom is the first time from an instant on in which nothing is unusual where no death of the container itself is near (pressureBefore
+// is less than inflight.Lookback).
+func (m *measuring) quietFrom(at record.Time) life.Span {
+	after := m.everywhere.spans
+	i := sort.Search(len(after), func(i int) bool { return after[i].To >= at })
+	quiet := life.Span{From: at, To: math.MaxInt64}
+	if i < len(after) && after[i].From <= at {
+		quiet.From = after[i].To + 1
+		i++
+	}
+	if i < len(after) {
+		quiet.To = after[i].From
+	}
+	return quiet
+}
+
+// line measures a request.
+func (m *measuring) line(r *reqlog.Rec) {
+	dur := r.End.Sub(r.Start)
+	bin := inflight.DurationBin(dur.Seconds())
+	m.latency.add(r.Start, bin)
+	if mayRunOn(r.Outcome) {
+		return // it is among the pending, with what the joins know
+	}
+	m.count(r)
+	m.countLoad(r)
+	if limit, quiet := m.quietUntil(r.Container, r.Start); quiet {
+		m.base.Durations[r.Endpoint].AddBin(bin)
+		m.openUntil(r.Endpoint, r.Start, min(r.End, limit))
+	}
+	if dur >= slowFrom && r.Outcome == record.Answered {
+		m.slow = append(m.slow, slowRequest{r.Endpoint, r.Container, r.Start, dur, r.Source, r.Line})
+	}
+	for _, d := range m.nextDeaths(r.Container, r.Start) {
+		at := m.deathAt[d]
+		if at.Sub(r.Start) > inflight.Lookback {
+			break
+		}
+		if at.Sub(r.End) <= time.Minute {
+			m.lastMinute[d]++
+		}
+		// Answered after the death of its container: clocks differ by that much. It was alive: no suspect.
+		m.gathered[d].add(inflight.Request{Endpoint: int(r.Endpoint), Start: r.Start, End: min(r.End, at), Ref: -1})
+	}
+}
+
+// count counts a request where it belongs by its time.
+func (m *measuring) count(r *reqlog.Rec) {
+	m.total++
+	m.perEp[r.Endpoint]++
+	if m.cells != nil {
+		m.cells.add(r.Endpoint, r.Container, m.blocks.at(r.Start))
+	}
+	m.fleet[m.steps.at(r.Start)]++
+	m.serves[r.Container] = true
+	if r.Status >= 500 {
+		m.errors5xx++
+	}
+}
+
+// countLoad counts a request as load before the deaths that it is of.
+func (m *measuring) countLoad(r *reqlog.Rec) {
+	for _, d := range m.nextDeaths(r.Container, r.Start.Add(loadUntil)) {
+		if m.deathAt[d].Sub(r.Start) > loadFrom {
+			break
+		}
+		m.gathered[d].load++
+	}
+}
+
+// deathsFrom are the deaths of a container from an instant on.
+func (m *measuring) deathsFrom(c uint32, from record.Time) []int {
+	return m.byContainer[c][m.diedAt[c].since(from):]
+}
+
+// nextDeaths are the first of them.
+func (m *measuring) nextDeaths(c uint32, from record.Time) []int {
+	next := m.deathsFrom(c, from)
+	if len(next) <= maxNextDeaths {
+		return next
+	}
+	if d := next[maxNextDeaths]; m.deathAt[d].Sub(from) <= inflight.Lookback {
+		m.gathered[d].cut = true
+	}
+	return next[:maxNextDeaths]
+}
+
+// openUntil counts how long a request was open, at each age.
+func (m *measuring) openUntil(e uint32, start, end record.Time) {
+	age := end.Sub(start)
+	for k := range inflight.Bins {
+		lo, hi := ageAt(k), ageAt(k+1)
+		if age <= lo {
+			break
+		}
+		m.openFor(e, start, k, min(age, hi)-lo)
+	}
+}
+
+// openFor counts how long a request was open in one bin of ages.
+func (m *measuring) openFor(e uint32, start record.Time, bin int, d time.Duration) {
+	us := float64(d / time.Microsecond)
+	m.open[e][bin] += us
+	if m.openByHour != nil {
+		m.openByHour[e][start.Std().Hour()][bin] += us
+	}
+}
+
+// ageAt is the k-th edge of the bins of ages.
+func ageAt(k int) time.Duration { return time.Duration(inflight.Ages[k]) * time.Second }
+
+// pending measures a request that did not end with an answer, and finds the death that it was open at.
+func (m *measuring) pending(i int) {
+	p := &m.pend[i]
+	m.count(&p.Rec)
+	m.countLoad(&p.Rec)
+	fails := func() {
+		m.failed++
+		if p.User != 0 {
+			m.users[p.User] = struct{}{}
+		}
+	}
+	if p.Outcome != record.OutcomeUnknown && p.Phase == record.Completed {
+		fails()
+	}
+	if p.Outcome == record.Refused {
+		return
+	}
+	end := p.end()
+	p.death = m.openAt(p, end)
+	if d := p.death; d >= 0 {
+		if p.Phase == record.Started {
+			fails() // cut by the death, as far as its log tells
+		}
+		q := inflight.Request{Endpoint: int(p.Endpoint), Start: min(p.Start, m.deathAt[d]), Ref: i}
+		if p.Path != 0 && p.User != 0 {
+			q.Same = uint64(p.Path)<<32 | uint64(p.User)
+		}
+		m.gathered[d].add(q)
+	}
+	if limit, quiet := m.quietUntil(p.Container, p.Start); quiet {
+		until := end
+		if until == 0 {
+			until = p.Start.Add(p.unknownFor())
+		}
+		if p.death >= 0 {
+			until = min(until, m.deathAt[p.death])
+		}
+		until = min(until, limit, m.to)
+		m.openUntil(p.Endpoint, p.Start, until)
+		seen := until.Sub(p.Start)
+		if p.Phase == record.Completed {
+			seen = max(seen, p.End.Sub(p.Start))
+		}
+		m.base.Durations[p.Endpoint].Add(seen.Seconds())
+	}
+	// It ran elsewhere in its life as well: a request that was given up on and finished later is part of the case's history.
+	if p.death < 0 && end != 0 {
+		for _, d := range m.nextDeaths(p.Container, p.Start) {
+			at := m.deathAt[d]
+			if at.Sub(p.Start) > inflight.Lookback {
+				break
+			}
+			m.gathered[d].add(inflight.Request{Endpoint: int(p.Endpoint), Start: p.Start, End: min(end, at), Ref: i})
+		}
+	}
+}
+
+// openAt finds the death that a request was open at: the first of its container after its start, unless it had ended before; -1 for none.
+func (m *measuring) openAt(p *pending, end record.Time) int {
+	for _, d := range m.deathsFrom(p.Container, p.Start.Add(-5*time.Second)) {
+		at := m.deathAt[d]
+		if at < p.Start {
+			if m.cutAt[d] || at.Add(5*time.Second) < p.Start {
+				continue
+			}
+		}
+		cutHere := p.Outcome == record.Cut && p.done == 0 && end != 0 && end.Sub(at).Abs() <= cutLate
+		if !cutHere && (end != 0 && end < at || at.Sub(p.Start) > p.unknownFor()) {
+			return -1
+		}
+		return d
+	}
+	return -1
+}
+
+// baseline turns how long requests were open into how many are, at a random quiet moment: one more request that stays the whole bin
+// keeps the likelihood ratio of what was never seen finite (method.md 3.1).
+func (m *measuring) baseline() {
+	const us = 1e-6
+	b := m.base
+	b.Open, b.HourOpen = m.open, m.openByHour
+	for e := range b.Open {
+		for k := range inflight.Bins {
+			one := min(inflight.Ages[k+1]-inflight.Ages[k], 600)
+			mean := (b.Open[e][k]*us + one) / b.Seconds
+			if b.HourOpen != nil {
+				const kappa = 18_000
+				for h := range 24 {
+					b.HourOpen[e][h][k] = (b.HourOpen[e][h][k]*us + kappa*mean) / (m.quietSecs/24 + kappa)
+				}
+			}
+			b.Open[e][k] = mean
+		}
+	}
+}
+
+// caseRequests gathers the requests of one case: of those that ended the latest, of those that did not the oldest.
+type caseRequests struct {
+	ended, open []inflight.Request
+	most        int  // of those that ended
+	cut         bool // there were more
+	load        int  // requests in the ten minutes before the last one
+}
+
+func (c *caseRequests) add(q inflight.Request) {
+	if q.End == 0 {
+		if len(c.open) < maxCaseOpen {
+			c.open = append(c.open, q)
+		}
+		return
+	}
+	c.ended = append(c.ended, q)
+	if len(c.ended) >= 2*c.most {
+		c.cut = true
+		c.ended = c.ended[:copy(c.ended, c.latest())]
+	}
+}
+
+func (c *caseRequests) latest() []inflight.Request {
+	return c.ended[max(0, len(c.ended)-c.most):]
+}
