@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"cmp"
+	"net/netip"
 	"regexp"
 	"slices"
 	"sort"
@@ -48,6 +49,7 @@ var dotted = regexp.MustCompile(`^[a-z][a-z0-9_-]*\.[0-9]+$`)
 // twelve digits, once some record names both.
 type canon struct {
 	alias map[string]string // key of a name or instance id -> display name
+	at    map[string]string // network address -> display name
 }
 
 func key(name string) string {
@@ -77,7 +79,7 @@ func hexID(s string) bool {
 // newCanon learns from everything that names a container. What platforms say decides how a name is shown, then the first in
 // alphabetical order.
 func newCanon(s *shard, requestNames []string) *canon {
-	c := &canon{alias: map[string]string{}}
+	c := &canon{alias: map[string]string{}, at: map[string]string{}}
 	shown := map[string]string{}
 	platform := map[string]bool{}
 	show := func(name string, isPlatform bool) {
@@ -92,7 +94,7 @@ func newCanon(s *shard, requestNames []string) *canon {
 			platform[k] = isPlatform
 		}
 	}
-	pair := map[string]string{}
+	pair, at := map[string]string{}, map[string]string{}
 	tie := func(name, instance string) {
 		instance = strings.ToLower(instance)
 		if name == "" || !hexID(instance) || key(name) == instance {
@@ -110,6 +112,13 @@ func newCanon(s *shard, requestNames []string) *canon {
 	for i := range s.events {
 		show(s.events[i].Container, true)
 		tie(s.events[i].Container, s.events[i].Instance)
+		if a := addressOf(s.events[i].Address); a != "" {
+			k := key(s.events[i].Container)
+			if other, ok := at[a]; ok && other != k {
+				k = "" // an address that two had tells of neither
+			}
+			at[a] = k
+		}
 	}
 	for k := range s.series {
 		show(k.container, false)
@@ -140,13 +149,34 @@ func newCanon(s *shard, requestNames []string) *canon {
 			c.alias[id] = shown[real]
 		}
 	}
+	for a, k := range at {
+		if k != "" {
+			c.at[a] = shown[k]
+		}
+	}
 	return c
+}
+
+// addressOf returns the IP address that a name is, without its port; empty when it is none.
+func addressOf(name string) string {
+	if a, err := netip.ParseAddrPort(name); err == nil {
+		return a.Addr().Unmap().String()
+	}
+	if a, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil {
+		return a.Unmap().String()
+	}
+	return ""
 }
 
 // of returns the one name of a container.
 func (c *canon) of(name string) string {
 	if name == "" {
 		return ""
+	}
+	if len(c.at) > 0 {
+		if n := c.at[addressOf(name)]; n != "" {
+			return n
+		}
 	}
 	k := key(name)
 	if n, ok := c.alias[k]; ok {

@@ -176,7 +176,7 @@ func draw(t *rapid.T, s tee) {
 		case 3:
 			r := record.Lifecycle{
 				Pos: pos, Time: times.Draw(t, "t"), End: times.Draw(t, "e"), Kind: record.LifecycleKind(str()), ExitCode: -1, UsedBytes: i64(),
-				LimitBytes: i64(), Reason: str(), Container: str(), Instance: str(), Service: str(), Host: str(), Version: str(), Text: str(),
+				LimitBytes: i64(), Reason: str(), Container: str(), Instance: str(), Service: str(), Host: str(), Version: str(), Address: str(), Text: str(),
 			}
 			must(s.a.Lifecycle(&r), s.b.Lifecycle(&r))
 		case 4:

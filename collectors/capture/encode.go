@@ -247,6 +247,7 @@ func (c *chunk) lifecycle(r *record.Lifecycle) {
 	c.int("limit_bytes", r.LimitBytes)
 	c.str("reason", r.Reason)
 	c.place(r.Container, r.Instance, r.Service, r.Host, r.Version)
+	c.str("address", r.Address)
 	c.str("text", r.Text)
 	c.close()
 }

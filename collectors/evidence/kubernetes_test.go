@@ -89,6 +89,23 @@ func TestASinglePodAndACrashLoopAreRead(t *testing.T) {
 	}
 }
 
+// TestPodsTellTheirAddress: an ingress controller names pods by it.
+func TestPodsTellTheirAddress(t *testing.T) {
+	pod := func(name, spec string) string {
+		return `{"kind":"Pod","metadata":{"name":"` + name + `"},"spec":{` + spec + `"containers":[{"name":"app"},{"name":"proxy"}]},"status":{"podIP":"10.42.0.11","containerStatuses":[
+		{"name":"app","state":{"running":{"startedAt":"2026-11-16T13:47:50Z"}}},{"name":"proxy","state":{"running":{"startedAt":"2026-11-16T13:47:51Z"}}}]}}`
+	}
+	sink := mustWhole(t, kubernetesJSON{}, "pods.json", `{"apiVersion":"v1","kind":"List","items":[`+pod("web-0", "")+`,`+pod("on-the-node", `"hostNetwork":true,`)+`]}`)
+	got := map[string]string{}
+	for _, l := range sink.Lifecycles {
+		got[l.Container] = l.Address
+	}
+	want := map[string]string{"web-0": "10.42.0.11", "web-0/proxy": "", "on-the-node": "", "on-the-node/proxy": ""}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("addresses (-want +got):\n%s", diff)
+	}
+}
+
 func TestKubernetesEvents(t *testing.T) {
 	const pod = `"involvedObject":{"kind":"Pod","name":"web-0"},"lastTimestamp":"2026-11-16T13:47:57Z","source":{"component":"kubelet","host":"node-a"}`
 	when := at(t, "2026-11-16T13:47:57Z")

@@ -21,6 +21,9 @@ func kubernetesPod(pos record.Pos, v *fastjson.Value, sink record.Sink) error {
 		pos: pos, container: meta.GetStringBytes("name"), service: podService(labels), version: podVersion(labels),
 		host: spec.GetStringBytes("nodeName"),
 	}
+	if !spec.GetBool("hostNetwork") { // there the address is the node's, which many share
+		base.address = status.GetStringBytes("podIP")
+	}
 	limits := map[string]int64{}
 	main := ""
 	for i, c := range spec.GetArray("containers") {
@@ -41,6 +44,7 @@ func kubernetesPod(pos record.Pos, v *fastjson.Value, sink record.Sink) error {
 			name := string(c.GetStringBytes("name"))
 			if list != "containerStatuses" || (main != "" && name != main) {
 				o.container = append(append(bytes.Clone(base.container), '/'), name...)
+				o.address = nil // a proxy reaches the main one
 			}
 			if err := kubernetesContainer(&o, c, limits[name], sink); err != nil {
 				return err
@@ -117,7 +121,9 @@ func kubernetesUp(o *origin, started record.Time, limit int64, sink record.Sink)
 	}
 	ev := *o
 	ev.time = started
-	if err := sink.Lifecycle(ev.lifecycle(record.Up, "startedAt", nil)); err != nil {
+	up := ev.lifecycle(record.Up, "startedAt", nil)
+	up.Address = string(ev.address)
+	if err := sink.Lifecycle(up); err != nil {
 		return err
 	}
 	if limit > 0 {

@@ -16,6 +16,7 @@ type origin struct {
 	pos                                         record.Pos
 	time                                        record.Time
 	container, instance, service, host, version []byte
+	address                                     []byte // of the container, where a lifecycle event tells it
 }
 
 func (o *origin) crash(kind record.CrashKind, text []byte) *record.Crash {

@@ -262,7 +262,9 @@ type Lifecycle struct {
 	// Reason is the source's own word ("deploy", "Unhealthy", "scale down").
 	Reason                                      string
 	Container, Instance, Service, Host, Version string
-	Text                                        string
+	// Address is the network address of the container, where the source knows it (a pod's IP): a proxy in front may name it by that.
+	Address string
+	Text    string
 }
 
 // Job is one run of background work that a log tells of (a cron, a queue consumer): an explanation that rivals requests.

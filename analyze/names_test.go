@@ -1,0 +1,34 @@
+package analyze
+
+import (
+	"testing"
+
+	"lastcall/collectors/record"
+)
+
+// TestAContainerIsKnownByItsAddress: proxies name what is behind them by address and port, platforms by name.
+func TestAContainerIsKnownByItsAddress(t *testing.T) {
+	a := New(Options{})
+	for _, e := range []record.Lifecycle{
+		{Container: "api-1", Address: "10.42.0.11"},
+		{Container: "api-1", Address: "10.42.0.11"}, // told again
+		{Container: "api-2", Address: "fd00::12"},
+		{Container: "api-3", Address: "10.42.0.13"}, // an address that went from one pod
+		{Container: "api-4", Address: "10.42.0.13"}, // to another
+		{Container: "api-5"},
+	} {
+		if err := a.Lifecycle(&e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	requests := []string{"10.42.0.11:8080", "10.42.0.11", "[fd00::12]:80", "fd00:0::12", "10.42.0.13:8080", "10.42.0.99:8080", "API-5"}
+	c := newCanon(a.shard, requests)
+	for name, want := range map[string]string{
+		"10.42.0.11:8080": "api-1", "10.42.0.11": "api-1", "::ffff:10.42.0.11": "api-1", "[fd00::12]:80": "api-2", "fd00:0::12": "api-2",
+		"10.42.0.13:8080": "10.42.0.13:8080", "10.42.0.99:8080": "10.42.0.99:8080", "API-5": "api-5", "": "", "api-1": "api-1",
+	} {
+		if got := c.of(name); got != want {
+			t.Errorf("%q is %q, want %q", name, got, want)
+		}
+	}
+}
