@@ -5,6 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"lastcall/analyze"
 	"lastcall/analyze/finding"
 	"lastcall/collectors/record"
@@ -83,6 +86,19 @@ func TestConnectionsThatBreakAtOnceAreNotNothing(t *testing.T) {
 		})
 		if r.Verdict.Cause != want {
 			t.Errorf("%d moments: %s: %s", moments, r.Verdict.Cause, r.Verdict.Summary)
+		}
+		var told []string
+		for _, e := range r.Timeline {
+			if e.Kind == "broken" {
+				told = append(told, fmt.Sprintf("%s %s:%d %s", e.Time.Format(time.TimeOnly), e.Source, e.Line, e.Text))
+			}
+		}
+		all := []string{
+			"14:28:20 router.log:5003 4 requests on web-1 break at once; the oldest, GET /a, had run for 4.0 s",
+			"14:43:20 router.log:5013 4 requests on web-1 break at once; the oldest, GET /a, had run for 4.0 s",
+		}
+		if diff := cmp.Diff(all[:moments], told, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("timeline (-want +got):\n%s", diff)
 		}
 	}
 }

@@ -33,7 +33,8 @@ type inquiry struct {
 	growth memory.Attribution
 	heap   *heap.Result
 	hang   *hang.Result
-	load   []float64 // per death: rank of the load in the 30 s before it, 0..1; NaN when unknown
+	load   []float64  // per death: rank of the load in the 30 s before it, 0..1; NaN when unknown
+	breaks []breakage // found where nothing died
 
 	report *finding.Report
 }

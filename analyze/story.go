@@ -153,6 +153,7 @@ func (q *inquiry) timeline() {
 			}
 		}
 	}
+	ev = append(ev, q.breakEvents()...)
 	if q.hang != nil {
 		add(q.hang.From, "hang", fmt.Sprintf("requests begin to end after the same %.1f s", q.hang.Constant.Seconds()), q.slowPos(q.hang.Refs[0]), true, "", "")
 		add(q.hang.To, "hang", fmt.Sprintf("the last request that ends after %.1f s begins", q.hang.Constant.Seconds()), q.slowPos(q.hang.Refs[len(q.hang.Refs)-1]), true, "", "")

@@ -43,7 +43,7 @@ func (q *inquiry) calm() candidate {
 		}
 	}
 	hasMemory := len(q.curves) > 0
-	bursts := q.cutBursts()
+	q.findBreaks()
 	switch {
 	case silent > 0 && silent > planned:
 		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: fmt.Sprintf("%d container(s) were replaced and no source says why: a platform log or events would tell crashes from deploys.", silent)}
@@ -55,9 +55,9 @@ func (q *inquiry) calm() candidate {
 		c.verdict = finding.Verdict{Cause: finding.PlannedRestart, Grade: g, Summary: fmt.Sprintf("Nothing crashed: %d container(s) ended as asked (%s), and nothing else is wrong in what was seen.", planned, q.restartReasons())}
 	case q.life.Told && hasMemory:
 		c.verdict = finding.Verdict{Cause: finding.None, Grade: finding.Conclusive, Summary: "Nothing wrong in what was seen: no crash, no container short of memory, no leak."}
-	case !q.life.Told && bursts > 0, !hasMemory && bursts > 1:
+	case !q.life.Told && len(q.breaks) > 0, !hasMemory && len(q.breaks) > 1:
 		// One may be a connection of the router's own that went away; two are not, even where events tell of no death.
-		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: fmt.Sprintf("Connections of a container broke all at once %d time(s), as they do when it dies, and no platform log or events say that it did.", bursts)}
+		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: fmt.Sprintf("Connections of a container broke all at once %d time(s), as they do when it dies, and no platform log or events say that it did.", len(q.breaks))}
 	case q.life.Told || hasMemory:
 		what := "no memory readings were there to show a leak"
 		if hasMemory {
@@ -139,29 +139,6 @@ func (q *inquiry) growthPassed() bool {
 		}
 	}
 	return level >= grew
-}
-
-// cutBursts counts the moments at which several requests of one container broke at once.
-func (q *inquiry) cutBursts() int {
-	last := map[uint32]record.Time{}
-	n := map[uint32]int{}
-	bursts := 0
-	for i := range q.pend {
-		p := &q.pend[i]
-		if p.Outcome != record.Cut {
-			continue
-		}
-		if p.End.Sub(last[p.Container]).Abs() <= 2*time.Second {
-			n[p.Container]++
-			if n[p.Container] == 2 {
-				bursts++
-			}
-		} else {
-			n[p.Container] = 0
-		}
-		last[p.Container] = p.End
-	}
-	return bursts
 }
 
 func (q *inquiry) restartReasons() string {
