@@ -64,6 +64,7 @@ func (t *traffic) newMeasuring() *measuring {
 	if t.to.Sub(t.from) >= hourly {
 		m.openByHour = make([][24][inflight.Bins]float64, nE)
 	}
+	t.total, t.errors5xx, t.failed, t.slow, t.cells = 0, 0, 0, nil, nil
 	t.base = &inflight.Baseline{Durations: make([]inflight.Histogram, nE), Seconds: max(t.quietSecs, 1)}
 	t.cases = make([]inflight.Case, nD)
 	t.lastMinute = make([]int, nD)

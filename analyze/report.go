@@ -82,6 +82,25 @@ func (a *Analyzer) ReportContext(ctx context.Context) (*finding.Report, error) {
 		return nil, err
 	}
 	t.lives()
+	q, err := t.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if again := q.families(); again != nil {
+		second, err := again.look(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if second.foundFamily() {
+			q = second
+		}
+	}
+	q.writeStory()
+	return q.report, ctx.Err()
+}
+
+// look measures the requests, asks the detectors and decides.
+func (t *traffic) look(ctx context.Context) (*inquiry, error) {
 	if err := t.measure(); err != nil {
 		return nil, err
 	}
@@ -101,8 +120,7 @@ func (a *Analyzer) ReportContext(ctx context.Context) (*finding.Report, error) {
 	}
 	q.writeCrashes()
 	q.decide()
-	q.writeStory()
-	return q.report, ctx.Err()
+	return q, nil
 }
 
 // memoryMetrics are the curves that the memory package reads.

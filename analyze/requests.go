@@ -149,6 +149,9 @@ type traffic struct {
 	users      map[uint32]struct{}
 	fleet      []float64 // requests per loadStep, over all containers
 	serves     []bool    // by container: whether it serves requests
+
+	familyOf   map[string]bool // endpoints that are families; see families
+	inFamilies int             // endpoints before they were taken together
 }
 
 // slowRequest is one slow answered request, for the search for a constant timeout.

@@ -18,6 +18,7 @@ var (
 	sweepN    = flag.Int("sweep", 2, "random incidents per kind in TestSweep")
 	sweepKind = flag.String("sweep-kind", "", "only this kind in TestSweep")
 	sweepFrom = flag.Int("sweep-from", 1, "first seed in TestSweep")
+	sweepName = flag.Int("sweep-people", 0, "parameters of paths are names of so many people in TestSweep, rather than ids")
 	verbose   = flag.Bool("sweep-verbose", false, "print each incident of TestSweep")
 )
 
@@ -129,6 +130,7 @@ func TestSweep(t *testing.T) {
 		go func() {
 			for j := range work {
 				s := scenario.Random(j.kind.Name, uint64(j.seed))
+				s.NamePeople(*sweepName)
 				r := run(t, s)
 				res := result{job: j, j: s.Judge(r)}
 				if *verbose || res.j.Outcome == scenario.Wrong {

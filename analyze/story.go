@@ -323,6 +323,9 @@ func (q *inquiry) method() {
 			}
 		}
 		add("Requests are counted from %s: %d requests on %d endpoints.", layer, q.total, q.endpointCount())
+		if q.inFamilies > 0 {
+			add("%d endpoints whose paths differ in one segment were taken together as %d, as none of them stood out alone; that was a second look, which is likely at best.", q.inFamilies, len(q.familyOf))
+		}
 	}
 	if len(q.life.Deaths) > 0 && q.total > 0 {
 		add("Base rates rest on %s of quiet container time; %s before and %s after each death are left out.", minutes(time.Duration(q.quietSecs*1e9)), minutes(q.lookback), minutes(min(pressureAfter, q.lookback)))

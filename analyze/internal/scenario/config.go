@@ -26,6 +26,8 @@ type config struct {
 	version    string
 	sayVersion bool // application lines and samples carry the version
 
+	people int // see Scenario.NamePeople
+
 	runtime              string  // node, go, native
 	limit, heap          float64 // limits of the container and of the heap; heap 0: none
 	base, native, young  float64 // live heap when idle, memory outside it, garbage between collections
@@ -87,6 +89,7 @@ type epSpec struct {
 	stream       bool    // the first byte comes at once: the router does not time out
 	query        bool
 	ids          int
+	people       int // see Scenario.NamePeople
 
 	segs []string
 }
@@ -209,7 +212,7 @@ func (c *config) prepare() []epSpec {
 		if e.share == 0 && weights > 0 {
 			e.share = math.Max(0, 1-given) * e.weight / weights
 		}
-		e.segs = strings.Split(e.path, "/")
+		e.segs, e.people = strings.Split(e.path, "/"), c.people
 		if e.ids == 0 {
 			e.ids = 40 + rng.IntN(4000)
 		}

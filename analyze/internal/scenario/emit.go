@@ -9,6 +9,9 @@ import (
 	"lastcall/collectors/record"
 )
 
+// NamePeople makes the parameters of all paths names, of so many people, rather than ids. Paths then look like endpoints of their own.
+func (s *Scenario) NamePeople(n int) { s.cfg.people = n }
+
 // Emit lets the world happen and pushes what was written down into sink, source after source. The same scenario gives the same
 // records, and completes Truth. The error is the sink's.
 func (s *Scenario) Emit(sink record.Sink) error {

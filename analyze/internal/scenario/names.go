@@ -77,12 +77,22 @@ const (
 	alnum     = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
 )
 
+// people are the values of parameters that look like names of endpoints; see Scenario.NamePeople.
+var people = strings.Fields(`alice bob carol dave erin frank grace heidi ivan judy kevin laura mallory niaj olivia peggy quentin rupert sybil trent ursula victor
+	wendy xavier yvonne zoe anna ben clara david emil fiona georg hanna ines jonas karl lena mara nils`)
+
 // makePath fills the parameters of a template with values of their kind.
 func makePath(rng *rand.Rand, buf []byte, e *epSpec) []byte {
 	buf = buf[:0]
 	for i, seg := range e.segs {
 		if i > 0 {
 			buf = append(buf, '/')
+		}
+		if e.people > 0 && len(seg) > 0 && seg[0] == '{' {
+			// Some ask for more than others.
+			u := rng.Float64()
+			buf = append(buf, people[int(u*u*float64(min(e.people, len(people))))]...)
+			continue
 		}
 		switch seg {
 		case "{id}":

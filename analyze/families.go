@@ -1,0 +1,137 @@
+package analyze
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"lastcall/analyze/finding"
+)
+
+// Paths may hold names of people, tenants or articles, few enough and asked for often enough to look like names of endpoints. Each of them
+// is then an endpoint of its own, and where every death meets another one none stands out. So when the first look names nobody, endpoints
+// whose paths differ in one segment are taken together, and the evidence is weighed once more.
+
+// family is a path with one segment open, and what was read.
+type family struct {
+	name    string   // the path with "{id}" in that place
+	members []uint32 // endpoints
+	deaths  int      // at which some member was open
+	open    int      // members that were open at some death
+}
+
+// minFamily is how many different segments make a family: with fewer they may well be names.
+const minFamily = 3
+
+// families returns the traffic with families taken together where that may tell more than the first look did: nothing was accused, and
+// memory grows, or of some family one member was open at one death and another one at another. It returns nil otherwise.
+func (q *inquiry) families() *traffic {
+	v := &q.report.Verdict
+	grows := q.growth.Gate.Open
+	unsure := len(q.life.Deaths) >= 2 && (v.Cause == finding.Undetermined || v.Grade.Rank() <= finding.Possible.Rank())
+	if v.Endpoint != nil || !grows && !unsure {
+		return nil
+	}
+	openAt := map[uint32]map[int]bool{}
+	for i := range q.pend {
+		if p := &q.pend[i]; p.death >= 0 && p.Endpoint != 0 {
+			if openAt[p.Endpoint] == nil {
+				openAt[p.Endpoint] = map[int]bool{}
+			}
+			openAt[p.Endpoint][p.death] = true
+		}
+	}
+	of := map[string]*family{}
+	for e := 1; e < len(q.endpoints); e++ {
+		method, path, _ := strings.Cut(q.endpoints[e], " /")
+		segs := strings.Split(path, "/")
+		for i, seg := range segs {
+			segs[i] = "{id}"
+			name := method + " /" + strings.Join(segs, "/")
+			segs[i] = seg
+			if of[name] == nil {
+				of[name] = &family{name: name}
+			}
+			if f := of[name]; len(f.members) == 0 || f.members[len(f.members)-1] != uint32(e) { // more than one {id} give one name
+				f.members = append(f.members, uint32(e))
+			}
+		}
+	}
+	var found []*family
+	for _, f := range of {
+		deaths := map[int]bool{}
+		for _, e := range f.members {
+			if len(openAt[e]) > 0 {
+				f.open++
+			}
+			for d := range openAt[e] {
+				deaths[d] = true
+			}
+		}
+		if f.deaths = len(deaths); len(f.members) >= minFamily && (grows || f.open >= 2 && f.deaths >= 2) {
+			found = append(found, f)
+		}
+	}
+	slices.SortFunc(found, func(a, b *family) int {
+		return cmp.Or(cmp.Compare(b.deaths, a.deaths), cmp.Compare(len(b.members), len(a.members)), cmp.Compare(a.name, b.name))
+	})
+	nameOf := slices.Clone(q.endpoints)
+	taken := map[uint32]bool{}
+	names := map[string]bool{}
+	for _, f := range found {
+		free := slices.DeleteFunc(slices.Clone(f.members), func(e uint32) bool { return taken[e] })
+		if len(free) < minFamily {
+			continue
+		}
+		names[f.name] = true
+		for _, e := range free {
+			taken[e] = true
+			nameOf[e] = f.name
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return q.renamed(nameOf, names, len(taken))
+}
+
+// renamed returns the traffic, not yet measured, with other names for its endpoints; those with one name are one.
+func (t *traffic) renamed(nameOf []string, families map[string]bool, members int) *traffic {
+	again := *t
+	again.familyOf, again.inFamilies = families, members
+	again.endpoints = append([]string{nameOf[0]}, slices.Compact(slices.Sorted(slices.Values(nameOf[1:])))...)
+	to := make([]uint32, len(nameOf))
+	for e, name := range nameOf[1:] {
+		at, _ := slices.BinarySearch(again.endpoints[1:], name)
+		to[e+1] = uint32(at + 1)
+	}
+	again.epOf = make([]uint32, len(t.epOf))
+	for raw, e := range t.epOf {
+		again.epOf[raw] = to[e]
+	}
+	again.pend = slices.Clone(t.pend)
+	for i := range again.pend {
+		p := &again.pend[i]
+		p.Endpoint, p.death = to[p.Endpoint], -1
+	}
+	again.left.cases = 0
+	return &again
+}
+
+// foundFamily reports whether the second look accuses a family, and lowers its grade: what is asked twice is found by chance more often.
+func (q *inquiry) foundFamily() bool {
+	r := q.report
+	v := &r.Verdict
+	if v.Endpoint == nil || !q.familyOf[*v.Endpoint] || v.Grade.Rank() < finding.Likely.Rank() {
+		return false
+	}
+	v.Grade = lower(v.Grade, finding.Likely)
+	for i := range r.Causes {
+		r.Causes[i].Grade = lower(r.Causes[i].Grade, finding.Likely)
+	}
+	for i := range r.Suspects {
+		r.Suspects[i].Grade = lower(r.Suspects[i].Grade, finding.Likely)
+	}
+	v.Summary += " Its paths differ in one segment ({id}), and were taken together after none of them stood out alone."
+	return true
+}
