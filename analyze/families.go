@@ -2,26 +2,36 @@ package analyze
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 
 	"lastcall/analyze/finding"
+	"lastcall/analyze/inflight"
 )
 
 // Paths may hold names of people, tenants or articles, few enough and asked for often enough to look like names of endpoints. Each of them
 // is then an endpoint of its own, and where every death meets another one none stands out. So when the first look names nobody, endpoints
 // whose paths differ in one segment are taken together, and the evidence is weighed once more.
 
-// family is a path with one segment open, and what was read.
+// family is a path with one segment open.
 type family struct {
 	name    string   // the path with "{id}" in that place
+	before  string   // what comes before that place, without the method
 	members []uint32 // endpoints
 	deaths  int      // at which some member was open
 	open    int      // members that were open at some death
 }
 
-// minFamily is how many different segments make a family: with fewer they may well be names.
-const minFamily = 3
+const (
+	// minFamily is how many different segments make a family: with fewer they may well be names of endpoints.
+	minFamily = 3
+	// toCompare is how many requests a place in paths needs for the times of its members to be compared.
+	toCompare = 60
+	// alike: how far from a half the share of its requests that are slower than the median of all may typically be, beyond chance, in a
+	// family of values. Endpoints whose medians differ by a factor of two are 0.3 from it (log-normal times, sigma 0.6).
+	alike = 0.15
+)
 
 // families returns the traffic with families taken together where that may tell more than the first look did: nothing was accused, and
 // memory grows, or of some family one member was open at one death and another one at another. It returns nil otherwise.
@@ -50,15 +60,19 @@ func (q *inquiry) families() *traffic {
 			name := method + " /" + strings.Join(segs, "/")
 			segs[i] = seg
 			if of[name] == nil {
-				of[name] = &family{name: name}
+				of[name] = &family{name: name, before: strings.Join(segs[:i], "/")}
 			}
 			if f := of[name]; len(f.members) == 0 || f.members[len(f.members)-1] != uint32(e) { // more than one {id} give one name
 				f.members = append(f.members, uint32(e))
 			}
 		}
 	}
+	values := q.values(of)
 	var found []*family
 	for _, f := range of {
+		if is, known := values[f.before]; known && !is || !known && grows {
+			continue
+		}
 		deaths := map[int]bool{}
 		for _, e := range f.members {
 			if len(openAt[e]) > 0 {
@@ -93,6 +107,42 @@ func (q *inquiry) families() *traffic {
 		return nil
 	}
 	return q.renamed(nameOf, names, len(taken))
+}
+
+// values tells of places in paths whether what stands there is values of a parameter rather than names of endpoints: what is asked for by
+// another name takes as long, while endpoints have their own times. It knows where there are enough requests to tell.
+func (q *inquiry) values(of map[string]*family) map[string]bool {
+	type spread struct{ squares, requests, members float64 }
+	at := map[string]*spread{}
+	for _, f := range of {
+		var all inflight.Histogram
+		for _, e := range f.members {
+			all.Merge(&q.base.Durations[e])
+		}
+		if len(f.members) < minFamily || all.N == 0 {
+			continue
+		}
+		if at[f.before] == nil {
+			at[f.before] = &spread{}
+		}
+		s, usual := at[f.before], all.Median()
+		for _, e := range f.members {
+			if h := &q.base.Durations[e]; h.N > 0 {
+				// Of those that take as long as all do half are slower than the median, give or take.
+				s.squares += float64(h.N) * math.Pow(h.Above(usual)-0.5, 2)
+				s.requests += float64(h.N)
+				s.members++
+			}
+		}
+	}
+	out := map[string]bool{}
+	for before, s := range at {
+		if s.requests >= toCompare {
+			// Chance alone makes 1/4n of a member with n requests.
+			out[before] = s.squares/s.requests-s.members/(4*s.requests) <= alike*alike
+		}
+	}
+	return out
 }
 
 // renamed returns the traffic, not yet measured, with other names for its endpoints; those with one name are one.

@@ -19,6 +19,7 @@ var (
 	sweepKind = flag.String("sweep-kind", "", "only this kind in TestSweep")
 	sweepFrom = flag.Int("sweep-from", 1, "first seed in TestSweep")
 	sweepName = flag.Int("sweep-people", 0, "parameters of paths are names of so many people in TestSweep, rather than ids")
+	sweepFast = flag.Bool("sweep-fastify", false, "logs are those of the application in TestSweep: ends without a path, ids that begin anew with every life")
 	verbose   = flag.Bool("sweep-verbose", false, "print each incident of TestSweep")
 )
 
@@ -131,6 +132,9 @@ func TestSweep(t *testing.T) {
 			for j := range work {
 				s := scenario.Random(j.kind.Name, uint64(j.seed))
 				s.NamePeople(*sweepName)
+				if *sweepFast {
+					s.Fastify()
+				}
 				r := run(t, s)
 				res := result{job: j, j: s.Judge(r)}
 				if *verbose || res.j.Outcome == scenario.Wrong {

@@ -190,6 +190,23 @@ func (h *Histogram) AddBin(bin int) {
 	h.Bins[bin]++
 }
 
+// Merge adds the durations of another histogram.
+func (h *Histogram) Merge(o *Histogram) {
+	h.N += o.N
+	for b, n := range &o.Bins {
+		h.Bins[b] += n
+	}
+}
+
+// Above returns the share of the durations that lie above a bin, half of those in it included; NaN when empty.
+func (h *Histogram) Above(bin int) float64 {
+	n := float64(h.Bins[bin]) / 2
+	for _, c := range h.Bins[bin+1:] {
+		n += float64(c)
+	}
+	return n / float64(h.N)
+}
+
 // Sub takes away durations that were counted.
 func (h *Histogram) Sub(o *Histogram) {
 	h.N -= o.N

@@ -26,7 +26,8 @@ type config struct {
 	version    string
 	sayVersion bool // application lines and samples carry the version
 
-	people int // see Scenario.NamePeople
+	people  int  // see Scenario.NamePeople
+	fastify bool // see Scenario.Fastify
 
 	runtime              string  // node, go, native
 	limit, heap          float64 // limits of the container and of the heap; heap 0: none

@@ -12,6 +12,14 @@ import (
 // NamePeople makes the parameters of all paths names, of so many people, rather than ids. Paths then look like endpoints of their own.
 func (s *Scenario) NamePeople(n int) { s.cfg.people = n }
 
+// Fastify makes the logs those of the application alone, as a framework for Node.js writes them: ends have no path, and every life numbers
+// its requests from one on.
+func (s *Scenario) Fastify() {
+	l := &s.cfg.logs
+	l.router, l.app, l.started, l.ids, l.routes = false, true, true, true, false
+	s.cfg.fastify = true
+}
+
 // Emit lets the world happen and pushes what was written down into sink, source after source. The same scenario gives the same
 // records, and completes Truth. The error is the sink's.
 func (s *Scenario) Emit(sink record.Sink) error {
@@ -19,7 +27,7 @@ func (s *Scenario) Emit(sink record.Sink) error {
 	w := newWorld(&cfg)
 	w.run()
 	s.Truth = w.truth()
-	e := &emitter{cfg: &cfg, eps: w.eps, rng: rand.New(rand.NewPCG(cfg.seed, 13)), sink: sink}
+	e := &emitter{cfg: &cfg, eps: w.eps, rng: rand.New(rand.NewPCG(cfg.seed, 13)), sink: sink, numbers: map[inLife]int{}, count: map[*life]int{}}
 	for i := range w.eps {
 		e.routes = append(e.routes, routeOf(w.eps[i].path))
 	}

@@ -281,6 +281,8 @@ type emitter struct {
 
 	routes       []string
 	id, user, ip []byte
+	numbers      map[inLife]int // see numbered
+	count        map[*life]int
 }
 
 // ordered is one line and the instant by which its source sorts it.
@@ -348,6 +350,12 @@ func (e *emitter) requests(lines []reqLine, source, name, format string, layer r
 			e.id = appendUUID(e.id[:0], x.id, x.id*0x9e3779b97f4a7c15+0x1234567)
 			r.ID = e.id
 		}
+		if e.cfg.fastify && x.life != nil {
+			r.ID = e.numbered(x)
+			if x.phase == record.Completed {
+				r.Method, r.Path = nil, nil
+			}
+		}
 		if x.life != nil && l.containers {
 			if layer == record.LayerApp {
 				r.Container, r.Instance = []byte(x.life.app), []byte(x.life.pid)
@@ -372,6 +380,22 @@ func (e *emitter) requests(lines []reqLine, source, name, format string, layer r
 		}
 	}
 	return e.sink.Cover(&cover)
+}
+
+// numbered is the id of a request whose life counts them.
+func (e *emitter) numbered(x *reqLine) []byte {
+	k := inLife{x.life, x.id}
+	if e.numbers[k] == 0 {
+		e.count[x.life]++
+		e.numbers[k] = e.count[x.life]
+	}
+	return strconv.AppendInt([]byte("req-"), int64(e.numbers[k]), 36)
+}
+
+// inLife is a request of a life.
+type inLife struct {
+	life *life
+	id   uint64
 }
 
 var methodGet = []byte("GET")
