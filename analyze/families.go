@@ -51,25 +51,10 @@ func (q *inquiry) families() *traffic {
 			openAt[p.Endpoint][p.death] = true
 		}
 	}
-	of := map[string]*family{}
-	for e := 1; e < len(q.endpoints); e++ {
-		method, path, _ := strings.Cut(q.endpoints[e], " /")
-		segs := strings.Split(path, "/")
-		for i, seg := range segs {
-			segs[i] = "{id}"
-			name := method + " /" + strings.Join(segs, "/")
-			segs[i] = seg
-			if of[name] == nil {
-				of[name] = &family{name: name, before: strings.Join(segs[:i], "/")}
-			}
-			if f := of[name]; len(f.members) == 0 || f.members[len(f.members)-1] != uint32(e) { // more than one {id} give one name
-				f.members = append(f.members, uint32(e))
-			}
-		}
-	}
-	values := q.values(of)
+	all := familiesOf(q.endpoints)
+	values := q.values(all)
 	var found []*family
-	for _, f := range of {
+	for _, f := range all {
 		if is, known := values[f.before]; known && !is || !known && grows {
 			continue
 		}
@@ -82,12 +67,12 @@ func (q *inquiry) families() *traffic {
 				deaths[d] = true
 			}
 		}
-		if f.deaths = len(deaths); len(f.members) >= minFamily && (grows || f.open >= 2 && f.deaths >= 2) {
+		if f.deaths = len(deaths); grows || f.open >= 2 && f.deaths >= 2 {
 			found = append(found, f)
 		}
 	}
 	slices.SortFunc(found, func(a, b *family) int {
-		return cmp.Or(cmp.Compare(b.deaths, a.deaths), cmp.Compare(len(b.members), len(a.members)), cmp.Compare(a.name, b.name))
+		return cmp.Or(cmp.Compare(b.deaths, a.deaths), cmp.Compare(len(b.members), len(a.members)), cmp.Compare(a.name, b.name), cmp.Compare(a.before, b.before))
 	})
 	nameOf := slices.Clone(q.endpoints)
 	taken := map[uint32]bool{}
@@ -109,17 +94,45 @@ func (q *inquiry) families() *traffic {
 	return q.renamed(nameOf, names, len(taken))
 }
 
+// familiesOf returns the families of some endpoints, in a fixed order.
+func familiesOf(endpoints []string) []*family {
+	type place struct {
+		name string
+		at   int
+	}
+	of := map[place]*family{}
+	var list []*family
+	for e := 1; e < len(endpoints); e++ {
+		method, path, _ := strings.Cut(endpoints[e], " /")
+		segs := strings.Split(path, "/")
+		for i, seg := range segs {
+			if seg == "" {
+				continue // the root
+			}
+			segs[i] = "{id}"
+			p := place{method + " /" + strings.Join(segs, "/"), i}
+			segs[i] = seg
+			if of[p] == nil {
+				of[p] = &family{name: p.name, before: strings.Join(segs[:i], "/")}
+				list = append(list, of[p])
+			}
+			of[p].members = append(of[p].members, uint32(e))
+		}
+	}
+	return slices.DeleteFunc(list, func(f *family) bool { return len(f.members) < minFamily })
+}
+
 // values tells of places in paths whether what stands there is values of a parameter rather than names of endpoints: what is asked for by
 // another name takes as long, while endpoints have their own times. It knows where there are enough requests to tell.
-func (q *inquiry) values(of map[string]*family) map[string]bool {
+func (q *inquiry) values(families []*family) map[string]bool {
 	type spread struct{ squares, requests, members float64 }
 	at := map[string]*spread{}
-	for _, f := range of {
+	for _, f := range families {
 		var all inflight.Histogram
 		for _, e := range f.members {
 			all.Merge(&q.base.Durations[e])
 		}
-		if len(f.members) < minFamily || all.N == 0 {
+		if all.N == 0 {
 			continue
 		}
 		if at[f.before] == nil {
