@@ -5,22 +5,25 @@ import (
 	"context"
 	"io"
 	"strings"
+	"time"
 
 	"lastcall/collectors/record"
 )
 
 // crashesCSV reads lists of crashes: "container,epoch_ms" without a header, or with a header that has a container, a time, and a word
 // on how it ended (exit_code, signal, reason or kind).
-type crashesCSV struct{}
+type crashesCSV struct {
+	zone *time.Location // of times that name none; nil is UTC
+}
 
 // Name implements Format.
 func (crashesCSV) Name() string { return "crashes-csv" }
 
 // Sniff implements Format. Two bare columns say little, so every line must fit.
 func (crashesCSV) Sniff(head []byte) int {
-	if header, row := headerAndRow(head); header != nil && row != nil {
+	if header, rows := headerAndRows(head, 1); header != nil && len(rows) > 0 {
 		if c := newCrashTable(header); c != nil {
-			if _, _, ok := parseTime([]byte(cellAt(row, c.time))); ok {
+			if _, _, ok := c.clock.cell(cellAt(rows[0], c.time)); ok {
 				return 91 // A table of crashes may also have a column that measures something.
 			}
 		}
@@ -50,11 +53,12 @@ func isBareCrash(line []byte) bool {
 type crashTable struct {
 	time, kind, exit, signal, reason int
 	labels                           []labelColumn
+	clock                            clock
 }
 
 // newCrashTable returns nil when the header is not that of a list of crashes.
 func newCrashTable(header []string) *crashTable {
-	c := &crashTable{-1, -1, -1, -1, -1, nil}
+	c := &crashTable{time: -1, kind: -1, exit: -1, signal: -1, reason: -1}
 	rank := 0
 	for i, name := range header {
 		words := strings.Join(wordsOf(name), ".")
@@ -77,7 +81,7 @@ func newCrashTable(header []string) *crashTable {
 			c.kind = i
 		default:
 			if labelKindOf(name) != labelNone {
-				c.labels = append(c.labels, labelColumn{i, name})
+				c.labels = append(c.labels, labelColumn{column: i, name: name})
 			}
 		}
 	}
@@ -88,18 +92,19 @@ func newCrashTable(header []string) *crashTable {
 }
 
 // Parse implements WholeFormat.
-func (crashesCSV) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
-	rows, header, err := openCSV(r)
+func (f crashesCSV) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
+	rows, _, err := openCSV(r)
 	if err != nil {
 		return err
 	}
-	c := newCrashTable(header)
+	c := newCrashTable(rows.header)
 	if c == nil {
-		c = &crashTable{time: 1, kind: -1, exit: -1, signal: -1, reason: -1, labels: []labelColumn{{0, "container"}}}
-		if err := c.row(record.Pos{Source: src, Line: 1}, header, sink); err != nil {
+		c = &crashTable{time: 1, kind: -1, exit: -1, signal: -1, reason: -1, labels: []labelColumn{{column: 0, name: "container"}}}
+		if err := c.row(record.Pos{Source: src, Line: 1}, rows.header, sink); err != nil {
 			return err
 		}
 	}
+	c.clock.zone = f.zone
 	return eachRow(ctx, rows, src, sink, func(line int64, row []string) error {
 		return c.row(record.Pos{Source: src, Line: line}, row, sink)
 	})
@@ -107,9 +112,14 @@ func (crashesCSV) Parse(ctx context.Context, src *record.Source, r io.Reader, si
 
 func (c *crashTable) row(pos record.Pos, row []string, sink record.Sink) error {
 	text := []byte(strings.Join(row, ","))
-	t, _, ok := parseTime([]byte(cellAt(row, c.time)))
+	t, zoned, ok := c.clock.cell(cellAt(row, c.time))
 	if !ok {
 		return warn(sink, pos, "malformed_line", "a crash whose time cannot be read was left out", text)
+	}
+	if !zoned {
+		if err := c.clock.tellZone(sink, pos, cellAt(row, c.time)); err != nil {
+			return err
+		}
 	}
 	var l labelSet
 	for _, x := range c.labels {

@@ -58,6 +58,7 @@ type labelSet struct {
 	// container label at all.
 	cgroup, cpu, area string
 	hasContainer      bool
+	prom              bool // they were written in its manner
 }
 
 func (l *labelSet) add(name, value string) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"lastcall/collectors/record"
 )
@@ -18,84 +19,150 @@ import (
 //	time,timestamp_ms,service,container,pid,rss_bytes,memory_limit_bytes,cpu_percent,heap_used_bytes,event_loop_lag_max_ms
 //	time,container,metric,value,unit
 //
-// Units come from the names of the columns ("_bytes", "_mb", "_percent", "_ms"). Rows are streamed.
-type metricsCSV struct{}
+// and as dashboards export them: a column a series (`Time,"memory_usage{pod=""web-1""}"`), a column a container, or a row a point
+// of a series (Series;Time;Value).
+//
+// Units come from the names of the columns ("_bytes", "_mb", "_percent", "_ms") and from the cells ("512 MiB"). Rows are streamed.
+type metricsCSV struct {
+	zone *time.Location // of times that name none; nil is UTC
+}
 
 // Name implements Format.
 func (metricsCSV) Name() string { return "metrics-csv" }
 
 // Sniff implements Format.
 func (metricsCSV) Sniff(head []byte) int {
-	header, row := headerAndRow(head)
+	header, rows := headerAndRows(head, sampleRows)
 	if header == nil {
 		return 0
 	}
-	t := newTable(header)
+	t := newTable(header, rows, "")
 	if t.timeColumn < 0 {
 		return 0
 	}
 	// A header without rows is still a table; a row must have a time where the header promises one.
-	if row != nil {
-		if _, _, ok := t.time(row); !ok {
+	if len(rows) > 0 {
+		if _, _, ok := t.time(rows[0]); !ok {
 			return 0
 		}
 	}
 	switch {
 	case t.valid() == nil:
 		return 90
-	case row != nil:
+	case len(rows) > 0:
 		return 30 // A table over time of something else: Parse says what is missing.
 	}
 	return 0
 }
 
-// headerAndRow reads the first two records of a head; nil when there is no header of at least two cells.
-func headerAndRow(head []byte) (header, row []string) {
-	first := head
-	if i := bytes.IndexByte(head, '\n'); i >= 0 {
-		first = head[:i]
-	}
-	if len(first) > 16<<10 || bytes.IndexByte(first, 0) >= 0 || looksLikeJSON(head) {
+// headerSize is how much of a table is looked at before its first row is read: the labels of a hundred series make a long header.
+const headerSize = 64 << 10
+
+// sampleRows is how many rows are looked at to see what a table without names measures.
+const sampleRows = 20
+
+// headerAndRows reads the first records of a head, of which the last may be cut; nil when there is no header of at least two cells.
+func headerAndRows(head []byte, most int) (header []string, rows [][]string) {
+	if len(head) == 0 || bytes.IndexByte(firstLine(head), 0) >= 0 || looksLikeJSON(head) {
 		return nil, nil
 	}
-	r := newCSVReader(bytes.NewReader(head), first)
-	header, err := r.Read()
-	if err != nil || len(header) < 2 {
+	whole := head
+	if i := bytes.LastIndexByte(head, '\n'); i >= 0 && len(head) > headerSize/2 {
+		whole = head[:i+1]
+	}
+	text, comma := prepareTable(whole)
+	r := newCSVReader(bytes.NewReader(text), comma)
+	cells, err := r.Read()
+	if err != nil || len(cells) < 2 {
 		return nil, nil
 	}
-	header = append([]string(nil), header...)
-	row, err = r.Read()
-	if err != nil {
-		row = nil
+	header = joinLabels(cells)
+	for len(rows) < most {
+		row, err := r.Read()
+		if err != nil {
+			break
+		}
+		rows = append(rows, append([]string(nil), row...))
 	}
-	return header, row
+	return header, rows
 }
 
-// newCSVReader guesses the separator from the first line.
-func newCSVReader(r io.Reader, firstLine []byte) *csv.Reader {
+func firstLine(head []byte) []byte {
+	line, _, _ := bytes.Cut(head, []byte("\n"))
+	return line
+}
+
+// prepareTable finds the separator from the first line, and mends what some write there: "sep=;" for spreadsheets stands before the
+// header, and quotation marks within a quoted label are written \" instead of "". Lines keep their numbers.
+func prepareTable(head []byte) ([]byte, rune) {
+	line := firstLine(head)
+	comma := rune(0)
+	if sep, ok := bytes.CutPrefix(bytes.TrimRight(line, "\r"), []byte("sep=")); ok && len(sep) == 1 && len(line) < len(head) {
+		comma = rune(sep[0])
+		head = head[len(line):] // from its line end on: an empty line is no record
+		line = firstLine(head[1:])
+		if comma != ',' && comma != ';' && comma != '\t' {
+			comma = 0
+		}
+	}
+	if comma == 0 {
+		commas, semicolons, tabs := bytes.Count(line, []byte(",")), bytes.Count(line, []byte(";")), bytes.Count(line, []byte("\t"))
+		switch {
+		case tabs > commas && tabs > semicolons:
+			comma = '\t'
+		case semicolons > commas:
+			comma = ';'
+		default:
+			comma = ','
+		}
+	}
+	if i := bytes.Index(head, line); len(line) > 0 && bytes.Contains(line, []byte(`=\"`)) {
+		mended := append(bytes.Clone(head[:i]), bytes.ReplaceAll(line, []byte(`\"`), []byte(`""`))...)
+		head = append(mended, head[i+len(line):]...)
+	}
+	return head, comma
+}
+
+func newCSVReader(r io.Reader, comma rune) *csv.Reader {
 	c := csv.NewReader(r)
 	c.FieldsPerRecord = -1
 	c.LazyQuotes = true
 	c.ReuseRecord = true
-	c.TrimLeadingSpace = true
-	commas, semicolons, tabs := bytes.Count(firstLine, []byte(",")), bytes.Count(firstLine, []byte(";")), bytes.Count(firstLine, []byte("\t"))
-	switch {
-	case tabs > commas && tabs > semicolons:
-		c.Comma = '\t'
-		c.TrimLeadingSpace = false
-	case semicolons > commas:
-		c.Comma = ';'
-	}
+	c.Comma = comma
+	c.TrimLeadingSpace = comma != '\t'
 	return c
 }
 
+// joinLabels copies a header and puts cells together that belong to one series whose labels were not quoted: {pod="a", ns="b"}.
+func joinLabels(cells []string) []string {
+	header := make([]string, 0, len(cells))
+	for i := 0; i < len(cells); i++ {
+		cell := cells[i]
+		if strings.Count(cell, "{") > strings.Count(cell, "}") {
+			for j := i + 1; j < len(cells) && j <= i+maxLabels; j++ {
+				if strings.Count(cells[j], "}") > strings.Count(cells[j], "{") {
+					cell = strings.Join(cells[i:j+1], ",")
+					i = j
+					break
+				}
+			}
+		}
+		header = append(header, strings.Clone(cell))
+	}
+	return header
+}
+
+// maxLabels bounds the labels of one series.
+const maxLabels = 64
+
 // Parse implements WholeFormat.
-func (metricsCSV) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
-	rows, header, err := openCSV(r)
+func (m metricsCSV) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
+	rows, first, err := openCSV(r)
 	if err != nil {
 		return err
 	}
-	t := newTable(header)
+	t := newTable(rows.header, first, src.Name)
+	t.clock.zone = m.zone
 	if err := t.valid(); err != nil {
 		return err
 	}
@@ -107,24 +174,25 @@ func (metricsCSV) Parse(ctx context.Context, src *record.Source, r io.Reader, si
 	})
 }
 
-// openCSV reads the header.
-func openCSV(r io.Reader) (*csvRows, []string, error) {
+// openCSV reads the header, and shows the first rows, which are read again later.
+func openCSV(r io.Reader) (rows *csvRows, first [][]string, err error) {
 	// The separator must be known before the first record is read.
-	const peek = 16 << 10
-	head := make([]byte, peek)
+	head := make([]byte, headerSize)
 	n, err := io.ReadFull(r, head)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, nil, err
 	}
 	head = head[:n]
-	first, _, _ := bytes.Cut(head, []byte("\n"))
-	in := newBounded(io.MultiReader(bytes.NewReader(head), r), maxRow, "a row is longer than 1 MiB; a quotation mark may lack its other one")
-	rows := newCSVReader(in, first)
-	header, err := rows.Read()
+	_, first = headerAndRows(head, sampleRows)
+	text, comma := prepareTable(head)
+	in := newBounded(io.MultiReader(bytes.NewReader(text), r), maxRow, "a row is longer than 1 MiB; a quotation mark may lack its other one")
+	rows = &csvRows{Reader: newCSVReader(in, comma), in: in}
+	header, err := rows.Reader.Read()
 	if err != nil {
 		return nil, nil, fmt.Errorf("the table has no header: %w", err)
 	}
-	return &csvRows{rows, in}, append([]string(nil), header...), nil
+	rows.header = joinLabels(header)
+	return rows, first, nil
 }
 
 // maxRow bounds a row, which takes up to forty times its length in memory.
@@ -133,7 +201,8 @@ const maxRow = 1 << 20
 // csvRows reads rows that are not longer than maxRow.
 type csvRows struct {
 	*csv.Reader
-	in *bounded
+	in     *bounded
+	header []string
 }
 
 // Read returns the next row, valid until the next call.
@@ -177,18 +246,21 @@ type table struct {
 	metrics    []metricColumn
 	long       longColumns
 	unused     []string
-	unzoned    bool // whether the missing zone was told
+	assumed    *assumption // what its values are, where no name says it
+	unzoned    bool        // whether the missing zone was told
 
+	clock  clock
 	pods   podNames
 	key    []byte            // scratch
 	named  map[string]labels // by the label cells of a row: rows of one container repeat them
-	known  map[string]meaning
+	known  map[string]longSeries
 	sample record.Sample
 }
 
 type labelColumn struct {
 	column int
 	name   string
+	many   bool // its cells hold several labels, or the name of a series: "pod_name:web-1,env:prod"
 }
 
 type metricColumn struct {
@@ -198,15 +270,22 @@ type metricColumn struct {
 	labels  *labels // where the column's own name says whose it is
 }
 
-// longColumns are those of the long form; metric < 0 when the table is wide.
+// longColumns are those of the long form; value < 0 when the table is wide, metric < 0 when all values are of one metric.
 type longColumns struct{ metric, value, unit int }
 
-func newTable(header []string) *table {
-	t := &table{timeColumn: -1, long: longColumns{-1, -1, -1}, known: map[string]meaning{}, named: map[string]labels{}}
+// longSeries is what a cell of the metric column says.
+type longSeries struct {
+	meaning meaning
+	labels  *labels // where it names them
+}
+
+func newTable(header []string, rows [][]string, file string) *table {
+	t := &table{timeColumn: -1, long: longColumns{-1, -1, -1}, known: map[string]longSeries{}, named: map[string]labels{}}
 	timeRank := 0
 	nameColumn := -1
+	aliased := false // the metric column holds names of series, which people choose in dashboards
 	var unknown []string
-	var found []metricColumn
+	var found, nameless []metricColumn
 	for i, name := range header {
 		name = strings.TrimSpace(strings.TrimPrefix(name, "\ufeff"))
 		words := strings.Join(wordsOf(name), ".")
@@ -219,7 +298,7 @@ func newTable(header []string) *table {
 		switch words {
 		case "metric", "metric.name", "series", "measurement", "field":
 			if t.long.metric < 0 {
-				t.long.metric = i
+				t.long.metric, aliased = i, words == "series"
 			}
 			continue
 		case "name":
@@ -231,37 +310,56 @@ func newTable(header []string) *table {
 		case "unit", "units":
 			t.long.unit = i
 			continue
+		case "group", "scope", "tags", "labels":
+			t.labels = append(t.labels, labelColumn{i, name, true})
+			continue
+		}
+		if metric, own, ok := splitSeries(name); ok {
+			names, isOwn := own.resolveWritten(&t.pods)
+			m, known := meaningOf(metric, unitNone)
+			switch {
+			case known && isOwn && !m.counter:
+				found = append(found, metricColumn{i, name, m, &names})
+			case metric == "" && isOwn:
+				nameless = append(nameless, metricColumn{column: i, name: name, labels: &names})
+			default:
+				unknown = append(unknown, name)
+			}
+			continue
 		}
 		if labelKindOf(name) != labelNone {
-			t.labels = append(t.labels, labelColumn{i, name})
+			t.labels = append(t.labels, labelColumn{column: i, name: name})
 			continue
-		}
-		if metric, own, ok := seriesHeader(name); ok {
-			m, ok := meaningOf(metric, unitNone)
-			if ok && !m.counter {
-				names := own.resolve(&t.pods)
-				found = append(found, metricColumn{i, metric, m, &names})
-				continue
-			}
 		}
 		m, ok := meaningOf(name, unitNone)
-		if !ok || m.counter {
-			unknown = append(unknown, name)
+		if ok && !m.counter {
+			found = append(found, metricColumn{column: i, name: name, meaning: m})
 			continue
 		}
-		found = append(found, metricColumn{column: i, name: name, meaning: m})
+		if mayNameContainer(name) {
+			nameless = append(nameless, metricColumn{column: i, name: name, labels: &labels{container: name}})
+			continue
+		}
+		unknown = append(unknown, name)
 	}
 	// "name" is the metric's in a long table that has no other, else the container's.
 	switch {
 	case nameColumn >= 0 && t.long.metric < 0 && t.long.value >= 0:
 		t.long.metric = nameColumn
 	case nameColumn >= 0:
-		t.labels = append([]labelColumn{{nameColumn, "process"}}, t.labels...)
+		t.labels = append([]labelColumn{{column: nameColumn, name: "process"}}, t.labels...)
 	}
-	if t.long.metric >= 0 && t.long.value >= 0 {
+	if t.long.value >= 0 && (t.long.metric >= 0 || len(found) == 0) {
+		t.assumeLong(aliased, rows, file)
 		return t
 	}
 	t.long = longColumns{-1, -1, -1}
+	if len(found) == 0 && len(t.labels) == 0 {
+		found, nameless = t.assumeWide(nameless, rows, file), nil
+	}
+	for _, c := range nameless {
+		unknown = append(unknown, c.name)
+	}
 	// Of several columns of one metric the one that fits it best is used.
 	best := map[string]int{}
 	key := func(c metricColumn) string {
@@ -306,41 +404,32 @@ func timeColumnRank(words string, column int) int {
 	return 0
 }
 
-// seriesHeader reads a column named after a series, as dashboards export them: "container.memory.usage{container:web-1}" or
-// `process_resident_memory_bytes{pod="web-1"}`.
-func seriesHeader(name string) (string, labelSet, bool) {
-	open := strings.IndexByte(name, '{')
-	if open <= 0 || !strings.HasSuffix(name, "}") {
-		return "", labelSet{}, false
-	}
-	var l labelSet
-	for tag := range strings.SplitSeq(name[open+1:len(name)-1], ",") {
-		key, value, ok := strings.Cut(strings.TrimSpace(tag), "=")
-		if !ok {
-			key, value, _ = strings.Cut(strings.TrimSpace(tag), ":")
-		}
-		l.add(strings.TrimSpace(key), strings.Trim(strings.TrimSpace(value), `"`))
-	}
-	return metricOfQuery(name), l, true
-}
-
 // valid says whether the header makes a table of metrics.
 func (t *table) valid() error {
 	switch {
 	case t.timeColumn < 0:
 		return errors.New("the table has no column of times; name one \"time\" (ISO 8601) or \"timestamp_ms\"")
-	case t.long.metric < 0 && len(t.metrics) == 0:
-		return fmt.Errorf("the table has no column whose name says what it measures, such as rss_bytes or heap_used_bytes (it has %s)", strings.Join(t.unused, ", "))
+	case t.long.value >= 0 && t.long.metric < 0 && t.assumed == nil:
+		return errors.New("the table does not say what its values measure; name the column of the values, such as rss_bytes or heap_used_bytes")
+	case t.long.value < 0 && len(t.metrics) == 0:
+		return fmt.Errorf("the table has no column whose name says what it measures, such as rss_bytes or heap_used_bytes, or rss_bytes{container=\"web-1\"} where a column is a container (it has %s)",
+			strings.Join(t.unused, ", "))
 	}
 	return nil
 }
 
 func (t *table) tellUnused(src *record.Source, sink record.Sink) error {
+	pos := record.Pos{Source: src, Line: 1}
+	if t.assumed != nil {
+		if err := sink.Warn(t.assumed.warning(pos)); err != nil {
+			return err
+		}
+	}
 	if len(t.unused) == 0 {
 		return nil
 	}
 	return sink.Warn(&record.Warning{
-		Code: "column_not_used", Pos: record.Pos{Source: src, Line: 1}, Count: int64(len(t.unused)), Example: clipTo([]byte(strings.Join(t.unused, ", ")), exampleLimit),
+		Code: "column_not_used", Pos: pos, Count: int64(len(t.unused)), Example: clipTo([]byte(strings.Join(t.unused, ", ")), exampleLimit),
 		Text: "columns that mean nothing here, have a unit that does not fit, or are told better by another column",
 	})
 }
@@ -349,7 +438,28 @@ func (t *table) time(row []string) (at record.Time, zoned, ok bool) {
 	if t.timeColumn >= len(row) {
 		return 0, false, false
 	}
-	return parseTime([]byte(row[t.timeColumn]))
+	return t.clock.cell(row[t.timeColumn])
+}
+
+// cell reads a time as a table has it: ISO 8601, seconds or their fractions since 1970, or, as spreadsheets save it, without seconds.
+func (c *clock) cell(text string) (at record.Time, zoned, ok bool) {
+	b := []byte(strings.TrimSpace(text))
+	if len(b) == len("2026-03-10 01:00") && b[13] == ':' {
+		b = append(b, ":00"...)
+	}
+	at, zoned, ok = parseTime(b)
+	if ok && !zoned {
+		at = c.local(at)
+	}
+	return at, zoned, ok
+}
+
+// tellZone counts a time of a table that names no zone.
+func (c *clock) tellZone(sink record.Sink, pos record.Pos, text string) error {
+	if c.zone != nil && c.zone != time.UTC {
+		return warn(sink, pos, "no_timezone", "timestamps without a time zone; they were taken as "+c.zone.String()+", as asked", []byte(text))
+	}
+	return warn(sink, pos, "no_timezone", noZoneText, []byte(text))
 }
 
 func (t *table) row(pos record.Pos, row []string, sink record.Sink) error {
@@ -362,12 +472,12 @@ func (t *table) row(pos record.Pos, row []string, sink record.Sink) error {
 	}
 	if !zoned && !t.unzoned {
 		t.unzoned = true
-		if err := warn(sink, pos, "no_timezone", noZoneText, []byte(row[t.timeColumn])); err != nil {
+		if err := t.clock.tellZone(sink, pos, row[t.timeColumn]); err != nil {
 			return err
 		}
 	}
 	names := t.names(row)
-	if t.long.metric >= 0 {
+	if t.long.value >= 0 {
 		return t.longRow(pos, at, names, row, sink)
 	}
 	for i := range t.metrics {
@@ -389,33 +499,66 @@ func (t *table) longRow(pos record.Pos, at record.Time, names labels, row []stri
 	if t.long.metric >= len(row) || t.long.value >= len(row) {
 		return warn(sink, pos, "malformed_line", "a row with too few cells was left out", []byte(strings.Join(row, ",")))
 	}
-	name, u := row[t.long.metric], unitNone
+	name, u := cellAt(row, t.long.metric), unitNone
 	if t.long.unit >= 0 && t.long.unit < len(row) {
 		_, u = unitOfWords(wordsOf(row[t.long.unit]))
 	}
-	key := name + "\x00" + string(rune(u))
-	m, known := t.known[key]
-	if !known {
-		m, _ = meaningOf(name, u)
-		if len(t.known) < 10_000 {
-			t.known[strings.Clone(key)] = m
-		}
-	}
-	if m.metric == record.MetricUnknown || m.counter {
+	s := t.series(name, u)
+	if s.meaning.metric == record.MetricUnknown || s.meaning.counter {
 		return warn(sink, pos, "metric_not_used", "values of metrics that mean nothing here or have a unit that does not fit", []byte(name))
 	}
-	return t.emit(pos, at, names, m, row[t.long.value], row, sink)
+	if s.labels != nil {
+		names = *s.labels
+	}
+	return t.emit(pos, at, names, s.meaning, row[t.long.value], row, sink)
+}
+
+// series says what a cell of the metric column means.
+func (t *table) series(name string, u unit) longSeries {
+	key := name + "\x00" + string(rune(u))
+	s, known := t.known[key]
+	if known {
+		return s
+	}
+	metric, own, ok := splitSeries(name)
+	switch {
+	case ok:
+		names, isOwn := own.resolveWritten(&t.pods)
+		if m, known := meaningOf(metric, u); known && isOwn {
+			s = longSeries{m, &names}
+		} else if metric == "" && isOwn && t.assumed != nil {
+			s = longSeries{t.assumed.meaning, &names}
+		}
+	case t.long.metric < 0:
+		s.meaning = t.assumed.meaning
+	default:
+		m, known := meaningOf(name, u)
+		if known {
+			s.meaning = m
+		} else if t.assumed != nil && mayNameContainer(name) {
+			s = longSeries{t.assumed.meaning, &labels{container: strings.Clone(name)}}
+		}
+	}
+	if len(t.known) < 10_000 {
+		t.known[strings.Clone(key)] = s
+	}
+	return s
 }
 
 func (t *table) emit(pos record.Pos, at record.Time, names labels, m meaning, cell string, row []string, sink record.Sink) error {
 	cell = strings.TrimSpace(cell)
-	switch cell {
-	case "", "null", "NULL", "NaN", "nan", "N/A", "-", "None", "undefined", "+Inf", "Inf":
+	if isNoValue(cell) {
 		return nil
 	}
 	v, ok := parseNumberText(cell)
 	if !ok {
-		return warn(sink, pos, "malformed_line", "a cell that is no number was left out", []byte(strings.Join(row, ",")))
+		var u unit
+		// A unit in the cell says more than one in the header.
+		if v, u, ok = parseMeasure(cell); ok && u.fits(quantityOf(m.metric)) {
+			m.scale = u.scale()
+		} else {
+			return warn(sink, pos, "malformed_line", "a cell that is no number, or has a unit that does not fit, was left out", []byte(strings.Join(row, ",")))
+		}
 	}
 	if v, ok = m.value(v); !ok {
 		return nil
@@ -425,6 +568,35 @@ func (t *table) emit(pos record.Pos, at record.Time, names labels, m meaning, ce
 		Container: names.container, Instance: names.instance, Service: names.service, Host: names.host, Version: names.version,
 	}
 	return sink.Sample(&t.sample)
+}
+
+// isNoValue knows what tables write where nothing was measured.
+func isNoValue(cell string) bool {
+	switch cell {
+	case "", "null", "NULL", "NaN", "nan", "N/A", "-", "None", "undefined", "+Inf", "Inf":
+		return true
+	}
+	return false
+}
+
+// parseMeasure reads a number with its unit, as dashboards format values: "512 MiB", "1.5GiB", "12.5%".
+func parseMeasure(cell string) (v float64, u unit, ok bool) {
+	n := 0
+	for n < len(cell) && (isDigit(cell[n]) || cell[n] == '.' || cell[n] == '-') {
+		n++
+	}
+	if v, ok = parseNumberText(cell[:n]); !ok {
+		return 0, unitNone, false
+	}
+	word := strings.ToLower(strings.TrimSpace(cell[n:]))
+	switch word {
+	case "%":
+		return v, unitPercent, true
+	case "tib", "tb":
+		return v * 1024, unitGibibyte, true
+	}
+	u = unitOf(word)
+	return v, u, u != unitNone
 }
 
 // maxNamed bounds the combinations of label cells that are remembered.
@@ -441,7 +613,14 @@ func (t *table) names(row []string) labels {
 	}
 	var l labelSet
 	for _, c := range t.labels {
-		l.add(c.name, strings.Clone(strings.TrimSpace(cellAt(row, c.column))))
+		if !c.many {
+			l.add(c.name, strings.Clone(strings.TrimSpace(cellAt(row, c.column))))
+		}
+	}
+	for _, c := range t.labels {
+		if c.many {
+			l.addMany(strings.Clone(cellAt(row, c.column)))
+		}
 	}
 	out := l.resolve(&t.pods)
 	if len(t.named) < maxNamed {

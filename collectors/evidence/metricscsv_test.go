@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -67,6 +68,65 @@ func TestTables(t *testing.T) {
 			"time,container_id,memory_usage_bytes\n2026-11-14T09:17:43.869Z,dc317786f4c6,5\n",
 			[]record.Sample{{Time: t0, Container: "dc317786f4c6", Instance: "dc317786f4c6", Metric: record.RSS, Value: 5}},
 		},
+		{
+			"a series' labels in the header, quoted as Prometheus does",
+			"\"Time\",\"container_memory_usage_bytes{pod=\\\"api-7\\\", namespace=\\\"shop\\\"}\"\n\"2026-11-14T09:17:43.869Z\",\"5\"\n",
+			[]record.Sample{{Time: t0, Container: "api-7", Metric: record.RSS, Value: 5}},
+		},
+		{
+			"a series' labels in the header, quoted as CSV does, for spreadsheets",
+			"sep=;\r\n\"Time\";\"container_memory_working_set_bytes{pod=\"\"api-7\"\", namespace=\"\"shop\"\"}\"\r\n1794647863869;5\r\n",
+			[]record.Sample{{Time: t0, Container: "api-7", Metric: record.WorkingSet, Value: 5}},
+		},
+		{
+			"a series' labels in the header, not quoted at all",
+			"Time,{__name__=\"process_resident_memory_bytes\", container=\"web-1\"},process_resident_memory_bytes{container=\"web-2\"}\n2026-11-14T09:17:43.869Z,5,6\n",
+			[]record.Sample{{Time: t0, Container: "web-1", Metric: record.RSS, Value: 5}, {Time: t0, Container: "web-2", Metric: record.RSS, Value: 6}},
+		},
+		{
+			"labels without a metric, values that say their unit",
+			"Time,{container=\"web-1\"},{container=\"web-2\"}\n2026-11-14T09:17:43.869Z,512 MiB,1.5 GiB\n2026-11-14T09:17:53.869Z,,0.5 TiB\n",
+			[]record.Sample{
+				{Time: t0, Container: "web-1", Metric: record.RSS, Value: 512 << 20}, {Time: t0, Container: "web-2", Metric: record.RSS, Value: 1536 << 20},
+				{Time: t1, Container: "web-2", Metric: record.RSS, Value: 512 << 30},
+			},
+		},
+		{
+			"a column a container, large numbers",
+			"\"Time\",\"shop-api-7c9d8f6b5-abcde\",\"shop-api-7c9d8f6b5-fghij\"\n2026-11-14 09:17:43.869,215384916,209100435\n",
+			[]record.Sample{
+				{Time: t0, Container: "shop-api-7c9d8f6b5-abcde", Metric: record.RSS, Value: 215384916},
+				{Time: t0, Container: "shop-api-7c9d8f6b5-fghij", Metric: record.RSS, Value: 209100435},
+			},
+		},
+		{
+			"a row a point of a series",
+			"Series;Time;Value\ncontainer_memory_working_set_bytes{namespace=\"shop\", pod=\"api-7\"};2026-11-14T09:17:43.869Z;5\n",
+			[]record.Sample{{Time: t0, Container: "api-7", Metric: record.WorkingSet, Value: 5}},
+		},
+		{
+			"a row a point of a series that goes by the container's name",
+			"Series;Time;Value\nweb-1;2026-11-14T09:17:43.869Z;5 MiB\n",
+			[]record.Sample{{Time: t0, Container: "web-1", Metric: record.RSS, Value: 5 << 20}},
+		},
+		{
+			"groups of tags beside a metric",
+			"timestamp,group,kubernetes.memory.usage\n1794647863869,\"pod_name:api-7,env:prod\",5\n1794647873869,web-1,6\n",
+			[]record.Sample{{Time: t0, Container: "api-7", Metric: record.RSS, Value: 5}, {Time: t1, Container: "web-1", Metric: record.RSS, Value: 6}},
+		},
+		{
+			"megabytes, short names and percent",
+			"time,container,memory_mb,heap_used_mb,cpu_percent,mem_percent\n2026-11-14T09:17:43.869Z,web-1,2,1,50,80\n",
+			[]record.Sample{
+				{Time: t0, Container: "web-1", Metric: record.RSS, Value: 2 << 20}, {Time: t0, Container: "web-1", Metric: record.HeapUsed, Value: 1 << 20},
+				{Time: t0, Container: "web-1", Metric: record.CPU, Value: 0.5},
+			},
+		},
+		{
+			"bytes, the short way",
+			"time,container,mem_bytes,cpu\n2026-11-14T09:17:43.869Z,web-1,7,12.5%\n",
+			[]record.Sample{{Time: t0, Container: "web-1", Metric: record.RSS, Value: 7}},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if f, score := bestFormat([]byte(strings.TrimPrefix(c.text, "\ufeff"))); f == nil || f.Name() != "metrics-csv" {
@@ -103,6 +163,64 @@ func TestATableOfSomethingElseIsRefusedWithAReason(t *testing.T) {
 		if f, score := bestFormat([]byte(other)); f != nil && strings.HasSuffix(f.Name(), "-csv") {
 			t.Errorf("%q recognised as %s (%d)", other, f.Name(), score)
 		}
+	}
+}
+
+func TestWhatATableMeasuresIsNotGuessedSilently(t *testing.T) {
+	wide := "\"Time\",\"web-1\",\"web-2\"\n2026-11-14 09:17:43,%[1]s,%[1]s\n"
+	for _, c := range []struct {
+		file, text string
+		want       record.Metric // none: refused
+		unit       float64
+	}{
+		{"data.csv", fmt.Sprintf(wide, "215384916"), record.RSS, 1},
+		{"Heap used-data-2026-11-14 09_17_43.csv", fmt.Sprintf(wide, "215384916"), record.HeapUsed, 1},
+		{"memory_mb.csv", fmt.Sprintf(wide, "205"), record.RSS, 1 << 20},
+		{"x/kubernetes.memory.usage.csv", "timestamp,group,value\n1794647863869,pod_name:web-1,215384916\n", record.RSS, 1},
+		{"data.csv", "time,container,value\n2026-11-14 09:17:43,web-1,512 MiB\n", record.RSS, 1},
+		{"Memory.csv", fmt.Sprintf(wide, "41"), record.MetricUnknown, 0}, // megabytes or percent
+		{"data.csv", fmt.Sprintf(wide, "41"), record.MetricUnknown, 0},
+		{"data.csv", fmt.Sprintf(wide, "41 MB/s"), record.MetricUnknown, 0},
+		{"Network received-data.csv", fmt.Sprintf(wide, "215384916"), record.MetricUnknown, 0},
+		{"Network received-data.csv", fmt.Sprintf(wide, "512 MiB"), record.MetricUnknown, 0},
+		{"data.csv", "time,disk_free,disk_total\n2026-11-14 09:17:43,215384916,215384916\n", record.MetricUnknown, 0},
+		{"data.csv", "time,region,value\n2026-11-14 09:17:43,eu,41\n", record.MetricUnknown, 0},
+	} {
+		sink, err := readWhole(t, metricsCSV{}, c.file, []byte(c.text))
+		if c.want == record.MetricUnknown {
+			if err == nil || len(sink.Samples) > 0 {
+				t.Errorf("%s, %q: %v, taken as %+v", c.file, c.text, err, sink.Samples)
+			}
+			continue
+		}
+		if err != nil || len(sink.Samples) == 0 || sink.Samples[0].Metric != c.want || sink.Samples[0].Container != "web-1" || sink.Samples[0].Value < c.unit {
+			t.Errorf("%s, %q: %v, %+v", c.file, c.text, err, sink.Samples)
+		}
+		if sink.WarningCount("metric_assumed") == 0 {
+			t.Errorf("%s, %q: nothing was told: %v", c.file, c.text, sink.Warnings)
+		}
+	}
+}
+
+func TestTablesAreReadInTheZoneThatIsAskedFor(t *testing.T) {
+	zone := time.FixedZone("UTC+9", 9*3600)
+	metrics, err := readWhole(t, metricsCSV{zone}, "m.csv", []byte("time,container,rss_bytes\n2026-11-14 18:17:43,web-1,5\n2026-11-14 18:17,web-1,5\n2026-11-14T09:17:43Z,web-1,6\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := at(t, "2026-11-14T09:17:43Z")
+	if len(metrics.Samples) != 3 || metrics.Samples[0].Time != want || metrics.Samples[1].Time != at(t, "2026-11-14T09:17:00Z") || metrics.Samples[2].Time != want {
+		t.Errorf("%+v", metrics.Samples)
+	}
+	if metrics.WarningCount("no_timezone") != 1 || !strings.Contains(metrics.Warnings[0].Text, "UTC+9") {
+		t.Errorf("%v", metrics.Warnings)
+	}
+	crashes, err := readWhole(t, crashesCSV{zone}, "c.csv", []byte("time,container,exit_code\n2026-11-14 18:17:43,web-1,137\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(crashes.Crashes) != 1 || crashes.Crashes[0].Time != want || crashes.WarningCount("no_timezone") != 1 {
+		t.Errorf("%+v %v", crashes.Crashes, crashes.Warnings)
 	}
 }
 
@@ -224,6 +342,9 @@ func FuzzTables(f *testing.F) {
 	f.Add([]byte("time,timestamp_ms,service,container,pid,rss_bytes\n2026-11-14T09:17:43.869Z,1794647863869,api,web-1,30036,88797184\n"))
 	f.Add([]byte("time;container;metric;value;unit\n1794647863869;web-1;rss;1e308;GiB\n"))
 	f.Add([]byte("web-1,1794836877860\n"))
+	f.Add([]byte("sep=;\nTime;\"{pod=\\\"a\\\"}\";{a=\"b\";c=\"d\"}\n2026-11-14 09:17;512 MiB;5%\n"))
+	f.Add([]byte("Series;Time;Value\nrss{pod=\"a\"};2026-11-14T09:17:43Z;5\n{pod=\"b\"};1794647863869;5 GiB\nweb-1;1794647863869;9999999\n"))
+	f.Add([]byte("timestamp,group,value\n1794647863869,\"pod_name:a,env:b\",9999999\n"))
 	f.Add([]byte("time,\"rss{container:a}\"\n\"2026-11-14T09:17:43.869Z\",\"5\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		fuzzWhole(t, metricsCSV{}, data)

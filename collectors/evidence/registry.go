@@ -26,6 +26,6 @@ func formats(zone *time.Location) []Format {
 		albLog{zone},
 		uwsgiLog{zone},
 	}
-	all = append(all, smallFormats()...)
+	all = append(all, smallFormats(zone)...)
 	return append(all, jsonMessages{newJSONLines(zone, messageDialect{newAccessDialect()})})
 }

@@ -1,7 +1,10 @@
 package evidence
 
-// smallFormats lists the formats of everything but requests: lives and deaths, metrics, profiles.
-func smallFormats() []Format {
+import "time"
+
+// smallFormats lists the formats of everything but requests: lives and deaths, metrics, profiles. zone is that of times that name
+// none.
+func smallFormats(zone *time.Location) []Format {
 	return []Format{
 		scalingoPlatform{},
 		herokuPlatform{},
@@ -17,8 +20,8 @@ func smallFormats() []Format {
 		prometheusText{},
 		dockerStats{},
 		kubeletStats{},
-		metricsCSV{},
-		crashesCSV{},
+		metricsCSV{zone},
+		crashesCSV{zone},
 		pprofProfile{},
 		lastWordsLog{},
 	}

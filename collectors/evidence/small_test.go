@@ -124,7 +124,7 @@ func headOf(data []byte) []byte { return data[:min(len(data), 64<<10)] }
 func bestFormat(head []byte) (Format, int) {
 	var best Format
 	score := 0
-	for _, f := range smallFormats() {
+	for _, f := range smallFormats(nil) {
 		if s := f.Sniff(head); s > score {
 			best, score = f, s
 		}

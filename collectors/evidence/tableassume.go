@@ -1,0 +1,262 @@
+package evidence
+
+import (
+	"path"
+	"strings"
+
+	"lastcall/collectors/record"
+)
+
+// Dashboards export tables that name the containers and not the metric: the panel's title said it. What such a table measures is
+// taken from the name of its file (which is the panel's title), from the units in its cells, or from the size of its numbers, in this
+// order, and told as a warning. Nothing is taken for memory whose file is named after something else.
+
+// assumption is what the values of a table were taken for.
+type assumption struct {
+	meaning meaning
+	why     string
+	columns []string
+}
+
+func (a *assumption) warning(pos record.Pos) *record.Warning {
+	return &record.Warning{
+		Code: "metric_assumed", Pos: pos, Count: int64(max(1, len(a.columns))), Example: clipTo([]byte(strings.Join(a.columns, ", ")), exampleLimit),
+		Text: "columns of values that do not say what they measure; they were taken as " + a.meaning.metric.String() + " of the container that each names, because " + a.why +
+			" (if that is wrong, name them, such as heap_used_bytes{container=\"web-1\"})",
+	}
+}
+
+// assumeWide finds the columns of a table that are each a container's.
+func (t *table) assumeWide(columns []metricColumn, rows [][]string, file string) []metricColumn {
+	var series, plain []metricColumn
+	for _, c := range columns {
+		if strings.HasSuffix(c.name, "}") {
+			series = append(series, c)
+		} else {
+			plain = append(plain, c)
+		}
+	}
+	if len(series) == 0 {
+		series, plain = plain, nil
+	}
+	var cells, names, numbered []string
+	for _, c := range series {
+		names = append(names, c.name)
+		if strings.ContainsAny(c.name, "0123456789{") {
+			numbered = append(numbered, c.name)
+		}
+		for _, row := range rows {
+			cells = append(cells, cellAt(row, c.column))
+		}
+	}
+	if len(series) > 0 {
+		t.assumed = assume(file, cells, len(numbered) == len(names))
+	}
+	if t.assumed == nil {
+		return nil
+	}
+	t.assumed.columns = names
+	for i := range series {
+		series[i].meaning = t.assumed.meaning
+	}
+	for _, c := range plain {
+		t.unused = append(t.unused, c.name)
+	}
+	return series
+}
+
+// assumeLong finds what the values of a long table are where no cell beside them says it. aliased says that the metric column holds
+// names of series.
+func (t *table) assumeLong(aliased bool, rows [][]string, file string) {
+	var cells, names []string
+	seen := map[string]bool{}
+	numbered := true
+	for _, row := range rows {
+		name := cellAt(row, t.long.metric)
+		if t.long.metric >= 0 {
+			metric, _, ok := splitSeries(name)
+			switch {
+			case ok && metric != "":
+				return // named
+			case !ok && (!aliased || len(t.labels) > 0 || !mayNameContainer(name)):
+				return // a metric that means nothing here
+			}
+			if _, known := meaningOf(name, unitNone); known {
+				return
+			}
+			numbered = numbered && strings.ContainsAny(name, "0123456789{")
+		} else {
+			for _, l := range t.labels {
+				name = strings.Trim(name+" "+cellAt(row, l.column), " ")
+			}
+			numbered = numbered && name != ""
+		}
+		if !seen[name] {
+			seen[name] = true
+			names = append(names, name)
+		}
+		cells = append(cells, cellAt(row, t.long.value))
+	}
+	if t.assumed = assume(file, cells, numbered); t.assumed != nil {
+		t.assumed.columns = names
+	}
+}
+
+// assume says what values are whose table does not; nil when nothing tells. instances says that each belongs to something named like
+// an instance, rather than to any word.
+func assume(file string, cells []string, instances bool) *assumption {
+	m, named, other := meaningOfFile(file)
+	bytes := meaning{metric: record.RSS, rank: 20, scale: 1}
+	units, numbers, least := 0, 0, 0.0
+	for _, cell := range cells {
+		cell = strings.TrimSpace(cell)
+		if isNoValue(cell) {
+			continue
+		}
+		v, ok := parseNumberText(cell)
+		if !ok {
+			_, u, ok := parseMeasure(cell)
+			if !ok || !u.fits(quantityBytes) {
+				return nil
+			}
+			units++
+			continue
+		}
+		if numbers++; numbers == 1 || v < least {
+			least = v
+		}
+	}
+	// Less than a megabyte is no program's memory: a number in the tens or hundreds may be megabytes or percent.
+	large := numbers > 0 && units == 0 && least >= 1<<20 && least < 1<<44
+	switch {
+	case named && quantityOf(m.metric) != quantityBytes:
+		return nil
+	case named && (units > 0 && numbers == 0 || large || m.scale > 1 && numbers > 0):
+		return &assumption{meaning: m, why: "the file is named after it"}
+	case named || other:
+		return nil
+	case units > 0 && numbers == 0:
+		return &assumption{meaning: bytes, why: "the values are written in bytes"}
+	case large && instances:
+		return &assumption{meaning: bytes, why: "the values are as large as the memory of a program in bytes"}
+	}
+	return nil
+}
+
+// meaningOfFile reads the name of a file as that of a metric; other says that it names something that is not memory.
+func meaningOfFile(name string) (m meaning, ok, other bool) {
+	name = name[strings.LastIndexAny(name, "!/\\")+1:]
+	for {
+		ext := path.Ext(name)
+		switch strings.ToLower(ext) {
+		case ".csv", ".tsv", ".txt", ".gz", ".zst":
+			name = strings.TrimSuffix(name, ext)
+			continue
+		}
+		break
+	}
+	words := wordsOf(name)
+	if len(words) > 16 {
+		words = words[:16]
+	}
+	for _, w := range words {
+		switch w {
+		case "disk", "fs", "filesystem", "volume", "network", "net", "io", "swap", "cache", "cpu", "request", "requests", "latency", "duration", "rx", "tx", "received",
+			"receive", "transmitted", "transmit", "throughput", "rate", "traffic", "bandwidth", "percent", "utilization", "utilisation":
+			other = true
+		}
+		for _, f := range foreign {
+			other = other || w == f
+		}
+	}
+	if other {
+		return meaning{}, false, true
+	}
+	for n := len(words); n > 0; n-- {
+		for i := 0; i+n <= len(words); i++ {
+			if m, ok := meaningOf(strings.Join(words[i:i+n], "."), unitNone); ok && !m.counter {
+				return m, true, false
+			}
+		}
+	}
+	return meaning{}, false, false
+}
+
+// mayNameContainer reports whether the name of a column may be a container's, rather than that of something measured.
+func mayNameContainer(name string) bool {
+	if !isContainerName([]byte(name)) {
+		return false
+	}
+	words := wordsOf(name)
+	if len(words) == 0 {
+		return false
+	}
+	if _, u := unitOfWords(words); u != unitNone && len(words) > 1 {
+		return false
+	}
+	switch words[len(words)-1] {
+	case "total", "count", "rate", "ratio", "percent", "sum", "avg", "mean", "min", "max", "median", "p50", "p90", "p95", "p99", "free", "usage", "used", "limit", "size",
+		"value", "available", "errors", "requests", "label", "status", "type", "id":
+		return false
+	}
+	return true
+}
+
+// splitSeries takes the name of a series apart, as dashboards and query languages write it: `rss{pod="web-1"}`, "rss{pod_name:web-1}",
+// `{pod="web-1"}`. ok is false for anything else.
+func splitSeries(name string) (metric string, own labelSet, ok bool) {
+	open := strings.IndexByte(name, '{')
+	if open < 0 || !strings.HasSuffix(name, "}") {
+		return "", labelSet{}, false
+	}
+	inner := name[open+1 : len(name)-1]
+	metric = metricOfQuery(name)
+	if strings.Contains(inner, `="`) {
+		readPromLabels([]byte(inner), func(key, value string) {
+			if key == "__name__" {
+				metric = value
+				return
+			}
+			own.addProm(key, value)
+		})
+		own.prom = true
+		return metric, own, true
+	}
+	own.addTags(inner)
+	return metric, own, true
+}
+
+// addMany adds what a cell of several labels says: `{pod="web-1"}`, "pod_name:web-1,env:prod", or the bare name of a container.
+func (l *labelSet) addMany(cell string) {
+	cell = strings.TrimSpace(cell)
+	if inner, ok := strings.CutPrefix(cell, "{"); ok && strings.HasSuffix(inner, "}") {
+		cell = inner[:len(inner)-1]
+	}
+	switch {
+	case strings.Contains(cell, `="`):
+		readPromLabels([]byte(cell), l.addProm)
+	case strings.ContainsAny(cell, ":="):
+		l.addTags(cell)
+	case l.pod == "" && l.container == "" && cell != "*":
+		l.container = cell
+	}
+}
+
+// addTags adds "key:value" and "key=value", separated by commas.
+func (l *labelSet) addTags(tags string) {
+	for tag := range strings.SplitSeq(tags, ",") {
+		key, value, ok := strings.Cut(strings.TrimSpace(tag), "=")
+		if !ok {
+			key, value, _ = strings.Cut(strings.TrimSpace(tag), ":")
+		}
+		l.add(strings.TrimSpace(key), strings.Trim(strings.TrimSpace(value), `"`))
+	}
+}
+
+// resolveWritten is resolveProm for labels in the manner of Prometheus, and resolve for others, which are always a container's own.
+func (l *labelSet) resolveWritten(pods *podNames) (labels, bool) {
+	if l.prom {
+		return l.resolveProm(pods)
+	}
+	return l.resolve(pods), true
+}
