@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -82,6 +83,7 @@ type jsonWalker struct {
 	ctx   context.Context
 	dec   *json.Decoder
 	in    *bounded
+	marks *lineMarks
 	depth int
 }
 
@@ -97,10 +99,66 @@ const (
 var errNested = fmt.Errorf("it nests more than %d levels deep", maxWalkDepth)
 
 func newJSONWalker(ctx context.Context, r io.Reader) *jsonWalker {
-	in := newBounded(r, maxValue, "a value is longer than 4 MiB")
+	marks := &lineMarks{r: r}
+	in := newBounded(marks, maxValue, "a value is longer than 4 MiB")
 	d := json.NewDecoder(in)
 	d.UseNumber()
-	return &jsonWalker{ctx: ctx, dec: d, in: in}
+	return &jsonWalker{ctx: ctx, dec: d, in: in, marks: marks}
+}
+
+// line is the number of the line that the walker is at: that of the end of what was read last.
+func (w *jsonWalker) line() int64 { return w.marks.lineAt(w.dec.InputOffset(), w.dec.Buffered()) }
+
+// lineOf is the number of the line on which a value begins that was just decoded.
+func (w *jsonWalker) lineOf(raw []byte) int64 {
+	return w.line() - int64(bytes.Count(raw, []byte("\n")))
+}
+
+// lineMarks counts the lines of what is read, in blocks: the decoder reads far ahead of the value that it is at.
+type lineMarks struct {
+	r     io.Reader
+	last  lineMark
+	marks []lineMark // the ends of the blocks that may lie ahead of the decoder
+}
+
+// lineMark is an offset and the number of line ends before it.
+type lineMark struct{ offset, lines int64 }
+
+const (
+	lineBlock = 4 << 10
+	// maxLineMarks covers more than the decoder ever holds.
+	maxLineMarks = 4 * maxValue / lineBlock
+)
+
+func (l *lineMarks) Read(p []byte) (int, error) {
+	n, err := l.r.Read(p)
+	for rest := p[:n]; len(rest) > 0; {
+		block := rest[:min(int64(len(rest)), lineBlock-l.last.offset%lineBlock)]
+		rest = rest[len(block):]
+		l.last.offset += int64(len(block))
+		l.last.lines += int64(bytes.Count(block, []byte("\n")))
+		if l.last.offset%lineBlock != 0 {
+			continue
+		}
+		if len(l.marks) == maxLineMarks {
+			l.marks = append(l.marks[:0], l.marks[maxLineMarks/2:]...)
+		}
+		l.marks = append(l.marks, l.last)
+	}
+	return n, err
+}
+
+// lineAt is the number of the line at an offset; ahead is what follows it of what was read.
+func (l *lineMarks) lineAt(offset int64, ahead io.Reader) int64 {
+	passed, _ := slices.BinarySearchFunc(l.marks, offset, func(m lineMark, at int64) int { return cmp.Compare(m.offset, at) })
+	l.marks = append(l.marks[:0], l.marks[passed:]...)
+	next := l.last
+	if len(l.marks) > 0 {
+		next = l.marks[0]
+	}
+	between := make([]byte, max(0, next.offset-offset))
+	n, _ := io.ReadFull(ahead, between)
+	return next.lines - int64(bytes.Count(between[:n], []byte("\n"))) + 1
 }
 
 // token reads the next token.

@@ -52,27 +52,31 @@ func (kubernetesJSON) Sniff(head []byte) int {
 
 // Parse implements WholeFormat.
 func (kubernetesJSON) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
-	k := &kubernetesReader{src: src, sink: sink, w: newJSONWalker(ctx, r)}
-	return k.w.documents(func(first json.Token) error {
+	k := &kubernetesReader{src: src, story: newKubernetesStory(sink), w: newJSONWalker(ctx, r)}
+	err := k.w.documents(func(first json.Token) error {
 		if first != json.Delim('{') {
 			return k.w.skipRest(first)
 		}
 		return k.document()
 	})
+	if closeErr := k.story.close(); closeErr != nil {
+		return closeErr
+	}
+	return err
 }
 
 type kubernetesReader struct {
 	src    *record.Source
-	sink   record.Sink
+	story  *kubernetesStory
 	w      *jsonWalker
 	parser fastjson.Parser
-	n      int64
 }
 
 // document reads a list, streaming its items, or a single object.
 func (k *kubernetesReader) document() error {
 	fields := map[string]json.RawMessage{}
 	held := 0
+	line := k.w.line()
 	err := k.w.object(func(key string) error {
 		switch key {
 		case "items":
@@ -81,7 +85,7 @@ func (k *kubernetesReader) document() error {
 				if _, err := k.w.decode(&raw); err != nil {
 					return err
 				}
-				return k.object(raw)
+				return k.object(k.w.lineOf(raw), raw)
 			})
 			return err
 		case "object": // of a watch: {"type":"MODIFIED","object":{…}}
@@ -89,7 +93,7 @@ func (k *kubernetesReader) document() error {
 			if _, err := k.w.decode(&raw); err != nil {
 				return err
 			}
-			return k.object(raw)
+			return k.object(k.w.lineOf(raw), raw)
 		}
 		var raw json.RawMessage
 		if _, err := k.w.decode(&raw); err != nil {
@@ -110,25 +114,24 @@ func (k *kubernetesReader) document() error {
 	if err != nil {
 		return nil // Cannot be: each field was valid JSON.
 	}
-	return k.object(raw)
+	return k.object(line, raw)
 }
 
-// object reads one pod or event; other kinds are passed over.
-func (k *kubernetesReader) object(raw []byte) error {
-	k.n++
+// object reads one pod or event, which begins on a line; other kinds are passed over.
+func (k *kubernetesReader) object(line int64, raw []byte) error {
 	if len(raw) > maxParsed {
-		return warn(k.sink, record.Pos{Source: k.src, Line: k.n}, "malformed_line", "an object of more than 1 MiB was left out", raw)
+		return warn(k.story, record.Pos{Source: k.src, Line: line}, "malformed_line", "an object of more than 1 MiB was left out", raw)
 	}
 	v, err := k.parser.ParseBytes(raw)
 	if err != nil {
 		return nil // Cannot be: the decoder took it.
 	}
-	pos := record.Pos{Source: k.src, Line: k.n}
+	pos := record.Pos{Source: k.src, Line: line}
 	switch kind := string(v.GetStringBytes("kind")); {
 	case kind == "Event" || (kind == "" && (v.Exists("involvedObject") || v.Exists("regarding"))):
-		return kubernetesEvent(pos, v, k.sink)
+		return kubernetesEvent(pos, v, k.story)
 	case kind == "Pod" || (kind == "" && v.Exists("status", "containerStatuses")):
-		return kubernetesPod(pos, v, k.sink)
+		return kubernetesPod(pos, v, k.story)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -82,10 +83,16 @@ func TestASinglePodAndACrashLoopAreRead(t *testing.T) {
 	}
 	found := false
 	for _, l := range sink.Lifecycles {
-		found = found || l.Kind == record.Restarting && l.Reason == "CrashLoopBackOff" && l.Time == at(t, "2026-11-16T13:47:57Z")
+		found = found || l.Kind == record.LifecycleOther && l.Reason == "CrashLoopBackOff" && l.Time == at(t, "2026-11-16T13:47:57Z")
 	}
 	if !found {
 		t.Errorf("no crash loop in %+v", sink.Lifecycles)
+	}
+	if n := sink.WarningCount("earlier_restarts"); n != 6 {
+		t.Errorf("%d restarts said to be untold: %v", n, sink.Warnings)
+	}
+	if text := sink.Crashes[0].Text; text != "Error, exit code 1, started 2026-11-16T13:47:50Z, finished 2026-11-16T13:47:57Z" {
+		t.Errorf("evidence %q", text)
 	}
 }
 
@@ -124,7 +131,8 @@ func TestKubernetesEvents(t *testing.T) {
 		{"a liveness probe kills", pod + `,"reason":"Killing","message":"Container app failed liveness probe, will be restarted"`, crash(record.CrashHealthCheck), nil},
 		{"a stop as asked", pod + `,"reason":"Killing","message":"Stopping container app"`, nil, life(record.Stopping, "Killing")},
 		{"a probe fails", pod + `,"reason":"Unhealthy","message":"Readiness probe failed: HTTP probe failed with statuscode: 503"`, nil, life(record.HealthCheckFailed, "Unhealthy")},
-		{"a back-off is a restart", pod + `,"reason":"BackOff","message":"Back-off restarting failed container"`, nil, life(record.Restarting, "BackOff")},
+		{"a memory kill", pod + `,"reason":"OOMKilled","message":"Container app was OOMKilled"`, &record.Crash{Time: when, Kind: record.CrashOOMKill, Exited: true, ExitCode: -1, Container: "web-0", Host: "node-a"}, nil},
+		{"a back-off is an end", pod + `,"reason":"BackOff","message":"Back-off restarting failed container"`, &record.Crash{Time: when, Kind: record.CrashOther, Exited: true, ExitCode: -1, Container: "web-0", Host: "node-a"}, nil},
 		{"a back-off of an image is not", pod + `,"reason":"BackOff","message":"Back-off pulling image \"x\""`, nil, nil},
 		{"started", pod + `,"reason":"Started","message":"Started container app"`, nil, life(record.Up, "Started")},
 		{"evicted for memory", pod + `,"reason":"Evicted","message":"The node was low on resource: memory."`, crash(record.CrashOOMKill), nil},
@@ -179,6 +187,85 @@ func TestMergedEventsSayWhatIsMissing(t *testing.T) {
 	}
 	if n := sink.WarningCount("merged_events"); n != 14 {
 		t.Errorf("%d events said to be missing", n)
+	}
+}
+
+func TestEventsTellOneStory(t *testing.T) {
+	event := func(kind, name, reason, first, last string, count int, msg string) string {
+		return fmt.Sprintf(`{"apiVersion":"v1","kind":"Event","involvedObject":{"kind":%q,"name":%q,"fieldPath":"spec.containers{app}"},"reason":%q,"firstTimestamp":"2026-11-16T%sZ","lastTimestamp":"2026-11-16T%sZ","count":%d,"source":{"host":"node-a"},"message":%q}`,
+			kind, name, reason, first, last, count, msg)
+	}
+	killed := event("Node", "node-a", "OOMKilling", "13:00:00", "13:00:00", 1, "Memory cgroup out of memory: Killed process 123 (node) total-vm:1kB, anon-rss:1kB")
+	backOff := "Back-off restarting failed container app in pod web-0_shop(1)"
+	for _, c := range []struct {
+		name   string
+		events []string
+		want   []string // container, kind, time
+		code   string
+		count  int64
+	}{
+		{
+			"the kernel's kill is of the pod that starts again",
+			[]string{killed, event("Pod", "web-0", "Started", "13:00:09", "13:00:09", 1, "Started container app"), event("Pod", "web-1", "Started", "13:05:00", "13:05:00", 1, "Started container app")},
+			[]string{"web-0 oom_kill 13:00:00"}, "", 0,
+		},
+		{
+			"of two pods that start again it may be either",
+			[]string{killed, event("Pod", "web-0", "Started", "13:00:09", "13:00:09", 1, "Started container app"), event("Pod", "web-1", "Started", "13:00:20", "13:00:20", 1, "Started container app")},
+			[]string{" oom_kill 13:00:00"}, "container_not_told", 1,
+		},
+		{
+			"a back-off after a death that is told",
+			[]string{event("Pod", "web-0", "BackOff", "13:00:04", "13:00:04", 1, backOff), killed},
+			[]string{"web-0 oom_kill 13:00:00"}, "", 0,
+		},
+		{
+			"merged back-offs, of which the first can be placed",
+			[]string{event("Pod", "web-0", "BackOff", "13:00:04", "13:44:00", 7, backOff)},
+			[]string{"web-0 unknown 13:00:04"}, "merged_events", 6,
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			sink := mustWhole(t, kubernetesJSON{}, "events.json", `{"apiVersion":"v1","kind":"List","items":[`+strings.Join(c.events, ",\n")+`]}`)
+			var got []string
+			for _, x := range sink.Crashes {
+				got = append(got, fmt.Sprintf("%s %s %s", x.Container, x.Kind, x.Time.Std().Format("15:04:05")))
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if c.code != "" && sink.WarningCount(c.code) != c.count {
+				t.Errorf("%v", sink.Warnings)
+			}
+		})
+	}
+}
+
+func TestObjectsAreCitedByTheirLine(t *testing.T) {
+	// Long enough for the reader to be far ahead of the object that it is at.
+	var b strings.Builder
+	b.WriteString("{\n \"apiVersion\": \"v1\",\n \"kind\": \"List\",\n \"items\": [")
+	const n = 2000
+	for i := range n {
+		if i > 0 {
+			b.WriteString(",")
+		}
+		fmt.Fprintf(&b, "\n  {\n\n   \"kind\": \"Event\", \"reason\": \"Started\",\n   \"involvedObject\": {\"kind\": \"Pod\", \"name\": \"web-%d\"},\n   \"eventTime\": \"2026-11-16T13:47:57Z\"%s\n  }", i, strings.Repeat("\n", i%7))
+	}
+	b.WriteString("\n ]\n}\n")
+	sink := mustWhole(t, kubernetesJSON{}, "events.json", b.String())
+	if len(sink.Lifecycles) != n {
+		t.Fatalf("%d events", len(sink.Lifecycles))
+	}
+	lines := strings.Split(b.String(), "\n")
+	for i, l := range sink.Lifecycles {
+		if lines[l.Pos.Line-1] != "  {" || !strings.Contains(lines[l.Pos.Line+2], fmt.Sprintf(`"web-%d"`, i)) {
+			t.Fatalf("event %d is said to be on line %d: %q", i, l.Pos.Line, lines[l.Pos.Line-1])
+		}
+	}
+	sink = mustWhole(t, kubernetesJSON{}, "pod.json", "\n\n"+strings.Replace(podList, "\n", "\n\n", 1))
+	if len(sink.Crashes) != 1 || sink.Crashes[0].Pos.Line != 5 {
+		t.Errorf("%+v", sink.Crashes)
 	}
 }
 
@@ -254,6 +341,8 @@ func TestRecordedPodsAndEventsOfOthers(t *testing.T) {
 func FuzzKubernetes(f *testing.F) {
 	f.Add([]byte(podList))
 	f.Add([]byte(`{"kind":"Event","involvedObject":{"kind":"Pod","name":"web-0"},"reason":"OOMKilling","message":"Killed process 1 (a) anon-rss:1kB","eventTime":"2026-11-16T13:47:57Z","count":9,"firstTimestamp":"2026-11-16T13:40:57Z"}`))
+	f.Add([]byte(`{"items":[{"kind":"Event","involvedObject":{"kind":"Node","name":"n"},"reason":"OOMKilling","message":"x","eventTime":"2026-11-16T13:47:57Z"},
+	{"kind":"Event","involvedObject":{"kind":"Pod","name":"p","fieldPath":"spec.initContainers{a}"},"source":{"host":"n"},"reason":"BackOff","message":"Back-off restarting failed","eventTime":"2026-11-16T13:47:59Z"}]}`))
 	f.Add([]byte(`{"type":"MODIFIED","object":{"kind":"Pod"}}`))
 	f.Add([]byte(`{"items":{"a":[1,{}]},"kind":"Pod","status":[],"metadata":1}`))
 	f.Fuzz(func(t *testing.T, data []byte) { fuzzWhole(t, kubernetesJSON{}, data) })

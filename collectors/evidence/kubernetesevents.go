@@ -10,7 +10,7 @@ import (
 
 // kubernetesEvent makes the records of one event (v1 or events.k8s.io/v1). Kubernetes merges equal events and keeps the first and the
 // last time: a merged event gives a record for each of the two, and a warning that those between have no time of their own.
-func kubernetesEvent(pos record.Pos, v *fastjson.Value, sink record.Sink) error {
+func kubernetesEvent(pos record.Pos, v *fastjson.Value, sink *kubernetesStory) error {
 	obj := v.Get("involvedObject")
 	if obj == nil {
 		obj = v.Get("regarding")
@@ -36,11 +36,14 @@ func kubernetesEvent(pos record.Pos, v *fastjson.Value, sink record.Sink) error 
 	o := origin{pos: pos, time: last, host: v.GetStringBytes("source", "host")}
 	switch kind {
 	case "Pod":
-		o.container = name
+		o.container = containerOfEvent(name, obj.GetStringBytes("fieldPath"))
 	case "Node":
 		o.host = name
 	default:
 		o.service = name
+	}
+	if reason == "BackOff" && bytes.Contains(bytes.ToLower(msg), []byte("restarting failed")) {
+		return kubernetesBackOff(&o, first, count, msg, sink)
 	}
 	emit := kubernetesReason(kind, reason, msg)
 	if emit == nil {
@@ -68,6 +71,40 @@ func kubernetesEvent(pos record.Pos, v *fastjson.Value, sink record.Sink) error 
 	return emit(&o, sink)
 }
 
+// kubernetesBackOff makes the record of a container that ended by itself and waits to be started again. The event comes seconds after
+// the end when it is the first; those that were merged with it come up to five minutes after, too late to place the others.
+func kubernetesBackOff(o *origin, first record.Time, count int, msg []byte, sink *kubernetesStory) error {
+	if first != 0 {
+		o.time = first
+	}
+	if o.time == 0 {
+		return warn(sink, o.pos, "no_time", noTimeText, msg)
+	}
+	if count > 1 {
+		err := sink.Warn(&record.Warning{
+			Code: "merged_events", Pos: o.pos, Count: int64(count - 1), Example: clipTo(msg, exampleLimit),
+			Text: "Kubernetes merged equal events and kept only the first and the last time; those between are missing",
+		})
+		if err != nil {
+			return err
+		}
+	}
+	c := o.crash(record.CrashOther, msg)
+	c.Exited = true
+	return sink.backOff(c)
+}
+
+// containerOfEvent names the container of a pod's event: the pod, unless the field says that it is about a companion or an
+// initialisation ("spec.initContainers{migrate}").
+func containerOfEvent(pod, path []byte) []byte {
+	list, rest, ok := bytes.Cut(path, []byte("{"))
+	inner := bytes.TrimSuffix(rest, []byte("}"))
+	if !ok || len(inner) == 0 || string(list) == "spec.containers" && !isSidecar(string(inner)) {
+		return pod
+	}
+	return append(append(bytes.Clone(pod), '/'), inner...)
+}
+
 // kubernetesReason says what an event means; nil for the many that mean nothing here (Scheduled, Pulled, FailedMount, …).
 func kubernetesReason(kind, reason string, msg []byte) func(*origin, record.Sink) error {
 	has := func(s string) bool { return bytes.Contains(bytes.ToLower(msg), []byte(s)) }
@@ -78,6 +115,12 @@ func kubernetesReason(kind, reason string, msg []byte) func(*origin, record.Sink
 		return func(o *origin, sink record.Sink) error { return sink.Crash(o.crash(k, msg)) }
 	}
 	switch reason {
+	case "OOMKilled", "OOMKill":
+		return func(o *origin, sink record.Sink) error {
+			c := o.crash(record.CrashOOMKill, msg)
+			c.Exited = true
+			return sink.Crash(c)
+		}
 	case "OOMKilling":
 		return func(o *origin, sink record.Sink) error {
 			var k kernelReport
@@ -107,11 +150,6 @@ func kubernetesReason(kind, reason string, msg []byte) func(*origin, record.Sink
 		return life(record.Stopping)
 	case "Unhealthy", "ProbeError", "ProbeWarning":
 		return life(record.HealthCheckFailed)
-	case "BackOff":
-		if has("restarting failed") {
-			return life(record.Restarting)
-		}
-		return nil // Back-off pulling an image.
 	case "SandboxChanged":
 		return life(record.Restarting)
 	case "Started":

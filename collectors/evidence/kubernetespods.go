@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"bytes"
+	"strconv"
 	"time"
 
 	"github.com/valyala/fastjson"
@@ -64,6 +65,7 @@ func kubernetesPod(pos record.Pos, v *fastjson.Value, sink record.Sink) error {
 // kubernetesContainer makes the records of one container status. limit is in bytes, 0 when there is none.
 func kubernetesContainer(o *origin, c *fastjson.Value, limit int64, sink record.Sink) error {
 	var latest record.Time
+	ends := 0
 	current := bareID(c.GetStringBytes("containerID"))
 	for _, state := range []string{"lastState", "state"} {
 		t := c.Get(state, "terminated")
@@ -78,11 +80,12 @@ func kubernetesContainer(o *origin, c *fastjson.Value, limit int64, sink record.
 			return err
 		}
 		if finished == 0 {
-			if err := warn(sink, o.pos, "no_time", noTimeText, t.MarshalTo(nil)); err != nil {
+			if err := warn(sink, o.pos, "no_time", noTimeText, terminatedText(t)); err != nil {
 				return err
 			}
 			continue
 		}
+		ends++
 		ev.time = finished
 		if err := kubernetesTerminated(&ev, t, started, limit, sink); err != nil {
 			return err
@@ -97,21 +100,34 @@ func kubernetesContainer(o *origin, c *fastjson.Value, limit int64, sink record.
 			return err
 		}
 	}
-	if w := c.Get("state", "waiting"); w != nil && string(w.GetStringBytes("reason")) == "CrashLoopBackOff" && latest != 0 {
-		ev := *o
-		ev.time = latest
-		if err := sink.Lifecycle(ev.lifecycle(record.Restarting, "CrashLoopBackOff", w.GetStringBytes("message"))); err != nil {
+	ev := *o
+	ev.time = latest
+	// The end that it waits after is told by lastState: this is no order to restart, which would make it a planned one.
+	if w := c.Get("state", "waiting"); w != nil && string(w.GetStringBytes("reason")) == "CrashLoopBackOff" {
+		if latest == 0 {
+			return warn(sink, o.pos, "no_time", noTimeText, w.GetStringBytes("message"))
+		}
+		if err := sink.Lifecycle(ev.lifecycle(record.LifecycleOther, "CrashLoopBackOff", w.GetStringBytes("message"))); err != nil {
 			return err
 		}
 	}
-	if n := c.Get("restartCount"); n != nil && latest != 0 {
-		ev := *o
-		ev.time = latest
-		if f, ok := numberOf(n); ok {
-			return sink.Sample(ev.sample(record.Restarts, f))
+	restarts, ok := numberOf(c.Get("restartCount"))
+	if !ok || latest == 0 {
+		return nil
+	}
+	if c.Get("state", "terminated") != nil && ends > 0 {
+		ends-- // it has not been started again
+	}
+	if untold := int64(min(restarts, 1<<31)) - int64(ends); untold > 0 {
+		err := sink.Warn(&record.Warning{
+			Code: "earlier_restarts", Pos: o.pos, Count: untold, Example: string(o.container),
+			Text: "restarts of containers of which Kubernetes keeps no end: a pod tells of the last one only; the events tell of some more (kubectl get events -o json)",
+		})
+		if err != nil {
+			return err
 		}
 	}
-	return nil
+	return sink.Sample(ev.sample(record.Restarts, restarts))
 }
 
 // kubernetesUp tells that a life of the container began at started, and under which limit.
@@ -135,7 +151,7 @@ func kubernetesUp(o *origin, started record.Time, limit int64, sink record.Sink)
 func kubernetesTerminated(o *origin, t *fastjson.Value, started record.Time, limit int64, sink record.Sink) error {
 	code := t.GetInt("exitCode")
 	reason := string(t.GetStringBytes("reason"))
-	text := t.MarshalTo(nil)
+	text := terminatedText(t)
 	// The runtime reads "OOMKilled" from a counter of the cgroup that does not go back: with a status of a stop as asked it is no
 	// memory kill of this process.
 	if plannedStatus(code) {
@@ -150,6 +166,24 @@ func kubernetesTerminated(o *origin, t *fastjson.Value, started record.Time, lim
 		c.Uptime = d
 	}
 	return sink.Crash(c)
+}
+
+// terminatedText puts the end of a container into words.
+func terminatedText(t *fastjson.Value) []byte {
+	var b []byte
+	if reason := t.GetStringBytes("reason"); len(reason) > 0 {
+		b = append(append(b, reason...), ", "...)
+	}
+	b = strconv.AppendInt(append(b, "exit code "...), int64(t.GetInt("exitCode")), 10)
+	for _, x := range []struct{ key, word string }{{"signal", "signal"}, {"startedAt", "started"}, {"finishedAt", "finished"}} {
+		if v := textOf(t.Get(x.key)); len(v) > 0 && string(v) != "0" {
+			b = append(append(append(append(b, ", "...), x.word...), ' '), v...)
+		}
+	}
+	if msg := bytes.TrimSpace(t.GetStringBytes("message")); len(msg) > 0 {
+		b = append(append(b, ": "...), msg...)
+	}
+	return b
 }
 
 // kubernetesEvicted tells of a pod that the kubelet put off its node. Only its own words make that a memory kill.

@@ -93,7 +93,6 @@ func (platformEventList) Sniff(head []byte) int {
 func (platformEventList) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
 	w := newJSONWalker(ctx, r)
 	var parser fastjson.Parser
-	var n int64
 	return w.documents(func(first json.Token) error {
 		if first != json.Delim('{') {
 			return w.skipRest(first)
@@ -103,11 +102,11 @@ func (platformEventList) Parse(ctx context.Context, src *record.Source, r io.Rea
 				return w.skip()
 			}
 			_, err := w.arrayValue(func() error {
-				n++
 				var raw json.RawMessage
 				if _, err := w.decode(&raw); err != nil {
 					return err
 				}
+				n := w.lineOf(raw)
 				if len(raw) > maxParsed {
 					return warn(sink, record.Pos{Source: src, Line: n}, "malformed_line", "an event of more than 1 MiB was left out", raw)
 				}

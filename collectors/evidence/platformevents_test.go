@@ -98,7 +98,7 @@ func TestScalingosEventListIsRead(t *testing.T) {
 		t.Fatalf("recognised as %v (%d)", f, score)
 	}
 	sink := mustWhole(t, platformEventList{}, "events.json", text)
-	if len(sink.Crashes) != 1 || sink.Crashes[0].Pos.Line != 1 || sink.Crashes[0].Service != "shop" {
+	if len(sink.Crashes) != 1 || sink.Crashes[0].Pos.Line != 2 || sink.Crashes[0].Service != "shop" {
 		t.Errorf("crashes: %+v", sink.Crashes)
 	}
 	want := []record.Lifecycle{{Time: at(t, "2026-11-16T13:50:00Z"), Kind: record.DeployFinished, ExitCode: -1, Service: "shop"}}

@@ -1,0 +1,132 @@
+package evidence
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"lastcall/collectors/record"
+)
+
+// kubernetesStory is the Sink of one Kubernetes document. Two kinds of events say little by themselves, and enough beside the others: a
+// kill that a node tells of, without the pod, is that of the pod that starts again; a back-off tells of an end only where nothing else
+// does. Both are held, in bounds, until the document ends.
+type kubernetesStory struct {
+	record.Sink
+	kills    []*record.Crash // on a node, of a container that nothing names
+	backOffs []*record.Crash
+	begins   []podBegin               // what tells that a container ended and begins anew
+	ends     map[string][]record.Time // by container: deaths and stops
+	ended    int
+}
+
+type podBegin struct {
+	time            record.Time
+	host, container string
+}
+
+const (
+	maxStoryKills  = 10_000
+	maxStoryEvents = 100_000
+	// soonAgain is how soon after its end a container starts again, or is said to wait for that.
+	soonAgain = time.Minute
+	// longestBackOff is how long a back-off may follow the end that it comes of, with some slack.
+	longestBackOff = 6 * time.Minute
+	// nodeClocks is how much the clock of a node's monitor may be late against that of its kubelet.
+	nodeClocks = 5 * time.Second
+)
+
+func newKubernetesStory(next record.Sink) *kubernetesStory {
+	return &kubernetesStory{Sink: next, ends: map[string][]record.Time{}}
+}
+
+// Crash implements record.Sink.
+func (s *kubernetesStory) Crash(c *record.Crash) error {
+	if c.Container == "" && c.Host != "" && c.Kind == record.CrashOOMKill && len(s.kills) < maxStoryKills {
+		s.kills = append(s.kills, c)
+		return nil
+	}
+	s.end(c.Container, c.Time)
+	return s.Sink.Crash(c)
+}
+
+// Lifecycle implements record.Sink.
+func (s *kubernetesStory) Lifecycle(l *record.Lifecycle) error {
+	switch l.Kind {
+	case record.Up:
+		s.begin(l.Time, l.Host, l.Container)
+	case record.Stopping, record.Stopped:
+		s.end(l.Container, l.Time)
+	}
+	return s.Sink.Lifecycle(l)
+}
+
+// backOff takes an end that a back-off tells of.
+func (s *kubernetesStory) backOff(c *record.Crash) error {
+	s.begin(c.Time, c.Host, c.Container)
+	if len(s.backOffs) < maxStoryKills {
+		s.backOffs = append(s.backOffs, c)
+		return nil
+	}
+	return s.Sink.Crash(c)
+}
+
+func (s *kubernetesStory) begin(at record.Time, host, container string) {
+	if len(s.begins) < maxStoryEvents && host != "" && container != "" {
+		s.begins = append(s.begins, podBegin{at, host, container})
+	}
+}
+
+func (s *kubernetesStory) end(container string, at record.Time) {
+	if s.ended < maxStoryEvents && container != "" {
+		s.ended++
+		s.ends[container] = append(s.ends[container], at)
+	}
+}
+
+// close passes on what was held.
+func (s *kubernetesStory) close() error {
+	slices.SortFunc(s.begins, func(a, b podBegin) int {
+		return cmp.Or(cmp.Compare(a.host, b.host), cmp.Compare(a.time, b.time), cmp.Compare(a.container, b.container))
+	})
+	s.begins = slices.Compact(s.begins)
+	for _, c := range s.kills {
+		if pod, ok := s.startedAgain(c.Host, c.Time); ok {
+			c.Container, c.Instance = pod, "" // the process id is no name of a container's life
+			s.end(pod, c.Time)
+		} else if err := warn(s.Sink, c.Pos, "container_not_told", "memory kills that a node tells of without the container, and no event says which pod of the node started again; save the pods as well (kubectl get pods -o json)", []byte(c.Text)); err != nil {
+			return err
+		}
+		if err := s.Sink.Crash(c); err != nil {
+			return err
+		}
+	}
+	for _, times := range s.ends {
+		slices.Sort(times)
+	}
+	for _, c := range s.backOffs {
+		times := s.ends[c.Container]
+		i, _ := slices.BinarySearch(times, c.Time.Add(-longestBackOff))
+		if i < len(times) && times[i] <= c.Time.Add(nodeClocks) {
+			continue // the end is known already, and better
+		}
+		if err := s.Sink.Crash(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// startedAgain finds the only container of a node that begins anew soon after an instant.
+func (s *kubernetesStory) startedAgain(host string, at record.Time) (pod string, ok bool) {
+	i, _ := slices.BinarySearchFunc(s.begins, podBegin{time: at, host: host}, func(b, want podBegin) int {
+		return cmp.Or(cmp.Compare(b.host, want.host), cmp.Compare(b.time, want.time))
+	})
+	for ; i < len(s.begins) && s.begins[i].host == host && s.begins[i].time <= at.Add(soonAgain); i++ {
+		if ok && s.begins[i].container != pod {
+			return "", false
+		}
+		pod, ok = s.begins[i].container, true
+	}
+	return pod, ok
+}
