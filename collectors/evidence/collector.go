@@ -299,7 +299,7 @@ func (r *run) isLate(in input) bool {
 		return false
 	}
 	defer d.Close()
-	best, _ := r.recognise(d.Head())
+	d, best := r.open(d)
 	return best == nil || isRequestFormat(best)
 }
 
@@ -366,23 +366,23 @@ func (p *progress) Read(b []byte) (int, error) {
 
 // stream reads one input that was opened.
 func (r *run) stream(ctx context.Context, name string, src io.Reader) error {
-	in, err := lines.NewReader(src)
+	outer, err := lines.NewReader(src)
 	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		return r.problem(name, err, hintPath, "unreadable")
 	}
-	defer in.Close()
-	if len(in.Head()) == 0 && len(in.Problems()) == 0 {
+	defer outer.Close()
+	if len(outer.Head()) == 0 && len(outer.Problems()) == 0 {
 		return r.problem(name, ErrEmpty, hintEmpty, "empty_file")
 	}
-	if isTar(in.Head()) {
-		return r.tar(ctx, name, in)
+	if isTar(outer.Head()) {
+		return r.tar(ctx, name, outer)
 	}
 	source := &record.Source{Name: name}
 	t := newTally(r.sink, source, r.query)
-	best, _ := r.recognise(in.Head())
+	in, best := r.open(outer)
 	known := false
 	switch f := best.(type) {
 	case WholeFormat:
@@ -402,7 +402,8 @@ func (r *run) stream(ctx context.Context, name string, src io.Reader) error {
 		return t.failed
 	}
 	broken := err
-	for _, p := range in.Problems() {
+	problems := outer.Problems()
+	for _, p := range problems {
 		w := record.Warning{Code: p.Code, Pos: record.Pos{Source: source}, Count: 1, Text: p.Text, Example: p.Err.Error()}
 		if err := t.Warn(&w); err != nil {
 			return err
@@ -410,8 +411,8 @@ func (r *run) stream(ctx context.Context, name string, src io.Reader) error {
 	}
 	if !known {
 		cause := ErrUnknownFormat
-		if len(in.Problems()) > 0 && len(in.Head()) == 0 {
-			cause = errors.New(in.Problems()[0].Text)
+		if len(problems) > 0 && len(in.Head()) == 0 {
+			cause = errors.New(problems[0].Text)
 		}
 		for _, w := range t.warns {
 			if w.Code != "unrecognised_lines" && w.Code != "malformed_line" && w.Code != "binary_line" {

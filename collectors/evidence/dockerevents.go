@@ -29,7 +29,17 @@ func (dockerEvents) Sniff(head []byte) int {
 }
 
 func isDockerJSON(line []byte) bool {
-	return len(line) > 20 && len(line) <= maxParsed && line[0] == '{' && bytes.Contains(line, []byte(`"Type":"`)) && bytes.Contains(line, []byte(`"Action":"`)) && bytes.Contains(line, []byte(`"Actor"`))
+	return len(line) > 20 && len(line) <= maxParsed && line[0] == '{' && hasTextAt(line, `"Type":`) && hasTextAt(line, `"Action":`) && bytes.Contains(line, []byte(`"Actor"`))
+}
+
+// hasTextAt reports whether a key of a JSON line has a text.
+func hasTextAt(line []byte, key string) bool {
+	i := bytes.Index(line, []byte(key))
+	if i < 0 {
+		return false
+	}
+	rest := bytes.TrimLeft(line[i+len(key):], " ")
+	return len(rest) > 0 && rest[0] == '"'
 }
 
 func isDockerText(line []byte) bool {
@@ -109,7 +119,26 @@ func (p *dockerParser) json(pos record.Pos, v *fastjson.Value, line []byte, sink
 	ev.service = textOf(firstOf(attrs, "com.docker.compose.service", "com.docker.swarm.service.name"))
 	ev.node = textOf(attrs.Get("com.docker.swarm.node.id"))
 	ev.action, ev.detail, _ = bytes.Cut(v.GetStringBytes("Action"), []byte(": "))
-	return p.event(&o, ev, line, sink)
+	return p.event(&o, ev, dockerEventText(v), sink)
+}
+
+// dockerEventText writes an event as plain `docker events` does, with what tells of the container.
+func dockerEventText(v *fastjson.Value) []byte {
+	id := v.GetStringBytes("Actor", "ID")
+	b := append([]byte("container "), v.GetStringBytes("Action")...)
+	b = append(append(b, ' '), id[:min(12, len(id))]...)
+	open := " ("
+	attrs := v.Get("Actor", "Attributes")
+	for _, key := range []string{"execDuration", "exitCode", "image", "name", "signal"} {
+		if value := textOf(attrs.Get(key)); len(value) > 0 {
+			b = append(append(append(append(b, open...), key...), '='), value...)
+			open = ", "
+		}
+	}
+	if open == ", " {
+		b = append(b, ')')
+	}
+	return b
 }
 
 func (p *dockerParser) text(pos record.Pos, line []byte, sink record.Sink) error {

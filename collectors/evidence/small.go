@@ -12,6 +12,7 @@ func smallFormats(zone *time.Location) []Format {
 		platformEventList{},
 		kubernetesJSON{},
 		dockerEvents{},
+		dockerInspect{},
 		kernelOOM{},
 		journald{},
 		datadogQuery{},
@@ -51,6 +52,7 @@ var (
 	_ LineFormat = herokuPlatform{}
 	_ LineFormat = platformEvents{}
 	_ LineFormat = dockerEvents{}
+	_ LineFormat = dockerInspect{}
 	_ LineFormat = kernelOOM{}
 	_ LineFormat = journald{}
 	_ LineFormat = prometheusText{}

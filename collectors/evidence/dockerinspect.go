@@ -1,0 +1,109 @@
+package evidence
+
+import (
+	"bytes"
+	"strconv"
+
+	"github.com/valyala/fastjson"
+
+	"lastcall/collectors/record"
+)
+
+// dockerInspect reads the containers that `docker inspect` prints: since when each runs, under which limit, and how it ended last.
+// They stand in an array over many lines, which is flattened before, or one a line (`docker inspect … | jq -c '.[]'`).
+//
+// Source: Docker Engine API, "Inspect a container". A container that runs again has forgotten the status of its last end.
+type dockerInspect struct{}
+
+// Name implements Format.
+func (dockerInspect) Name() string { return "docker-inspect" }
+
+// Sniff implements Format.
+func (dockerInspect) Sniff(head []byte) int { return sniffLines(head, isDockerInspect) }
+
+func isDockerInspect(line []byte) bool {
+	return len(line) > 20 && len(line) <= maxParsed && line[0] == '{' && bytes.Contains(line, []byte(`"State"`)) && bytes.Contains(line, []byte(`"FinishedAt"`)) &&
+		bytes.Contains(line, []byte(`"ExitCode"`)) && bytes.Contains(line, []byte(`"HostConfig"`))
+}
+
+// NewParser implements LineFormat.
+func (dockerInspect) NewParser(src *record.Source) LineParser { return &dockerInspectParser{src: src} }
+
+type dockerInspectParser struct {
+	src    *record.Source
+	parser fastjson.Parser
+}
+
+// ParseLine implements LineParser.
+func (p *dockerInspectParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
+	if !isDockerInspect(line) {
+		return false, nil
+	}
+	pos := record.Pos{Source: p.src, Line: lineNo}
+	v, err := p.parser.ParseBytes(line)
+	if err != nil {
+		return true, warn(sink, pos, "malformed_line", "a container of docker inspect that is broken JSON was left out", line)
+	}
+	state := v.Get("State")
+	o := origin{
+		pos: pos, container: bytes.TrimPrefix(v.GetStringBytes("Name"), []byte("/")), instance: v.GetStringBytes("Id"),
+		service: textOf(firstOf(v.Get("Config", "Labels"), "com.docker.compose.service", "com.docker.swarm.service.name")),
+	}
+	limit := int64(0)
+	if n, ok := numberOf(v.Get("HostConfig", "Memory")); ok && n > 0 && n < 1<<53 {
+		limit = int64(n)
+	}
+	started, finished := timeOf(state.Get("StartedAt")), timeOf(state.Get("FinishedAt"))
+	if err := kubernetesUp(&o, started, limit, sink); err != nil {
+		return true, err
+	}
+	restarts := v.GetInt("RestartCount")
+	told := 0
+	if finished != 0 {
+		told = 1
+		if err := p.ended(&o, state, started, finished, restarts, limit, sink); err != nil {
+			return true, err
+		}
+	}
+	if untold := restarts - told; untold > 0 {
+		return true, sink.Warn(&record.Warning{
+			Code: "earlier_restarts", Pos: pos, Count: int64(untold), Example: string(o.container),
+			Text: "restarts of containers of which Docker keeps no end: it tells of the last one only; its events tell of more (docker events --since 24h --until 0s --format json)",
+		})
+	}
+	return true, nil
+}
+
+// ended makes the record of the last end of a container.
+func (p *dockerInspectParser) ended(o *origin, state *fastjson.Value, started, finished record.Time, restarts int, limit int64, sink record.Sink) error {
+	ev := *o
+	ev.time = finished
+	code, reason := state.GetInt("ExitCode"), ""
+	if state.GetBool("OOMKilled") {
+		reason = "OOMKilled"
+	}
+	text := strconv.AppendInt([]byte("exit code "), int64(code), 10)
+	if reason != "" {
+		text = append([]byte(reason+", "), text...)
+	}
+	if msg := state.GetStringBytes("Error"); len(msg) > 0 {
+		text = append(append(text, ": "...), msg...)
+	}
+	switch {
+	case started > finished && restarts > 0:
+		// Only an end that nobody asked for makes the daemon restart a container.
+		c := ev.exited(-1, "", []byte("ended by itself and was restarted by Docker "+strconv.Itoa(restarts)+" times"))
+		c.LimitBytes = limit
+		return sink.Crash(c)
+	case started > finished:
+		return sink.Lifecycle(ev.stopped(-1, "restarted", nil))
+	case plannedStatus(code) && reason == "":
+		return sink.Lifecycle(ev.stopped(code, "", text))
+	}
+	c := ev.exited(code, reason, text)
+	c.LimitBytes = limit
+	if started != 0 {
+		c.Uptime = finished.Sub(started)
+	}
+	return sink.Crash(c)
+}

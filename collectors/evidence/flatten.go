@@ -1,0 +1,183 @@
+package evidence
+
+import (
+	"bytes"
+	"io"
+
+	"lastcall/collectors/internal/lines"
+)
+
+// flattener makes JSON lines of JSON that was laid out for people: objects over many lines, one after the other or in an array, as
+// `jq .` and `docker inspect` print them. Every object becomes one line, on the line where it begins; the lines that it took besides
+// stay, empty, so that the number of each line is that of the source. It holds nothing but a few bytes.
+type flattener struct {
+	r   io.Reader
+	buf []byte
+	out []byte // what is made and not yet read
+	err error
+
+	depth           int    // of the object that is open
+	objects         uint64 // by level, the lowest bit for the innermost: it is an object, no array
+	last            byte   // what came before, blanks left out
+	fresh           bool   // a line begins
+	quoted, escaped bool
+	begun, array    bool // anything was seen; the first thing was a bracket
+	owed            int  // line ends within the object
+	ahead           int  // line ends that were made and the source did not have yet
+	full, text      bool // the line holds an object, or text that is none
+}
+
+// isSpreadJSON reports whether a head is that of JSON which does not stand one object a line.
+func isSpreadJSON(head []byte) bool {
+	b := bytes.TrimLeft(head, " \t\r\n")
+	if len(b) < 2 {
+		return false
+	}
+	rest := bytes.TrimLeft(b[1:], " \t\r\n")
+	switch b[0] {
+	case '{':
+		return len(rest) > 0 && rest[0] == '"' && bytes.IndexByte(b[:len(b)-len(rest)], '\n') > 0
+	case '[':
+		return len(rest) > 0 && rest[0] == '{'
+	}
+	return false
+}
+
+// open recognises what an input is. JSON that is spread over lines, and is no document of its own, is read flattened.
+func (r *run) open(in *lines.Reader) (*lines.Reader, Format) {
+	best, _ := r.recognise(in.Head())
+	if _, whole := best.(WholeFormat); whole || !isSpreadJSON(in.Head()) {
+		return in, best
+	}
+	head, err := io.ReadAll(&flattener{r: bytes.NewReader(in.Head())})
+	if err != nil {
+		return in, best
+	}
+	f, _ := r.recognise(head)
+	if _, ok := f.(LineFormat); !ok {
+		return in, best
+	}
+	flat, err := lines.NewReader(&flattener{r: in})
+	if err != nil {
+		return in, best
+	}
+	return flat, f
+}
+
+func (f *flattener) Read(p []byte) (int, error) {
+	for len(f.out) == 0 {
+		if f.err != nil {
+			return 0, f.err
+		}
+		if f.buf == nil {
+			f.buf = make([]byte, 32<<10)
+		}
+		var n int
+		n, f.err = f.r.Read(f.buf)
+		f.out = f.flatten(f.out[:0], f.buf[:n])
+	}
+	n := copy(p, f.out)
+	f.out = f.out[n:]
+	return n, nil
+}
+
+// flatten appends what the next bytes become.
+func (f *flattener) flatten(out, b []byte) []byte {
+	for _, c := range b {
+		fresh := f.fresh
+		f.fresh = c == '\n'
+		if c == '{' && fresh && f.depth > 0 && f.cannotHold() {
+			// The object before was cut off: the next is not to be lost with it.
+			out = f.end(out)
+		}
+		switch {
+		case c == '\n' && f.depth > 0:
+			f.owed++
+			continue
+		case c == '\n' && f.ahead > 0:
+			f.ahead--
+			f.text = false
+			continue
+		case c == '\n':
+			f.full, f.text = false, false
+			out = append(out, c)
+			continue
+		case f.text:
+			out = append(out, c)
+			continue
+		case f.quoted:
+			f.quoted = f.escaped || c != '"'
+			f.escaped = !f.escaped && c == '\\'
+			out = append(out, c)
+			continue
+		case c == ' ' || c == '\t' || c == '\r':
+			continue
+		}
+		if f.depth == 0 {
+			first := !f.begun
+			f.begun = true
+			if first && c == '[' {
+				f.array = true
+				continue
+			}
+			if f.array && (c == ',' || c == ']') {
+				continue
+			}
+			if f.full {
+				out = append(out, '\n')
+				f.ahead++
+			}
+			f.full, f.text = c == '{', c != '{'
+		}
+		f.last = c
+		out = append(out, c)
+		switch c {
+		case '"':
+			f.quoted = f.depth > 0
+		case '{', '[':
+			if f.text {
+				continue
+			}
+			f.depth++
+			f.objects <<= 1
+			if c == '{' {
+				f.objects |= 1
+			}
+		case '}', ']':
+			if f.depth == 0 {
+				continue
+			}
+			f.depth--
+			f.objects >>= 1
+			if f.depth == 0 {
+				out = f.end(out)
+			}
+		}
+	}
+	return out
+}
+
+// cannotHold reports whether no object may begin within the one that is open where the text is now.
+func (f *flattener) cannotHold() bool {
+	switch {
+	case f.quoted: // no string holds the end of a line
+		return true
+	case f.depth > 64 || f.last == ':' || f.last == '[':
+		return false
+	}
+	return f.last != ',' || f.objects&1 == 1
+}
+
+// end ends the line of an object and makes up for those that it took.
+func (f *flattener) end(out []byte) []byte {
+	f.depth, f.objects, f.quoted, f.escaped = 0, 0, false, false
+	for ; f.owed > 0; f.owed-- {
+		f.full = false
+		if f.ahead > 0 {
+			f.ahead--
+			continue
+		}
+		out = append(out, '\n')
+	}
+	return out
+}

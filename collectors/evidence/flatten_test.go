@@ -1,0 +1,189 @@
+package evidence
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"lastcall/collectors/record"
+	"lastcall/collectors/record/recordtest"
+)
+
+func flat(t testing.TB, text string) string {
+	t.Helper()
+	out, err := io.ReadAll(&flattener{r: strings.NewReader(text)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+func TestObjectsOverManyLinesBecomeLines(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{"two objects", "{\n  \"a\": \"b c\",\n  \"d\": [\n    1\n  ]\n}\n{\n  \"a\": 2\n}\n", "{\"a\":\"b c\",\"d\":[1]}\n\n\n\n\n\n{\"a\":2}\n\n\n"},
+		{"an array", "[\n  {\n    \"a\": 1\n  },\n  {\"b\": 2}\n]\n", "\n{\"a\":1}\n\n\n{\"b\":2}\n\n"},
+		{"an array on one line", "[{\"a\":1},{\"b\":2}]\n{\"c\":3}", "{\"a\":1}\n{\"b\":2}\n{\"c\":3}"},
+		{"objects back to back", "{\n\"a\":1\n}{\n\"b\":2\n}\n", "{\"a\":1}\n\n{\"b\":2}\n\n\n"},
+		{"brackets and quotes in texts", "{\n \"a\": \"}\\\"{ \\\\\",\n \"b\": 1}\n", "{\"a\":\"}\\\"{ \\\\\",\"b\":1}\n\n\n"},
+		{"text between objects", "{\n\"a\": 1\n}\nServer [1] started {\n{\n\"b\": 2\n}\n", "{\"a\":1}\n\n\nServer [1] started {\n{\"b\":2}\n\n\n"},
+		{"an object that is cut off", "{\n  \"a\": 1,\n{\n  \"b\": {\n    \"c\": \"x\n{\n  \"d\": 3\n}\n", "{\"a\":1,\n\n{\"b\":{\"c\":\"x\n\n\n{\"d\":3}\n\n\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, flat(t, c.text)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			slow, err := io.ReadAll(&flattener{r: iotest.OneByteReader(strings.NewReader(c.text))})
+			if err != nil || string(slow) != c.want {
+				t.Errorf("byte by byte: %q, %v", slow, err)
+			}
+		})
+	}
+}
+
+// pretty lays JSON lines out as `jq .` does.
+func pretty(t testing.TB, jsonLines string) string {
+	t.Helper()
+	var b bytes.Buffer
+	for line := range strings.Lines(jsonLines) {
+		if err := json.Indent(&b, []byte(strings.TrimSpace(line)), "", "  "); err != nil {
+			t.Fatal(err)
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+const inspected = `[
+    {
+        "Id": "3f1c9a77d6c2a54c3a2f0b4fd1f0a3b2c1d0e9f8a7b6c5d4e3f2a1b0c9d8e7f6",
+        "Name": "/web-1",
+        "State": {"Status": "exited", "Running": false, "OOMKilled": true, "ExitCode": 137, "Error": "",
+            "StartedAt": "2026-11-16T13:30:00Z", "FinishedAt": "2026-11-16T13:47:57Z"},
+        "RestartCount": 0,
+        "HostConfig": {"Memory": 536870912},
+        "Config": {"Labels": {"com.docker.compose.service": "web"}}
+    },
+    {
+        "Id": "4f1c9a77d6c2a54c3a2f0b4fd1f0a3b2c1d0e9f8a7b6c5d4e3f2a1b0c9d8e7f6",
+        "Name": "/web-2",
+        "State": {"Status": "running", "Running": true, "OOMKilled": false, "ExitCode": 0, "Error": "",
+            "StartedAt": "2026-11-16T13:50:00Z", "FinishedAt": "2026-11-16T13:49:57Z"},
+        "RestartCount": 3,
+        "HostConfig": {"Memory": 0}
+    },
+    {
+        "Id": "5f1c9a77d6c2a54c3a2f0b4fd1f0a3b2c1d0e9f8a7b6c5d4e3f2a1b0c9d8e7f6",
+        "Name": "/web-3",
+        "State": {"Status": "running", "Running": true, "OOMKilled": false, "ExitCode": 0, "StartedAt": "2026-11-16T13:50:00Z", "FinishedAt": "0001-01-01T00:00:00Z"},
+        "RestartCount": 0,
+        "HostConfig": {"Memory": 0}
+    }
+]
+`
+
+func TestJSONThatIsLaidOutForPeopleIsRead(t *testing.T) {
+	events := dockerLine("kill", `"signal":"15",`, "1794836877000000000") + "\n" + dockerLine("start", "", "1794836890000000000") + "\n" +
+		dockerLine("die", `"exitCode":"137",`, "1794837899000000000") + "\n"
+	pino := strings.Repeat(`{"level":30,"time":1794836877859,"pid":1,"hostname":"web-1","req":{"method":"GET","url":"/a"},"res":{"statusCode":200},"responseTime":12,"msg":"request completed"}`+"\n", 3)
+	for _, c := range []struct {
+		name, text, format string
+		requests, crashes  int
+		lines              []int64 // of the crashes
+	}{
+		{"docker events | jq .", pretty(t, events), "docker-events", 0, 1, []int64{38}},
+		{"docker events with blanks", strings.ReplaceAll(events, `":"`, `": "`), "docker-events", 0, 1, []int64{3}},
+		{"docker inspect", inspected, "docker-inspect", 0, 2, []int64{2, 11}},
+		{"docker inspect | jq -c .[]", flat(t, inspected), "docker-inspect", 0, 2, []int64{2, 11}},
+		{"a log | jq .", pretty(t, pino), "pino", 3, 0, nil},
+		{"a log | jq -s .", "[\n" + strings.ReplaceAll(strings.TrimSpace(pino), "\n", ",\n") + "\n]", "pino", 3, 0, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "x.json")
+			if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			sink := &recordtest.Sink{}
+			if err := New(Options{Paths: []string{path}}).Collect(context.Background(), record.Query{}, sink); err != nil {
+				t.Fatal(err)
+			}
+			if len(sink.Requests) != c.requests || len(sink.Crashes) != c.crashes {
+				t.Fatalf("%d requests, %d crashes, %v", len(sink.Requests), len(sink.Crashes), sink.Warnings)
+			}
+			for i, x := range sink.Crashes {
+				if x.Pos.Line != c.lines[i] {
+					t.Errorf("crash %d is said to be on line %d", i, x.Pos.Line)
+				}
+			}
+			for _, x := range sink.Coverages {
+				if x.Source.Format != c.format {
+					t.Errorf("read as %s", x.Source.Format)
+				}
+			}
+		})
+	}
+}
+
+func TestContainersThatDockerDescribes(t *testing.T) {
+	sink, unhandled := readLines(t, dockerInspect{}, flat(t, inspected))
+	if len(unhandled) > 0 {
+		t.Fatalf("not read: %q", unhandled)
+	}
+	id := func(c string) string { return c + "f1c9a77d6c2a54c3a2f0b4fd1f0a3b2c1d0e9f8a7b6c5d4e3f2a1b0c9d8e7f6" }
+	want := []record.Crash{
+		{
+			Time: at(t, "2026-11-16T13:47:57Z"), Kind: record.CrashOOMKill, Exited: true, ExitCode: 137, Signal: "SIGKILL", Container: "web-1", Instance: id("3"), Service: "web",
+			LimitBytes: 512 << 20, Uptime: at(t, "2026-11-16T13:47:57Z").Sub(at(t, "2026-11-16T13:30:00Z")),
+		},
+		{Time: at(t, "2026-11-16T13:49:57Z"), Kind: record.CrashOther, Exited: true, ExitCode: -1, Container: "web-2", Instance: id("4")},
+	}
+	if diff := cmp.Diff(want, sink.Crashes, ignoring); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if sink.Crashes[0].Text != "OOMKilled, exit code 137" || len(sink.Lifecycles) != 3 || len(sink.Samples) != 1 || sink.WarningCount("earlier_restarts") != 2 {
+		t.Errorf("%q %+v %+v %v", sink.Crashes[0].Text, sink.Lifecycles, sink.Samples, sink.Warnings)
+	}
+}
+
+func FuzzFlatten(f *testing.F) {
+	f.Add([]byte("{\n  \"a\": \"b c\",\n  \"d\": [\n    1\n  ]\n}\n{\n  \"a\": 2\n}\n"))
+	f.Add([]byte("[\n{\"a\":1},{\"b\":2}\n]\n text"))
+	f.Add([]byte(inspected))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		whole := flat(t, string(data))
+		slow, err := io.ReadAll(&flattener{r: iotest.OneByteReader(bytes.NewReader(data))})
+		if err != nil || string(slow) != whole {
+			t.Fatalf("in pieces: %q\nat once:   %q, %v", slow, whole, err)
+		}
+		if len(whole) > 2*len(data) {
+			t.Fatalf("%d bytes became %d", len(data), len(whole))
+		}
+		// A document's lines are told by their number: a sound object stands on the line on which it begins.
+		var v any
+		if json.Unmarshal(data, &v) == nil {
+			if _, ok := v.(map[string]any); ok {
+				line := bytes.Count(data[:bytes.IndexByte(data, '{')], []byte("\n"))
+				var back any
+				if err := json.Unmarshal([]byte(strings.Split(whole, "\n")[line]), &back); err != nil || fmt.Sprint(back) != fmt.Sprint(v) {
+					t.Fatalf("%q became %q: %v", data, whole, err)
+				}
+			}
+		}
+		sink := &recordtest.Sink{}
+		p := dockerInspect{}.NewParser(&record.Source{Name: "fuzz"})
+		for i, line := range strings.Split(whole, "\n") {
+			if _, err := p.ParseLine(int64(i+1), []byte(line), sink); err != nil {
+				t.Fatal(err)
+			}
+		}
+		checkSane(t, sink)
+	})
+}
