@@ -71,7 +71,7 @@ func ReadJSON(r io.Reader) (*finding.Report, error) {
 		Verdict       *json.RawMessage `json:"verdict"`
 	}
 	if err := json.Unmarshal(b, &head); err != nil {
-		return nil, fmt.Errorf("read the report: not a report in JSON: %w", withOffset(b, err))
+		return nil, fmt.Errorf("read the report: not a report in JSON: %w; give a file written with --format json", withOffset(b, err))
 	}
 	if head.SchemaVersion == nil || head.Verdict == nil {
 		return nil, errors.New("read the report: this JSON is no report (schema_version or verdict is missing); " +
@@ -94,7 +94,15 @@ func ReadJSON(r io.Reader) (*finding.Report, error) {
 	return rep, nil
 }
 
-// withOffset adds the line to an error of encoding/json that knows its offset.
+// article puts "a" or "an" before the name that encoding/json gives to a value.
+func article(value string) string {
+	if value == "array" || value == "object" {
+		return "an " + value
+	}
+	return "a " + value
+}
+
+// withOffset adds the line to an error of encoding/json that knows its offset, and keeps the names of Go's types out of it.
 func withOffset(b []byte, err error) error {
 	var offset int64 = -1
 	var syn *json.SyntaxError
@@ -104,6 +112,11 @@ func withOffset(b []byte, err error) error {
 		offset = syn.Offset
 	case errors.As(err, &typ):
 		offset = typ.Offset
+		what := "it"
+		if typ.Field != "" {
+			what = clean(typ.Field)
+		}
+		err = fmt.Errorf("%s is %s, which does not belong there", what, article(typ.Value))
 	}
 	if offset < 0 || offset > int64(len(b)) {
 		return err

@@ -89,13 +89,14 @@ func TestReadJSONRefusesPolitely(t *testing.T) {
 		{"blank", " \n", "is empty"},
 		{"no JSON", "VERDICT: x", "not a report in JSON: line 1"},
 		{"cut", `{"schema_version":"1","verdict":{`, "not a report in JSON"},
-		{"a list", `[1]`, "not a report in JSON"},
+		{"a list", `[1]`, "not a report in JSON: line 1: it is an array, which does not belong there; give a file written with --format json"},
+		{"a version that is a number", `{"schema_version":1}`, "not a report in JSON: line 1: schema_version is a number"},
 		{"other JSON", `{"a":1}`, "no report (schema_version or verdict is missing)"},
 		{"newer", `{"schema_version":"2","verdict":"of another shape"}`, "newer version of this program (schema 2, this one reads 1)"},
 		{"much newer", `{"schema_version":"10.1","verdict":{}}`, "newer version"},
 		{"odd version", `{"schema_version":"x\u001b[31m","verdict":{}}`, `unknown schema version`},
 		{"older", `{"schema_version":"0","verdict":{}}`, `unknown schema version "0"`},
-		{"wrong type", "{\"schema_version\":\"1\",\"verdict\":{},\n\"crashes\":[{\"id\":7}]}", "line 2"},
+		{"wrong type", "{\"schema_version\":\"1\",\"verdict\":{},\n\"crashes\":[{\"id\":7}]}", "line 2: crashes.id is a number, which does not belong there"},
 		{"bad time", `{"schema_version":"1","verdict":{},"window":{"from":"yesterday"}}`, "read the report"},
 	}
 	for _, tt := range tests {

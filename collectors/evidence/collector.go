@@ -58,11 +58,23 @@ type PathError struct {
 	Err  error
 	// Hint is what to do next.
 	Hint string
+	// Sample is a line of what was refused; empty where it has none.
+	Sample string
 }
 
 func (e *PathError) Error() string {
-	return fmt.Sprintf("%s: %v; %s", e.Path, reason(e.Err), e.Hint)
+	text := e.plain()
+	if e.Sample != "" {
+		text += fmt.Sprintf(" (its first line: %q)", clipTo([]byte(e.Sample), shownSample))
+	}
+	return text
 }
+
+// plain is the message without the sample, which may hold what a report masks.
+func (e *PathError) plain() string { return fmt.Sprintf("%s: %v; %s", e.Path, reason(e.Err), e.Hint) }
+
+// shownSample bounds the line that an error shows.
+const shownSample = 120
 
 // Unwrap returns the cause.
 func (e *PathError) Unwrap() error { return e.Err }
@@ -214,7 +226,7 @@ func (r *run) plan(ctx context.Context, path string) error {
 		}
 		r.seen[abs] = true
 	}
-	files := 0
+	files, refused := 0, len(r.problems)
 	err = filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -244,7 +256,7 @@ func (r *run) plan(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	if files == 0 {
+	if files == 0 && len(r.problems) == refused {
 		return r.problem(path, ErrEmpty, "no files that are not hidden lie in this folder; "+hintEmpty, "empty_folder")
 	}
 	return nil
@@ -269,14 +281,17 @@ func (r *run) add(name, path string, info fs.FileInfo) {
 
 // problem tells of a path that gives nothing, and goes on.
 func (r *run) problem(path string, err error, hint, code string) error {
-	p := &PathError{Path: path, Err: err, Hint: hint}
+	return r.refuse(&PathError{Path: path, Err: err, Hint: hint}, code)
+}
+
+func (r *run) refuse(p *PathError, code string) error {
 	r.problems = append(r.problems, p)
-	src := &record.Source{Name: path}
-	w := record.Warning{Code: code, Pos: record.Pos{Source: src}, Count: 1, Text: p.Error()}
+	src := &record.Source{Name: p.Path}
+	w := record.Warning{Code: code, Pos: record.Pos{Source: src}, Count: 1, Text: p.plain(), Example: p.Sample}
 	if err := r.sink.Warn(&w); err != nil {
 		return err
 	}
-	return r.sink.Cover(&record.Coverage{Source: src, Signal: "any", MissingReason: fmt.Sprintf("%v; %s", reason(err), hint)})
+	return r.sink.Cover(&record.Coverage{Source: src, Signal: "any", MissingReason: fmt.Sprintf("%v; %s", reason(p.Err), p.Hint)})
 }
 
 // skipped tells of a path that was left out on purpose.
@@ -410,7 +425,7 @@ func (r *run) stream(ctx context.Context, name string, src io.Reader) error {
 		}
 	}
 	if !known {
-		cause := ErrUnknownFormat
+		cause, hint, sample := refusal(name, in.Head())
 		if len(problems) > 0 && len(in.Head()) == 0 {
 			cause = errors.New(problems[0].Text)
 		}
@@ -421,7 +436,7 @@ func (r *run) stream(ctx context.Context, name string, src io.Reader) error {
 				}
 			}
 		}
-		return r.problem(name, cause, hintFormat, "unknown_format")
+		return r.refuse(&PathError{Path: name, Err: cause, Hint: hint, Sample: sample}, "unknown_format")
 	}
 	r.used++
 	missing := ""
@@ -434,6 +449,15 @@ func (r *run) stream(ctx context.Context, name string, src io.Reader) error {
 			return err
 		}
 		missing = broken.Error()
+	} else if t.isSilent() {
+		missing = holdsNothing
+		w := record.Warning{
+			Code: "no_records", Pos: record.Pos{Source: source, Line: 1}, Count: 1, Text: "sources whose lines are understood, and none tells of a request, a death or a measurement; this is how the first begins",
+			Example: clipTo(firstText(in.Head()), exampleLimit),
+		}
+		if err := t.Warn(&w); err != nil {
+			return err
+		}
 	}
 	_, err = t.report(missing)
 	return err

@@ -174,7 +174,7 @@ func TestInputsThatWantAllMemoryGetLittle(t *testing.T) {
 		}, 250, kept{samples: million / 10}, false},
 		{"a kubectl answer of half a million other fields", func() io.Reader {
 			return parts(`{"apiVersion":"v1","kind":"Pod","spec":{"containers":[]}`, evidencetest.Generate(million/2, func(w *bytes.Buffer, i int) { fmt.Fprintf(w, `,"f%d":1`, i) }), `}`)
-		}, 60, kept{}, false},
+		}, 60, kept{warnings: map[string]int64{"no_records": 1}}, false},
 		{"a table with an open quotation mark before 512 MB", func() io.Reader {
 			return parts("time,container,rss_bytes\n2026-11-16T13:47:57Z,web-1,1000\n2026-11-16T13:47:57Z,\"web-1,1000\n", evidencetest.Repeat("2026-11-16T13:47:57Z,web-1,1000\n", 16*mb))
 		}, 60, kept{samples: 1, warnings: map[string]int64{"malformed_document": 1}}, false},
@@ -198,7 +198,7 @@ func TestInputsThatWantAllMemoryGetLittle(t *testing.T) {
 			return evidencetest.Generate(300_000, func(w *bytes.Buffer, i int) {
 				fmt.Fprintf(w, "2026-11-16 13:47:57.859982910 +0000 UTC [web-%d] TypeError: x is no function\n", i)
 			})
-		}, 80, kept{}, false},
+		}, 80, kept{warnings: map[string]int64{"no_records": 1}}, false},
 		{"a million endpoints of a million containers", func() io.Reader {
 			return evidencetest.Generate(million, func(w *bytes.Buffer, i int) {
 				fmt.Fprintf(w, "2026-11-16 13:30:50.937512207 +0000 UTC [router] method=GET path=\"/x%d/y\" host=h%d request_id=%d container=web-%d from=\"1.2.3.4\" protocol=https status=200 duration=0.503s bytes=990\n", i, i, i, i)

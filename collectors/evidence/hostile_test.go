@@ -529,3 +529,59 @@ func TestMemoryStaysBoundedHoweverLongTheInput(t *testing.T) {
 		t.Errorf("the heap grew by %d MB over %d MB of input, want less than 24", grown>>20, 20*len(chunk)>>20)
 	}
 }
+
+func TestRefusalsSayWhatItIsAndWhatToDo(t *testing.T) {
+	for _, c := range []struct{ name, text, want, sample string }{
+		{"events.txt", "LAST SEEN   TYPE      REASON    OBJECT      MESSAGE\n37m         Warning   BackOff   pod/api-7   Back-off\n", "kubectl get events -o json > events.json", "LAST SEEN"},
+		{"all.txt", "NAMESPACE   LAST SEEN   TYPE      REASON    OBJECT      MESSAGE\nshop   37m         Warning   BackOff   pod/api-7   Back-off\n", "kubectl get events -o json", "LAST SEEN"},
+		{"pods.txt", "NAME    READY   STATUS    RESTARTS      AGE\napi-7   1/1     Running   2 (37m ago)   21h\n", "kubectl get pods -o json > pods.json", "READY"},
+		{"top.txt", "NAME    CPU(cores)   MEMORY(bytes)\napi-7   15m          212Mi\n", "as CSV", "MEMORY(bytes)"},
+		{"describe.txt", "Name:         api-7\nNamespace:    shop\n    Last State:     Terminated\n", "kubectl get pods -o json", "Name:"},
+		{"ps.txt", "CONTAINER ID   IMAGE     COMMAND   CREATED   STATUS    PORTS     NAMES\n3f1c   api:1   x   2 hours ago   Up   1   web-1\n", "docker events --since 24h", "IMAGE"},
+		{"a.log.xz", "\xfd7zXZ\x00\x00\x04rubbish\x00\x00\x00", "xz -dk a.log.xz", ""},
+		{"a b.log.bz2", "BZh91AY&SY\x00\x00\x00\x00", "bunzip2 -k 'a b.log.bz2'", ""},
+		{"a.7z", "7z\xbc\xaf\x27\x1c\x00\x04\x00\x00", "7z x a.7z", ""},
+		{"a.rar", "Rar!\x1a\x07\x01\x00\x00\x00", "unrar x a.rar", ""},
+		{"words.txt", "just words\nand more\n", "list of formats", "just words"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := write(t, t.TempDir(), c.name, []byte(c.text))
+			var s recordtest.Sink
+			err := evidence.New(evidence.Options{Paths: []string{path}}).Collect(t.Context(), record.Query{}, &s)
+			if !errors.Is(err, evidence.ErrUnknownFormat) || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), c.sample) {
+				t.Errorf("error %v", err)
+			}
+			// What a report masks is in the example, nowhere else.
+			if len(s.Warnings) != 1 || !strings.Contains(s.Warnings[0].Example, c.sample) || c.name == "words.txt" && strings.Contains(s.Warnings[0].Text, c.sample) {
+				t.Errorf("warnings %+v", s.Warnings)
+			}
+		})
+	}
+}
+
+func TestAFileThatGivesNothingShowsALine(t *testing.T) {
+	line := `{"level":"info","message":"HTTP GET /x","timestamp":"2026-03-10T01:00:00.127Z"}`
+	path := write(t, t.TempDir(), "app.log", []byte(strings.Repeat(line+"\n", 9)))
+	var s recordtest.Sink
+	if err := evidence.New(evidence.Options{Paths: []string{path}}).Collect(t.Context(), record.Query{}, &s); err != nil {
+		t.Fatal(err)
+	}
+	if s.WarningCount("no_records") != 1 || s.Warnings[0].Example != line || len(s.Coverages) != 1 || !strings.Contains(s.Coverages[0].MissingReason, "duration") {
+		t.Errorf("%+v %+v", s.Warnings, s.Coverages)
+	}
+}
+
+func TestAFolderThatCannotBeReadIsToldOnce(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root may read everything")
+	}
+	dir := filepath.Join(t.TempDir(), "closed")
+	if err := os.Mkdir(dir, 0); err != nil {
+		t.Fatal(err)
+	}
+	var s recordtest.Sink
+	err := evidence.New(evidence.Options{Paths: []string{dir}}).Collect(t.Context(), record.Query{}, &s)
+	if !errors.Is(err, fs.ErrPermission) || errors.Is(err, evidence.ErrEmpty) || len(s.Warnings) != 1 {
+		t.Errorf("error %v, warnings %+v", err, s.Warnings)
+	}
+}

@@ -1,0 +1,111 @@
+package evidence
+
+import (
+	"bytes"
+	"fmt"
+	"path"
+	"strings"
+	"unicode/utf8"
+)
+
+// What is often saved by mistake is refused by its name, with the command that saves what can be read.
+
+// unreadable is the cause for an input that is known and yet of no use.
+type unreadable string
+
+func (u unreadable) Error() string { return string(u) }
+
+// Unwrap makes it an unknown format, which it is.
+func (unreadable) Unwrap() error { return ErrUnknownFormat }
+
+// refusal says why an input of no format cannot be read and what to do about it. sample is a line of it, where lines are meant.
+func refusal(name string, head []byte) (cause error, hint, sample string) {
+	file := shellWord(path.Base(name[strings.LastIndexAny(name, "!/\\")+1:]))
+	if name == "stdin" {
+		file = "FILE"
+	}
+	for _, p := range packings {
+		if bytes.HasPrefix(head, []byte(p.magic)) {
+			return unreadable("it is packed with " + p.name + ", which is not read here"), "unpack it (" + fmt.Sprintf(p.command, file) + ") and name what comes out", ""
+		}
+	}
+	text := bytes.TrimLeft(head, " \t\r\n")
+	line := bytes.TrimRight(firstLine(text), "\r ")
+	columns := strings.Fields(string(line[:min(len(line), 300)]))
+	for _, t := range printedTables {
+		if hasColumns(columns, t.columns) {
+			return unreadable("it is the table that `" + t.command + "` prints for people: " + t.lacks), "save it with: " + t.instead, clipTo(line, exampleLimit)
+		}
+	}
+	if bytes.HasPrefix(text, []byte("Name:")) && bytes.Contains(text, []byte("\nNamespace:")) {
+		return unreadable("it is what `kubectl describe` prints for people"), "save it with: kubectl get pods -o json > pods.json; kubectl get events -o json > events.json", clipTo(line, exampleLimit)
+	}
+	if len(line) > 1 && !looksBinary(head) && utf8.Valid(line) {
+		sample = clipTo(line, exampleLimit)
+	}
+	return ErrUnknownFormat, hintFormat, sample
+}
+
+// packings are compressions and archives that need a tool of their own.
+var packings = [...]struct{ magic, name, command string }{
+	{"\xfd7zXZ\x00", "xz", "xz -dk %s"},
+	{"BZh", "bzip2", "bunzip2 -k %s"},
+	{"7z\xbc\xaf\x27\x1c", "7-Zip", "7z x %s"},
+	{"Rar!\x1a\x07", "RAR", "unrar x %s"},
+	{"\x04\x22\x4d\x18", "lz4", "lz4 -dk %s"},
+	{"\x5d\x00\x00", "lzma", "unlzma -k %s"},
+	{"LZIP", "lzip", "lzip -dk %s"},
+	{"\x1f\x9d", "compress", "uncompress %s"},
+}
+
+// printedTables are tables that tools print on a terminal, by words of their headers, in order.
+var printedTables = [...]struct{ columns, command, lacks, instead string }{
+	{"LAST SEEN TYPE REASON OBJECT", "kubectl get events", "it has ages instead of times", "kubectl get events -o json > events.json"},
+	{"NAME READY STATUS RESTARTS AGE", "kubectl get pods", "it has ages instead of times", "kubectl get pods -o json > pods.json"},
+	{"NAME CPU(cores) MEMORY(bytes)", "kubectl top pods", "it has no times", "a metrics query over the hours before the crash, as CSV or JSON (Grafana: Inspect, Data, Download CSV)"},
+	{"CONTAINER ID IMAGE COMMAND CREATED STATUS", "docker ps", "it has ages instead of times",
+		"docker inspect $(docker ps -aq) > containers.json; docker events --since 24h --until 0s --format json > events.json"},
+	{"CONTAINER ID NAME CPU % MEM USAGE", "docker stats", "it has no times", "docker stats --format json (with a time before each line), or a metrics query over the hours before the crash"},
+}
+
+// hasColumns reports whether a header has the words in their order, others between them.
+func hasColumns(header []string, words string) bool {
+	for want := range strings.FieldsSeq(words) {
+		found := false
+		for len(header) > 0 && !found {
+			found, header = header[0] == want, header[1:]
+		}
+		if !found {
+			return false
+		}
+	}
+	return true
+}
+
+// shellWord quotes a file's name for the command line, where it must be.
+func shellWord(name string) string {
+	plain := func(r rune) bool {
+		return r == '.' || r == '-' || r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+	}
+	if strings.TrimFunc(name, plain) == "" && name != "" {
+		return name
+	}
+	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+}
+
+// holdsNothing is why an input whose lines are understood gives no records.
+const holdsNothing = "its lines are understood, and none tells of a request, a death or a measurement; a request needs its time, method, path and duration in fields of their own " +
+	"(or its beginning and its end, by one id), otherwise add the router's or proxy's log"
+
+// isSilent reports whether an input gave neither records nor warnings.
+func (t *tally) isSilent() bool {
+	for _, e := range t.extents {
+		if e.records+e.outside > 0 {
+			return false
+		}
+	}
+	return len(t.warns) == 0
+}
+
+// firstText is the first line of a head that holds anything.
+func firstText(head []byte) []byte { return firstLine(bytes.TrimLeft(head, " \t\r\n")) }
