@@ -321,7 +321,7 @@ func impactText(m *finding.Impact) string {
 // redactionText says what was done about personal data.
 func redactionText(r *finding.Report) string {
 	if r.Redacted {
-		return "Redacted: personal data and secrets are masked; pseudonyms such as user-1 are stable within this report."
+		return "Redacted: personal data and secrets are masked; pseudonyms such as user-1 are stable within this report; --no-redact, given when the evidence is read, shows whom to block."
 	}
 	return "NOT REDACTED: this report may hold personal data and secrets of your users. Do not pass it on."
 }

@@ -117,7 +117,7 @@ func (c *crashTable) row(pos record.Pos, row []string, sink record.Sink) error {
 		return warn(sink, pos, "malformed_line", "a crash whose time cannot be read was left out", text)
 	}
 	if !zoned {
-		if err := c.clock.tellZone(sink, pos, cellAt(row, c.time)); err != nil {
+		if err := c.clock.tellZone(sink, pos, []byte(cellAt(row, c.time))); err != nil {
 			return err
 		}
 	}

@@ -21,7 +21,9 @@ import (
 // names the other. What a killed process leaves behind may be a container that lives on.
 //
 // Source: Linux mm/oom_kill.c (oom_kill_process, dump_header), mm/memcontrol.c (mem_cgroup_print_oom_meminfo).
-type kernelOOM struct{}
+type kernelOOM struct {
+	zone *time.Location // of times that name none; nil is UTC
+}
 
 // Name implements Format.
 func (kernelOOM) Name() string { return "kernel-oom" }
@@ -46,11 +48,12 @@ func (kernelOOM) Sniff(head []byte) int {
 func (kernelOOM) onlyText() {}
 
 // NewParser implements LineFormat.
-func (kernelOOM) NewParser(src *record.Source) LineParser {
-	return &kernelParser{src: src}
+func (f kernelOOM) NewParser(src *record.Source) LineParser {
+	return &kernelParser{src: src, clock: clock{zone: f.zone}}
 }
 
 type kernelParser struct {
+	clock  clock
 	src    *record.Source
 	report kernelReport
 	origin origin
@@ -69,6 +72,9 @@ func (p *kernelParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (b
 	if !ok {
 		return false, nil
 	}
+	if !h.stamp.zoned {
+		h.stamp.time = p.clock.local(h.stamp.time)
+	}
 	p.origin = origin{pos: record.Pos{Source: p.src, Line: lineNo}, time: h.stamp.time, host: h.host}
 	handled, err := p.report.line(&p.origin, body, sink)
 	if err != nil || !handled {
@@ -76,7 +82,7 @@ func (p *kernelParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (b
 		return h.kernel || (p.report.since > 0 && h.stamp.n == 0), err
 	}
 	if h.stamp.n > 0 && !h.stamp.zoned {
-		if err := warn(sink, p.origin.pos, "no_timezone", noZoneText, line); err != nil {
+		if err := p.clock.tellZone(sink, p.origin.pos, line); err != nil {
 			return true, err
 		}
 	}

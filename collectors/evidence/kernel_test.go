@@ -172,6 +172,27 @@ func TestRecordedKernelReportsOfOthers(t *testing.T) {
 	}
 }
 
+func TestSignsOfDeathAreReadInTheZoneThatIsAskedFor(t *testing.T) {
+	zone := time.FixedZone("UTC+9", 9*3600)
+	want := at(t, "2026-11-16T13:47:57Z")
+	for _, c := range []struct {
+		name, text string
+		format     LineFormat
+	}{
+		{"dmesg -T", "[Mon Nov 16 22:47:57 2026] Memory cgroup out of memory: Killed process 4242 (node) total-vm:1kB, anon-rss:520000kB, file-rss:1kB\n", kernelOOM{zone}},
+		{"last words", "2026-11-16 22:47:57 fatal error: runtime: out of memory\n", lastWordsLog{zone}},
+		{"an event", `{"time":"2026-11-16T22:47:57","type":"container_crashed","container":"web-1","exit_code":137}` + "\n", platformEvents{zone}},
+	} {
+		sink, unhandled := readLines(t, c.format, c.text)
+		if len(unhandled) > 0 || len(sink.Crashes) != 1 || sink.Crashes[0].Time != want {
+			t.Errorf("%s: %q, %+v", c.name, unhandled, sink.Crashes)
+		}
+		if sink.WarningCount("no_timezone") != 1 || !strings.Contains(sink.Warnings[0].Text, "UTC+9") {
+			t.Errorf("%s: %v", c.name, sink.Warnings)
+		}
+	}
+}
+
 func FuzzKernelLines(f *testing.F) {
 	f.Add("2026-11-16T13:47:57+00:00 node-a kernel: [ 5864.7] php-fpm invoked oom-killer: x\noom-kill:constraint=CONSTRAINT_MEMCG,task_memcg=/docker/" + cid + ",pid=1\nKilled process 1 (a) anon-rss:1kB")
 	f.Add("[Di Aug 12 03:54:03 2025] Memory cgroup out of memory: Killed process 3902942 (php-fpm) total-vm:14740176kB, anon-rss:12625252kB")

@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"bytes"
+	"time"
 
 	"lastcall/collectors/record"
 )
@@ -15,7 +16,9 @@ import (
 //
 // It comes last: every other format has been offered the line before. A line without a time gets that of the last line before it
 // that had one: nothing is printed after the end, so that it lies close.
-type lastWordsLog struct{}
+type lastWordsLog struct {
+	zone *time.Location // of times that name none; nil is UTC
+}
 
 // Name implements Format.
 func (lastWordsLog) Name() string { return "last-words" }
@@ -42,8 +45,8 @@ func (lastWordsLog) Sniff(head []byte) int {
 func (lastWordsLog) onlyText() {}
 
 // NewParser implements LineFormat.
-func (lastWordsLog) NewParser(src *record.Source) LineParser {
-	return &lastWordsParser{src: src, file: containerOfLogFile(src)}
+func (f lastWordsLog) NewParser(src *record.Source) LineParser {
+	return &lastWordsParser{src: src, file: containerOfLogFile(src), clock: clock{zone: f.zone}}
 }
 
 type lastWordsParser struct {
@@ -51,6 +54,7 @@ type lastWordsParser struct {
 	file   []byte // container that the file's name tells
 	words  lastWords
 	origin origin
+	clock  clock
 
 	last     record.Time // of the last line that had a time
 	lastLine int64
@@ -72,6 +76,9 @@ type surroundings interface {
 // ParseLine implements LineParser.
 func (p *lastWordsParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
 	l := splitPlain(line)
+	if !l.stamp.zoned {
+		l.stamp.time = p.clock.local(l.stamp.time)
+	}
 	if l.stamp.time != 0 {
 		p.last, p.lastLine = l.stamp.time, lineNo
 	}
@@ -109,7 +116,7 @@ func (p *lastWordsParser) ParseLine(lineNo int64, line []byte, sink record.Sink)
 	}
 	p.sign = lineNo
 	if l.stamp.time != 0 && !l.stamp.zoned {
-		return true, warn(sink, o.pos, "no_timezone", noZoneText, line)
+		return true, p.clock.tellZone(sink, o.pos, line)
 	}
 	return true, nil
 }

@@ -454,12 +454,12 @@ func (c *clock) cell(text string) (at record.Time, zoned, ok bool) {
 	return at, zoned, ok
 }
 
-// tellZone counts a time of a table that names no zone.
-func (c *clock) tellZone(sink record.Sink, pos record.Pos, text string) error {
+// tellZone counts a time that names no zone; text is where it stands.
+func (c *clock) tellZone(sink record.Sink, pos record.Pos, text []byte) error {
 	if c.zone != nil && c.zone != time.UTC {
-		return warn(sink, pos, "no_timezone", "timestamps without a time zone; they were taken as "+c.zone.String()+", as asked", []byte(text))
+		return warn(sink, pos, "no_timezone", "timestamps without a time zone; they were taken as "+c.zone.String()+", as asked", text)
 	}
-	return warn(sink, pos, "no_timezone", noZoneText, []byte(text))
+	return warn(sink, pos, "no_timezone", noZoneText, text)
 }
 
 func (t *table) row(pos record.Pos, row []string, sink record.Sink) error {
@@ -472,7 +472,7 @@ func (t *table) row(pos record.Pos, row []string, sink record.Sink) error {
 	}
 	if !zoned && !t.unzoned {
 		t.unzoned = true
-		if err := t.clock.tellZone(sink, pos, row[t.timeColumn]); err != nil {
+		if err := t.clock.tellZone(sink, pos, []byte(row[t.timeColumn])); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/valyala/fastjson"
 
@@ -18,7 +19,9 @@ import (
 //
 // and under the names that Scalingo's API and webhooks give them (app_crashed, app_crashed_repeated, app_deployed, restart, scale, with
 // "created_at" and "type_data").
-type platformEvents struct{}
+type platformEvents struct {
+	zone *time.Location // of times that name none; nil is UTC
+}
 
 // Name implements Format.
 func (platformEvents) Name() string { return "platform-events" }
@@ -44,12 +47,13 @@ func isPlatformEvent(parser *fastjson.Parser, line []byte) bool {
 var eventTimes = []string{"time", "created_at", "timestamp", "date", "ts", "@timestamp"}
 
 // NewParser implements LineFormat.
-func (platformEvents) NewParser(src *record.Source) LineParser {
-	return &platformEventsParser{src: src}
+func (f platformEvents) NewParser(src *record.Source) LineParser {
+	return &platformEventsParser{src: src, clock: clock{zone: f.zone}}
 }
 
 type platformEventsParser struct {
 	src    *record.Source
+	clock  clock
 	parser fastjson.Parser
 }
 
@@ -63,11 +67,13 @@ func (p *platformEventsParser) ParseLine(lineNo int64, line []byte, sink record.
 	if err != nil {
 		return false, nil
 	}
-	return platformEvent(record.Pos{Source: p.src, Line: lineNo}, v, b, sink)
+	return platformEvent(record.Pos{Source: p.src, Line: lineNo}, v, b, &p.clock, sink)
 }
 
 // platformEventList reads the answer of Scalingo's events API: {"events":[…],"meta":…}.
-type platformEventList struct{}
+type platformEventList struct {
+	zone *time.Location // of times that name none; nil is UTC
+}
 
 // Name implements Format.
 func (platformEventList) Name() string { return "platform-event-list" }
@@ -90,9 +96,10 @@ func (platformEventList) Sniff(head []byte) int {
 }
 
 // Parse implements WholeFormat.
-func (platformEventList) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
+func (f platformEventList) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
 	w := newJSONWalker(ctx, r)
 	var parser fastjson.Parser
+	clock := clock{zone: f.zone}
 	return w.documents(func(first json.Token) error {
 		if first != json.Delim('{') {
 			return w.skipRest(first)
@@ -114,7 +121,7 @@ func (platformEventList) Parse(ctx context.Context, src *record.Source, r io.Rea
 				if err != nil {
 					return nil
 				}
-				_, err = platformEvent(record.Pos{Source: src, Line: n}, v, raw, sink)
+				_, err = platformEvent(record.Pos{Source: src, Line: n}, v, raw, &clock, sink)
 				return err
 			})
 			return err
@@ -203,7 +210,7 @@ func eventKind(name []byte) event {
 }
 
 // platformEvent makes the records of one event; handled is false for JSON that is no event.
-func platformEvent(pos record.Pos, v *fastjson.Value, raw []byte, sink record.Sink) (bool, error) {
+func platformEvent(pos record.Pos, v *fastjson.Value, raw []byte, c *clock, sink record.Sink) (bool, error) {
 	name := v.GetStringBytes("type")
 	kind := eventKind(name)
 	if kind == eventNone {
@@ -218,7 +225,8 @@ func platformEvent(pos record.Pos, v *fastjson.Value, raw []byte, sink record.Si
 		return true, warn(sink, pos, "malformed_line", "an event whose time cannot be read was left out", raw)
 	}
 	if !zoned {
-		if err := warn(sink, pos, "no_timezone", noZoneText, raw); err != nil {
+		t = c.local(t)
+		if err := c.tellZone(sink, pos, raw); err != nil {
 			return true, err
 		}
 	}

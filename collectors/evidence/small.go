@@ -8,12 +8,12 @@ func smallFormats(zone *time.Location) []Format {
 	return []Format{
 		scalingoPlatform{},
 		herokuPlatform{},
-		platformEvents{},
-		platformEventList{},
+		platformEvents{zone},
+		platformEventList{zone},
 		kubernetesJSON{},
 		dockerEvents{},
 		dockerInspect{},
-		kernelOOM{},
+		kernelOOM{zone},
 		journald{},
 		datadogQuery{},
 		datadogTimeseries{},
@@ -24,7 +24,7 @@ func smallFormats(zone *time.Location) []Format {
 		metricsCSV{zone},
 		crashesCSV{zone},
 		pprofProfile{},
-		lastWordsLog{},
+		lastWordsLog{zone},
 	}
 }
 
