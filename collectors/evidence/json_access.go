@@ -32,24 +32,24 @@ func newAccessDialect() accessDialect {
 var accessNames = [...][]string{
 	accessTime: {"time_iso8601", "msec", "timestamp", "@timestamp", "time", "ts", "datetime", "date", "time_local"},
 	accessMethod: {
-		"request_method", "method", "http_method", "http.method", "http.request.method", "verb", "httpRequest.requestMethod", "req.method",
+		"request_method", "method", "http_method", "http.method", "http.request.method", "verb", "httpRequest.requestMethod", "req.method", "meta.req.method",
 	},
 	accessPath: {
 		"request_uri", "uri", "path", "url", "request_path", "http.target", "http.path", "http.url", "url.path", "url.original",
-		"httpRequest.requestUrl", "req.url",
+		"httpRequest.requestUrl", "req.url", "meta.req.url",
 	},
 	accessLine:  {"request"},
 	accessRoute: {"route", "http.route"},
 	accessStatus: {
 		"status", "status_code", "statusCode", "response_status", "http.status_code", "http.response.status_code", "httpRequest.status",
-		"res.statusCode",
+		"res.statusCode", "meta.res.statusCode",
 	},
 	accessSeconds: {
 		"request_time", "response_time_s", "duration_s", "duration_seconds", "elapsed_seconds", "request_duration_seconds", "httpRequest.latency",
 	},
 	accessMillis: {
 		"duration_ms", "durationMs", "duration_millis", "elapsed_ms", "latency_ms", "latencyMs", "took_ms", "response_time_ms",
-		"responseTime", "response-time", "request_duration_ms", "res.responseTime",
+		"responseTime", "response-time", "request_duration_ms", "res.responseTime", "meta.responseTime",
 	},
 	accessMicros:  {"duration_us", "latency_us", "elapsed_us"},
 	accessNanos:   {"event.duration", "duration_ns", "latency_ns", "elapsed_ns"},

@@ -338,6 +338,11 @@ func TestRequestLinesAreReadWithWhatTheySay(t *testing.T) {
 			seen{Format: "json-access", Start: "2026-11-20T07:59:58.5Z", End: "2026-11-20T08:00:00Z", Layer: app, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x/5", Route: "/x/:id", ID: "t", Container: "api-1", RequestsInSink: 1},
 		},
 		{
+			"express-winston",
+			`{"level":"info","message":"HTTP GET /x","meta":{"req":{"url":"/x","method":"GET","originalUrl":"/x"},"res":{"statusCode":200},"responseTime":1500},"timestamp":"2026-11-20T08:00:00Z"}`,
+			seen{Format: "json-access", Start: "2026-11-20T07:59:58.5Z", End: "2026-11-20T08:00:00Z", Layer: app, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", RequestsInSink: 1},
+		},
+		{
 			"an application's own JSON without a unit",
 			`{"time":"2026-11-20T08:00:00Z","level":"INFO","msg":"request","method":"GET","path":"/x","status":200,"duration":1500}`,
 			seen{Format: "json-access", Start: "2026-11-20T07:59:58.5Z", End: "2026-11-20T08:00:00Z", Layer: app, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", RequestsInSink: 1, Warnings: "duration_unit_assumed "},
