@@ -538,6 +538,8 @@ func TestRefusalsSayWhatItIsAndWhatToDo(t *testing.T) {
 		{"top.txt", "NAME    CPU(cores)   MEMORY(bytes)\napi-7   15m          212Mi\n", "as CSV", "MEMORY(bytes)"},
 		{"describe.txt", "Name:         api-7\nNamespace:    shop\n    Last State:     Terminated\n", "kubectl get pods -o json", "Name:"},
 		{"ps.txt", "CONTAINER ID   IMAGE     COMMAND   CREATED   STATUS    PORTS     NAMES\n3f1c   api:1   x   2 hours ago   Up   1   web-1\n", "docker events --since 24h", "IMAGE"},
+		{"events.yaml", "apiVersion: v1\nitems:\n- apiVersion: v1\n  kind: Event\n", "-o json instead of -o yaml", "apiVersion"},
+		{"log.html", "<!DOCTYPE html>\n<html><body>Sign in</body></html>\n", "web page", "DOCTYPE"},
 		{"a.log.xz", "\xfd7zXZ\x00\x00\x04rubbish\x00\x00\x00", "xz -dk a.log.xz", ""},
 		{"a b.log.bz2", "BZh91AY&SY\x00\x00\x00\x00", "bunzip2 -k 'a b.log.bz2'", ""},
 		{"a.7z", "7z\xbc\xaf\x27\x1c\x00\x04\x00\x00", "7z x a.7z", ""},

@@ -40,6 +40,12 @@ func refusal(name string, head []byte) (cause error, hint, sample string) {
 	if bytes.HasPrefix(text, []byte("Name:")) && bytes.Contains(text, []byte("\nNamespace:")) {
 		return unreadable("it is what `kubectl describe` prints for people"), "save it with: kubectl get pods -o json > pods.json; kubectl get events -o json > events.json", clipTo(line, exampleLimit)
 	}
+	switch lower := bytes.ToLower(line[:min(len(line), 64)]); {
+	case bytes.HasPrefix(lower, []byte("apiversion:")):
+		return unreadable("it is YAML, which is not read"), "save it with -o json instead of -o yaml", clipTo(line, exampleLimit)
+	case bytes.HasPrefix(lower, []byte("<!doctype html")), bytes.HasPrefix(lower, []byte("<html")):
+		return unreadable("it is a web page"), "save the log or the answer itself, not the page that shows it (a page to log in at, perhaps)", clipTo(line, exampleLimit)
+	}
 	if len(line) > 1 && !looksBinary(head) && utf8.Valid(line) {
 		sample = clipTo(line, exampleLimit)
 	}
