@@ -416,6 +416,9 @@ func (r *run) stream(ctx context.Context, name string, src io.Reader) error {
 	if t.collect(); t.failed != nil {
 		return t.failed
 	}
+	if table, ok := errors.AsType[tableError](err); ok {
+		return r.refuse(&PathError{Path: name, Err: table, Hint: hintTable, Sample: clipTo(firstText(in.Head()), exampleLimit)}, "table_not_used")
+	}
 	broken := err
 	problems := outer.Problems()
 	for _, p := range problems {

@@ -355,7 +355,7 @@ func newTable(header []string, rows [][]string, file string) *table {
 	}
 	t.long = longColumns{-1, -1, -1}
 	if len(found) == 0 && len(t.labels) == 0 {
-		found, nameless = t.assumeWide(nameless, rows, file), nil
+		found, nameless = t.assumeWide(nameless, rows, file)
 	}
 	for _, c := range nameless {
 		unknown = append(unknown, c.name)
@@ -404,16 +404,22 @@ func timeColumnRank(words string, column int) int {
 	return 0
 }
 
+// tableError is why a table gives nothing.
+type tableError string
+
+func (e tableError) Error() string { return string(e) }
+
+const hintTable = `name its columns, such as time, container, rss_bytes or heap_used_mb, or rss_bytes{container="web-1"} where a column is a container`
+
 // valid says whether the header makes a table of metrics.
 func (t *table) valid() error {
 	switch {
 	case t.timeColumn < 0:
-		return errors.New("the table has no column of times; name one \"time\" (ISO 8601) or \"timestamp_ms\"")
+		return tableError("the table has no column of times (ISO 8601, or milliseconds since 1970)")
 	case t.long.value >= 0 && t.long.metric < 0 && t.assumed == nil:
-		return errors.New("the table does not say what its values measure; name the column of the values, such as rss_bytes or heap_used_bytes")
+		return tableError("the table does not say what its values measure")
 	case t.long.value < 0 && len(t.metrics) == 0:
-		return fmt.Errorf("the table has no column whose name says what it measures, such as rss_bytes or heap_used_bytes, or rss_bytes{container=\"web-1\"} where a column is a container (it has %s)",
-			strings.Join(t.unused, ", "))
+		return tableError("no column of the table has a name that says what it measures (it has " + clipTo([]byte(strings.Join(t.unused, ", ")), exampleLimit) + ")")
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"lastcall/collectors/record"
+	"lastcall/collectors/record/recordtest"
 )
 
 func TestTables(t *testing.T) {
@@ -221,6 +223,18 @@ func TestTablesAreReadInTheZoneThatIsAskedFor(t *testing.T) {
 	}
 	if len(crashes.Crashes) != 1 || crashes.Crashes[0].Time != want || crashes.WarningCount("no_timezone") != 1 {
 		t.Errorf("%+v %v", crashes.Crashes, crashes.Warnings)
+	}
+}
+
+func TestATableThatGivesNothingIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data.csv")
+	if err := os.WriteFile(path, []byte("time,alpha,beta\n2026-11-14 09:17:43,41,42\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sink := &recordtest.Sink{}
+	err := New(Options{Paths: []string{path}}).Collect(t.Context(), record.Query{}, sink)
+	if err == nil || !strings.Contains(err.Error(), "alpha, beta") || !strings.Contains(err.Error(), "rss_bytes{container=") || sink.WarningCount("table_not_used") != 1 {
+		t.Errorf("%v, %v", err, sink.Warnings)
 	}
 }
 

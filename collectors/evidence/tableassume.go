@@ -26,9 +26,8 @@ func (a *assumption) warning(pos record.Pos) *record.Warning {
 	}
 }
 
-// assumeWide finds the columns of a table that are each a container's.
-func (t *table) assumeWide(columns []metricColumn, rows [][]string, file string) []metricColumn {
-	var series, plain []metricColumn
+// assumeWide finds the columns of a table that are each a container's, and returns the rest as well.
+func (t *table) assumeWide(columns []metricColumn, rows [][]string, file string) (series, plain []metricColumn) {
 	for _, c := range columns {
 		if strings.HasSuffix(c.name, "}") {
 			series = append(series, c)
@@ -53,16 +52,13 @@ func (t *table) assumeWide(columns []metricColumn, rows [][]string, file string)
 		t.assumed = assume(file, cells, len(numbered) == len(names))
 	}
 	if t.assumed == nil {
-		return nil
+		return nil, columns
 	}
 	t.assumed.columns = names
 	for i := range series {
 		series[i].meaning = t.assumed.meaning
 	}
-	for _, c := range plain {
-		t.unused = append(t.unused, c.name)
-	}
-	return series
+	return series, plain
 }
 
 // assumeLong finds what the values of a long table are where no cell beside them says it. aliased says that the metric column holds
