@@ -314,7 +314,7 @@ func (r *run) isLate(in input) bool {
 		return false
 	}
 	defer d.Close()
-	d, best := r.open(d)
+	_, best := r.open(d)
 	return best == nil || isRequestFormat(best)
 }
 
@@ -428,7 +428,7 @@ func (r *run) stream(ctx context.Context, name string, src io.Reader) error {
 		}
 	}
 	if !known {
-		cause, hint, sample := refusal(name, in.Head())
+		hint, sample, cause := refusal(name, in.Head())
 		if len(problems) > 0 && len(in.Head()) == 0 {
 			cause = errors.New(problems[0].Text)
 		}

@@ -19,14 +19,14 @@ func (u unreadable) Error() string { return string(u) }
 func (unreadable) Unwrap() error { return ErrUnknownFormat }
 
 // refusal says why an input of no format cannot be read and what to do about it. sample is a line of it, where lines are meant.
-func refusal(name string, head []byte) (cause error, hint, sample string) {
+func refusal(name string, head []byte) (hint, sample string, cause error) {
 	file := shellWord(path.Base(name[strings.LastIndexAny(name, "!/\\")+1:]))
 	if name == "stdin" {
 		file = "FILE"
 	}
 	for _, p := range packings {
 		if bytes.HasPrefix(head, []byte(p.magic)) {
-			return unreadable("it is packed with " + p.name + ", which is not read here"), "unpack it (" + fmt.Sprintf(p.command, file) + ") and name what comes out", ""
+			return "unpack it (" + fmt.Sprintf(p.command, file) + ") and name what comes out", "", unreadable("it is packed with " + p.name + ", which is not read here")
 		}
 	}
 	text := bytes.TrimLeft(head, " \t\r\n")
@@ -34,22 +34,22 @@ func refusal(name string, head []byte) (cause error, hint, sample string) {
 	columns := strings.Fields(string(line[:min(len(line), 300)]))
 	for _, t := range printedTables {
 		if hasColumns(columns, t.columns) {
-			return unreadable("it is the table that `" + t.command + "` prints for people: " + t.lacks), "save it with: " + t.instead, clipTo(line, exampleLimit)
+			return "save it with: " + t.instead, clipTo(line, exampleLimit), unreadable("it is the table that `" + t.command + "` prints for people: " + t.lacks)
 		}
 	}
 	if bytes.HasPrefix(text, []byte("Name:")) && bytes.Contains(text, []byte("\nNamespace:")) {
-		return unreadable("it is what `kubectl describe` prints for people"), "save it with: kubectl get pods -o json > pods.json; kubectl get events -o json > events.json", clipTo(line, exampleLimit)
+		return "save it with: kubectl get pods -o json > pods.json; kubectl get events -o json > events.json", clipTo(line, exampleLimit), unreadable("it is what `kubectl describe` prints for people")
 	}
 	switch lower := bytes.ToLower(line[:min(len(line), 64)]); {
 	case bytes.HasPrefix(lower, []byte("apiversion:")):
-		return unreadable("it is YAML, which is not read"), "save it with -o json instead of -o yaml", clipTo(line, exampleLimit)
+		return "save it with -o json instead of -o yaml", clipTo(line, exampleLimit), unreadable("it is YAML, which is not read")
 	case bytes.HasPrefix(lower, []byte("<!doctype html")), bytes.HasPrefix(lower, []byte("<html")):
-		return unreadable("it is a web page"), "save the log or the answer itself, not the page that shows it (a page to log in at, perhaps)", clipTo(line, exampleLimit)
+		return "save the log or the answer itself, not the page that shows it (a page to log in at, perhaps)", clipTo(line, exampleLimit), unreadable("it is a web page")
 	}
 	if len(line) > 1 && !looksBinary(head) && utf8.Valid(line) {
 		sample = clipTo(line, exampleLimit)
 	}
-	return ErrUnknownFormat, hintFormat, sample
+	return hintFormat, sample, ErrUnknownFormat
 }
 
 // packings are compressions and archives that need a tool of their own.
