@@ -120,6 +120,7 @@ type traffic struct {
 	outside    int64  // records dropped because they lie far outside the evidence
 	left       left
 	copies     bool // some line was read twice
+	tied       int  // containers that were known by when their connections broke
 
 	sampled sampling
 	pend    []pending
@@ -339,6 +340,10 @@ func (t *traffic) prepare() error {
 		return err
 	}
 	t.canon = newCanon(t.shard, t.all.containers.list)
+	var err error
+	if t.tied, err = t.tieByBreaks(); err != nil {
+		return err
+	}
 	t.canon.apply(t.shard)
 	fleet := t.fleetNames()
 	if len(fleet) == 0 && len(t.crashes) > 0 {

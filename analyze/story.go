@@ -335,6 +335,9 @@ func (q *inquiry) method() {
 			add("Deaths are set on the clock of the requests, by the moment their connections broke: the platform's lines differ by %.1f s (median).", s[len(s)/2].Seconds())
 		}
 	}
+	if q.tied > 0 {
+		add("%d containers have other names in the requests than anywhere else, and were known by their connections, which broke when they died.", q.tied)
+	}
 	if len(q.containers) > 1 {
 		add("%d containers were seen, %d of them died.", len(q.containers)-1, len(q.containersOf(q.allDeaths())))
 	}
