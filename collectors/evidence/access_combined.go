@@ -44,6 +44,9 @@ type combinedParser struct {
 	clock clock
 	req   record.Request
 	plan  tailPlan
+	names nameMemo
+	time  record.Time // that the last usual line has
+	text  string      // as it is written there, up to the request line: `20/Nov/2026:08:00:00 +0000] "`
 }
 
 // bracketedTime finds "[20/Nov/2026:08:00:00 +0000]" near the beginning of a line, behind client, user and perhaps headers of a
@@ -144,18 +147,39 @@ func token(b []byte) (tok []byte, open byte, rest []byte) {
 }
 
 func (p *combinedParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
-	l, ok := p.usual(line)
-	if !ok {
-		if l, ok = p.any(line); !ok {
-			return false, nil
-		}
+	var l combinedLine
+	if !p.usual(line, &l) && !p.any(line, &l) {
+		return false, nil
 	}
+	return p.request(lineNo, &l, line, sink)
+}
+
+// parseNext implements nextParser.
+func (p *combinedParser) parseNext(lineNo int64, data []byte, sink record.Sink) (n int, ok bool, err error) {
+	var l combinedLine
+	if !p.usual(data, &l) {
+		return 0, false, nil
+	}
+	n = afterLine(data, l.tail)
+	line := data[:n]
+	if line[n-1] == '\n' {
+		line = line[:n-1]
+	}
+	if n := len(line) - 1; line[n] == '\r' {
+		line = line[:n]
+	}
+	_, err = p.request(lineNo, &l, line, sink)
+	return n, true, err
+}
+
+// request handles a line that was taken apart up to its tail.
+func (p *combinedParser) request(lineNo int64, l *combinedLine, line []byte, sink record.Sink) (bool, error) {
 	p.req.Pos.Line = lineNo
 	if l.method == nil {
 		return true, warn(sink, p.req.Pos, "no_request_line", "access log lines of connections that sent no HTTP request; they were left out", line)
 	}
 	tail := combinedTail{}
-	if !tail.read(l.tail, &p.plan) {
+	if after := line[l.tail:]; !p.usualTail(after, &tail) && !tail.read(after, &p.plan) {
 		return true, warn(sink, p.req.Pos, "malformed_line", "an access log line whose duration is no time; it was left out", line)
 	}
 	r := &p.req
@@ -193,91 +217,157 @@ type combinedLine struct {
 	client       []byte
 	method, path []byte // no method: no request came
 	status       int
-	tail         []byte // what follows the status
+	tail         int // where it begins: behind the status
 }
 
 // any reads the beginning of any line of the format.
-func (p *combinedParser) any(line []byte) (l combinedLine, ok bool) {
+func (p *combinedParser) any(line []byte, l *combinedLine) bool {
 	if bytes.IndexByte(line, '"') < 0 {
-		return l, false // no request line
+		return false // no request line
 	}
 	t, start, rest, ok := p.clock.bracketedTime(line)
 	if !ok || len(rest) < 8 || rest[0] != ' ' {
-		return l, false
+		return false
 	}
 	method, path, rest, ok := requestLine(rest[1:])
 	if !ok || len(rest) < 4 || rest[0] != ' ' {
-		return l, false
+		return false
 	}
 	status, ok := statusOf(rest[1:4])
 	if !ok || len(rest) > 4 && rest[4] != ' ' {
-		return l, false
+		return false
 	}
-	return combinedLine{time: t, client: clientOf(line[:start]), method: method, path: pathOfURL(path), status: status, tail: rest[4:]}, true
+	*l = combinedLine{time: t, client: clientOf(line[:start]), method: method, path: pathOfURL(path), status: status, tail: len(line) - len(rest) + 4}
+	return true
 }
 
-// usual reads the beginning of a line in the shape that nearly all have, `client - - [time] "METHOD path HTTP/1.1" 200 `, and says the
-// same of it as any. It is false for every other shape.
-func (p *combinedParser) usual(line []byte) (l combinedLine, ok bool) {
-	if len(line) < 72 {
-		return l, false
-	}
+// usual reads the beginning of the line with which b begins in the shape that nearly all have, `client - - [time] "METHOD path HTTP/1.1"
+// 200 `, and says the same of it as any. It is false for every other shape.
+func (p *combinedParser) usual(b []byte, l *combinedLine) bool {
 	// The client ends at the first blank; no bracket may stand before it.
 	space := 0
 	for {
-		x := binary.LittleEndian.Uint64(line[space:])
-		if hasByte(x, '[') {
-			return l, false
+		if space+8 > len(b) {
+			return false
 		}
-		y := x ^ ' '*swarOnes
-		if found := (y - swarOnes) &^ y & swarHigh; found != 0 {
+		x := binary.LittleEndian.Uint64(b[space:])
+		if hasByte(x, '[') {
+			return false
+		}
+		if found := below(x, ' '+1); found != 0 {
 			space += bits.TrailingZeros64(found) >> 3
 			break
 		}
 		if space += 8; space > 40 {
-			return l, false
+			return false
 		}
 	}
-	const anonymous = ' ' | '-'<<8 | ' '<<16 | '-'<<24 | ' '<<32 | '['<<40
-	if space == 0 || binary.LittleEndian.Uint64(line[space:])<<16 != anonymous<<16 {
-		return l, false
-	}
 	at := space + len(" - - [")
-	t, n, ok := p.clock.readAccess(line[at:])
-	at += n
-	if !ok || at+12 > len(line) || line[at] != ']' || line[at+1] != ' ' || line[at+2] != '"' {
-		return l, false
+	if space == 0 || at+64 > len(b) || string(b[space:at]) != " - - [" {
+		return false
 	}
-	at += len(`] "`)
-	// The method: capitals up to a blank.
-	x := binary.LittleEndian.Uint64(line[at:])
-	y := x ^ ' '*swarOnes
-	found := (y - swarOnes) &^ y & swarHigh
-	if found == 0 {
-		return l, false
+	// Many lines are of the same second.
+	if n := len(p.text); n > 0 && string(b[at:at+n]) == p.text {
+		at += n
+	} else if n = p.readTime(b[at:]); n > 0 {
+		at += n
+	} else {
+		return false
 	}
-	n = bits.TrailingZeros64(found) >> 3
-	if mask := uint64(1)<<(8*n) - 1; n == 0 || !areCapitals(x&mask|'A'*swarOnes&^mask) {
-		return l, false
+	n := capitals(b, at)
+	path := at + n + 1
+	end := endBelow(b, path, '"'+1)
+	for end < len(b) && b[end] == '!' {
+		end = endBelow(b, end+1, '"'+1)
 	}
-	method, path := line[at:at+n:at+n], at+n+1
-	// The path: up to the version before the closing quote.
-	n = bytes.IndexByte(line[path:], '"')
-	quote := path + n
-	if n < 9 || quote+6 > len(line) || line[quote-1] == '\\' || line[quote-9] != ' ' || string(line[quote-8:quote-3]) != "HTTP/" ||
-		line[quote-3] == ' ' || line[quote-2] == ' ' || line[quote-1] == ' ' {
-		return l, false
+	version := end + len(" HTTP/")
+	status := version + len(`1.1" `)
+	if n == 0 || end == path || status+4 > len(b) || string(b[end:version]) != " HTTP/" || !isDigit(b[version]) || b[version+1] != '.' ||
+		!isDigit(b[version+2]) || b[version+3] != '"' || b[version+4] != ' ' || b[status+3] != ' ' {
+		return false
 	}
-	if x := binary.LittleEndian.Uint64(line[path:]); hasByte(x, ':') || line[path+8] == ':' {
-		return l, false // perhaps a whole URL
+	if x := binary.LittleEndian.Uint64(b[path:]); hasByte(x, ':') || b[path+8] == ':' {
+		return false // perhaps a whole URL
 	}
-	status, ok := statusOf(line[quote+2 : quote+5])
-	if !ok || line[quote+1] != ' ' || line[quote+5] != ' ' {
-		return l, false
+	var ok bool
+	if l.status, ok = statusOf(b[status : status+3]); !ok {
+		return false
 	}
-	return combinedLine{
-		time: t, client: orNone(line[:space:space]), method: method, path: line[path : quote-9 : quote-9], status: status, tail: line[quote+5:],
-	}, true
+	l.time, l.client, l.method, l.path, l.tail = p.time, orNone(b[:space:space]), b[at:at+n:at+n], b[path:end:end], status+3
+	return true
+}
+
+// readTime reads the time of a usual line at the beginning of b, and remembers it. It returns where the method begins, 0 where the line is
+// another.
+func (p *combinedParser) readTime(b []byte) (method int) {
+	b = b[:min(len(b), 64)]
+	b = b[:afterLine(b, 0)]
+	t, n, ok := p.clock.readAccess(b)
+	if !ok || !hasPrefix(b[n:], `] "`) {
+		return 0
+	}
+	n += len(`] "`)
+	p.time, p.text = t, string(b[:n])
+	return n
+}
+
+// usualTail reads a tail such as ` 571 "-" "okhttp/4.12.0" 0.123 web-1`, and says the same of it as combinedTail.read. It is false for
+// every other shape, and has done nothing then.
+func (p *combinedParser) usualTail(b []byte, t *combinedTail) bool {
+	if len(b) < 20 {
+		return false
+	}
+	_, n := digitRun(binary.LittleEndian.Uint64(b[1:]))
+	at := 1 + n + len(` "-" "`)
+	if n == 0 || n == 8 || string(b[1+n:at]) != ` "-" "` {
+		return false
+	}
+	n = bytes.IndexByte(b[at:], '"')
+	if at += n; n < 0 || b[at-1] == '\\' || at+2 > len(b) || b[at+1] != ' ' {
+		return false
+	}
+	took, end, ok := secondsIn(b, at+2)
+	if !ok || end < len(b) && (b[end] != ' ' || !p.names.known(b, end+1)) {
+		return false
+	}
+	t.took, t.known = took, true
+	if end < len(b) {
+		t.container = b[end+1 : len(b) : len(b)]
+	}
+	return true
+}
+
+// nameMemo remembers short names of containers by their bytes: those of the lines before are most of those that come.
+type nameMemo [32]struct{ head, last uint64 }
+
+// known reports whether b[from:] is the name of a container and nothing else. It is false for long ones, and for those at the beginning
+// of b.
+func (m *nameMemo) known(b []byte, from int) bool {
+	n := len(b) - from
+	if n < 1 || n > 15 || from < 8 {
+		return false
+	}
+	// The length and all bytes, or the first and the last eight: of names alike in these, either none or all are names.
+	head, last := ^uint64(n), binary.LittleEndian.Uint64(b[len(b)-8:])
+	if n <= 8 {
+		last >>= (64 - 8*n) & 63
+	} else {
+		head = binary.LittleEndian.Uint64(b[from:])
+	}
+	place := &m[(head^last)*0x9e3779b97f4a7c15>>59]
+	if place.last == last && place.head == head && last != 0 {
+		return true
+	}
+	all, some := inName, uint8(0)
+	for _, c := range b[from:] {
+		all &= charClasses[c]
+		some |= charClasses[c]
+	}
+	if all&inName == 0 || some&namesOne == 0 || b[from] < 'a' || b[from] > 'z' {
+		return false
+	}
+	place.head, place.last = head, last
+	return true
 }
 
 // areCapitals reports whether the eight bytes of x are all between A and Z.

@@ -108,8 +108,10 @@ type dispatcher struct {
 	src     *record.Source
 	sink    *tally
 	text    []LineParser // for lines of text
+	needs   []byte       // of each of text, see needs
 	json    []LineParser // for lines that hold a JSON object
 	first   *jsonLine    // the first of json, where it is that
+	next    nextParser   // the first of text, where it is that
 	kept    []LineParser // by index of the chain: those that are made once
 	used    bool         // lines were parsed
 	ready   bool         // Prepare was called for the next chunk
@@ -119,6 +121,14 @@ type dispatcher struct {
 
 	messages                   messageReader // of the texts in Docker's log files
 	unknown, malformed, binary missed
+}
+
+// nextParser is a parser of text that need not be told where a line ends when it is like the ones before.
+type nextParser interface {
+	LineParser
+	// parseNext is ParseLine for the line at the beginning of data, if it is one of the usual; otherwise ok is false and nothing is
+	// done. n is the length of the line with its end. It takes no line that begins with a blank or a brace.
+	parseNext(lineNo int64, data []byte, sink record.Sink) (n int, ok bool, err error)
 }
 
 // missed counts lines that no parser took.
@@ -146,7 +156,7 @@ func newDispatcher(chain []LineFormat, src *record.Source, sink *tally) *dispatc
 // depend on which goroutine got the chunk before.
 func (d *dispatcher) parsers() {
 	old := d.kept
-	d.kept, d.text, d.json = nil, d.text[:0], d.json[:0]
+	d.kept, d.text, d.needs, d.json = nil, d.text[:0], d.needs[:0], d.json[:0]
 	for i, f := range d.chain {
 		var p LineParser
 		if i < len(old) {
@@ -166,13 +176,28 @@ func (d *dispatcher) parsers() {
 			d.json = append(d.json, p)
 		}
 		if _, ok := p.(*jsonLine); !ok {
-			d.text = append(d.text, p)
+			d.text, d.needs = append(d.text, p), append(d.needs, needs(f))
 		}
 	}
-	d.first = nil
+	d.first, d.next = nil, nil
 	if len(d.json) > 0 {
 		d.first, _ = d.json[0].(*jsonLine)
 	}
+	if len(d.text) > 0 {
+		d.next, _ = d.text[0].(nextParser)
+	}
+}
+
+// needs is a byte that every line has which a format takes, 0 where none is known: it spares most lines of others the formats of access
+// logs.
+func needs(f LineFormat) byte {
+	switch f.(type) {
+	case combinedLog, haproxyLog, envoyLog:
+		return '"'
+	case uwsgiLog:
+		return '='
+	}
+	return 0
 }
 
 // reset forgets what the lines of another chunk said.
@@ -228,6 +253,17 @@ func (d *dispatcher) each(first int64, data []byte) error {
 				continue
 			}
 		}
+		if d.next != nil && data[0] != '{' {
+			n, ok, err := d.next.parseNext(no, data, d.sink)
+			if err != nil {
+				return err
+			}
+			if ok {
+				d.handled++
+				data = data[n:]
+				continue
+			}
+		}
 		var line []byte
 		line, data = lines.Next(data)
 		if len(line) == 0 {
@@ -251,7 +287,10 @@ func (d *dispatcher) line(no int64, line []byte) error {
 	if isJSON {
 		parsers = d.json
 	}
-	for _, p := range parsers {
+	for i, p := range parsers {
+		if !isJSON && d.needs[i] != 0 && bytes.IndexByte(line, d.needs[i]) < 0 {
+			continue
+		}
 		handled, err := p.ParseLine(no, line, d.sink)
 		if err != nil {
 			return err

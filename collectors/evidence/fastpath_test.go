@@ -13,7 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"lastcall/collectors/internal/lines"
 	"lastcall/collectors/record"
+	"lastcall/collectors/record/recordtest"
 )
 
 // The tests here read the same line the quick way and the thorough way: what was learnt from another line, or a shape that is read at
@@ -81,8 +83,9 @@ func agreeAccess(t *testing.T, before, line []byte) {
 	if len(line) == 0 {
 		return
 	}
-	usual, ok := p.usual(line)
-	l, thorough := p.any(line)
+	var usual, l combinedLine
+	ok := p.usual(line, &usual)
+	thorough := p.any(line, &l)
 	if ok && !thorough {
 		t.Fatalf("%q: the usual shape, yet no line of the format", line)
 	}
@@ -96,7 +99,7 @@ func agreeAccess(t *testing.T, before, line []byte) {
 	}
 	var quick, slow combinedTail
 	plan, none := p.plan, tailPlan{}
-	gotOK, wantOK := quick.read(l.tail, &plan), slow.read(l.tail, &none)
+	gotOK, wantOK := quick.read(line[l.tail:], &plan), slow.read(line[l.tail:], &none)
 	if gotOK != wantOK {
 		t.Fatalf("%q after %q: %v, thorough %v", line, before, gotOK, wantOK)
 	}
@@ -129,12 +132,117 @@ func TestAccessLinesReadTheSameTheQuickWay(t *testing.T) {
 		line = odd(rnd, line)
 		agreeAccess(t, before, line)
 		var p combinedParser
-		if _, ok := p.usual(line); ok {
+		if p.usual(line, &combinedLine{}) {
 			quick++
 		}
 	}
 	if quick < 5_000 {
 		t.Fatalf("only %d lines were read the quick way", quick)
+	}
+}
+
+// agreeNext reads a line at the beginning of data with a parser that has seen another, and the thorough way with a new one.
+func agreeNext(t *testing.T, before, data []byte) (quick int) {
+	t.Helper()
+	if len(before) == 0 || len(data) == 0 {
+		return 0
+	}
+	for _, format := range []LineFormat{scalingoRouter{}, herokuRouter{}, combinedLog{}} {
+		src := &record.Source{Name: format.Name()}
+		p := format.NewParser(src).(nextParser)
+		_, _ = p.ParseLine(1, before, discard{})
+		for range 2 { // the first may leave something behind
+			var got, want recordtest.Sink
+			n, ok, err := p.parseNext(7, data, &got)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !ok {
+				if len(got.Requests)+len(got.Warnings) > 0 {
+					t.Fatalf("%s after %q: not handled, yet %v %v: %q", format.Name(), before, got.Requests, got.Warnings, data)
+				}
+				continue
+			}
+			quick++
+			line, rest := lines.Next(data)
+			if n != len(data)-len(rest) || len(bytes.TrimLeft(line, " \t")) < len(line) || line[0] == '{' {
+				t.Fatalf("%s after %q: %d bytes of %q", format.Name(), before, n, data)
+			}
+			if handled, err := format.NewParser(src).ParseLine(7, line, &want); !handled || err != nil {
+				t.Fatalf("%s: not of this format: %q (%v)", format.Name(), line, err)
+			}
+			if reflect.DeepEqual(want.Requests, got.Requests) && reflect.DeepEqual(want.Warnings, got.Warnings) {
+				continue
+			}
+			if diff := cmp.Diff(want.Requests, got.Requests) + cmp.Diff(want.Warnings, got.Warnings); diff != "" {
+				t.Fatalf("%s after %q: %q (thorough -, quick +)\n%s", format.Name(), before, data, diff)
+			}
+		}
+	}
+	return quick
+}
+
+// nextSeeds are lines in the order and shape that is read without looking for the line's end first.
+var nextSeeds = append([]string{
+	`2026-11-16T13:30:50.702243+00:00 heroku[router]: at=info method=GET path="/a/b?c=d!" host=h.example request_id=466a699c-d898-7521-5d99-7cbe92c36556 fwd="1.2.3.4, 5.6.7.8" dyno=web.1 connect=0ms service=279ms status=200 bytes=4282 protocol=https`,
+	`2026-11-16T13:30:51Z heroku[router]: at=info method=POST path="/" host=h request_id=- fwd="" dyno=- connect=12ms service=3ms status=499 bytes=4 protocol=http`,
+	`2026-11-16 13:30:50.937512207 +0000 UTC [router] method=GET path="/x y" host=h.example request_id=1 container=web-3 from="1.2.3.4" protocol=https status=200 duration=0.503s bytes=990 referer="-" user_agent="a b"`,
+	`2026-11-16 13:30:59.9 +0100 CET [router] method=PATCH path="" host=h request_id=99e0e240 container=- from="::1" protocol=http status=499 duration=12.5s bytes=0 error="x"`,
+	`1970-01-01T00:00:00.000+00:00 heroku[router]: at=info method=GET path="/" host=h request_id=1 fwd="1" dyno=w connect=1ms service=1ms status=200 bytes=1`,
+	`1.2.3.4 - - [20/Nov/2026:08:00:01 +0000] "GET /api/v1/things!/1?a=b HTTP/1.1" 200 571 "-" "Mozilla/5.0 (x; y) z" 0.123 api-7d4b9c6f5-x`,
+}, accessSeeds...)
+
+func FuzzLinesReadTheSameWithoutTheirEnd(f *testing.F) {
+	for _, a := range nextSeeds {
+		f.Add([]byte(a), []byte(a+"\n"+a))
+		f.Add([]byte(a), []byte(a+"\r\n"))
+	}
+	f.Fuzz(func(t *testing.T, before, data []byte) {
+		if bytes.IndexByte(before, '\n') < 0 {
+			agreeNext(t, before, data)
+		}
+	})
+}
+
+func TestOddLinesReadTheSameWithoutTheirEnd(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(6, 6))
+	quick := 0
+	for i := range 60_000 {
+		before := []byte(nextSeeds[rnd.IntN(len(nextSeeds))])
+		data := odd(rnd, before)
+		if i%3 == 0 {
+			at := rnd.IntN(len(data) + 1) // a line end, or another byte that is no text, at any place
+			data = append(data[:at:at], append([]byte{"\n\r\t\n"[i/3%4]}, data[at:]...)...)
+		}
+		switch rnd.IntN(4) {
+		case 0:
+			data = append(data, '\r')
+			fallthrough
+		case 1, 2:
+			data = append(append(data, '\n'), before...)
+		}
+		quick += agreeNext(t, before, data)
+	}
+	if quick < 15_000 {
+		t.Fatalf("only %d lines were read the quick way", quick)
+	}
+}
+
+// Names are remembered by sixteen of their bytes; what is remembered of one must be true of all that share them.
+func TestNamesAreKnownByTheirBytes(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(7, 7))
+	const letters = "ab-1.\x00\xff A_"
+	var memo nameMemo
+	for i := range 300_000 {
+		name := make([]byte, 1+rnd.IntN(17))
+		for k := range name {
+			name[k] = letters[rnd.IntN(3+i%(len(letters)-2))]
+		}
+		got := memo.known(append([]byte("12345678"), name...), 8)
+		want := len(name) < 16 && isContainerName(name) && bytes.ContainsAny(name, "-.0123456789")
+		if got != want {
+			t.Fatalf("%q: %v, want %v", name, got, want)
+		}
 	}
 }
 

@@ -79,6 +79,11 @@ func FuzzRequestLines(f *testing.F) {
 			if len(line) == 0 {
 				return
 			}
+			if c := needs(format); c != 0 && bytes.IndexByte(line, c) < 0 {
+				if _, handled := parse(format.NewParser(src)); handled {
+					t.Fatalf("%s takes a line without %q: %q", format.Name(), c, line)
+				}
+			}
 			remembering := format.NewParser(src)
 			for range 2 {
 				if len(before) > 0 {

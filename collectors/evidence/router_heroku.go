@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"bytes"
+	"encoding/binary"
 	"time"
 
 	"lastcall/collectors/record"
@@ -58,17 +59,86 @@ func newHerokuLogfmt() *logfmt {
 
 type herokuRouterParser struct {
 	clock        clock
+	head         lineHead
 	req          record.Request
 	info, failed *logfmt // the two kinds of line have different keys
 }
 
-const herokuRouterTag = " heroku[router]: "
+const (
+	herokuRouterTag = " heroku[router]: "
+	herokuInfo      = "at=info method="
+)
+
+// parseNext implements nextParser for the lines of requests that were answered, with the pairs in Heroku's order. It makes of them what
+// request does.
+func (p *herokuRouterParser) parseNext(lineNo int64, data []byte, sink record.Sink) (n int, ok bool, err error) {
+	t, method, ok := p.head.read(data)
+	if !ok {
+		return 0, false, nil
+	}
+	end := method + capitals(data, method)
+	path := end + len(` path="`)
+	if end == method || path > len(data) || string(data[end:path]) != ` path="` {
+		return 0, false, nil
+	}
+	pathEnd, ok := quotedValue(data, path)
+	host := pathEnd + len(`" host=`)
+	if !ok || host >= len(data) || string(data[pathEnd+1:host]) != " host=" {
+		return 0, false, nil
+	}
+	hostEnd, ok := bareValue(data, host)
+	id := hostEnd + len(" request_id=")
+	if !ok || id >= len(data) || string(data[hostEnd:id]) != " request_id=" {
+		return 0, false, nil
+	}
+	idEnd, ok := bareValue(data, id)
+	client := idEnd + len(` fwd="`)
+	if !ok || client >= len(data) || string(data[idEnd:client]) != ` fwd="` {
+		return 0, false, nil
+	}
+	clientEnd, ok := quotedValue(data, client)
+	dyno := clientEnd + len(`" dyno=`)
+	if !ok || dyno >= len(data) || string(data[clientEnd+1:dyno]) != " dyno=" {
+		return 0, false, nil
+	}
+	dynoEnd, ok := bareValue(data, dyno)
+	connect := dynoEnd + len(" connect=")
+	if !ok || connect+32 > len(data) || string(data[dynoEnd:connect]) != " connect=" {
+		return 0, false, nil
+	}
+	waited, k := digitRun(binary.LittleEndian.Uint64(data[connect:]))
+	service := connect + k + len("ms service=")
+	if k == 0 || k > 7 || string(data[connect+k:service]) != "ms service=" {
+		return 0, false, nil
+	}
+	served, k := digitRun(binary.LittleEndian.Uint64(data[service:]))
+	status := service + k + len("ms status=")
+	if k == 0 || k > 7 || status+4 > len(data) || string(data[service+k:status]) != "ms status=" || data[status+3] != ' ' {
+		return 0, false, nil
+	}
+	r := &p.req
+	if r.Status, ok = statusOf(data[status : status+3]); !ok {
+		return 0, false, nil
+	}
+	r.Pos.Line = lineNo
+	routerRequest(r, t, time.Duration(waited+served)*time.Millisecond, true)
+	r.Method, r.Path, r.ID = data[method:end:end], data[path:pathEnd:pathEnd], data[id:idEnd:idEnd]
+	r.Container, r.Client = orNone(data[dyno:dynoEnd:dynoEnd]), firstAddress(data[client:clientEnd:clientEnd])
+	r.Outcome = record.Answered
+	if r.Status == 499 {
+		r.Outcome = record.ClientGone
+	}
+	return afterLine(data, status), true, sink.Request(r)
+}
 
 func (p *herokuRouterParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
 	t, n, zoned, ok := p.clock.read(line)
 	var body []byte
 	if ok && len(line) > n+len(herokuRouterTag) && string(line[n:n+len(herokuRouterTag)]) == string(herokuRouterTag) {
 		body = line[n+len(herokuRouterTag):]
+		if zoned && hasPrefix(body, herokuInfo) {
+			p.head.learn(line, t, n, len(line)-len(body)+len(herokuInfo))
+		}
 	} else if ok && (len(line) <= n || line[n] != ' ' || hasPrefix(line[n:], " app[")) {
 		return false, nil
 	} else if t, body, zoned, ok = p.unframe(line); !ok {

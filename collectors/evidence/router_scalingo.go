@@ -52,6 +52,7 @@ func newScalingoLogfmt() *logfmt {
 
 type scalingoRouterParser struct {
 	clock  clock
+	head   lineHead
 	req    record.Request
 	logfmt *logfmt
 }
@@ -65,6 +66,9 @@ func (p *scalingoRouterParser) ParseLine(lineNo int64, line []byte, sink record.
 	var body []byte
 	if ok && len(line) > n+len(scalingoTag) && string(line[n:n+len(scalingoTag)]) == string(scalingoTag) {
 		body = line[n+len(scalingoTag):]
+		if zoned && bytes.HasPrefix(body, methodKey) {
+			p.head.learn(line, t, n, len(line)-len(body)+len(methodKey))
+		}
 	} else {
 		if t, body, zoned, ok = p.unframe(line); !ok {
 			return false, nil
@@ -78,6 +82,65 @@ func (p *scalingoRouterParser) ParseLine(lineNo int64, line []byte, sink record.
 		return true, warn(sink, p.req.Pos, "no_timezone", noTimezoneText, line)
 	}
 	return true, nil
+}
+
+// parseNext implements nextParser for the lines of requests that were answered, with the pairs in Scalingo's order. It makes of them what
+// request does.
+func (p *scalingoRouterParser) parseNext(lineNo int64, data []byte, sink record.Sink) (n int, ok bool, err error) {
+	t, method, ok := p.head.read(data)
+	if !ok {
+		return 0, false, nil
+	}
+	end := method + capitals(data, method)
+	path := end + len(` path="`)
+	if end == method || path > len(data) || string(data[end:path]) != ` path="` {
+		return 0, false, nil
+	}
+	pathEnd, ok := quotedValue(data, path)
+	host := pathEnd + len(`" host=`)
+	if !ok || host >= len(data) || string(data[pathEnd+1:host]) != " host=" {
+		return 0, false, nil
+	}
+	hostEnd, ok := bareValue(data, host)
+	id := hostEnd + len(" request_id=")
+	if !ok || id >= len(data) || string(data[hostEnd:id]) != " request_id=" {
+		return 0, false, nil
+	}
+	idEnd, ok := bareValue(data, id)
+	container := idEnd + len(" container=")
+	if !ok || container >= len(data) || string(data[idEnd:container]) != " container=" {
+		return 0, false, nil
+	}
+	containerEnd, ok := bareValue(data, container)
+	client := containerEnd + len(` from="`)
+	if !ok || client >= len(data) || string(data[containerEnd:client]) != ` from="` {
+		return 0, false, nil
+	}
+	clientEnd, ok := quotedValue(data, client)
+	protocol := clientEnd + len(`" protocol=`)
+	if !ok || protocol >= len(data) || string(data[clientEnd+1:protocol]) != " protocol=" {
+		return 0, false, nil
+	}
+	protocolEnd, ok := bareValue(data, protocol)
+	status := protocolEnd + len(" status=")
+	duration := status + len("200 duration=")
+	if !ok || duration >= len(data) || string(data[protocolEnd:status]) != " status=" || string(data[status+3:duration]) != " duration=" {
+		return 0, false, nil
+	}
+	took, durationEnd, ok := secondsIn(data, duration)
+	if !ok || durationEnd+2 > len(data) || string(data[durationEnd:durationEnd+2]) != "s " {
+		return 0, false, nil
+	}
+	r := &p.req
+	if r.Status, ok = statusOf(data[status : status+3]); !ok || r.Status >= 499 { // for those it asks for a reason, which follows
+		return 0, false, nil
+	}
+	r.Pos.Line = lineNo
+	routerRequest(r, t, took, true)
+	r.Method, r.Path, r.ID = data[method:end:end], data[path:pathEnd:pathEnd], orNone(data[id:idEnd:idEnd])
+	r.Container, r.Client = orNone(data[container:containerEnd:containerEnd]), firstAddress(data[client:clientEnd:clientEnd])
+	r.Outcome = record.Answered
+	return afterLine(data, durationEnd), true, sink.Request(r)
 }
 
 // unframe finds the router's own text behind a syslog header or a lone tag. The time is 0 where the line has none.
