@@ -1,7 +1,11 @@
 package endpoint
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -124,7 +128,8 @@ func FuzzTemplate(f *testing.F) {
 func FuzzKnownPathsGetTheirTemplate(f *testing.F) {
 	for _, p := range []string{"/api/users/1234?x=1", "/a//b/#", "/x/6c203d84-76a2-4b5d-a2d9-3604a8c5d9b9/y", "https://x/y", "/a/b/c?d/e", "/deadbeef/DEADBEEF/abcdefab",
 		"/12345678/1234567x/x1234567", "/" + strings.Repeat("long/", 120), "/" + strings.Repeat("x", 80), "/a/\x80\xff/é",
-		"/a?x=/b/c/dddddddd", "/v1/users?u=/1/2/3", "/v1/a.b/../.c/////", "/v1/1234/abcdefgh/i", "/api/v1/users/12/x", "/x/abcdefab-cdef-abcd-efab-cdefabcdefab"} {
+		"/a?x=/b/c/dddddddd", "/v1/users?u=/1/2/3", "/v1/a.b/../.c/////", "/v1/1234/abcdefgh/i", "/api/v1/users/12/x", "/x/abcdefab-cdef-abcd-efab-cdefabcdefab",
+		"/api/v1/sessions", "/api/v1/sessions/imports?x", "/api/v1/notifications2/12", "/users/1", "/users/12/orders", "/u?", "/a\x00", "/api//v1/x", "/eight/b", "/seven/b?"} {
 		f.Add([]byte(p), []byte("/api/users/me"))
 	}
 	in, slow := NewTable().Interner(), []byte(nil)
@@ -140,6 +145,67 @@ func FuzzKnownPathsGetTheirTemplate(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Paths of known beginnings, of names and identifiers of any length, with queries and odd bytes anywhere.
+func TestOddPathsGetTheirTemplate(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	pieces := []string{"/", "/", "/api", "/v1", "/v2", "/users", "/user", "/sessions", "/notifications", "/a", "/ab1", "/2fa", "/12", "/1234567", "/12345678", "/123456789012",
+		"/da036707-0c86-1c80-de01-6fdd1ffab4c2", "/da036707-0c86-1c80-de01-6fdd1ffab4cg", "/DA036707-0C86-1C80-DE01-6FDD1FFAB4C2", "/da036707a0c86a1c80ade01a6fdd1ffab4c2",
+		"/422ed5555626624e94c332d9", "/deadbeef", "?a=/b/c", "#", "x", "\x00", "\x80", "-", "0"}
+	in, slow := NewTable().Interner(), []byte(nil)
+	methods := []string{"GET", "POST", "PUT", "", "G", "GT", "PATCH", "OPTIONS", "PROPFIND", "X-LONG-METHOD"}
+	for range 300_000 {
+		path := []byte(nil)
+		for range rnd.IntN(8) {
+			path = append(path, pieces[rnd.IntN(len(pieces))]...)
+		}
+		if len(path) > 0 && rnd.IntN(4) == 0 {
+			path[rnd.IntN(len(path))] = "/?#a0-\x00\xffF"[rnd.IntN(9)]
+		}
+		m := methods[rnd.IntN(len(methods))]
+		id := in.ID([]byte(m), slices.Clip(path), nil)
+		if m == "" {
+			m = "ANY"
+		}
+		slow = AppendTemplate(append(append(slow[:0], m...), ' '), path)
+		if id == 0 && in.table.Len() >= MaxRaw {
+			in = NewTable().Interner()
+			continue
+		}
+		if got := in.table.names[id]; got != string(slow) {
+			t.Fatalf("%q is %q, its template is %q", path, got, slow)
+		}
+	}
+}
+
+func TestUUIDsAndDigitsReadEightBytesAtOnce(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(3, 4))
+	uuid := regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+	seed := []byte("da036707-0C86-1c80-dE01-6fdd1ffab4c2")
+	for i := range uuidLen {
+		for c := range 256 {
+			b := slices.Clone(seed)
+			b[i] = byte(c)
+			if i%2 == 0 { // and another
+				b[rnd.IntN(uuidLen)] = byte(rnd.IntN(256))
+			}
+			if got := isUUID(b); got != uuid.Match(b) {
+				t.Fatalf("%q: %v", b, got)
+			}
+		}
+	}
+	for range 200_000 {
+		b := make([]byte, 8)
+		want := true
+		for i := range b {
+			b[i] = "0123456789012345678901234567890123456789012345678901234567/:\xfa"[rnd.IntN(61)]
+			want = want && b[i] >= '0' && b[i] <= '9'
+		}
+		if got := areDigits(binary.LittleEndian.Uint64(b)); got != want {
+			t.Fatalf("%q: %v", b, got)
+		}
+	}
 }
 
 func BenchmarkInterner(b *testing.B) {

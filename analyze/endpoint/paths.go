@@ -11,29 +11,39 @@ import (
 // all odd paths, go to AppendTemplate; it never answers otherwise than that (see the fuzz test).
 type paths struct {
 	root    *segment
-	methods []string  // by index into segment.ends
-	near    [32]uint8 // indexes of methods by their ends, to be tried first
+	methods []string   // by index into segment.ends
+	near    [32]method // to be tried first, by their ends
 	nodes   int
-	// begins remembers where beginnings of paths lead that are names alone, such as "/api/v1/users/": one look for what would be a step
+	// begins remembers where beginnings of paths lead that are names alone, such as "/api/v1/users": one look for what would be a step
 	// for each segment. The next one that has its place takes it.
 	begins [1 << beginBits]beginning
 }
 
-const beginBits = 9
+// method is a method and its index.
+type method struct {
+	text  string
+	index int
+}
 
-// beginning is the first sixteen bytes of a path, with zeros after the last slash among them, and the node that they lead to.
+const (
+	beginBits = 9
+	beginMax  = 24 // bytes of a beginning
+)
+
+// beginning is the first n bytes of a path, the masks of those, and the node that they lead to.
 type beginning struct {
-	a, b uint64
-	to   *segment
+	a, b, c             uint64
+	maskA, maskB, maskC uint64
+	n                   int
+	to                  *segment
 }
 
 // segment is a node: a template up to and with one segment.
 type segment struct {
-	size  int      // length of the template so far
-	hasID bool     // some segment so far is an identifier
-	names names    // the children that are names
-	id    *segment // the child for identifiers
-	ends  []uint32 // id + 1 of the endpoint that ends here, by method; 0 where there is none yet
+	id    *segment           // the child for identifiers
+	size  int                // length of the template so far
+	names names              // the children that are names
+	ends  [maxMethods]uint32 // id + 1 of the endpoint that ends here, by method; 0 where there is none yet
 }
 
 // names is a hash table of children, with open addressing, at most half full.
@@ -53,7 +63,7 @@ type name struct {
 const (
 	// maxName bounds the segments that are remembered, and maxMethods the methods: longer ones and more are nothing that repeats.
 	maxName    = 64
-	maxMethods = 16
+	maxMethods = 8
 	// maxNodes bounds the tree; one that is full is begun anew.
 	maxNodes = maxLocal
 )
@@ -67,76 +77,86 @@ func (t *paths) find(path []byte) *segment {
 		t.root, t.nodes = &segment{}, 1
 		clear(t.begins[:])
 	}
-	if len(path) < 16 {
-		return t.walk(t.root, path)
+	if len(path) < 8 {
+		return t.walk(t.root, path, 0)
 	}
-	a, b, n := begin(path)
-	known := &t.begins[(a*0x9e3779b97f4a7c15^b*0xc2b2ae3d27d4eb4f)>>(64-beginBits)]
-	if known.a != a || known.b != b {
-		to := t.walk(t.root, path[:n])
-		if to == nil || to.hasID { // of those there are too many
-			return t.walk(t.root, path)
+	a, b, c := binary.LittleEndian.Uint64(path), wordAt(path, 8), uint64(0)
+	if len(path) > 16 {
+		c = wordAt(path, 16)
+	}
+	// What follows a slash in the second eight bytes has no part in the place, and digits there have none: they may be an identifier's.
+	slash := b ^ '/'*ones
+	slash = (slash - ones) &^ slash & high
+	letters := b & (slash ^ (slash - 1)) & (b >> 6 & ones * 0xff)
+	known := &t.begins[(a*0x9e3779b97f4a7c15+letters*0xc2b2ae3d27d4eb4f)>>(64-beginBits)]
+	if n := known.n; (a^known.a)&known.maskA|(b^known.b)&known.maskB|(c^known.c)&known.maskC == 0 &&
+		(n == len(path) || n < len(path) && endsSegment[path[n]]) && known.to != nil {
+		return t.walk(known.to, path, n)
+	}
+	if n := beginOf(path); n > 0 {
+		if to := t.walk(t.root, path[:n], 0); to != nil {
+			mask := func(from int) uint64 { return 1<<(8*max(n-from, 0)) - 1 }
+			*known = beginning{a, b, c, mask(0), mask(8), mask(16), n, to}
 		}
-		*known = beginning{a, b, to}
 	}
-	return t.walk(known.to, path[n-1:])
+	return t.walk(t.root, path, 0)
 }
 
-// begin returns the first sixteen bytes of a path that begins with a slash, with zeros after the last slash among them, and how many
-// bytes there are up to it: no more than the first slash when a query begins among them.
-func begin(path []byte) (a, b uint64, n int) {
-	a, b = binary.LittleEndian.Uint64(path), binary.LittleEndian.Uint64(path[8:])
-	if hasQuery(a) || hasQuery(b) {
-		return '/', 0, 1
+// beginOf returns how many bytes of a path beginnings remembers: names up to the one that reaches beyond the first eight bytes, or to the
+// first identifier.
+func beginOf(path []byte) (n int) {
+	for n < 8 && n < len(path) && path[n] == '/' {
+		end := segmentEnd(path, n+1)
+		if seg := path[n+1 : end]; end > beginMax || len(seg) > 0 && (seg[0] >= '0' && seg[0] <= '9' || isID(seg)) {
+			break
+		}
+		n = end
 	}
-	if in := slashes(b); in != 0 {
-		k := bits.Len64(in) // up to and with the last slash
-		return a, b & (^uint64(0) >> (64 - k)), 8 + k/8
+	return n
+}
+
+// endsSegment has the bytes after which a segment cannot go on.
+var endsSegment = [256]bool{'/': true, '?': true, '#': true}
+
+// wordAt returns the eight bytes of a path at p, with zeros for those beyond its end.
+func wordAt(path []byte, p int) (x uint64) {
+	switch n := len(path); {
+	case p+8 <= n:
+		return binary.LittleEndian.Uint64(path[p:])
+	case n >= 8:
+		return binary.LittleEndian.Uint64(path[n-8:]) >> (8 * (p + 8 - n))
 	}
-	k := bits.Len64(slashes(a))
-	return a & (^uint64(0) >> (64 - k)), 0, k / 8
+	for i := len(path) - 1; i >= p; i-- {
+		x = x<<8 | uint64(path[i])
+	}
+	return x
 }
 
-// slashes marks the bytes of x that are slashes, no others.
-func slashes(x uint64) uint64 {
-	y := x ^ '/'*ones
-	return ^((y&rest + rest) | y | rest)
-}
-
-// hasQuery reports whether a byte of x is '?' or '#'.
-func hasQuery(x uint64) bool {
-	q, h := x^'?'*ones, x^'#'*ones
-	return ((q-ones)&^q|(h-ones)&^h)&high != 0
-}
-
-// walk goes on from a node with the rest of a path, which begins with a slash.
-func (t *paths) walk(at *segment, path []byte) *segment {
-	for p := 0; p < len(path) && path[p] == '/'; {
+// walk goes on from a node with what follows path[:p]: nothing, a query, or a slash.
+func (t *paths) walk(at *segment, path []byte, p int) *segment {
+	for p < len(path) && path[p] == '/' {
 		p++
 		// The first eight bytes tell where most segments end, and what they are.
-		var first uint64
-		var end int
-		if p+8 <= len(path) {
-			first = binary.LittleEndian.Uint64(path[p:])
-			if k := boundary(first); k < 8 {
-				end = p + k
-				first &= 1<<(8*k) - 1
-			} else if at.id != nil && beginsWithUUID(path[p:]) && at.size+1 <= maxTemplate {
-				at, p = at.id, p+uuidLen
+		first := wordAt(path, p)
+		k := min(boundary(first), len(path)-p)
+		end := p + k
+		if k < 8 {
+			first &= 1<<(8*k) - 1
+			if k == 0 {
 				continue
-			} else {
-				end = segmentEnd(path, p+8)
 			}
+			if at.id != nil && areDigits(first|'0'*ones<<(8*k)) && at.size+1 <= maxTemplate {
+				at, p = at.id, end
+				continue
+			}
+		} else if at.id != nil && beginsWithUUID(path[p:]) && at.size+1 <= maxTemplate {
+			at, p = at.id, p+uuidLen
+			continue
 		} else {
-			end = segmentEnd(path, p)
-			for i := end - 1; i >= p; i-- {
-				first = first<<8 | uint64(path[i])
-			}
+			end = segmentEnd(path, end)
 		}
-		if end > p {
-			if at = t.child(at, path[p:end], first); at == nil {
-				return nil
-			}
+		if at = t.child(at, path[p:end], first); at == nil {
+			return nil
 		}
 		p = end
 	}
@@ -158,12 +178,12 @@ func (t *paths) child(at *segment, seg []byte, first uint64) *segment {
 	}
 	if isCommonID(seg, first) || isID(seg) {
 		if at.id == nil {
-			at.id = &segment{size: at.size + len("/{id}"), hasID: true}
+			at.id = &segment{size: at.size + len("/{id}")}
 			t.nodes++
 		}
 		return at.id
 	}
-	to := &segment{size: at.size + 1 + len(seg), hasID: at.hasID}
+	to := &segment{size: at.size + 1 + len(seg)}
 	t.nodes++
 	at.names.add(name{first, string(seg), to})
 	return to
@@ -209,13 +229,13 @@ func place(first uint64, shift uint8) int { return int(first * 0x9e3779b97f4a7c1
 
 // method returns the index of a method, -1 when there are too many.
 func (t *paths) method(m []byte) int {
-	place := 0
+	place := uint(0)
 	if n := len(m); n > 0 {
-		place = (int(m[0]) + int(m[n-1]) + n) % len(t.near)
+		place = uint(m[0]) + uint(m[n-1]) + uint(n)
 	}
-	near := &t.near[place]
-	if i := int(*near); i < len(t.methods) && t.methods[i] == string(m) {
-		return i
+	near := &t.near[place%uint(len(t.near))]
+	if near.text == string(m) && len(m) > 0 {
+		return near.index
 	}
 	i := slices.Index(t.methods, string(m))
 	if i < 0 {
@@ -225,22 +245,13 @@ func (t *paths) method(m []byte) int {
 		i = len(t.methods)
 		t.methods = append(t.methods, string(m))
 	}
-	*near = uint8(i)
+	*near = method{t.methods[i], i}
 	return i
-}
-
-// end returns where the id of the endpoint of a method is kept.
-func (s *segment) end(method int) *uint32 {
-	for method >= len(s.ends) {
-		s.ends = append(s.ends, 0)
-	}
-	return &s.ends[method]
 }
 
 const (
 	ones = 0x0101010101010101
 	high = 0x8080808080808080
-	rest = 0x7f7f7f7f7f7f7f7f
 )
 
 // boundary is the number of bytes of x before the first '/', '?' or '#', 8 when there is none.
@@ -253,15 +264,13 @@ func boundary(x uint64) int {
 
 // segmentEnd is the index of the first '/', '?' or '#' at or after p, or the length of the path.
 func segmentEnd(path []byte, p int) int {
-	for ; p+8 <= len(path); p += 8 {
-		if k := boundary(binary.LittleEndian.Uint64(path[p:])); k < 8 {
-			return p + k
+	for {
+		k := boundary(wordAt(path, p))
+		if k < 8 || p+8 >= len(path) {
+			return min(p+k, len(path))
 		}
+		p += 8
 	}
-	for p < len(path) && path[p] != '/' && path[p] != '?' && path[p] != '#' {
-		p++
-	}
-	return p
 }
 
 // isCommonID reports whether a segment is an identifier of one of the kinds that nearly all are of: digits, a UUID, hexadecimal
@@ -288,25 +297,34 @@ const uuidLen = len("01234567-89ab-cdef-0123-456789abcdef")
 
 // beginsWithUUID reports whether the first segment of a path is a UUID.
 func beginsWithUUID(path []byte) bool {
-	if len(path) < uuidLen || len(path) > uuidLen && path[uuidLen] != '/' && path[uuidLen] != '?' && path[uuidLen] != '#' {
-		return false
-	}
-	return isUUID(path[:uuidLen])
+	return len(path) >= uuidLen && path[8] == '-' && (len(path) == uuidLen || endsSegment[path[uuidLen]]) && isUUID(path[:uuidLen])
 }
 
-// isUUID reports whether a segment of that length is a UUID.
+// isUUID reports whether a segment of that length is a UUID. It takes the dashes out and looks at everything else at once.
 func isUUID(p []byte) bool {
-	if p[8] != '-' || p[13] != '-' || p[18] != '-' || p[23] != '-' {
+	const (
+		dashes1, bytes1 = '-' | '-'<<40, 0xff | 0xff<<40 // of p[8:16]
+		dashes2, bytes2 = '-'<<16 | '-'<<56, 0xff<<16 | 0xff<<56
+		toDigit         = '-' ^ '0'
+	)
+	at := binary.LittleEndian.Uint64
+	a, b, c, d, e := at(p), at(p[8:]), at(p[16:]), at(p[24:]), at(p[28:])
+	if b&bytes1 != dashes1 || c&bytes2 != dashes2 || (a|b|c|d|e)&high != 0 {
 		return false
 	}
-	at := binary.LittleEndian.Uint64
-	half := func(i int) uint64 { return uint64(binary.LittleEndian.Uint32(p[i:])) }
-	return isHex(at(p)) && isHex(at(p[24:])) && isHex(at(p[28:])) && isHex(half(9)|half(14)<<32) && isHex(half(19)|half(24)<<32)
+	return hexDigits(a)&hexDigits(b^(toDigit|toDigit<<40))&hexDigits(c^(toDigit<<16|toDigit<<56))&hexDigits(d)&hexDigits(e)&high == high
 }
 
-func isHex(x uint64) bool {
-	_, hex := digitsOf(x)
-	return hex
+// hexDigits sets the high bit of each byte of x that is a hexadecimal digit, where all are below 128.
+func hexDigits(x uint64) uint64 {
+	// Adding 128-k sets the high bit of a byte that is k or more.
+	lower := x | 0x20*ones
+	return (x+(0x80-'0')*ones)&^(x+(0x80-'9'-1)*ones) | (lower+(0x80-'a')*ones)&^(lower+(0x80-'f'-1)*ones)
+}
+
+// areDigits reports whether the eight bytes of x are decimal digits: their high halves are 3, and still are after adding 6.
+func areDigits(x uint64) bool {
+	return ((x^0x30*ones)|((x+0x06*ones)^0x30*ones))&(0xf0*ones) == 0
 }
 
 // digitsOf marks the bytes of x that are decimal digits, and reports whether all are hexadecimal digits.

@@ -56,7 +56,7 @@ func (in *Interner) ID(method, path, route []byte) uint32 {
 	if len(route) == 0 {
 		if at := in.paths.find(path); at != nil {
 			if m := in.paths.method(method); m >= 0 {
-				end := at.end(m)
+				end := &at.ends[m]
 				if *end == 0 {
 					*end = in.template(method, path, nil) + 1
 				}
