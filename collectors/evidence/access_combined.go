@@ -323,10 +323,16 @@ func (p *combinedParser) usualTail(b []byte, t *combinedTail) bool {
 		return false
 	}
 	n = bytes.IndexByte(b[at:], '"')
-	if at += n; n < 0 || b[at-1] == '\\' || at+2 > len(b) || b[at+1] != ' ' {
+	if at += n; n < 0 || b[at-1] == '\\' || at+4 > len(b) || b[at+1] != ' ' {
 		return false
 	}
-	took, end, ok := secondsIn(b, at+2)
+	at += 2
+	took, end, ok := time.Duration(0), at+len("0.123"), true
+	if f, k := digitRun(word8(b, at+2)); k == 3 && isDigit(b[at]) && b[at+1] == '.' { // as nginx writes nearly all
+		took = time.Duration(b[at]-'0')*time.Second + time.Duration(f)*time.Millisecond
+	} else {
+		took, end, ok = secondsIn(b, at)
+	}
 	if !ok || end < len(b) && (b[end] != ' ' || !p.names.known(b, end+1)) {
 		return false
 	}
@@ -338,7 +344,7 @@ func (p *combinedParser) usualTail(b []byte, t *combinedTail) bool {
 }
 
 // nameMemo remembers short names of containers by their bytes: those of the lines before are most of those that come.
-type nameMemo [32]struct{ head, last uint64 }
+type nameMemo [256]struct{ head, last uint64 }
 
 // known reports whether b[from:] is the name of a container and nothing else. It is false for long ones, and for those at the beginning
 // of b.
@@ -354,7 +360,7 @@ func (m *nameMemo) known(b []byte, from int) bool {
 	} else {
 		head = binary.LittleEndian.Uint64(b[from:])
 	}
-	place := &m[(head^last)*0x9e3779b97f4a7c15>>59]
+	place := &m[(head^last)*0x9e3779b97f4a7c15>>56]
 	if place.last == last && place.head == head && last != 0 {
 		return true
 	}

@@ -142,6 +142,19 @@ func quotedValue(b []byte, p int) (end int, ok bool) {
 	}
 }
 
+// addressValue takes the first of the addresses in a quoted value at b[p:], and finds the quote that ends it. It is false where
+// quotedValue is.
+func addressValue(b []byte, p int) (address []byte, end int, ok bool) {
+	end = endBelow(b, p, ','+1)
+	if end+1 < len(b) && b[end] == '"' && b[end+1] == ' ' && b[end-1] != '\\' { // no comma before the quote
+		return b[p:end:end], end, true
+	}
+	if end, ok = quotedValue(b, p); !ok {
+		return nil, 0, false
+	}
+	return firstAddress(b[p:end:end]), end, true
+}
+
 // capitals is the number of capital letters before a blank with which b begins at p, at most seven; 0 where something else stands there.
 func capitals(b []byte, p int) int {
 	if p+8 > len(b) {

@@ -96,7 +96,7 @@ func (p *herokuRouterParser) parseNext(lineNo int64, data []byte, sink record.Si
 	if !ok || client >= len(data) || string(data[idEnd:client]) != ` fwd="` {
 		return 0, false, nil
 	}
-	clientEnd, ok := quotedValue(data, client)
+	address, clientEnd, ok := addressValue(data, client)
 	dyno := clientEnd + len(`" dyno=`)
 	if !ok || dyno >= len(data) || string(data[clientEnd+1:dyno]) != " dyno=" {
 		return 0, false, nil
@@ -106,7 +106,10 @@ func (p *herokuRouterParser) parseNext(lineNo int64, data []byte, sink record.Si
 	if !ok || connect+32 > len(data) || string(data[dynoEnd:connect]) != " connect=" {
 		return 0, false, nil
 	}
-	waited, k := digitRun(binary.LittleEndian.Uint64(data[connect:]))
+	waited, k := uint64(data[connect]-'0'), 1 // to connect mostly takes less than ten
+	if waited > 9 || data[connect+1] != 'm' {
+		waited, k = digitRun(binary.LittleEndian.Uint64(data[connect:]))
+	}
 	service := connect + k + len("ms service=")
 	if k == 0 || k > 7 || string(data[connect+k:service]) != "ms service=" {
 		return 0, false, nil
@@ -123,7 +126,7 @@ func (p *herokuRouterParser) parseNext(lineNo int64, data []byte, sink record.Si
 	r.Pos.Line = lineNo
 	routerRequest(r, t, time.Duration(waited+served)*time.Millisecond, true)
 	r.Method, r.Path, r.ID = data[method:end:end], data[path:pathEnd:pathEnd], data[id:idEnd:idEnd]
-	r.Container, r.Client = orNone(data[dyno:dynoEnd:dynoEnd]), firstAddress(data[client:clientEnd:clientEnd])
+	r.Container, r.Client = orNone(data[dyno:dynoEnd:dynoEnd]), address
 	r.Outcome = record.Answered
 	if r.Status == 499 {
 		r.Outcome = record.ClientGone

@@ -116,7 +116,7 @@ func (p *scalingoRouterParser) parseNext(lineNo int64, data []byte, sink record.
 	if !ok || client >= len(data) || string(data[containerEnd:client]) != ` from="` {
 		return 0, false, nil
 	}
-	clientEnd, ok := quotedValue(data, client)
+	address, clientEnd, ok := addressValue(data, client)
 	protocol := clientEnd + len(`" protocol=`)
 	if !ok || protocol >= len(data) || string(data[clientEnd+1:protocol]) != " protocol=" {
 		return 0, false, nil
@@ -138,7 +138,7 @@ func (p *scalingoRouterParser) parseNext(lineNo int64, data []byte, sink record.
 	r.Pos.Line = lineNo
 	routerRequest(r, t, took, true)
 	r.Method, r.Path, r.ID = data[method:end:end], data[path:pathEnd:pathEnd], orNone(data[id:idEnd:idEnd])
-	r.Container, r.Client = orNone(data[container:containerEnd:containerEnd]), firstAddress(data[client:clientEnd:clientEnd])
+	r.Container, r.Client = orNone(data[container:containerEnd:containerEnd]), address
 	r.Outcome = record.Answered
 	return afterLine(data, durationEnd), true, sink.Request(r)
 }
