@@ -62,6 +62,10 @@ const scalingoTag = " [router] "
 var methodKey = []byte("method=")
 
 func (p *scalingoRouterParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
+	// No time holds a bracket, so that the first one must begin the tag: that spares most lines of others the rest.
+	if open := bytes.IndexByte(line, '['); (open < 0 || !hasPrefix(line[open:], scalingoTag[1:])) && !bytes.Contains(line, methodKey) {
+		return false, nil
+	}
 	t, n, zoned, ok := p.clock.read(line)
 	var body []byte
 	if ok && len(line) > n+len(scalingoTag) && string(line[n:n+len(scalingoTag)]) == string(scalingoTag) {
