@@ -104,6 +104,29 @@ func (h *lineHead) read(b []byte) (t record.Time, n int, ok bool) {
 	return t, n + len(h.rest), true
 }
 
+// readUsual reads what the lines of both kinds have in common, in the order in which they have it: `GET path="/api" host=api.example
+// request_id=fec0d52e`. It returns where that ends; false where the line is of another shape, and the request has then to be made anew.
+func readUsual(r *record.Request, b []byte, method int) (end int, ok bool) {
+	methodEnd := method + capitals(b, method)
+	path := methodEnd + len(` path="`)
+	if methodEnd == method || path > len(b) || string(b[methodEnd:path]) != ` path="` {
+		return 0, false
+	}
+	pathEnd, ok := quotedValue(b, path)
+	host := pathEnd + len(`" host=`)
+	if !ok || host >= len(b) || string(b[pathEnd+1:host]) != " host=" {
+		return 0, false
+	}
+	hostEnd, ok := bareValue(b, host)
+	id := hostEnd + len(" request_id=")
+	if !ok || id >= len(b) || string(b[hostEnd:id]) != " request_id=" {
+		return 0, false
+	}
+	end, ok = bareValue(b, id)
+	r.Method, r.Path, r.ID = b[method:methodEnd:methodEnd], b[path:pathEnd:pathEnd], b[id:end:end]
+	return end, ok
+}
+
 // The functions below look for the end of a value in data that may hold further lines. What ends it must be the lowest of the bytes that
 // may not stand in it: then one comparison finds it, a line end, and whatever else the full reader must see.
 

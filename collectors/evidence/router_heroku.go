@@ -72,26 +72,12 @@ const (
 // parseNext implements nextParser for the lines of requests that were answered, with the pairs in Heroku's order. It makes of them what
 // request does.
 func (p *herokuRouterParser) parseNext(lineNo int64, data []byte, sink record.Sink) (n int, ok bool, err error) {
+	r := &p.req
 	t, method, ok := p.head.read(data)
 	if !ok {
 		return 0, false, nil
 	}
-	end := method + capitals(data, method)
-	path := end + len(` path="`)
-	if end == method || path > len(data) || string(data[end:path]) != ` path="` {
-		return 0, false, nil
-	}
-	pathEnd, ok := quotedValue(data, path)
-	host := pathEnd + len(`" host=`)
-	if !ok || host >= len(data) || string(data[pathEnd+1:host]) != " host=" {
-		return 0, false, nil
-	}
-	hostEnd, ok := bareValue(data, host)
-	id := hostEnd + len(" request_id=")
-	if !ok || id >= len(data) || string(data[hostEnd:id]) != " request_id=" {
-		return 0, false, nil
-	}
-	idEnd, ok := bareValue(data, id)
+	idEnd, ok := readUsual(r, data, method)
 	client := idEnd + len(` fwd="`)
 	if !ok || client >= len(data) || string(data[idEnd:client]) != ` fwd="` {
 		return 0, false, nil
@@ -119,13 +105,11 @@ func (p *herokuRouterParser) parseNext(lineNo int64, data []byte, sink record.Si
 	if k == 0 || k > 7 || status+4 > len(data) || string(data[service+k:status]) != "ms status=" || data[status+3] != ' ' {
 		return 0, false, nil
 	}
-	r := &p.req
 	if r.Status, ok = statusOf(data[status : status+3]); !ok {
 		return 0, false, nil
 	}
 	r.Pos.Line = lineNo
 	routerRequest(r, t, time.Duration(waited+served)*time.Millisecond, true)
-	r.Method, r.Path, r.ID = data[method:end:end], data[path:pathEnd:pathEnd], data[id:idEnd:idEnd]
 	r.Container, r.Client = orNone(data[dyno:dynoEnd:dynoEnd]), address
 	r.Outcome = record.Answered
 	if r.Status == 499 {

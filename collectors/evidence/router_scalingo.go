@@ -91,26 +91,12 @@ func (p *scalingoRouterParser) ParseLine(lineNo int64, line []byte, sink record.
 // parseNext implements nextParser for the lines of requests that were answered, with the pairs in Scalingo's order. It makes of them what
 // request does.
 func (p *scalingoRouterParser) parseNext(lineNo int64, data []byte, sink record.Sink) (n int, ok bool, err error) {
+	r := &p.req
 	t, method, ok := p.head.read(data)
 	if !ok {
 		return 0, false, nil
 	}
-	end := method + capitals(data, method)
-	path := end + len(` path="`)
-	if end == method || path > len(data) || string(data[end:path]) != ` path="` {
-		return 0, false, nil
-	}
-	pathEnd, ok := quotedValue(data, path)
-	host := pathEnd + len(`" host=`)
-	if !ok || host >= len(data) || string(data[pathEnd+1:host]) != " host=" {
-		return 0, false, nil
-	}
-	hostEnd, ok := bareValue(data, host)
-	id := hostEnd + len(" request_id=")
-	if !ok || id >= len(data) || string(data[hostEnd:id]) != " request_id=" {
-		return 0, false, nil
-	}
-	idEnd, ok := bareValue(data, id)
+	idEnd, ok := readUsual(r, data, method)
 	container := idEnd + len(" container=")
 	if !ok || container >= len(data) || string(data[idEnd:container]) != " container=" {
 		return 0, false, nil
@@ -135,14 +121,12 @@ func (p *scalingoRouterParser) parseNext(lineNo int64, data []byte, sink record.
 	if !ok || durationEnd+2 > len(data) || string(data[durationEnd:durationEnd+2]) != "s " {
 		return 0, false, nil
 	}
-	r := &p.req
 	if r.Status, ok = statusOf(data[status : status+3]); !ok || r.Status >= 499 { // for those it asks for a reason, which follows
 		return 0, false, nil
 	}
 	r.Pos.Line = lineNo
 	routerRequest(r, t, took, true)
-	r.Method, r.Path, r.ID = data[method:end:end], data[path:pathEnd:pathEnd], orNone(data[id:idEnd:idEnd])
-	r.Container, r.Client = orNone(data[container:containerEnd:containerEnd]), address
+	r.ID, r.Container, r.Client = orNone(r.ID), orNone(data[container:containerEnd:containerEnd]), address
 	r.Outcome = record.Answered
 	return afterLine(data, durationEnd), true, sink.Request(r)
 }
