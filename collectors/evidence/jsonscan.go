@@ -514,6 +514,14 @@ func swarSpecial(x uint64) uint64 {
 	return ((y - 0x21*swarOnes) | (z - swarOnes)) &^ x & swarHigh
 }
 
+// swarUnusual is swarSpecial that may also mark bytes beyond ASCII: two instructions less on every word of a string were a tenth of the
+// time of reading JSON.
+func swarUnusual(x uint64) uint64 {
+	y := x ^ (0x02 * swarOnes)
+	z := x ^ ('\\' * swarOnes)
+	return ((y - 0x21*swarOnes) | (z - swarOnes)) & swarHigh
+}
+
 // swarNoDigit marks, by the highest bit of its byte, the first byte of x that is no decimal digit; above the first mark there may be
 // false ones.
 func swarNoDigit(x uint64) uint64 {
