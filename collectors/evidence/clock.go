@@ -55,6 +55,11 @@ func (z *zoneSuffix) at(b []byte, p int) bool {
 // zoned is false when the text named no zone and that of the clock was taken.
 func (c *clock) read(b []byte) (t record.Time, n int, zoned, ok bool) {
 	if c.base != 0 && len(b) >= 19 && binary.LittleEndian.Uint64(b) == c.minute[0] && binary.LittleEndian.Uint64(b[8:]) == c.minute[1] && b[16] == ':' {
+		if len(b) == 24 && c.suffix.first == 'Z' {
+			if t, ok := secondsUTC(binary.LittleEndian.Uint64(b[16:])); ok {
+				return c.base + t, 24, true, true
+			}
+		}
 		s1, s2 := b[17]-'0', b[18]-'0'
 		if s1 <= 5 && s2 <= 9 {
 			nanos, n := fraction(b, 19)
@@ -64,6 +69,17 @@ func (c *clock) read(b []byte) (t record.Time, n int, zoned, ok bool) {
 		}
 	}
 	return c.readSlow(b)
+}
+
+// secondsUTC reads the eight bytes ":05.937Z", with which most times in JSON end; ok is false for any others.
+func secondsUTC(x uint64) (t record.Time, ok bool) {
+	d := x ^ 0x5a_303030_2e_3030_3a // what is left are the digits: less than 16, also after adding 6, of which the first is below 6
+	if (d|d+0x00_060606_00_060a_00)&0xff_f0f0f0_ff_f0f0_ff != 0 {
+		return 0, false
+	}
+	seconds := d>>8&15*10 + d>>16&15
+	millis := d>>32&15*100 + d>>40&15*10 + d>>48&15
+	return record.Time(seconds*1e9 + millis*1e6), true
 }
 
 func (c *clock) readSlow(b []byte) (record.Time, int, bool, bool) {

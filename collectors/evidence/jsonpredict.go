@@ -33,7 +33,7 @@ type jsonPredictor struct {
 	chain [maxJSONSteps * 2]byte
 
 	shapes map[string]*jsonShape // by chain
-	shape  *jsonShape            // of the last line
+	recent [16]*jsonShape        // the last one of so many steps
 
 	tracing, traceFull bool
 	trace              []jsonToken
@@ -380,8 +380,9 @@ func (s *jsonScan) step(k int) (e *jsonEdge, kind jsonKind, escaped bool) {
 // shapeOf returns what is known of lines like the one that follow read; nil when there are too many kinds of lines.
 func (s *jsonScan) shapeOf() *jsonShape {
 	chain := s.chain[:2*s.steps]
-	if s.shape != nil && s.shape.chain == string(chain) {
-		return s.shape
+	recent := &s.recent[s.steps%len(s.recent)]
+	if *recent != nil && (*recent).chain == string(chain) {
+		return *recent
 	}
 	shape := s.shapes[string(chain)]
 	if shape == nil {
@@ -394,7 +395,7 @@ func (s *jsonScan) shapeOf() *jsonShape {
 		shape = &jsonShape{chain: string(chain)}
 		s.shapes[shape.chain] = shape
 	}
-	s.shape = shape
+	*recent = shape
 	return shape
 }
 
@@ -536,6 +537,6 @@ func (s *jsonScan) forget() {
 	}
 	s.places = s.places[:0]
 	s.edges = s.edges[:0]
-	s.shapes, s.shape = nil, nil
+	s.shapes, s.recent = nil, [len(s.recent)]*jsonShape{}
 	s.size = 0
 }
