@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math"
 	"time"
 
@@ -172,11 +173,17 @@ type jsonPlan struct {
 	message planValue
 	source  planValue
 
-	says        bool // the lines are no requests
-	hasStatus   bool
-	method, url bool // the method, the URL differ from line to line
-	fixed       bool // the layer does not
+	says      bool // the lines are no requests
+	hasStatus bool
+	method    int  // the step of the method; -1: it is the same in all lines
+	url       bool // the URL differs from line to line
+	fixed     bool // the layer does not
+
+	idle [8][]byte // messages that said nothing of interest, by their length: most are said time and again
 }
+
+// maxIdle bounds the messages that are remembered.
+const maxIdle = 128
 
 // planText is a text that differs from line to line.
 type planText struct {
@@ -226,7 +233,7 @@ func (l *jsonLine) newPlan() *jsonPlan {
 	if !find(q.decided, &v) || v.step >= 0 {
 		return nil
 	}
-	p := &jsonPlan{dialect: l.sentBy, taken: l.taken, says: l.said, scale: q.scale, message: planValue{step: -1}}
+	p := &jsonPlan{dialect: l.sentBy, taken: l.taken, says: l.said, scale: q.scale, message: planValue{step: -1}, method: -1}
 	if !find(q.time, &p.time) || !find(q.took, &p.took) || !find(q.status, &p.status) || !find(q.source, &p.source) {
 		return nil
 	}
@@ -254,7 +261,7 @@ func (l *jsonLine) newPlan() *jsonPlan {
 		p.texts = append(p.texts, planText{fields[i], v.step})
 		switch i {
 		case bufMethod:
-			p.method = true
+			p.method = v.step
 		case bufPath:
 			p.url = q.url
 		case bufService:
@@ -357,7 +364,7 @@ func (l *jsonLine) planned(p *jsonPlan, lineNo int64, line []byte, sink record.S
 			return false, nil
 		}
 	}
-	if p.method {
+	if p.method >= 0 && mayBeLower(line, s.spans[p.method]) {
 		r.Method = upperMethod(r.Method)
 	}
 	if p.url {
@@ -374,19 +381,35 @@ func (l *jsonLine) planned(p *jsonPlan, lineNo int64, line []byte, sink record.S
 
 // plannedWords is planned for a line that is no request: done when it says nothing of interest.
 func (l *jsonLine) plannedWords(p *jsonPlan, at record.Time, line []byte, sink record.Sink) (done bool) {
-	msg := p.message.raw(l.scan, line)
-	if p.message.escaped {
-		l.bufs[bufMessage] = unescapeJSON(l.bufs[bufMessage][:0], msg)
-		msg = l.bufs[bufMessage]
-	}
-	if mayBeRouterMessage(msg) || messageMayMatter(msg) {
-		return false
+	raw := p.message.raw(l.scan, line)
+	if idle := &p.idle[len(raw)%len(p.idle)]; !bytes.Equal(*idle, raw) {
+		msg := raw
+		if p.message.escaped {
+			l.bufs[bufMessage] = unescapeJSON(l.bufs[bufMessage][:0], msg)
+			msg = l.bufs[bufMessage]
+		}
+		if mayBeRouterMessage(msg) || messageMayMatter(msg) {
+			return false
+		}
+		if len(raw) <= maxIdle {
+			*idle = append((*idle)[:0], raw...)
+		}
 	}
 	if s, ok := sink.(*tally); ok {
 		s.see(at, p.req.Container, p.req.Instance)
 	}
 	l.taken = p.taken
 	return true
+}
+
+// mayBeLower says whether a word may have lower-case letters; a loop over a few bytes costs more, because nobody can foresee its end.
+func mayBeLower(line []byte, word jsonSpan) bool {
+	n := word.end - word.start
+	if n-1 >= 8 || word.end < 8 || uint64(word.end) > uint64(len(line)) {
+		return true
+	}
+	last := binary.LittleEndian.Uint64(line[word.end-8:])
+	return last>>((64-8*n)&63)&(0x20*swarOnes) != 0
 }
 
 // planTime is time for the usual ways to write one; others go the long way.
