@@ -158,12 +158,18 @@ func (s *jsonScan) predict(data []byte) (n int, ok bool) {
 func (s *jsonScan) follow(data []byte) int {
 	state, p, k := &s.start, 0, 0
 	for {
-		if state, p, k = s.run(data, state, p, k); state == nil {
-			s.steps = k
-			return p
+		n, end := s.run(data, state.first, p, k)
+		if end >= 0 {
+			s.steps = n
+			return end
 		}
-		if k >= maxJSONSteps {
+		if n >= maxJSONSteps {
 			return -1
+		}
+		if n > k {
+			k = n
+			e, _, _ := s.step(k - 1)
+			state, p = e.to, int(s.spans[k-1].end)
 		}
 		if state, p = s.branch(data, state, p, k); p < 0 {
 			return -1
@@ -183,21 +189,30 @@ func (s *jsonScan) follow(data []byte) int {
 //
 // The words are loaded without the checks of slices, which took a third of the time of reading: p and the length of a piece
 // are never negative, and nothing is loaded beyond limit+8, the end of data.
-func (s *jsonScan) run(data []byte, state *jsonState, p, k int) (*jsonState, int, int) {
+func (s *jsonScan) run(data []byte, e *jsonEdge, p, k int) (steps, end int) {
 	base := unsafe.Pointer(unsafe.SliceData(data))
 	limit := len(data) - 8
 	for uint(k) < maxJSONSteps {
-		e := state.first
 		q := p + e.size
 		if q > limit || (load8(base, p)^e.head)&e.mask != 0 {
-			return state, p, k
+			return k, -1
 		}
 		if e.size > 8 {
 			if load8(base, q-8) != e.tail {
-				return state, p, k
+				return k, -1
 			}
-			if e.size > 16 && !sameWords(unsafe.Add(base, p), unsafe.Pointer(unsafe.SliceData(e.piece)), 8, e.size-8) {
-				return state, p, k
+			if e.size > 16 {
+				at, piece := unsafe.Add(base, p), unsafe.Pointer(unsafe.SliceData(e.piece))
+				n := e.size - 8
+				o := 8
+				for ; o < n-8; o += 16 {
+					if load8(at, o) != load8(piece, o) || load8(at, o+8) != load8(piece, o+8) {
+						return k, -1
+					}
+				}
+				if o < n && load8(at, o) != load8(piece, o) {
+					return k, -1
+				}
 			}
 		}
 		end := q
@@ -207,7 +222,7 @@ func (s *jsonScan) run(data []byte, state *jsonState, p, k int) (*jsonState, int
 			for found == 0 { // two words at a time: 4 % of all
 				end += 16
 				if end > limit {
-					return state, p, k
+					return k, -1
 				}
 				found = swarUnusual(load8(base, end-8))
 				if found != 0 {
@@ -218,7 +233,7 @@ func (s *jsonScan) run(data []byte, state *jsonState, p, k int) (*jsonState, int
 			}
 			end += bits.TrailingZeros64(found) >> 3
 			if load1(base, end) != '"' {
-				return state, p, k
+				return k, -1
 			}
 		case jsonNumber:
 			// What jsonBareEnd does, for numbers without a minus and an exponent.
@@ -226,51 +241,41 @@ func (s *jsonScan) run(data []byte, state *jsonState, p, k int) (*jsonState, int
 			for found == 0 {
 				end += 8
 				if end > limit {
-					return state, p, k
+					return k, -1
 				}
 				found = swarNoDigit(load8(base, end))
 			}
 			end += bits.TrailingZeros64(found) >> 3
-			if end == q || load1(base, q) == '0' && end > q+1 {
-				return state, p, k
+			if first := load1(base, q); first-'1' > 8 && (first != '0' || end != q+1) {
+				return k, -1
 			}
 			c := load1(base, end)
 			if c == '.' {
 				point := end
 				for end++; end <= limit && load1(base, end)-'0' <= 9; end++ {
 				}
-				if end == point+1 {
-					return state, p, k
+				if end == point+1 || end > limit {
+					return k, -1
 				}
-				c = load1(base, min(end, limit))
+				c = load1(base, end)
 			}
-			if c|0x20 == 'e' || end > limit {
-				return state, p, k
+			if c|0x20 == 'e' {
+				return k, -1
 			}
 		default:
 			if load1(base, q) != '\n' {
-				return state, p, k
+				return k, -1
 			}
 			binary.LittleEndian.PutUint16(s.chain[2*k:], e.id)
-			return nil, q, k + 1
+			return k + 1, q
 		}
 		s.spans[k] = jsonSpan{uint32(q), uint32(end)}
 		binary.LittleEndian.PutUint16(s.chain[2*k:], e.id)
 		p = end
-		state = e.to
+		e = e.to.first
 		k++
 	}
-	return state, p, k
-}
-
-// sameWords compares the bytes from..to at a and b, eight at a time; the last eight may reach beyond to.
-func sameWords(a, b unsafe.Pointer, from, to int) bool {
-	for ; from <= to-16; from += 16 {
-		if load8(a, from) != load8(b, from) || load8(a, from+8) != load8(b, from+8) {
-			return false
-		}
-	}
-	return from >= to || load8(a, from) == load8(b, from)
+	return k, -1
 }
 
 func load8(base unsafe.Pointer, i int) uint64 {
