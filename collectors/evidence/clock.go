@@ -74,7 +74,7 @@ func (c *clock) read(b []byte) (t record.Time, n int, zoned, ok bool) {
 // secondsUTC reads the eight bytes ":05.937Z", with which most times in JSON end; ok is false for any others.
 func secondsUTC(x uint64) (t record.Time, ok bool) {
 	d := x ^ 0x5a_303030_2e_3030_3a // what is left are the digits: less than 16, also after adding 6, of which the first is below 6
-	if (d|d+0x00_060606_00_060a_00)&0xff_f0f0f0_ff_f0f0_ff != 0 {
+	if (d|(d+0x00_060606_00_060a_00))&0xff_f0f0f0_ff_f0f0_ff != 0 {
 		return 0, false
 	}
 	seconds := d>>8&15*10 + d>>16&15

@@ -148,6 +148,60 @@ func TestPlansMakeTheSameRecordsAsLookingThroughEveryLine(t *testing.T) {
 	}
 }
 
+func TestTimesOfMillisecondsAreReadAtOnceAsTheyAreReadOtherwise(t *testing.T) {
+	const text = "2026-11-20T08:00:05.123Z"
+	var c clock
+	if _, _, _, ok := c.read([]byte(text)); !ok {
+		t.Fatal("no time")
+	}
+	check := func(b []byte) {
+		t.Helper()
+		var fresh clock
+		got := fmt.Sprint(c.read(b))
+		if want := fmt.Sprint(fresh.read(b)); got != want {
+			t.Fatalf("%q is %s, otherwise %s", b, got, want)
+		}
+		if _, _, _, ok := c.read([]byte(text)); !ok {
+			t.Fatal("no time")
+		}
+	}
+	for at := 16; at < len(text); at++ {
+		for x := range 256 {
+			b := []byte(text)
+			b[at] = byte(x)
+			check(b)
+			for next := at + 1; next < len(text); next++ {
+				for _, y := range "/:;0569.,-+Zz \x00\xff" {
+					pair := bytes.Clone(b)
+					pair[next] = byte(y)
+					check(pair)
+				}
+			}
+		}
+	}
+	for ms := range 60_000 {
+		check(time.UnixMilli(1795161600000+int64(ms)).UTC().AppendFormat(nil, "2006-01-02T15:04:05.000Z"))
+	}
+}
+
+func TestLowerCaseIsSeenInMethodsOfAnyLength(t *testing.T) {
+	for length := range 12 {
+		for at := range length {
+			for x := range 256 {
+				word := bytes.Repeat([]byte("A"), length)
+				word[at] = byte(x)
+				for _, before := range []string{"", "get ", "lower case "} {
+					line := append([]byte(before), word...)
+					span := jsonSpan{uint32(len(before)), uint32(len(line))}
+					if upper := bytes.ToUpper(word); !bytes.Equal(upperMethod(word), word) && !mayBeLower(line, span) {
+						t.Fatalf("%q becomes %q", word, upper)
+					}
+				}
+			}
+		}
+	}
+}
+
 // FuzzPlans reads a few lines many times over, some of them changed, so that shapes are learnt and then met with other values.
 func FuzzPlans(f *testing.F) {
 	for family := range 8 {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math/big"
 	"strings"
 	"testing"
@@ -211,6 +212,78 @@ func TestPredictionReadsWhatTheWalkLearnt(t *testing.T) {
 	}
 	if hits < 95 {
 		t.Fatalf("%d of 100 lines of one shape were predicted, want nearly all", hits)
+	}
+}
+
+// A piece is compared in words, of which the last overlap: a line that differs in any byte of a piece of any length is made otherwise.
+func TestPredictionComparesEveryByteOfItsPieces(t *testing.T) {
+	for length := range 70 {
+		s := newTestScan()
+		line := func(i int) []byte {
+			return fmt.Appendf(nil, `{"time":%d,"k%s":"x","msg":"m%d"}`+"\n", i, strings.Repeat("k", length), i)
+		}
+		for i := range 3 {
+			compareScan(t, s, bytes.TrimSpace(line(i)))
+		}
+		b := line(4)
+		if n, ok := s.predict(b); !ok || n != len(b)-1 {
+			t.Fatalf("%s was not predicted", b)
+		}
+		from, to := bytes.IndexByte(b, ','), bytes.LastIndex(b, []byte("m4"))
+		for i := from; i < to; i++ {
+			changed := bytes.Clone(b)
+			changed[i] ^= 1
+			if n, ok := s.predict(changed); ok {
+				t.Fatalf("%s was predicted, to byte %d, as a line like %s", changed, n, b)
+			}
+		}
+	}
+}
+
+// Values of every length with any byte at any place, at any distance from the end of the data.
+func TestPredictionFindsTheEndsOfStringsAndNumbers(t *testing.T) {
+	s := newTestScan()
+	for i := range 3 {
+		compareScan(t, s, fmt.Appendf(nil, `{"time":%d,"msg":"m%d"}`, i, i))
+	}
+	for length := range 40 {
+		for at := range length {
+			for c := range 256 {
+				text := bytes.Repeat([]byte("x "), 20)[:length]
+				text[at] = byte(c)
+				line := fmt.Appendf(nil, `{"time":1,"msg":"%s"}`, text)
+				compareLine(t, s, line)
+			}
+		}
+	}
+	for _, n := range []string{"0", "00", "01", "-1", "-0", "1.5", "1.", ".5", "1e5", "1.5E-3", "1x", "12345678", "123456789012345678", "1234567.25", "", "-", "0.5", "10"} {
+		compareLine(t, s, fmt.Appendf(nil, `{"time":%s,"msg":"m"}`, n))
+	}
+}
+
+// compareLine compares the walk of a line with its prediction, when it is followed by another and when it is not.
+func compareLine(t *testing.T, s *jsonScan, line []byte) {
+	t.Helper()
+	slow := newTestScan()
+	err := slow.walk(line, false)
+	want, _ := scanned(slow)
+	for _, tail := range []string{"", "\n", "\n{}", "\n" + strings.Repeat("x", 40)} {
+		data := append(bytes.Clone(line), tail...)
+		n, ok := s.predict(data)
+		switch {
+		case !ok:
+			if err == nil && !bytes.ContainsAny(line, "\n\r") && s.pause == 0 {
+				t.Fatalf("%q before %q was not predicted", line, tail)
+			}
+			s.misses = 0
+		case err != nil || n != len(line):
+			t.Fatalf("%q before %q was predicted, to byte %d; the walk says %v", line, tail, n, err)
+		default:
+			s.recall(data[:n])
+			if got, _ := scanned(s); !maps.Equal(got, want) {
+				t.Fatalf("%q before %q: %v, the walk says %v", line, tail, got, want)
+			}
+		}
 	}
 }
 
