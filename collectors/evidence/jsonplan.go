@@ -355,8 +355,15 @@ func (l *jsonLine) planned(p *jsonPlan, lineNo int64, line []byte, sink record.S
 	if p.says {
 		return l.plannedWords(p, at, line, sink), nil
 	}
-	took, ok := p.duration(s, line)
-	if !ok {
+	var took time.Duration
+	v, whole := int64(0), false
+	if p.took.step >= 0 {
+		span := s.spans[p.took.step]
+		v, whole = wholeNumber(line, span.start, span.end)
+	}
+	if whole && v <= p.longest {
+		took = time.Duration(v * p.unit)
+	} else if took, ok = durationOf(p.took.raw(s, line), p.scale); !ok {
 		return false, nil
 	}
 	if p.hasStatus {
@@ -431,15 +438,4 @@ func (l *jsonLine) planTime(v *planValue, line []byte) (record.Time, bool) {
 	}
 	t, _, zoned, ok := l.clock.read(b)
 	return t, ok && zoned
-}
-
-// duration is durationOf what the line took.
-func (p *jsonPlan) duration(s *jsonScan, line []byte) (time.Duration, bool) {
-	if p.took.step >= 0 {
-		span := s.spans[p.took.step]
-		if v, ok := wholeNumber(line, span.start, span.end); ok && v <= p.longest {
-			return time.Duration(v * p.unit), true
-		}
-	}
-	return durationOf(p.took.raw(s, line), p.scale)
 }
