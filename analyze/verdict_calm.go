@@ -16,6 +16,18 @@ func (q *inquiry) calm() candidate {
 	if q.hang != nil {
 		return q.hungCandidate(nil)
 	}
+	silent, planned := 0, 0
+	for _, s := range q.life.Restarts {
+		if s.Reason == "stopped_reporting" {
+			silent++
+		} else {
+			planned++
+		}
+	}
+	died := "nothing has died"
+	if silent > 0 {
+		died = fmt.Sprintf("no source says how %d containers ended", silent)
+	}
 	leaks := 0
 	for i := range q.curves {
 		if q.curves[i].Shape == finding.ShapeLeak && q.curves[i].Confidence.Rank() >= finding.Likely.Rank() {
@@ -26,21 +38,13 @@ func (q *inquiry) calm() candidate {
 		c := q.explainLeak(nil, leaks)
 		if c.verdict.Cause == finding.BackgroundLeak && q.longestGrowth() < sureAlive && !(len(q.growth.Jobs) > 0 && q.growth.Jobs[0].LogBayesFactor > 3) {
 			c.verdict.Grade = lower(c.verdict.Grade, finding.Possible)
-			c.verdict.Summary += " Nothing has died, and within hours a cache that fills looks the same."
+			c.verdict.Summary += " " + strings.ToUpper(died[:1]) + died[1:] + ", and within hours a cache that fills looks the same."
 		}
 		if c.verdict.Cause != finding.Undetermined {
 			return c
 		}
-		c.verdict.Summary = strings.TrimSuffix(c.verdict.Summary, ".") + "; nothing has died, and a cache that fills looks the same at first."
+		c.verdict.Summary = strings.TrimSuffix(c.verdict.Summary, ".") + "; " + died + ", and a cache that fills looks the same at first."
 		return c
-	}
-	silent, planned := 0, 0
-	for _, s := range q.life.Restarts {
-		if s.Reason == "stopped_reporting" {
-			silent++
-		} else {
-			planned++
-		}
 	}
 	hasMemory := len(q.curves) > 0
 	q.findBreaks()
@@ -70,6 +74,8 @@ func (q *inquiry) calm() candidate {
 		}
 	case q.total > 0:
 		c.verdict = finding.Verdict{Cause: finding.None, Grade: finding.Possible, Summary: "The requests show no crash (no connection broke at once on a container), but no platform log and no memory readings were there to tell."}
+	case len(q.profiles) > 0:
+		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: "Profiles alone tell what took memory, not who asked for it: no crashes, no requests and no memory readings were seen."}
 	default:
 		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: fmt.Sprintf("Nothing was seen%s: no crashes, no requests, no memory readings.", q.windowAsked())}
 	}

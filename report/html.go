@@ -105,6 +105,7 @@ type pageView struct {
 	Flame                    *flameView
 	CrashCount, SuspectCount string
 	NoCrash, NoSuspect       string
+	RestartsTitle            string
 	Crashes, Restarts        *tableView
 	Pattern                  *tableView
 	PatternText, PatternNext string
@@ -377,7 +378,7 @@ func (p *pageView) crashTables(r *finding.Report) {
 		x := &r.Restarts[i]
 		t.add(when(x.Time), keep(x.Container), txt(restartText(x.Reason)), txt(x.Detail))
 	}
-	p.Restarts = t.done()
+	p.Restarts, p.RestartsTitle = t.done(), restartsTitle(r.Restarts)
 	if r.Pattern == nil {
 		return
 	}

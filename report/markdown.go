@@ -597,7 +597,7 @@ func (m *markdown) appendix(r *finding.Report, o Options) {
 		m.more(len(r.Crashes) - len(rows))
 	}
 	if len(r.Restarts) > 0 {
-		m.heading(2, "Restarts that are no crashes")
+		m.heading(2, restartsTitle(r.Restarts))
 		var rows [][]string
 		for i, x := range r.Restarts {
 			if i == mdRows {

@@ -232,7 +232,7 @@ func (p *page) crashes(r *finding.Report) {
 	}
 	if n := len(r.Restarts); n > 0 {
 		p.buf.WriteByte('\n')
-		p.para(plural(int64(n), "end of a container is no crash:", "ends of containers are no crashes:"))
+		p.para(fmt.Sprintf("%s (%d):", restartsTitle(r.Restarts), n))
 		var rows [][]string
 		for _, x := range r.Restarts {
 			rows = append(rows, []string{dateTime(x.Time.UTC()), clean(x.Container), restartText(x.Reason), clean(x.Detail)})

@@ -274,8 +274,27 @@ func metricText(m string) string {
 }
 
 // restartText names why a container ended that did not crash.
+const unexplainedEnd = "stopped_reporting"
+
+// restartsTitle says over a list of ends of containers what they have in common. Of some nobody says how they ended.
+func restartsTitle(restarts []finding.Restart) string {
+	unexplained := 0
+	for i := range restarts {
+		if restarts[i].Reason == unexplainedEnd {
+			unexplained++
+		}
+	}
+	switch unexplained {
+	case 0:
+		return "Ends that are no crashes"
+	case len(restarts):
+		return "Ends that no source explains"
+	}
+	return "Ends that are no crashes, or that no source explains"
+}
+
 func restartText(reason string) string {
-	if reason == "stopped_reporting" {
+	if reason == unexplainedEnd {
 		return "stopped reporting (no end seen)"
 	}
 	return strings.ReplaceAll(clean(reason), "_", " ")
