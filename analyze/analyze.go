@@ -370,16 +370,13 @@ func (s *shard) Request(r *record.Request) error {
 	s.requests++
 	on := s.container(r.Container)
 	rec := reqlog.Rec{
-		Start: r.Start, End: r.End, ID: hash(r.ID), Path: hash32(r.Path),
+		Start: r.Start, End: r.End, ID: hash(r.ID), User: hash32(r.User), Path: hash32(r.Path),
 		Endpoint: s.ends.ID(r.Method, r.Path, r.Route), Container: on.id,
 		Line: uint32(min(r.Pos.Line, math.MaxUint32)), Source: s.source(r.Pos.Source), Status: uint16(r.Status),
 		Layer: r.Layer, Phase: r.Phase, Outcome: r.Outcome,
 	}
-	if rec.ID == 0 || rec.Phase == record.Started || mayRunOn(rec.Outcome) {
-		// Of what was answered nobody asks who it was for, and an id tells it from others.
-		if rec.User = hash32(r.User); rec.User == 0 {
-			rec.User = hash32(r.Client)
-		}
+	if rec.User == 0 {
+		rec.User = hash32(r.Client)
 	}
 	if rec.Start == 0 {
 		rec.Start = rec.End

@@ -9,18 +9,23 @@ import (
 
 // cells counts requests by endpoint, container and block of time, for the memory regression.
 //
-// Requests come in the order of time, so only the counts of one block are at work, in little memory; when the next block begins they
-// are appended to a log of those that are not zero. A row per pair would be written all over, once per request.
+// Requests come slot by slot, so only the counts of a few blocks are at work, in little memory; when others begin they are appended to a log
+// of those that are not zero. A row per pair would be written all over, once per request.
 type cells struct {
 	endpoints, containers, blocks int
 	index                         []uint16          // by endpoint and container, the number of the pair; 0 when it has none yet
 	sparse                        map[uint64]uint16 // the same where the table would be too large
 	pairs                         []pair            // by number; the first is none
-	now                           []uint32          // by number, the counts of the block
-	touched                       []uint16          // which of them are not zero
-	block                         int
+	open                          []openBlock       // from the block first on
+	first                         int
 	log                           []cellCount
 	runs                          []cellRun
+}
+
+// openBlock is a block whose requests come.
+type openBlock struct {
+	now     []uint32 // by number of the pair
+	touched []uint16 // which of them are not zero
 }
 
 type pair struct{ endpoint, container uint32 }
@@ -35,7 +40,7 @@ type cellRun struct{ block, end int }
 const maxTable = 1 << 20
 
 func newCells(endpoints, containers, blocks int) *cells {
-	c := &cells{endpoints: endpoints, containers: containers, blocks: blocks, pairs: make([]pair, 1), now: make([]uint32, 1)}
+	c := &cells{endpoints: endpoints, containers: containers, blocks: blocks, pairs: make([]pair, 1)}
 	if endpoints*containers <= maxTable {
 		c.index = make([]uint16, endpoints*containers)
 	} else {
@@ -44,11 +49,19 @@ func newCells(endpoints, containers, blocks int) *cells {
 	return c
 }
 
+// expect says which blocks the next requests lie in, in any order.
+func (c *cells) expect(first, last int) {
+	c.flush()
+	c.first = first
+	for len(c.open) < last-first+1 {
+		c.open = append(c.open, openBlock{})
+	}
+}
+
 // add counts one request; those of a block that there is not, or of a pair beyond maxCells, are left out.
 func (c *cells) add(endpoint, container uint32, block int) {
-	if block != c.block {
-		c.flush()
-		c.block = block
+	if block < c.first || block >= c.first+len(c.open) {
+		c.expect(block, block)
 	}
 	var at uint16
 	if c.index != nil {
@@ -61,10 +74,14 @@ func (c *cells) add(endpoint, container uint32, block int) {
 			return
 		}
 	}
-	if c.now[at] == 0 {
-		c.touched = append(c.touched, at)
+	o := &c.open[block-c.first]
+	if len(o.now) <= int(at) {
+		o.now = append(o.now, make([]uint32, len(c.pairs)-len(o.now))...)
 	}
-	c.now[at]++
+	if o.now[at] == 0 {
+		o.touched = append(o.touched, at)
+	}
+	o.now[at]++
 }
 
 // crowded reports whether there may be more pairs than are counted: then it matters which come first.
@@ -75,7 +92,7 @@ func (c *cells) number(endpoint, container uint32) uint16 {
 		return 0
 	}
 	at := uint16(len(c.pairs))
-	c.pairs, c.now = append(c.pairs, pair{endpoint, container}), append(c.now, 0)
+	c.pairs = append(c.pairs, pair{endpoint, container})
 	if c.index != nil {
 		c.index[int(endpoint)*c.containers+int(container)] = at
 	} else {
@@ -84,19 +101,25 @@ func (c *cells) number(endpoint, container uint32) uint16 {
 	return at
 }
 
-// flush writes the counts of the block to the log.
+// flush writes the counts of the open blocks to the log.
 func (c *cells) flush() {
-	for _, at := range c.touched {
-		for c.now[at] > 0 {
-			n := min(c.now[at], math.MaxUint16)
-			c.now[at] -= n
-			if c.block >= 0 && c.block < c.blocks {
-				c.log = append(c.log, cellCount{at, uint16(n)})
+	for i := range c.open {
+		o, block := &c.open[i], c.first+i
+		if len(o.touched) == 0 {
+			continue
+		}
+		for _, at := range o.touched {
+			for o.now[at] > 0 {
+				n := min(o.now[at], math.MaxUint16)
+				o.now[at] -= n
+				if block >= 0 && block < c.blocks {
+					c.log = append(c.log, cellCount{at, uint16(n)})
+				}
 			}
 		}
+		o.touched = o.touched[:0]
+		c.runs = append(c.runs, cellRun{block, len(c.log)})
 	}
-	c.touched = c.touched[:0]
-	c.runs = append(c.runs, cellRun{c.block, len(c.log)})
 }
 
 // each calls f with the counts by block of every pair that has any.

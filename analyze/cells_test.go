@@ -42,6 +42,30 @@ func TestCellsCountEveryPairInEveryBlock(t *testing.T) {
 	}
 }
 
+// TestBlocksThatComeMixedAreWrittenOnce: requests of one slot come in any order, and a log that is shuffled must not make a run of each.
+func TestBlocksThatComeMixedAreWrittenOnce(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	const blocks, n = 200, 5000
+	c := newCells(30, 4, blocks)
+	want := make([]float64, blocks)
+	for from := 0; from < blocks; from += 20 {
+		c.expect(from, from+20)
+		for range n {
+			block := min(from+rng.IntN(21), blocks-1)
+			c.add(1, 1, block)
+			want[block]++
+		}
+	}
+	var got []float64
+	c.each(func(_, _ uint32, row []float64) { got = row })
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if len(c.runs) > 21*blocks/20+1 {
+		t.Errorf("%d runs of %d blocks", len(c.runs), blocks)
+	}
+}
+
 func TestCellsAreBounded(t *testing.T) {
 	c := newCells(maxCells+10, 1, 2)
 	for e := range uint32(maxCells + 10) {

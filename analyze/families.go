@@ -26,8 +26,12 @@ type family struct {
 const (
 	// minFamily is how many different segments make a family: with fewer they may well be names of endpoints.
 	minFamily = 3
-	// toCompare is how many requests a place in paths needs for the times of its members to be compared.
+	// maxSegments bounds the paths that are taken apart.
+	maxSegments = 20
+	// toCompare is how many requests a place in paths needs, beside those of the most popular members, for their times to be compared.
 	toCompare = 60
+	// popular bounds what one member weighs in that: it would set the median that it is compared with.
+	popular = 20
 	// alike: how far from a half the share of its requests that are slower than the median of all may typically be, beyond chance, in a
 	// family of values. Endpoints whose medians differ by a factor of two are 0.3 from it (log-normal times, sigma 0.6).
 	alike = 0.15
@@ -39,7 +43,8 @@ func (q *inquiry) families() *traffic {
 	v := &q.report.Verdict
 	grows := q.growth.Gate.Open
 	unsure := len(q.life.Deaths) >= 2 && (v.Cause == finding.Undetermined || v.Grade.Rank() <= finding.Possible.Rank())
-	if v.Endpoint != nil || !grows && !unsure {
+	accuses := func(v finding.Verdict) bool { return v.Endpoint != nil }
+	if accuses(*v) || slices.ContainsFunc(q.report.Causes, accuses) || !grows && !unsure {
 		return nil
 	}
 	openAt := map[uint32]map[int]bool{}
@@ -55,7 +60,7 @@ func (q *inquiry) families() *traffic {
 	values := q.values(all)
 	var found []*family
 	for _, f := range all {
-		if is, known := values[f.before]; known && !is || !known && grows {
+		if !values[f.before] || !q.mayJoin(f) {
 			continue
 		}
 		deaths := map[int]bool{}
@@ -105,6 +110,9 @@ func familiesOf(endpoints []string) []*family {
 	for e := 1; e < len(endpoints); e++ {
 		method, path, _ := strings.Cut(endpoints[e], " /")
 		segs := strings.Split(path, "/")
+		if len(segs) > maxSegments {
+			continue
+		}
 		for i, seg := range segs {
 			if seg == "" {
 				continue // the root
@@ -123,9 +131,9 @@ func familiesOf(endpoints []string) []*family {
 }
 
 // values tells of places in paths whether what stands there is values of a parameter rather than names of endpoints: what is asked for by
-// another name takes as long, while endpoints have their own times. It knows where there are enough requests to tell.
+// another name takes as long, while endpoints have their own times. Where there are too few requests to tell it is not.
 func (q *inquiry) values(families []*family) map[string]bool {
-	type spread struct{ squares, requests, members float64 }
+	type spread struct{ squares, weight, chance, others float64 }
 	at := map[string]*spread{}
 	for _, f := range families {
 		var all inflight.Histogram
@@ -139,23 +147,48 @@ func (q *inquiry) values(families []*family) map[string]bool {
 			at[f.before] = &spread{}
 		}
 		s, usual := at[f.before], all.Median()
+		most := int64(0)
 		for _, e := range f.members {
 			if h := &q.base.Durations[e]; h.N > 0 {
 				// Of those that take as long as all do half are slower than the median, give or take.
-				s.squares += float64(h.N) * math.Pow(h.Above(usual)-0.5, 2)
-				s.requests += float64(h.N)
-				s.members++
+				n := float64(h.N)
+				w := min(n, popular)
+				s.squares += w * math.Pow(h.Above(usual)-0.5, 2)
+				s.chance += w / (4 * n) // the variance of a half of n
+				s.weight += w
+				most = max(most, h.N)
 			}
 		}
+		s.others += float64(all.N - most)
 	}
 	out := map[string]bool{}
 	for before, s := range at {
-		if s.requests >= toCompare {
-			// Chance alone makes 1/4n of a member with n requests.
-			out[before] = s.squares/s.requests-s.members/(4*s.requests) <= alike*alike
+		if s.others >= toCompare {
+			out[before] = (s.squares-s.chance)/s.weight <= alike*alike
 		}
 	}
 	return out
+}
+
+// mayJoin reports whether a family may bear its name. Where an endpoint has it already, as its other paths hold ids, the rest must be known
+// to be like that one: it would be accused with them.
+func (q *inquiry) mayJoin(f *family) bool {
+	var own *inflight.Histogram
+	var rest inflight.Histogram
+	for _, e := range f.members {
+		if q.endpoints[e] == f.name {
+			own = &q.base.Durations[e]
+		} else {
+			rest.Merge(&q.base.Durations[e])
+		}
+	}
+	if own == nil {
+		return true
+	}
+	if own.N == 0 || rest.N < popular {
+		return false
+	}
+	return math.Abs(rest.Above(own.Median())-0.5) <= 2*alike
 }
 
 // renamed returns the traffic, not yet measured, with other names for its endpoints; those with one name are one.
@@ -188,13 +221,18 @@ func (q *inquiry) foundFamily() bool {
 	if v.Endpoint == nil || !q.familyOf[*v.Endpoint] || v.Grade.Rank() < finding.Likely.Rank() {
 		return false
 	}
-	v.Grade = lower(v.Grade, finding.Likely)
+	again := func(v *finding.Verdict) {
+		v.Grade = lower(v.Grade, finding.Likely)
+		if v.Endpoint != nil && q.familyOf[*v.Endpoint] {
+			v.Summary += " Its paths differ in one segment ({id}), and were taken together after none of them stood out alone."
+		}
+	}
+	again(v)
 	for i := range r.Causes {
-		r.Causes[i].Grade = lower(r.Causes[i].Grade, finding.Likely)
+		again(&r.Causes[i])
 	}
 	for i := range r.Suspects {
 		r.Suspects[i].Grade = lower(r.Suspects[i].Grade, finding.Likely)
 	}
-	v.Summary += " Its paths differ in one segment ({id}), and were taken together after none of them stood out alone."
 	return true
 }

@@ -82,3 +82,38 @@ func TestPathsWithNamesAreTakenTogether(t *testing.T) {
 		t.Errorf("%s (%s): %s", v.Cause, v.Grade, v.Summary)
 	}
 }
+
+// TestASecondLookAccusesNoPopularNeighbour: rare actions beside the items of a collection are no items, though all their paths differ in one
+// segment only; at each death another one was open.
+func TestASecondLookAccusesNoPopularNeighbour(t *testing.T) {
+	for _, usual := range []string{"/api/users/%d", "/api/users/feed"} {
+		r := look(t, analyze.Options{}, func(s record.Sink) {
+			line := int64(0)
+			serve := func(container, path string, start record.Time, dur time.Duration, out record.Outcome) {
+				line++
+				served(t, s, routerLog, line, container, path, fmt.Sprint("r", line), start, dur, out)
+			}
+			actions := []string{"export", "import", "merge", "sync"}
+			for i := range 5 * 3600 {
+				path := usual
+				if strings.Contains(usual, "%") {
+					path = fmt.Sprintf(usual, 1000+i%500)
+				}
+				serve(fmt.Sprintf("web-%d", i%4+1), path, dawn.Add(time.Duration(i)*time.Second), 30*time.Millisecond, record.Answered)
+				if i%4000 == 500 {
+					serve(fmt.Sprintf("web-%d", i%4+1), "/api/users/"+actions[i/4000%4], dawn.Add(time.Duration(i)*time.Second), 4*time.Second, record.Answered)
+				}
+			}
+			for d, action := range actions {
+				web, at := fmt.Sprintf("web-%d", d+1), dawn.Add(time.Duration(d+1)*55*time.Minute)
+				serve(web, "/api/users/"+action, at.Add(-30*time.Second), 30*time.Second, record.Cut)
+				if err := s.Crash(killed(web, at)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+		if e := r.Verdict.Endpoint; e != nil && *e == "GET /api/users/{id}" {
+			t.Errorf("beside %s: %s is accused: %s", usual, *e, r.Verdict.Summary)
+		}
+	}
+}

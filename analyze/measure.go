@@ -104,6 +104,12 @@ func (t *traffic) newMeasuring() *measuring {
 // taken as they lie.
 func (m *measuring) page(page *reqlog.Page) {
 	slow := len(m.slow)
+	if m.cells != nil {
+		first, last := max(page.First, m.from), min(page.LastStart, m.to)
+		if first <= last {
+			m.cells.expect(m.blocks.at(first), m.blocks.at(last))
+		}
+	}
 	if page.MayRepeat() || m.cells != nil && m.cells.crowded() {
 		page.Sort()
 		m.linesOf(page, countedLines, m.line)

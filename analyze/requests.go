@@ -339,6 +339,8 @@ func (t *traffic) prepare() error {
 	if err := t.findPaths(); err != nil {
 		return err
 	}
+	t.orderSources()
+	t.findCopies()
 	t.canon = newCanon(t.shard, t.all.containers.list)
 	var err error
 	if t.tied, err = t.tieByBreaks(); err != nil {
@@ -358,8 +360,6 @@ func (t *traffic) prepare() error {
 	for k, s := range t.series {
 		t.curveOf[curveKey{k.container, k.metric}] = append(t.curveOf[curveKey{k.container, k.metric}], s)
 	}
-	t.orderSources()
-	t.findCopies()
 	t.epOf, t.endpoints, t.overflow = t.all.endpoints.Collapse(t.endpointCounts())
 	for len(t.epOf) < t.all.endpoints.Len() {
 		t.epOf = append(t.epOf, 0)

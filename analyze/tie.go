@@ -2,13 +2,26 @@ package analyze
 
 import (
 	"slices"
+	"time"
 
 	"lastcall/analyze/internal/reqlog"
 	"lastcall/collectors/record"
 )
 
 // A proxy may name what is behind it by addresses, and nothing that was given ties those to the names of the containers that died. But
-// when one dies its connections break: the only one whose connections broke at each of its deaths, and at no death of another, is it.
+// when one dies its connections break: the only one whose connections broke at each of its deaths, at no death of another and hardly ever
+// else, is it.
+
+const (
+	// maxTied bounds the containers that are looked for.
+	maxTied = 1000
+	// minTies is how many deaths must meet a break for any to be taken for no coincidence.
+	minTies = 3
+	// oneDeath: what is told of a container within this is one death, of which one sign has to lie near the break.
+	oneDeath = time.Minute
+	// tieWithin is how far the two may lie apart: what is restarted because another one died breaks later.
+	tieWithin = 15 * time.Second
+)
 
 // tieByBreaks makes names for containers that only requests know those of containers that died and that no request knows, and returns how
 // many there were.
@@ -24,68 +37,142 @@ func (t *traffic) tieByBreaks() (tied int, err error) {
 		known[t.canon.of(k.container)] = true
 	}
 	served := map[string]bool{}
-	strange := make([]bool, len(t.all.containers.list)) // by raw id
+	strange := make([]string, len(t.all.containers.list)) // by raw id, the names that only requests know
 	any := false
 	for raw, name := range t.all.containers.list {
 		if raw == otherContainers || name == "" {
 			continue
 		}
-		served[t.canon.of(name)] = true
-		strange[raw] = !known[t.canon.of(name)]
-		any = any || strange[raw]
-	}
-	deaths := map[string][]record.Time{}
-	for i := range t.crashes {
-		if name := t.canon.of(t.crashes[i].Container); name != "" && !served[name] {
-			deaths[name] = append(deaths[name], t.crashes[i].Time)
+		name = t.canon.of(name)
+		served[name] = true
+		if !known[name] {
+			strange[raw], any = name, true
 		}
 	}
-	if !any || len(deaths) == 0 || len(deaths) > maxTied {
+	if !any {
 		return 0, nil
 	}
-	broken := map[uint32][]record.Time{}
-	err = t.all.unanswered.EachUnsorted(func(page *reqlog.Page) {
-		for i := range page.Len() {
-			if r := page.At(i); r.Outcome == record.Cut && strange[r.Container] {
-				broken[r.Container] = append(broken[r.Container], r.End)
-			}
+	var logged span // what lies outside of the requests cannot have broken any
+	for _, s := range t.all.log.Stats() {
+		logged.add(s.First)
+		logged.add(s.Last)
+	}
+	from, to := max(logged.first, t.opts.From), logged.last
+	if t.opts.To != 0 {
+		to = min(to, t.opts.To)
+	}
+	signs := map[string][]record.Time{}
+	for i := range t.crashes {
+		c := &t.crashes[i]
+		if name := t.canon.of(c.Container); name != "" && !served[name] && c.Time >= from && c.Time <= to {
+			signs[name] = append(signs[name], c.Time)
 		}
-	})
+	}
+	if len(signs) == 0 || len(signs) > maxTied {
+		return 0, nil
+	}
+	breaks, err := t.breaksOf(strange)
 	if err != nil {
 		return 0, err
 	}
-	for _, times := range broken {
-		slices.Sort(times)
-	}
 	// Who broke at all deaths of a container, and for how many containers that is so.
-	candidates, claims := map[string][]uint32{}, map[uint32]int{}
-	for name, at := range deaths {
-		for raw, times := range broken {
-			if !slices.ContainsFunc(at, func(d record.Time) bool { return !brokeAt(times, d) }) {
-				candidates[name] = append(candidates[name], raw)
-				claims[raw]++
+	candidates, claims := map[string][]string{}, map[string]int{}
+	deaths := map[string]int{}
+	for name, at := range signs {
+		slices.Sort(at)
+		each := inRuns(at, oneDeath)
+		deaths[name] = len(each)
+		for other, moments := range breaks {
+			missed := func(signs []record.Time) bool {
+				return !slices.ContainsFunc(signs, func(s record.Time) bool { return meets(moments, s) })
+			}
+			if !slices.ContainsFunc(each, missed) {
+				candidates[name] = append(candidates[name], other)
+				claims[other]++
 			}
 		}
 	}
+	pairs := 0
+	names := map[string]string{}
 	for name, of := range candidates {
-		if len(of) == 1 && claims[of[0]] == 1 {
-			t.canon.alias[key(t.all.containers.list[of[0]])] = name
-			tied++
+		if len(of) != 1 || claims[of[0]] != 1 {
+			continue
+		}
+		elsewhere := 0
+		for _, m := range breaks[of[0]] {
+			if !meets(signs[name], m) {
+				elsewhere++
+			}
+		}
+		if 2*elsewhere <= len(breaks[of[0]]) {
+			names[of[0]] = name
+			pairs += deaths[name]
 		}
 	}
-	return tied, nil
+	if pairs < minTies {
+		return 0, nil
+	}
+	for raw, other := range strange {
+		if name := names[other]; name != "" && other != "" {
+			t.canon.alias[key(t.all.containers.list[raw])] = name
+		}
+	}
+	return len(names), nil
 }
 
-// maxTied bounds the containers that are looked for.
-const maxTied = 1000
-
-// brokeAt reports whether several connections broke at once around a death.
-func brokeAt(times []record.Time, death record.Time) bool {
-	from, _ := slices.BinarySearch(times, death.Add(-cutEarly))
-	for i := from; i+minBroken <= len(times) && times[i] <= death.Add(cutLate); i++ {
-		if times[i+minBroken-1].Sub(times[i]) <= breakGap {
-			return true
+// breaksOf returns when several connections of some containers, named by raw id, broke at once.
+func (t *traffic) breaksOf(names []string) (map[string][]record.Time, error) {
+	type told struct {
+		name string
+		by   group // two may tell of the same requests
+	}
+	broken := map[told][]record.Time{}
+	last := reqlog.Rec{}
+	err := t.all.unanswered.Each(func(page *reqlog.Page) {
+		for i := range page.Len() {
+			r := page.At(i)
+			if r.Outcome != record.Cut || names[r.Container] == "" || t.again[tallyOf(r.Source, r.Layer)] || reqlog.SameLine(&last, r) {
+				continue
+			}
+			last = *r
+			k := told{names[r.Container], group{r.Layer, posFormat(t.all.sources.list[r.Source])}}
+			broken[k] = append(broken[k], r.End)
+		}
+	})
+	moments := map[string][]record.Time{}
+	for k, times := range broken {
+		slices.Sort(times)
+		for _, at := range inRuns(times, breakGap) {
+			if len(at) >= minBroken {
+				moments[k.name] = append(moments[k.name], at[0])
+			}
 		}
 	}
-	return false
+	for name, at := range moments {
+		slices.Sort(at)
+		once := at[:0]
+		for _, run := range inRuns(at, breakGap) {
+			once = append(once, run[0])
+		}
+		moments[name] = once
+	}
+	return moments, err
+}
+
+// inRuns cuts instants, in order, where more than a gap lies between two.
+func inRuns(times []record.Time, gap time.Duration) (runs [][]record.Time) {
+	for len(times) > 0 {
+		n := 1
+		for n < len(times) && times[n].Sub(times[n-1]) <= gap {
+			n++
+		}
+		runs = append(runs, times[:n:n])
+		times = times[n:]
+	}
+	return runs
+}
+
+// meets reports whether one of some instants lies near another one.
+func meets(times []record.Time, at record.Time) bool {
+	return slices.ContainsFunc(times, func(t record.Time) bool { return t.Sub(at).Abs() <= tieWithin })
 }
