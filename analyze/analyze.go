@@ -3,16 +3,18 @@
 // Data passes once, in one direction. An [Analyzer] is a record.Sink: crashes, lifecycle events, samples and profiles are few and
 // kept; requests are many and kept in compact form (internal/reqlog). [Analyzer.Report] then works in steps, each a file here:
 //
-//	names.go     one container, many names: canonical names; endpoints after collapsing
+//	names.go     one container, many names: canonical names (tie.go: those that only time ties); endpoints after collapsing
 //	life         deaths, restarts, lives (package life)
 //	requests.go  joins of router and application lines: which requests were open when a container died
-//	baseline.go  how often each endpoint is open, at each age, at a quiet moment
+//	baseline.go  which moments are quiet
+//	measure.go   the pass over all requests: how often each endpoint is open, at each age, at a quiet moment; the cases; counts
 //	inflight     open-at-onset evidence per endpoint (package inflight)
 //	memory       shapes of memory and whose traffic explains the growth (package memory)
 //	heap         which code holds the memory (package heap)
 //	hang         calls that end at one constant duration (package hang)
 //	verdict.go   weighs all of it: cause, endpoint, grade, checks (verdict_*.go: by kind of death)
-//	story.go     timeline, pattern, impact, actions, charts
+//	families.go  a second look, with paths that differ in one segment taken as one, when nothing stood out
+//	story.go     timeline, pattern, impact, actions, charts (breaks.go: when connections broke)
 //
 // It is pure: no clock, no network, and randomness only from fixed seeds. The same records in any order give the same report. It
 // does not format: the report package does.
