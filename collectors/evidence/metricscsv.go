@@ -409,7 +409,7 @@ type tableError string
 
 func (e tableError) Error() string { return string(e) }
 
-const hintTable = `name its columns, such as time, container, rss_bytes or heap_used_mb, or rss_bytes{container="web-1"} where a column is a container`
+const hintTable = `name its columns, such as time, container, rss_bytes or heap_used_mb, or rss_bytes{container="web-1"} where a column is a container; or name the file after what all its columns measure, such as memory_bytes.csv`
 
 // valid says whether the header makes a table of metrics.
 func (t *table) valid() error {

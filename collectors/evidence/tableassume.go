@@ -8,20 +8,19 @@ import (
 )
 
 // Dashboards export tables that name the containers and not the metric: the panel's title said it. What such a table measures is
-// taken from the name of its file (which is the panel's title), from the units in its cells, or from the size of its numbers, in this
-// order, and told as a warning. Nothing is taken for memory whose file is named after something else.
+// taken from the name of its file (which is the panel's title), and told as a warning. Nothing is taken for memory whose file is not
+// named after it.
 
 // assumption is what the values of a table were taken for.
 type assumption struct {
 	meaning meaning
-	why     string
 	columns []string
 }
 
 func (a *assumption) warning(pos record.Pos) *record.Warning {
 	return &record.Warning{
 		Code: "metric_assumed", Pos: pos, Count: int64(max(1, len(a.columns))), Example: clipTo([]byte(strings.Join(a.columns, ", ")), exampleLimit),
-		Text: "columns of values that do not say what they measure; they were taken as " + a.meaning.metric.String() + " of the container that each names, because " + a.why +
+		Text: "columns of values that do not say what they measure; they were taken as " + a.meaning.metric.String() + " of the container that each names, because the file is named after it" +
 			" (if that is wrong, name them, such as heap_used_bytes{container=\"web-1\"})",
 	}
 }
@@ -38,18 +37,15 @@ func (t *table) assumeWide(columns []metricColumn, rows [][]string, file string)
 	if len(series) == 0 {
 		series, plain = plain, nil
 	}
-	var cells, names, numbered []string
+	var cells, names []string
 	for _, c := range series {
 		names = append(names, c.name)
-		if strings.ContainsAny(c.name, "0123456789{") {
-			numbered = append(numbered, c.name)
-		}
 		for _, row := range rows {
 			cells = append(cells, cellAt(row, c.column))
 		}
 	}
 	if len(series) > 0 {
-		t.assumed = assume(file, cells, len(numbered) == len(names))
+		t.assumed = assume(file, cells)
 	}
 	if t.assumed == nil {
 		return nil, columns
@@ -66,7 +62,6 @@ func (t *table) assumeWide(columns []metricColumn, rows [][]string, file string)
 func (t *table) assumeLong(aliased bool, rows [][]string, file string) {
 	var cells, names []string
 	seen := map[string]bool{}
-	numbered := true
 	for _, row := range rows {
 		name := cellAt(row, t.long.metric)
 		if t.long.metric >= 0 {
@@ -80,12 +75,10 @@ func (t *table) assumeLong(aliased bool, rows [][]string, file string) {
 			if _, known := meaningOf(name, unitNone); known {
 				return
 			}
-			numbered = numbered && strings.ContainsAny(name, "0123456789{")
 		} else {
 			for _, l := range t.labels {
 				name = strings.Trim(name+" "+cellAt(row, l.column), " ")
 			}
-			numbered = numbered && name != ""
 		}
 		if !seen[name] {
 			seen[name] = true
@@ -93,17 +86,36 @@ func (t *table) assumeLong(aliased bool, rows [][]string, file string) {
 		}
 		cells = append(cells, cellAt(row, t.long.value))
 	}
-	if t.assumed = assume(file, cells, numbered); t.assumed != nil {
+	if t.assumed = assume(file, cells); t.assumed != nil {
 		t.assumed.columns = names
 	}
 }
 
-// assume says what values are whose table does not; nil when nothing tells. instances says that each belongs to something named like
-// an instance, rather than to any word.
-func assume(file string, cells []string, instances bool) *assumption {
-	m, named, other := meaningOfFile(file)
-	bytes := meaning{metric: record.RSS, rank: 20, scale: 1}
-	units, numbers, least := 0, 0, 0.0
+// assume says what values are whose table does not; nil where the name of its file does not say that they are memory. Neither the size
+// of numbers nor a unit of bytes does: disks and networks are counted in as large ones.
+func assume(file string, cells []string) *assumption {
+	m, ok := meaningOfFile(file)
+	if !ok || quantityOf(m.metric) != quantityBytes {
+		return nil
+	}
+	s := sizesOf(cells)
+	if s.foreign || s.garbled {
+		return nil
+	}
+	if s.areBytes() || m.scale > 1 && s.numbers > 0 {
+		return &assumption{meaning: m}
+	}
+	return nil
+}
+
+// sizes is what the cells of a column look like.
+type sizes struct {
+	units, numbers   int     // cells with a unit of bytes, and numbers without any
+	least            float64 // of the numbers that are not zero
+	foreign, garbled bool    // some have another unit; some are no number at all
+}
+
+func sizesOf(cells []string) (s sizes) {
 	for _, cell := range cells {
 		cell = strings.TrimSpace(cell)
 		if isNoValue(cell) {
@@ -112,35 +124,32 @@ func assume(file string, cells []string, instances bool) *assumption {
 		v, ok := parseNumberText(cell)
 		if !ok {
 			_, u, ok := parseMeasure(cell)
-			if !ok || !u.fits(quantityBytes) {
-				return nil
+			switch {
+			case !ok:
+				s.garbled = true
+			case !u.fits(quantityBytes):
+				s.foreign = true
+			default:
+				s.units++
 			}
-			units++
 			continue
 		}
-		if numbers++; numbers == 1 || v < least {
-			least = v
+		s.numbers++
+		if v != 0 && (s.least == 0 || v < s.least) {
+			s.least = v
 		}
 	}
-	// Less than a megabyte is no program's memory: a number in the tens or hundreds may be megabytes or percent.
-	large := numbers > 0 && units == 0 && least >= 1<<20 && least < 1<<44
-	switch {
-	case named && quantityOf(m.metric) != quantityBytes:
-		return nil
-	case named && (units > 0 && numbers == 0 || large || m.scale > 1 && numbers > 0):
-		return &assumption{meaning: m, why: "the file is named after it"}
-	case named || other:
-		return nil
-	case units > 0 && numbers == 0:
-		return &assumption{meaning: bytes, why: "the values are written in bytes"}
-	case large && instances:
-		return &assumption{meaning: bytes, why: "the values are as large as the memory of a program in bytes"}
-	}
-	return nil
+	return s
 }
 
-// meaningOfFile reads the name of a file as that of a metric; other says that it names something that is not memory.
-func meaningOfFile(name string) (m meaning, ok, other bool) {
+// areBytes reports whether cells can be bytes of memory. Less than a megabyte is no program's memory: a number in the tens or hundreds
+// may be megabytes or percent.
+func (s sizes) areBytes() bool {
+	return !s.foreign && (s.units > 0 && s.least == 0 || s.least >= 1<<20 && s.least < 1<<44)
+}
+
+// meaningOfFile reads the name of a file as that of a metric; ok is false for one that does not name memory, or names something else too.
+func meaningOfFile(name string) (m meaning, ok bool) {
 	name = name[strings.LastIndexAny(name, "!/\\")+1:]
 	for {
 		ext := path.Ext(name)
@@ -155,27 +164,32 @@ func meaningOfFile(name string) (m meaning, ok, other bool) {
 	if len(words) > 16 {
 		words = words[:16]
 	}
+	memory := false
 	for _, w := range words {
 		switch w {
+		case "mem", "memory", "rss", "heap", "nonheap", "workingset", "resident":
+			memory = true
 		case "disk", "fs", "filesystem", "volume", "network", "net", "io", "swap", "cache", "cpu", "request", "requests", "latency", "duration", "rx", "tx", "received",
 			"receive", "transmitted", "transmit", "throughput", "rate", "traffic", "bandwidth", "percent", "utilization", "utilisation":
-			other = true
+			return meaning{}, false
 		}
 		for _, f := range foreign {
-			other = other || w == f
+			if w == f {
+				return meaning{}, false
+			}
 		}
 	}
-	if other {
-		return meaning{}, false, true
+	if !memory && !strings.Contains(strings.Join(words, "."), "working.set") {
+		return meaning{}, false
 	}
 	for n := len(words); n > 0; n-- {
 		for i := 0; i+n <= len(words); i++ {
 			if m, ok := meaningOf(strings.Join(words[i:i+n], "."), unitNone); ok && !m.counter {
-				return m, true, false
+				return m, true
 			}
 		}
 	}
-	return meaning{}, false, false
+	return meaning{}, false
 }
 
 // mayNameContainer reports whether the name of a column may be a container's, rather than that of something measured.
