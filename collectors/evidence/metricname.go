@@ -96,6 +96,8 @@ type meaning struct {
 	scale float64
 	// counter is true for a sum since the beginning, of which the rate is wanted (CPU seconds).
 	counter bool
+	// bare is true for a memory of which nothing says the unit: it may be megabytes or percent as well as bytes.
+	bare bool
 }
 
 // metricRule gives a meaning to the names that end in its words.
@@ -103,7 +105,7 @@ type metricRule struct {
 	words   string // joined with dots; behind "=" they are the whole name
 	metric  record.Metric
 	rank    int
-	unit    unit // of the values where neither the answer nor the name says
+	unit    unit // of the values where neither the answer nor the name says; unitNone: people write the name with any
 	counter bool
 }
 
@@ -125,12 +127,12 @@ var metricRules = [...]metricRule{
 	{"mem.usage", record.RSS, 20, unitByte, false},
 	{"memory.used", record.RSS, 20, unitByte, false},
 	{"mem.used", record.RSS, 20, unitByte, false},
-	{"container.memory", record.RSS, 15, unitByte, false},
-	{"process.memory", record.RSS, 15, unitByte, false},
-	{"pod.memory", record.RSS, 15, unitByte, false},
-	{"=memory", record.RSS, 15, unitByte, false},
-	{"=mem", record.RSS, 15, unitByte, false},
-	{"=used.memory", record.RSS, 15, unitByte, false},
+	{"container.memory", record.RSS, 15, unitNone, false},
+	{"process.memory", record.RSS, 15, unitNone, false},
+	{"pod.memory", record.RSS, 15, unitNone, false},
+	{"=memory", record.RSS, 15, unitNone, false},
+	{"=mem", record.RSS, 15, unitNone, false},
+	{"=used.memory", record.RSS, 15, unitNone, false},
 	{"memory.working.set", record.WorkingSet, 40, unitByte, false},
 	{"working.set", record.WorkingSet, 30, unitByte, false},
 	{"workingset", record.WorkingSet, 30, unitByte, false},
@@ -155,7 +157,7 @@ var metricRules = [...]metricRule{
 	{"heap.in.use", record.HeapUsed, 30, unitByte, false},
 	{"memstats.alloc", record.HeapUsed, 20, unitByte, false},
 	{"mem.stats.alloc", record.HeapUsed, 20, unitByte, false},
-	{"=heap", record.HeapUsed, 20, unitByte, false},
+	{"=heap", record.HeapUsed, 20, unitNone, false},
 	{"heap.total", record.HeapTotal, 40, unitByte, false},
 	{"heap.size.total", record.HeapTotal, 40, unitByte, false},
 	{"total.heap.size", record.HeapTotal, 40, unitByte, false},
@@ -240,6 +242,15 @@ var foreign = [...]string{"system", "node", "host", "machine", "redis", "postgre
 // meaningOf says what a series named name measures, its values being in given (unitNone: not said). ok is false for names that
 // mean nothing here, and for units that do not fit, such as a memory usage in percent, which is no number of bytes.
 func meaningOf(name string, given unit) (meaning, bool) {
+	m, ok := meaningOfColumn(name, given)
+	if m.bare {
+		return meaning{}, false
+	}
+	return m, ok
+}
+
+// meaningOfColumn is meaningOf for what people call the columns of their tables: it also knows names that are bare.
+func meaningOfColumn(name string, given unit) (meaning, bool) {
 	words := wordsOf(name)
 	words, written := unitOfWords(words)
 	if len(words) == 0 || len(words) > 16 {
@@ -278,7 +289,7 @@ func meaningOf(name string, given unit) (meaning, bool) {
 		if !u.fits(quantityOf(r.metric)) || (u == unitNone && r.metric == record.CPU) {
 			return meaning{}, false
 		}
-		return meaning{metric: r.metric, rank: r.rank, scale: u.scale()}, true
+		return meaning{metric: r.metric, rank: r.rank, scale: u.scale(), bare: u == unitNone && quantityOf(r.metric) == quantityBytes}, true
 	}
 	return meaning{}, false
 }

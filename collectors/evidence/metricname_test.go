@@ -72,6 +72,8 @@ func TestNamesThatMeanSomethingElse(t *testing.T) {
 		"container_memory_max_usage_bytes", "container_memory_failcnt", "go_memstats_alloc_bytes_total", "go_memstats_sys_bytes", "jvm.non_heap_memory_max", "sys_bytes",
 		"stack_inuse_bytes", "array_buffers_bytes", "gc_major_count", "num_gc", "kubernetes.memory.requests", "kubernetes.cpu.limits", "kube_pod_container_resource_limits_cpu_cores",
 		"process_virtual_memory_bytes", "container_memory_swap", "duration", "value", "", "...", "kubernetes.memory.usage_pct", "docker.mem.in_use", "press", "process_cpu_seconds",
+		// Nothing says their unit; a table may look at its values (meaningOfColumn).
+		"memory", "mem", "heap", "used_memory", "container_memory", "process_memory",
 	} {
 		if m, ok := meaningOf(name, unitNone); ok {
 			t.Errorf("%q is taken for %v", name, m.metric)

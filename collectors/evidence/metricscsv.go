@@ -58,8 +58,11 @@ func (metricsCSV) Sniff(head []byte) int {
 // headerSize is how much of a table is looked at before its first row is read: the labels of a hundred series make a long header.
 const headerSize = 64 << 10
 
-// sampleRows is how many rows are looked at to see what a table without names measures.
-const sampleRows = 20
+// How many rows are looked at to see whether a head is a table, and to see what the values of one can be.
+const (
+	sampleRows = 20
+	valueRows  = 1000
+)
 
 // headerAndRows reads the first records of a head, of which the last may be cut; nil when there is no header of at least two cells.
 func headerAndRows(head []byte, most int) (header []string, rows [][]string) {
@@ -183,7 +186,7 @@ func openCSV(r io.Reader) (rows *csvRows, first [][]string, err error) {
 		return nil, nil, err
 	}
 	head = head[:n]
-	_, first = headerAndRows(head, sampleRows)
+	_, first = headerAndRows(head, valueRows)
 	text, comma := prepareTable(head)
 	in := newBounded(io.MultiReader(bytes.NewReader(text), r), maxRow, "a row is longer than 1 MiB; a quotation mark may lack its other one")
 	rows = &csvRows{Reader: newCSVReader(in, comma), in: in}
@@ -246,6 +249,7 @@ type table struct {
 	metrics    []metricColumn
 	long       longColumns
 	unused     []string
+	unitless   []string    // memory, but neither name nor values tell in which unit
 	assumed    *assumption // what its values are, where no name says it
 	unzoned    bool        // whether the missing zone was told
 
@@ -277,6 +281,8 @@ type longColumns struct{ metric, value, unit int }
 type longSeries struct {
 	meaning meaning
 	labels  *labels // where it names them
+	bare    bool    // it is not known yet that its values are bytes
+	refused bool    // they are not
 }
 
 func newTable(header []string, rows [][]string, file string) *table {
@@ -284,7 +290,7 @@ func newTable(header []string, rows [][]string, file string) *table {
 	timeRank := 0
 	nameColumn := -1
 	aliased := false // the metric column holds names of series, which people choose in dashboards
-	var unknown []string
+	var unknown, unitless []string
 	var found, nameless []metricColumn
 	for i, name := range header {
 		name = strings.TrimSpace(strings.TrimPrefix(name, "\ufeff"))
@@ -316,8 +322,10 @@ func newTable(header []string, rows [][]string, file string) *table {
 		}
 		if metric, own, ok := splitSeries(name); ok {
 			names, isOwn := own.resolveWritten(&t.pods)
-			m, known := meaningOf(metric, unitNone)
+			m, known := meaningOfColumn(metric, unitNone)
 			switch {
+			case known && needsValues(name, m) && !sizesOf(cellsOf(rows, i)).areBytes():
+				unitless = append(unitless, name)
 			case known && isOwn && !m.counter:
 				found = append(found, metricColumn{i, name, m, &names})
 			case metric == "" && isOwn:
@@ -331,7 +339,11 @@ func newTable(header []string, rows [][]string, file string) *table {
 			t.labels = append(t.labels, labelColumn{column: i, name: name})
 			continue
 		}
-		m, ok := meaningOf(name, unitNone)
+		m, ok := meaningOfColumn(name, unitNone)
+		if ok && needsValues(name, m) && !sizesOf(cellsOf(rows, i)).areBytes() {
+			unitless = append(unitless, name)
+			continue
+		}
 		if ok && !m.counter {
 			found = append(found, metricColumn{column: i, name: name, meaning: m})
 			continue
@@ -379,7 +391,7 @@ func newTable(header []string, rows [][]string, file string) *table {
 		best[key(c)] = c.meaning.rank + 1 // of equal ones the first
 		t.metrics = append(t.metrics, c)
 	}
-	t.unused = unknown
+	t.unused, t.unitless = unknown, unitless
 	return t
 }
 
@@ -411,6 +423,8 @@ func (e tableError) Error() string { return string(e) }
 
 const hintTable = `name its columns, such as time, container, rss_bytes or heap_used_mb, or rss_bytes{container="web-1"} where a column is a container; or name the file after what all its columns measure, such as memory_bytes.csv`
 
+const hintUnit = "name it memory_bytes or memory_mb; a percentage cannot be used"
+
 // valid says whether the header makes a table of metrics.
 func (t *table) valid() error {
 	switch {
@@ -418,6 +432,8 @@ func (t *table) valid() error {
 		return tableError("the table has no column of times (ISO 8601, or milliseconds since 1970)")
 	case t.long.value >= 0 && t.long.metric < 0 && t.assumed == nil:
 		return tableError("the table does not say what its values measure")
+	case t.long.value < 0 && len(t.metrics) == 0 && len(t.unitless) > 0:
+		return tableError("nothing says in which unit the memory of the table is (" + clipTo([]byte(strings.Join(t.unitless, ", ")), exampleLimit) + "); " + hintUnit)
 	case t.long.value < 0 && len(t.metrics) == 0:
 		return tableError("no column of the table has a name that says what it measures (it has " + clipTo([]byte(strings.Join(t.unused, ", ")), exampleLimit) + ")")
 	}
@@ -428,6 +444,15 @@ func (t *table) tellUnused(src *record.Source, sink record.Sink) error {
 	pos := record.Pos{Source: src, Line: 1}
 	if t.assumed != nil {
 		if err := sink.Warn(t.assumed.warning(pos)); err != nil {
+			return err
+		}
+	}
+	if len(t.unitless) > 0 {
+		err := sink.Warn(&record.Warning{
+			Code: "column_without_unit", Pos: pos, Count: int64(len(t.unitless)), Example: clipTo([]byte(strings.Join(t.unitless, ", ")), exampleLimit),
+			Text: "columns of memory that were left out because neither their names nor their values tell that they are bytes: " + hintUnit,
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -510,6 +535,11 @@ func (t *table) longRow(pos record.Pos, at record.Time, names labels, row []stri
 		_, u = unitOfWords(wordsOf(row[t.long.unit]))
 	}
 	s := t.series(name, u)
+	if s.bare {
+		if s = t.unitOfFirst(name, u, s, row[t.long.value]); s.bare {
+			return warn(sink, pos, "column_without_unit", "values of memory that were left out because neither their names nor their values tell that they are bytes: "+hintUnit, []byte(name))
+		}
+	}
 	if s.meaning.metric == record.MetricUnknown || s.meaning.counter {
 		return warn(sink, pos, "metric_not_used", "values of metrics that mean nothing here or have a unit that does not fit", []byte(name))
 	}
@@ -521,7 +551,7 @@ func (t *table) longRow(pos record.Pos, at record.Time, names labels, row []stri
 
 // series says what a cell of the metric column means.
 func (t *table) series(name string, u unit) longSeries {
-	key := name + "\x00" + string(rune(u))
+	key := seriesName(name, u)
 	s, known := t.known[key]
 	if known {
 		return s
@@ -530,22 +560,43 @@ func (t *table) series(name string, u unit) longSeries {
 	switch {
 	case ok:
 		names, isOwn := own.resolveWritten(&t.pods)
-		if m, known := meaningOf(metric, u); known && isOwn {
-			s = longSeries{m, &names}
+		if m, known := meaningOfColumn(metric, u); known && isOwn {
+			s = longSeries{meaning: m, labels: &names, bare: u == unitNone && needsValues(name, m)}
 		} else if metric == "" && isOwn && t.assumed != nil {
-			s = longSeries{t.assumed.meaning, &names}
+			s = longSeries{meaning: t.assumed.meaning, labels: &names}
 		}
 	case t.long.metric < 0:
 		s.meaning = t.assumed.meaning
 	default:
-		m, known := meaningOf(name, u)
+		m, known := meaningOfColumn(name, u)
 		if known {
-			s.meaning = m
+			s.meaning, s.bare = m, u == unitNone && needsValues(name, m)
 		} else if t.assumed != nil && mayNameContainer(name) {
-			s = longSeries{t.assumed.meaning, &labels{container: strings.Clone(name)}}
+			s = longSeries{meaning: t.assumed.meaning, labels: &labels{container: strings.Clone(name)}}
 		}
 	}
 	if len(t.known) < 10_000 {
+		t.known[strings.Clone(key)] = s
+	}
+	return s
+}
+
+func seriesName(name string, u unit) string { return name + "\x00" + string(rune(u)) }
+
+// unitOfFirst says of a series that is bare whether its values are bytes. Its first value that is not zero decides for all that follow,
+// wherever in the table it stands: rows are streamed.
+func (t *table) unitOfFirst(name string, u unit, s longSeries, cell string) longSeries {
+	if s.refused {
+		return s
+	}
+	size := sizesOf([]string{cell})
+	if size.units == 0 && size.least == 0 && !size.foreign {
+		s.bare = false // nothing, which is nothing in any unit
+		return s
+	}
+	s.bare = !size.areBytes()
+	s.refused = s.bare
+	if key := seriesName(name, u); len(t.known) < 10_000 || t.known[key] != (longSeries{}) {
 		t.known[strings.Clone(key)] = s
 	}
 	return s

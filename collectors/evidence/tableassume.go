@@ -72,7 +72,7 @@ func (t *table) assumeLong(aliased bool, rows [][]string, file string) {
 			case !ok && (!aliased || len(t.labels) > 0 || !mayNameContainer(name)):
 				return // a metric that means nothing here
 			}
-			if _, known := meaningOf(name, unitNone); known {
+			if _, known := meaningOfColumn(name, unitNone); known {
 				return
 			}
 		} else {
@@ -108,10 +108,32 @@ func assume(file string, cells []string) *assumption {
 	return nil
 }
 
+// needsValues reports whether only the values of a column can tell that they are bytes: a memory, or the limit of one, whose name says no
+// unit. A limit in megabytes would make every use of memory look beyond it.
+func needsValues(name string, m meaning) bool {
+	if m.metric != record.MemoryLimit && m.metric != record.HeapLimit {
+		return m.bare
+	}
+	if metric, _, ok := splitSeries(name); ok {
+		name = metric
+	}
+	_, u := unitOfWords(wordsOf(name))
+	return u == unitNone
+}
+
+// cellsOf is one column of some rows.
+func cellsOf(rows [][]string, column int) []string {
+	cells := make([]string, 0, len(rows))
+	for _, row := range rows {
+		cells = append(cells, cellAt(row, column))
+	}
+	return cells
+}
+
 // sizes is what the cells of a column look like.
 type sizes struct {
 	units, numbers   int     // cells with a unit of bytes, and numbers without any
-	least            float64 // of the numbers that are not zero
+	least            float64 // of the numbers above zero
 	foreign, garbled bool    // some have another unit; some are no number at all
 }
 
@@ -135,7 +157,7 @@ func sizesOf(cells []string) (s sizes) {
 			continue
 		}
 		s.numbers++
-		if v != 0 && (s.least == 0 || v < s.least) {
+		if v > 0 && (s.least == 0 || v < s.least) {
 			s.least = v
 		}
 	}
@@ -184,7 +206,8 @@ func meaningOfFile(name string) (m meaning, ok bool) {
 	}
 	for n := len(words); n > 0; n-- {
 		for i := 0; i+n <= len(words); i++ {
-			if m, ok := meaningOf(strings.Join(words[i:i+n], "."), unitNone); ok && !m.counter {
+			if m, ok := meaningOfColumn(strings.Join(words[i:i+n], "."), unitNone); ok && !m.counter {
+				m.bare = false // assume looks at the values
 				return m, true
 			}
 		}
