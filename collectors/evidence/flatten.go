@@ -11,10 +11,13 @@ import (
 // `jq .` and `docker inspect` print them. Every object becomes one line, on the line where it begins; the lines that it took besides
 // stay, empty, so that the number of each line is that of the source. It holds nothing but a few bytes.
 type flattener struct {
-	r   io.Reader
-	buf []byte
-	out []byte // what is made and not yet read
-	err error
+	r    io.Reader
+	buf  []byte
+	in   []byte // what was read into buf and not yet flattened
+	out  []byte // what is made and not yet read, the end of made
+	made []byte
+	due  int // line ends that follow it
+	err  error
 
 	depth           int    // of the object that is open
 	objects         uint64 // by level, the lowest bit for the innermost: it is an object, no array
@@ -22,7 +25,7 @@ type flattener struct {
 	fresh           bool   // a line begins
 	quoted, escaped bool
 	begun, array    bool // anything was seen; the first thing was a bracket
-	owed            int  // line ends within the object
+	owed            int  // line ends within the object; due when it ends
 	ahead           int  // line ends that were made and the source did not have yet
 	full, text      bool // the line holds an object, or text that is none
 }
@@ -64,31 +67,55 @@ func (r *run) open(in *lines.Reader) (*lines.Reader, Format) {
 	return flat, f
 }
 
+// Read implements io.Reader. The line ends that an object took may be more than fit into memory: they are counted, and made as they
+// are read.
 func (f *flattener) Read(p []byte) (int, error) {
-	for len(f.out) == 0 {
-		if f.err != nil {
+	n := 0
+	for n < len(p) {
+		switch {
+		case len(f.out) > 0:
+			c := copy(p[n:], f.out)
+			f.out = f.out[c:]
+			n += c
+		case f.due > 0:
+			c := min(len(p)-n, f.due)
+			for i := range c {
+				p[n+i] = '\n'
+			}
+			f.due -= c
+			n += c
+		case len(f.in) > 0:
+			var c int
+			f.out, c = f.flatten(f.made[:0], f.in)
+			f.made, f.in = f.out, f.in[c:]
+		case n > 0:
+			return n, nil
+		case f.err != nil:
 			return 0, f.err
+		default:
+			if f.buf == nil {
+				f.buf = make([]byte, 32<<10)
+			}
+			var c int
+			c, f.err = f.r.Read(f.buf)
+			f.in = f.buf[:c]
 		}
-		if f.buf == nil {
-			f.buf = make([]byte, 32<<10)
-		}
-		var n int
-		n, f.err = f.r.Read(f.buf)
-		f.out = f.flatten(f.out[:0], f.buf[:n])
 	}
-	n := copy(p, f.out)
-	f.out = f.out[n:]
 	return n, nil
 }
 
-// flatten appends what the next bytes become.
-func (f *flattener) flatten(out, b []byte) []byte {
-	for _, c := range b {
+// flatten appends what the next bytes become, until line ends are due. It returns how many bytes it took.
+func (f *flattener) flatten(out, b []byte) ([]byte, int) {
+	for i, c := range b {
 		fresh := f.fresh
 		f.fresh = c == '\n'
 		if c == '{' && fresh && f.depth > 0 && f.cannotHold() {
 			// The object before was cut off: the next is not to be lost with it.
-			out = f.end(out)
+			f.end()
+			if f.due > 0 {
+				f.fresh = true
+				return out, i
+			}
 		}
 		switch {
 		case c == '\n' && f.depth > 0:
@@ -149,12 +176,15 @@ func (f *flattener) flatten(out, b []byte) []byte {
 			}
 			f.depth--
 			f.objects >>= 1
-			if f.depth == 0 {
-				out = f.end(out)
+			if f.depth > 0 {
+				continue
+			}
+			if f.end(); f.due > 0 {
+				return out, i + 1
 			}
 		}
 	}
-	return out
+	return out, len(b)
 }
 
 // cannotHold reports whether no object may begin within the one that is open where the text is now.
@@ -168,16 +198,14 @@ func (f *flattener) cannotHold() bool {
 	return f.last != ',' || f.objects&1 == 1
 }
 
-// end ends the line of an object and makes up for those that it took.
-func (f *flattener) end(out []byte) []byte {
+// end ends the line of an object; those that it took are due.
+func (f *flattener) end() {
 	f.depth, f.objects, f.quoted, f.escaped = 0, 0, false, false
-	for ; f.owed > 0; f.owed-- {
-		f.full = false
-		if f.ahead > 0 {
-			f.ahead--
-			continue
-		}
-		out = append(out, '\n')
+	if f.owed == 0 {
+		return
 	}
-	return out
+	f.full = false
+	early := min(f.owed, f.ahead)
+	f.ahead -= early
+	f.due, f.owed = f.owed-early, 0
 }

@@ -147,6 +147,10 @@ func TestInputsThatWantAllMemoryGetLittle(t *testing.T) {
 			entry := `{"__REALTIME_TIMESTAMP":"1794836877859982","MESSAGE":"x"}` + "\n"
 			return parts(entry, `{"__REALTIME_TIMESTAMP":"1794836877859982","a":[1`, evidencetest.Repeat(",1", 7*mb), "]}\n", entry)
 		}, 140, kept{warnings: map[string]int64{"unrecognised_lines": 1}}, false},
+		{"an object over 64 million lines", func() io.Reader {
+			spread := "{\n" + strings.TrimPrefix(pino, "{")
+			return parts(spread, "}\n", spread, evidencetest.Repeat("\n", 64*mb), "}\n", evidencetest.Pino)
+		}, 40, kept{requests: 3}, false},
 		{"a Datadog answer with an element of 512 MB", func() io.Reader {
 			return parts(`{"data":[`, datadog, `,{"id":"`, evidencetest.Repeat("x", 512*mb), `"}]}`)
 		}, 120, kept{requests: 1, warnings: map[string]int64{"malformed_document": 1}}, false},
