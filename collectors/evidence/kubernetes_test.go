@@ -197,6 +197,9 @@ func TestEventsTellOneStory(t *testing.T) {
 	}
 	killed := event("Node", "node-a", "OOMKilling", "13:00:00", "13:00:00", 1, "Memory cgroup out of memory: Killed process 123 (node) total-vm:1kB, anon-rss:1kB")
 	backOff := "Back-off restarting failed container app in pod web-0_shop(1)"
+	before := func(pod string) string {
+		return event("Pod", pod, "Started", "12:40:00", "12:40:00", 1, "Started container app")
+	}
 	for _, c := range []struct {
 		name   string
 		events []string
@@ -206,17 +209,32 @@ func TestEventsTellOneStory(t *testing.T) {
 	}{
 		{
 			"the kernel's kill is of the pod that starts again",
-			[]string{killed, event("Pod", "web-0", "Started", "13:00:09", "13:00:09", 1, "Started container app"), event("Pod", "web-1", "Started", "13:05:00", "13:05:00", 1, "Started container app")},
+			[]string{killed, event("Pod", "web-0", "Started", "13:00:09", "13:00:09", 1, "Started container app"), before("web-0"), event("Pod", "web-1", "Started", "13:05:00", "13:05:00", 1, "Started container app")},
 			[]string{"web-0 oom_kill 13:00:00"}, "", 0,
 		},
 		{
 			"of two pods that start again it may be either",
-			[]string{killed, event("Pod", "web-0", "Started", "13:00:09", "13:00:09", 1, "Started container app"), event("Pod", "web-1", "Started", "13:00:20", "13:00:20", 1, "Started container app")},
+			[]string{before("web-0"), before("web-1"), killed, event("Pod", "web-0", "Started", "13:00:09", "13:00:09", 1, "Started container app"), event("Pod", "web-1", "Started", "13:00:20", "13:00:20", 1, "Started container app")},
 			[]string{" oom_kill 13:00:00"}, "container_not_told", 1,
 		},
 		{
+			"a pod that is new after the kill is not its victim",
+			[]string{killed, event("Pod", "web-9", "Started", "13:00:09", "13:00:09", 1, "Started container app")},
+			[]string{" oom_kill 13:00:00"}, "container_not_told", 1,
+		},
+		{
+			"of a new pod and one that was there before, it is that",
+			[]string{killed, event("Pod", "web-9", "Started", "13:00:05", "13:00:05", 1, "Started container app"), event("Pod", "web-0", "Unhealthy", "12:59:50", "12:59:50", 1, "Readiness probe failed"), event("Pod", "web-0", "Started", "13:00:09", "13:00:09", 1, "Started container app")},
+			[]string{"web-0 oom_kill 13:00:00"}, "", 0,
+		},
+		{
+			"merged starts, of which the first was before the kill",
+			[]string{killed, event("Pod", "web-0", "Started", "12:40:00", "13:00:09", 2, "Started container app")},
+			[]string{"web-0 oom_kill 13:00:00"}, "", 0,
+		},
+		{
 			"a back-off after a death that is told",
-			[]string{event("Pod", "web-0", "BackOff", "13:00:04", "13:00:04", 1, backOff), killed},
+			[]string{event("Pod", "web-0", "BackOff", "13:00:04", "13:00:04", 1, backOff), killed, before("web-0")},
 			[]string{"web-0 oom_kill 13:00:00"}, "", 0,
 		},
 		{

@@ -17,6 +17,7 @@ type kubernetesStory struct {
 	backOffs []*record.Crash
 	begins   []podBegin               // what tells that a container ended and begins anew
 	ends     map[string][]record.Time // by container: deaths and stops
+	seen     map[string]record.Time   // by container: the first that is told of it
 	ended    int
 }
 
@@ -37,7 +38,7 @@ const (
 )
 
 func newKubernetesStory(next record.Sink) *kubernetesStory {
-	return &kubernetesStory{Sink: next, ends: map[string][]record.Time{}}
+	return &kubernetesStory{Sink: next, ends: map[string][]record.Time{}, seen: map[string]record.Time{}}
 }
 
 // Crash implements record.Sink.
@@ -46,12 +47,14 @@ func (s *kubernetesStory) Crash(c *record.Crash) error {
 		s.kills = append(s.kills, c)
 		return nil
 	}
+	s.saw(c.Container, c.Time)
 	s.end(c.Container, c.Time)
 	return s.Sink.Crash(c)
 }
 
 // Lifecycle implements record.Sink.
 func (s *kubernetesStory) Lifecycle(l *record.Lifecycle) error {
+	s.saw(l.Container, l.Time)
 	switch l.Kind {
 	case record.Up:
 		s.begin(l.Time, l.Host, l.Container)
@@ -63,12 +66,20 @@ func (s *kubernetesStory) Lifecycle(l *record.Lifecycle) error {
 
 // backOff takes an end that a back-off tells of.
 func (s *kubernetesStory) backOff(c *record.Crash) error {
+	s.saw(c.Container, c.Time)
 	s.begin(c.Time, c.Host, c.Container)
 	if len(s.backOffs) < maxStoryKills {
 		s.backOffs = append(s.backOffs, c)
 		return nil
 	}
 	return s.Sink.Crash(c)
+}
+
+func (s *kubernetesStory) saw(container string, at record.Time) {
+	if first, known := s.seen[container]; container == "" || at == 0 || known && first <= at || !known && len(s.seen) >= maxStoryEvents {
+		return
+	}
+	s.seen[container] = at
 }
 
 func (s *kubernetesStory) begin(at record.Time, host, container string) {
@@ -94,7 +105,7 @@ func (s *kubernetesStory) close() error {
 		if pod, ok := s.startedAgain(c.Host, c.Time); ok {
 			c.Container, c.Instance = pod, "" // the process id is no name of a container's life
 			s.end(pod, c.Time)
-		} else if err := warn(s.Sink, c.Pos, "container_not_told", "memory kills that a node tells of without the container, and no event says which pod of the node started again; save the pods as well (kubectl get pods -o json)", []byte(c.Text)); err != nil {
+		} else if err := warn(s.Sink, c.Pos, "container_not_told", "memory kills that a node tells of without the container, and no event says which pod of the node was there before and started again; save the pods as well (kubectl get pods -o json)", []byte(c.Text)); err != nil {
 			return err
 		}
 		if err := s.Sink.Crash(c); err != nil {
@@ -117,12 +128,16 @@ func (s *kubernetesStory) close() error {
 	return nil
 }
 
-// startedAgain finds the only container of a node that begins anew soon after an instant.
+// startedAgain finds the only container of a node that was there before an instant and begins anew soon after it. One that is told of
+// only afterwards may have been created then: it is no victim.
 func (s *kubernetesStory) startedAgain(host string, at record.Time) (pod string, ok bool) {
 	i, _ := slices.BinarySearchFunc(s.begins, podBegin{time: at, host: host}, func(b, want podBegin) int {
 		return cmp.Or(cmp.Compare(b.host, want.host), cmp.Compare(b.time, want.time))
 	})
 	for ; i < len(s.begins) && s.begins[i].host == host && s.begins[i].time <= at.Add(soonAgain); i++ {
+		if first, known := s.seen[s.begins[i].container]; !known || first >= at {
+			continue
+		}
 		if ok && s.begins[i].container != pod {
 			return "", false
 		}
