@@ -98,16 +98,17 @@ func TestASinglePodAndACrashLoopAreRead(t *testing.T) {
 
 // TestPodsTellTheirAddress: an ingress controller names pods by it.
 func TestPodsTellTheirAddress(t *testing.T) {
-	pod := func(name, spec string) string {
-		return `{"kind":"Pod","metadata":{"name":"` + name + `"},"spec":{` + spec + `"containers":[{"name":"app"},{"name":"proxy"}]},"status":{"podIP":"10.42.0.11","containerStatuses":[
+	pod := func(name, phase, spec string) string {
+		return `{"kind":"Pod","metadata":{"name":"` + name + `"},"spec":{` + spec + `"containers":[{"name":"app"},{"name":"proxy"}]},"status":{"phase":"` + phase + `","podIP":"10.42.0.11","containerStatuses":[
 		{"name":"app","state":{"running":{"startedAt":"2026-11-16T13:47:50Z"}}},{"name":"proxy","state":{"running":{"startedAt":"2026-11-16T13:47:51Z"}}}]}}`
 	}
-	sink := mustWhole(t, kubernetesJSON{}, "pods.json", `{"apiVersion":"v1","kind":"List","items":[`+pod("web-0", "")+`,`+pod("on-the-node", `"hostNetwork":true,`)+`]}`)
+	sink := mustWhole(t, kubernetesJSON{}, "pods.json", `{"apiVersion":"v1","kind":"List","items":[`+pod("web-0", "Running", "")+`,`+pod("on-the-node", "Running", `"hostNetwork":true,`)+`,`+
+		pod("done", "Succeeded", "")+`,`+pod("broken", "Failed", "")+`]}`)
 	got := map[string]string{}
 	for _, l := range sink.Lifecycles {
 		got[l.Container] = l.Address
 	}
-	want := map[string]string{"web-0": "10.42.0.11", "web-0/proxy": "", "on-the-node": "", "on-the-node/proxy": ""}
+	want := map[string]string{"web-0": "10.42.0.11", "web-0/proxy": "", "on-the-node": "", "on-the-node/proxy": "", "done": "", "done/proxy": "", "broken": "", "broken/proxy": ""}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("addresses (-want +got):\n%s", diff)
 	}

@@ -22,7 +22,9 @@ func kubernetesPod(pos record.Pos, v *fastjson.Value, sink record.Sink) error {
 		pos: pos, container: meta.GetStringBytes("name"), service: podService(labels), version: podVersion(labels),
 		host: spec.GetStringBytes("nodeName"),
 	}
-	if !spec.GetBool("hostNetwork") { // there the address is the node's, which many share
+	// On the node's network the address is that of many, and what has ended keeps one that is given out again.
+	phase := string(status.GetStringBytes("phase"))
+	if !spec.GetBool("hostNetwork") && phase != "Succeeded" && phase != "Failed" {
 		base.address = status.GetStringBytes("podIP")
 	}
 	limits := map[string]int64{}
