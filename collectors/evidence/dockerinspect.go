@@ -61,7 +61,13 @@ func (p *dockerInspectParser) ParseLine(lineNo int64, line []byte, sink record.S
 	told := 0
 	if finished != 0 {
 		told = 1
-		if err := p.ended(&o, state, started, finished, restarts, limit, sink); err != nil {
+		// Under the other policies a process that ends well is started again just like one that fails.
+		onFailure := string(v.GetStringBytes("HostConfig", "RestartPolicy", "Name")) == "on-failure"
+		forgotten, err := p.ended(&o, state, started, finished, restarts, onFailure, limit, sink)
+		if forgotten {
+			told = 0
+		}
+		if err != nil {
 			return true, err
 		}
 	}
@@ -74,8 +80,8 @@ func (p *dockerInspectParser) ParseLine(lineNo int64, line []byte, sink record.S
 	return true, nil
 }
 
-// ended makes the record of the last end of a container.
-func (p *dockerInspectParser) ended(o *origin, state *fastjson.Value, started, finished record.Time, restarts int, limit int64, sink record.Sink) error {
+// ended makes the record of the last end of a container; forgotten says that nothing tells how it was.
+func (p *dockerInspectParser) ended(o *origin, state *fastjson.Value, started, finished record.Time, restarts int, onFailure bool, limit int64, sink record.Sink) (forgotten bool, err error) {
 	ev := *o
 	ev.time = finished
 	code, reason := state.GetInt("ExitCode"), ""
@@ -83,6 +89,9 @@ func (p *dockerInspectParser) ended(o *origin, state *fastjson.Value, started, f
 		reason = "OOMKilled"
 	}
 	text := strconv.AppendInt([]byte("exit code "), int64(code), 10)
+	if started > finished && code == 0 {
+		code, text = -1, []byte("exit code not kept")
+	}
 	if reason != "" {
 		text = append([]byte(reason+", "), text...)
 	}
@@ -90,20 +99,24 @@ func (p *dockerInspectParser) ended(o *origin, state *fastjson.Value, started, f
 		text = append(append(text, ": "...), msg...)
 	}
 	switch {
-	case started > finished && restarts > 0:
-		// Only an end that nobody asked for makes the daemon restart a container.
-		c := ev.exited(-1, "", []byte("ended by itself and was restarted by Docker "+strconv.Itoa(restarts)+" times"))
+	case started > finished && restarts > 0 && code < 0 && reason == "":
+		text := []byte("ended by itself and was restarted by Docker " + strconv.Itoa(restarts) + " times")
+		if !onFailure {
+			// It may have ended as it was meant to: no crash, and no stop either, which would explain one that others tell of.
+			return true, sink.Lifecycle(ev.lifecycle(record.LifecycleOther, "restarted", text))
+		}
+		c := ev.exited(code, "", text)
 		c.LimitBytes = limit
-		return sink.Crash(c)
-	case started > finished:
-		return sink.Lifecycle(ev.stopped(-1, "restarted", nil))
+		return false, sink.Crash(c)
+	case started > finished && restarts == 0 && reason == "":
+		return false, sink.Lifecycle(ev.stopped(-1, "restarted", nil))
 	case plannedStatus(code) && reason == "":
-		return sink.Lifecycle(ev.stopped(code, "", text))
+		return false, sink.Lifecycle(ev.stopped(code, "", text))
 	}
 	c := ev.exited(code, reason, text)
 	c.LimitBytes = limit
-	if started != 0 {
+	if started != 0 && started < finished {
 		c.Uptime = finished.Sub(started)
 	}
-	return sink.Crash(c)
+	return false, sink.Crash(c)
 }

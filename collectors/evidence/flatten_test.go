@@ -78,7 +78,7 @@ const inspected = `[
         "State": {"Status": "running", "Running": true, "OOMKilled": false, "ExitCode": 0, "Error": "",
             "StartedAt": "2026-11-16T13:50:00Z", "FinishedAt": "2026-11-16T13:49:57Z"},
         "RestartCount": 3,
-        "HostConfig": {"Memory": 0}
+        "HostConfig": {"Memory": 0, "RestartPolicy": {"Name": "on-failure"}}
     },
     {
         "Id": "5f1c9a77d6c2a54c3a2f0b4fd1f0a3b2c1d0e9f8a7b6c5d4e3f2a1b0c9d8e7f6",
@@ -150,6 +150,49 @@ func TestContainersThatDockerDescribes(t *testing.T) {
 	}
 	if sink.Crashes[0].Text != "OOMKilled, exit code 137" || len(sink.Lifecycles) != 3 || len(sink.Samples) != 1 || sink.WarningCount("earlier_restarts") != 2 {
 		t.Errorf("%q %+v %+v %v", sink.Crashes[0].Text, sink.Lifecycles, sink.Samples, sink.Warnings)
+	}
+}
+
+func TestARestartByDockerAloneIsNoCrash(t *testing.T) {
+	for _, c := range []struct {
+		name, policy, state string
+		restarts            int
+		want                string // kind and status of a crash, or the kind and reason of a lifecycle event
+	}{
+		{"always, and the status is forgotten", "always", `"ExitCode": 0, "OOMKilled": false`, 2, "other restarted -1"},
+		{"unless stopped", "unless-stopped", `"ExitCode": 0, "OOMKilled": false`, 2, "other restarted -1"},
+		{"no policy is told", "", `"ExitCode": 0, "OOMKilled": false`, 2, "other restarted -1"},
+		{"only a failure is restarted", "on-failure", `"ExitCode": 0, "OOMKilled": false`, 2, "crash unknown -1"},
+		{"the status is kept", "always", `"ExitCode": 134, "OOMKilled": false`, 2, "crash abort 134"},
+		{"a memory kill", "always", `"ExitCode": 0, "OOMKilled": true`, 2, "crash oom_kill -1"},
+		{"the status of a stop as asked", "always", `"ExitCode": 143, "OOMKilled": false`, 2, "stopped  143"},
+		{"restarted by hand", "always", `"ExitCode": 0, "OOMKilled": false`, 0, "stopped restarted -1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			sink, unhandled := readLines(t, dockerInspect{}, fmt.Sprintf(`{"Id":"3f","Name":"/web-1","State":{"Status":"running",%s,"StartedAt":"2026-11-16T13:50:00Z","FinishedAt":"2026-11-16T13:49:57Z"},"RestartCount":%d,"HostConfig":{"Memory":0,"RestartPolicy":{"Name":%q}}}`+"\n",
+				c.state, c.restarts, c.policy))
+			if len(unhandled) > 0 {
+				t.Fatalf("not read: %q", unhandled)
+			}
+			var got []string
+			for _, x := range sink.Crashes {
+				got = append(got, fmt.Sprintf("crash %s %d", x.Kind, x.ExitCode))
+				if x.Uptime != 0 {
+					t.Errorf("up for %s", x.Uptime)
+				}
+			}
+			for _, x := range sink.Lifecycles {
+				if x.Kind != record.Up {
+					got = append(got, fmt.Sprintf("%s %s %d", x.Kind, x.Reason, x.ExitCode))
+				}
+			}
+			if untold := sink.WarningCount("earlier_restarts"); strings.HasPrefix(c.want, "other") != (untold == int64(c.restarts)) && c.restarts > 0 {
+				t.Errorf("%d restarts are said to be untold", untold)
+			}
+			if diff := cmp.Diff([]string{c.want}, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 
