@@ -358,7 +358,7 @@ func (p *pageView) crashTables(r *finding.Report) {
 		}
 		var quotes grouping
 		for j := range c.Evidence {
-			quotes.add("“"+cut(evidenceText(c.Evidence[j].Text), 140)+"”", "", cite(c.Evidence[j].Source, c.Evidence[j].Line))
+			quotes.add("“"+cut(evidenceText(c.Evidence[j].Text, r.Redacted), 140)+"”", "", cite(c.Evidence[j].Source, c.Evidence[j].Line))
 		}
 		for j, g := range quotes.groups {
 			if j == 2 {

@@ -586,7 +586,7 @@ func (m *markdown) appendix(r *finding.Report, o Options) {
 				up = durationText(*c.UptimeSeconds)
 			}
 			if len(c.Evidence) > 0 {
-				ev = mdCode(cut(evidenceText(c.Evidence[0].Text), 100))
+				ev = mdCode(cut(evidenceText(c.Evidence[0].Text, r.Redacted), 100))
 				if x := cite(c.Evidence[0].Source, c.Evidence[0].Line); x != "" {
 					ev += " in " + mdCode(x)
 				}

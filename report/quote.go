@@ -3,13 +3,17 @@ package report
 import (
 	"encoding/json"
 	"strings"
+
+	"lastcall/report/redact"
 )
 
 // evidenceText is what a piece of evidence says to people: of an event in JSON its kind, its reason and its message rather than its
-// braces. The JSON report keeps the text as it stands; so does this where nothing in it is for people.
-func evidenceText(text string) string {
+// braces. The JSON report keeps the text as it stands; so does this where nothing in it is for people. masked says that the report is
+// redacted.
+func evidenceText(text string, masked bool) string {
 	text = clean(text)
-	// What was masked was looked for in the text as written: escapes could hide some of it.
+	// What was masked was looked for in the text as written, where escapes could hide some of it ("\n4111…", "https:\/\/…"): what they
+	// stand for is masked once more. A character by its number could also hide a name that only the whole report knows.
 	if !strings.HasPrefix(text, "{") || strings.Contains(text, `\u`) {
 		return text
 	}
@@ -34,7 +38,13 @@ func evidenceText(text string) string {
 	if len(rest) > 0 {
 		head = append(head, strings.Join(rest, ", "))
 	}
-	return clean(strings.Join(head, ": "))
+	words := clean(strings.Join(head, ": "))
+	if masked && strings.Contains(text, `\`) {
+		if words = redact.Text(words); words == "" {
+			return text
+		}
+	}
+	return words
 }
 
 // topLevel reads the texts and numbers of a JSON object by their names, as far as it goes: evidence may be cut off.

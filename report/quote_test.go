@@ -3,6 +3,8 @@ package report
 import (
 	"strings"
 	"testing"
+
+	"lastcall/report/redact"
 )
 
 func TestEvidenceInJSONIsPutIntoWords(t *testing.T) {
@@ -17,8 +19,23 @@ func TestEvidenceInJSONIsPutIntoWords(t *testing.T) {
 		`{"reason":"a\u001bb"}`:            `{"reason":"a\u001bb"}`,
 		`{"reason":"a\nb"}`:                "a b",
 	} {
-		if got := evidenceText(in); got != want {
+		if got := evidenceText(in, false); got != want {
 			t.Errorf("%s\n got %q\nwant %q", in, got, want)
+		}
+	}
+}
+
+// TestEscapesHideNothingFromMasking: what is masked is looked for in the text as written, where "\n4111…" is a word that begins with n.
+func TestEscapesHideNothingFromMasking(t *testing.T) {
+	for _, c := range []struct{ in, secret, want string }{
+		{`{"reason":"card\n4111111111111111"}`, "4111111111111111", "card [card]"},
+		{`{"reason":"from\t203.0.113.77"}`, "203.0.113.77", "from [ip]"},
+		{`{"reason":"GET \/q?token=hunter2hunter2"}`, "hunter2hunter2", "GET /q"},
+		{`{"type":"oom","message":"of \"web-1\""}`, "no secret", `oom: of "web-1"`},
+	} {
+		// As the report comes to the page: masked as it was written.
+		if got := evidenceText(redact.Text(c.in), true); strings.Contains(got, c.secret) || got != c.want {
+			t.Errorf("%s became %q, want %q", c.in, got, c.want)
 		}
 	}
 }
@@ -27,8 +44,11 @@ func FuzzEvidenceText(f *testing.F) {
 	f.Add(`{"type":"container_crashed","exit_code":137,"more":{"reason":"no"},"reason":"OOM"}`)
 	f.Add(`{"a":[1,{"reason":"x`)
 	f.Fuzz(func(t *testing.T, s string) {
-		if got := evidenceText(s); strings.ContainsFunc(got, hidden) || s != "" && clean(s) != "" && got == "" {
+		if got := evidenceText(s, false); strings.ContainsFunc(got, hidden) || s != "" && clean(s) != "" && got == "" {
 			t.Errorf("%q became %q", s, got)
+		}
+		if got := evidenceText(s, true); strings.ContainsFunc(got, hidden) || s != "" && clean(s) != "" && got == "" {
+			t.Errorf("masked, %q became %q", s, got)
 		}
 	})
 }

@@ -289,7 +289,7 @@ func (p *page) crashTable(r *finding.Report) {
 		}
 		if len(c.Evidence) > 0 {
 			e := &c.Evidence[0]
-			quotes.add("“"+cut(evidenceText(e.Text), 160)+"”", clean(c.ID), cite(e.Source, e.Line))
+			quotes.add("“"+cut(evidenceText(e.Text, r.Redacted), 160)+"”", clean(c.ID), cite(e.Source, e.Line))
 		}
 	}
 	for _, g := range notes.groups {
