@@ -14,9 +14,9 @@ type flattener struct {
 	r    io.Reader
 	buf  []byte
 	in   []byte // what was read into buf and not yet flattened
-	out  []byte // what is made and not yet read, the end of made
-	made []byte
-	due  int // line ends that follow it
+	made []byte // what the last piece became
+	out  []byte // what of it is not yet read
+	due  int    // line ends that come after it
 	err  error
 
 	depth           int    // of the object that is open
