@@ -2,6 +2,7 @@ package analyze_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -113,6 +114,32 @@ func TestReadingsNearTheLimitAreNoClearAnswer(t *testing.T) {
 		})
 		if r.Verdict.Cause != finding.None || r.Verdict.Grade != want {
 			t.Errorf("at %.2f of the limit: %s (%s): %s", share, r.Verdict.Cause, r.Verdict.Grade, r.Verdict.Summary)
+		}
+	}
+}
+
+// Nor whether one that rose and fell at once was killed.
+func TestReadingsThatFallAtOnceAreNoClearAnswer(t *testing.T) {
+	for name, c := range map[string]struct {
+		high  float64
+		told  bool
+		grade finding.Grade
+	}{"level": {1.1, false, finding.Likely}, "a rise and a fall": {2.5, false, finding.Possible}, "with the platform's log": {2.5, true, finding.Conclusive}} {
+		r := look(t, analyze.Options{}, func(s record.Sink) {
+			if c.told {
+				_ = s.Lifecycle(&record.Lifecycle{Time: dawn, Kind: record.Up, Container: "web-1", ExitCode: -1})
+			}
+			for i := range 300 {
+				v := 200e6 + float64(i%7)*1e5
+				if i == 150 || i == 151 {
+					v *= c.high
+				}
+				_ = s.Sample(&record.Sample{Time: dawn.Add(time.Duration(i) * time.Minute), Metric: record.RSS, Value: v, Container: "web-1"})
+			}
+		})
+		said := strings.Contains(r.Verdict.Summary, "1 time(s) memory rose far above its usual level and fell by more than half at once, on web-1")
+		if r.Verdict.Cause != finding.None || r.Verdict.Grade != c.grade || said != (c.grade == finding.Possible) {
+			t.Errorf("%s: %s (%s): %s", name, r.Verdict.Cause, r.Verdict.Grade, r.Verdict.Summary)
 		}
 	}
 }

@@ -68,9 +68,17 @@ func (q *inquiry) calm() candidate {
 			what = "no platform log or events were there to tell of a crash"
 		}
 		c.verdict = finding.Verdict{Cause: finding.None, Grade: finding.Likely, Summary: "Nothing wrong in what was seen; " + what + "."}
-		if container, share := q.nearestToLimit(); !q.life.Told && share >= nearLimit {
+		container, share := q.nearestToLimit()
+		times, on := q.falls()
+		switch {
+		case q.life.Told:
+		case share >= nearLimit:
 			c.verdict.Grade = finding.Possible
 			c.verdict.Summary = fmt.Sprintf("No leak was seen, but %s took %.0f %% of its limit, and %s.", container, 100*share, what)
+		case times > 0:
+			c.verdict.Grade = finding.Possible
+			c.verdict.Summary = fmt.Sprintf("No leak was seen, but %d time(s) memory rose far above its usual level and fell by more than half at once, on %s: a collection does that, and so does a kill for memory; %s.",
+				times, listSome(on, 4), what)
 		}
 	case q.total > 0:
 		c.verdict = finding.Verdict{Cause: finding.None, Grade: finding.Possible, Summary: "The requests show no crash (no connection broke at once on a container), but no platform log and no memory readings were there to tell."}
@@ -96,6 +104,41 @@ func (q *inquiry) nearestToLimit() (container string, share float64) {
 		}
 	}
 	return container, share
+}
+
+const (
+	// farAbove: memory that is so many times its median is far above its usual level.
+	farAbove = 1.5
+	// fallenTo: of a reading so much is left in the next one.
+	fallenTo = 0.5
+)
+
+// falls counts how often the resident memory of a container fell at once from far above its usual level, and names the containers.
+func (q *inquiry) falls() (times int, on []string) {
+	for i := range q.mem {
+		l := &q.mem[i]
+		pts := l.Series[record.RSS]
+		if len(pts) == 0 {
+			pts = l.Series[record.WorkingSet]
+		}
+		values := make([]float64, len(pts))
+		for k, p := range pts {
+			values[k] = p.V
+		}
+		slices.Sort(values)
+		n := 0
+		for k := 1; k < len(pts); k++ {
+			if was := pts[k-1].V; was >= farAbove*values[len(values)/2] && pts[k].V <= fallenTo*was {
+				n++
+			}
+		}
+		if n > 0 {
+			times += n
+			on = append(on, l.Container)
+		}
+	}
+	slices.Sort(on)
+	return times, slices.Compact(on)
 }
 
 // windowAsked says which window was asked for, with a blank before; empty when none was.
