@@ -38,9 +38,26 @@ func (m masker) class(c class, s string) string {
 	return m.text(s)
 }
 
-// text applies everything. The order matters: what has a name around it (headers, keys) before what is told by its form
-// alone, long forms before short ones.
+// text applies everything.
 func (m masker) text(s string) string {
+	if strings.Contains(s, `\`) && !strings.ContainsRune(s, escapeEnd) {
+		return unmark.Replace(m.plain(mark.Replace(s)))
+	}
+	return m.plain(s)
+}
+
+// escapeEnd stands behind escapes of blanks while a text is masked: JSON is quoted as it was written, and "\n4111" is a number behind the
+// end of a line, not a word that begins with n. It is of the private use, and no part of a word.
+const escapeEnd = '\uf8f2'
+
+var (
+	mark   = strings.NewReplacer(`\n`, `\n`+string(escapeEnd), `\r`, `\r`+string(escapeEnd), `\t`, `\t`+string(escapeEnd))
+	unmark = strings.NewReplacer(string(escapeEnd), "")
+)
+
+// plain is text without escapes. The order matters: what has a name around it (headers, keys) before what is told by its form alone, long
+// forms before short ones.
+func (m masker) plain(s string) string {
 	s = m.secrets(s)
 	s = m.emails(s)
 	s = dropQueries(s)

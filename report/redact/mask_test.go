@@ -10,6 +10,8 @@ import (
 
 func TestText(t *testing.T) {
 	tests := []struct{ name, in, want string }{
+		{"a card behind an escape", `{"message":"paid\n4111111111111111\tby\rjudy@example.org from\n203.0.113.9"}`, `{"message":"paid\n[card]\tby\r[email] from\n[ip]"}`},
+		{"escapes stay", `{"message":"at C:\new\table\n\tat main.go:7"}`, ""},
 		{"prose stays as it is", "open at death in 4 of 4 crashes; in 3 of 412 comparable quiet windows (0.7%)", ""},
 		{"times and sizes stay", "2026-11-16 13:47:57.249665527 +0000 UTC rss=202301440 at 1794836877860", ""},
 		{"templates stay", "GET /api/users/{id}/profile and /users/:userId took 30 s", ""},
