@@ -34,29 +34,32 @@ func (q *inquiry) findBreaks() {
 	}
 	for container, cut := range on {
 		slices.SortStableFunc(cut, func(a, b int) int { return cmp.Compare(q.pend[a].End, q.pend[b].End) })
-		for len(cut) > 0 {
-			n := 1
-			for n < len(cut) && q.pend[cut[n]].End.Sub(q.pend[cut[n-1]].End) <= breakGap {
-				n++
+		for _, requests := range inRuns(cut, breakGap, func(i int) record.Time { return q.pend[i].End }) {
+			if len(requests) >= minBroken {
+				q.breaks = append(q.breaks, breakage{container, q.pend[requests[0]].End, requests})
 			}
-			if n >= minBroken {
-				q.breaks = append(q.breaks, breakage{container, q.pend[cut[0]].End, cut[:n]})
-			}
-			cut = cut[n:]
 		}
 	}
 	slices.SortFunc(q.breaks, func(a, b breakage) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.container, b.container)) })
 }
 
+// inRuns cuts what is in the order of some instants where more than a gap lies between two.
+func inRuns[T any](all []T, gap time.Duration, at func(T) record.Time) (runs [][]T) {
+	for len(all) > 0 {
+		n := 1
+		for n < len(all) && at(all[n]).Sub(at(all[n-1])) <= gap {
+			n++
+		}
+		runs = append(runs, all[:n:n])
+		all = all[n:]
+	}
+	return runs
+}
+
 // breakEvents are those moments for the timeline, each with the request that had run the longest.
 func (q *inquiry) breakEvents() (ev []finding.Event) {
 	for _, b := range q.breaks {
-		oldest := &q.pend[b.requests[0]]
-		for _, i := range b.requests {
-			if p := &q.pend[i]; p.Start < oldest.Start {
-				oldest = p
-			}
-		}
+		oldest := &q.pend[slices.MinFunc(b.requests, func(i, j int) int { return cmp.Compare(q.pend[i].Start, q.pend[j].Start) })]
 		name := q.containers[b.container]
 		if name == "" {
 			name = "one container"

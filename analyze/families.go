@@ -214,8 +214,9 @@ func (t *traffic) renamed(nameOf []string, families map[string]bool, members int
 	return &again
 }
 
-// foundFamily reports whether the second look accuses a family, and lowers its grade: what is asked twice is found by chance more often.
-func (q *inquiry) foundFamily() bool {
+// acceptFamily takes the second look where it accuses a family, and lowers its grade: what is asked twice is found by chance more often. It
+// returns false otherwise.
+func (q *inquiry) acceptFamily() bool {
 	r := q.report
 	v := &r.Verdict
 	if v.Endpoint == nil || !q.familyOf[*v.Endpoint] || v.Grade.Rank() < finding.Likely.Rank() {

@@ -72,20 +72,15 @@ func (t *traffic) newMeasuring() *measuring {
 		m.gathered[d].most = min(maxCaseRequests, maxAllCases/nD)
 		t.cases[d].Time = t.deathAt[d]
 		t.cases[d].Hour = t.deathAt[d].Std().Hour()
-		c := t.deathContainer(&t.life.Deaths[d])
-		m.byContainer[c] = append(m.byContainer[c], d)
-	}
-	for c, deaths := range m.byContainer {
-		slices.SortStableFunc(deaths, func(a, b int) int { return cmp.Compare(t.deathAt[a], t.deathAt[b]) })
-		for _, d := range deaths {
-			m.diedAt[c].times = append(m.diedAt[c].times, t.deathAt[d])
-		}
-	}
-	m.dying = make([]bool, nC)
-	for d := range t.deathAt {
 		m.died = append(m.died, d)
 	}
+	m.dying = make([]bool, nC)
 	slices.SortStableFunc(m.died, func(a, b int) int { return cmp.Compare(t.deathAt[a], t.deathAt[b]) })
+	for _, d := range m.died {
+		c := t.deathContainer(&t.life.Deaths[d])
+		m.byContainer[c] = append(m.byContainer[c], d)
+		m.diedAt[c].times = append(m.diedAt[c].times, t.deathAt[d])
+	}
 	t.block = max(minBlock, (t.to.Sub(t.from)/maxBlocks + time.Second).Truncate(time.Second))
 	t.nBlocks = int(t.to.Sub(t.from)/t.block) + 1
 	if t.remembers() {
@@ -132,11 +127,11 @@ func (m *measuring) page(page *reqlog.Page) {
 func (m *measuring) findDying(page *reqlog.Page) bool {
 	clear(m.dying)
 	i := sort.Search(len(m.died), func(i int) bool { return m.deathAt[m.died[i]] >= page.First })
-	any := false
+	found := false
 	for ; i < len(m.died) && m.deathAt[m.died[i]].Sub(page.LastStart) <= inflight.Lookback; i++ {
-		m.dying[m.deathContainer(&m.life.Deaths[m.died[i]])], any = true, true
+		m.dying[m.deathContainer(&m.life.Deaths[m.died[i]])], found = true, true
 	}
-	return any
+	return found
 }
 
 // calmLines is line for what belongs to no case. Nearly all of those requests are over in less than a second, at a quiet time.

@@ -91,7 +91,7 @@ func (a *Analyzer) ReportContext(ctx context.Context) (*finding.Report, error) {
 		if err != nil {
 			return nil, err
 		}
-		if second.foundFamily() {
+		if second.acceptFamily() {
 			q = second
 		}
 	}

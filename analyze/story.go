@@ -77,10 +77,10 @@ func (q *inquiry) timeline() {
 	for i := range q.life.Restarts {
 		s := &q.life.Restarts[i]
 		text := fmt.Sprintf("%s ended as asked (%s)", s.Container, s.Reason)
-		if s.Reason == "stopped_reporting" {
+		if s.Reason == finding.StoppedReporting {
 			text = s.Container + " stopped reporting; another instance followed"
 		}
-		add(s.Time, "restart", text, s.Pos, s.Reason != "stopped_reporting", s.Container, "")
+		add(s.Time, "restart", text, s.Pos, s.Reason != finding.StoppedReporting, s.Container, "")
 	}
 	// By container and by start: a fleet can have hundreds of thousands of lives.
 	lives := map[string][]int{}

@@ -26,48 +26,11 @@ const (
 // tieByBreaks makes names for containers that only requests know those of containers that died and that no request knows, and returns how
 // many there were.
 func (t *traffic) tieByBreaks() (tied int, err error) {
-	known := map[string]bool{} // to anything but requests
-	for i := range t.crashes {
-		known[t.canon.of(t.crashes[i].Container)] = true
-	}
-	for i := range t.events {
-		known[t.canon.of(t.events[i].Container)] = true
-	}
-	for k := range t.series {
-		known[t.canon.of(k.container)] = true
-	}
-	served := map[string]bool{}
-	strange := make([]string, len(t.all.containers.list)) // by raw id, the names that only requests know
-	any := false
-	for raw, name := range t.all.containers.list {
-		if raw == otherContainers || name == "" {
-			continue
-		}
-		name = t.canon.of(name)
-		served[name] = true
-		if !known[name] {
-			strange[raw], any = name, true
-		}
-	}
-	if !any {
+	strange, served := t.strangers()
+	if !slices.ContainsFunc(strange, func(name string) bool { return name != "" }) {
 		return 0, nil
 	}
-	var logged span // what lies outside of the requests cannot have broken any
-	for _, s := range t.all.log.Stats() {
-		logged.add(s.First)
-		logged.add(s.Last)
-	}
-	from, to := max(logged.first, t.opts.From), logged.last
-	if t.opts.To != 0 {
-		to = min(to, t.opts.To)
-	}
-	signs := map[string][]record.Time{}
-	for i := range t.crashes {
-		c := &t.crashes[i]
-		if name := t.canon.of(c.Container); name != "" && !served[name] && c.Time >= from && c.Time <= to {
-			signs[name] = append(signs[name], c.Time)
-		}
-	}
+	signs := t.signsOfUnserved(served)
 	if len(signs) == 0 || len(signs) > maxTied {
 		return 0, nil
 	}
@@ -80,7 +43,7 @@ func (t *traffic) tieByBreaks() (tied int, err error) {
 	deaths := map[string]int{}
 	for name, at := range signs {
 		slices.Sort(at)
-		each := inRuns(at, oneDeath)
+		each := inRuns(at, oneDeath, itself)
 		deaths[name] = len(each)
 		for other, moments := range breaks {
 			missed := func(signs []record.Time) bool {
@@ -120,6 +83,54 @@ func (t *traffic) tieByBreaks() (tied int, err error) {
 	return len(names), nil
 }
 
+// strangers returns, by raw id, the names of containers that only requests know, and all names that requests know.
+func (t *traffic) strangers() (strange []string, served map[string]bool) {
+	known := map[string]bool{} // to anything but requests
+	for i := range t.crashes {
+		known[t.canon.of(t.crashes[i].Container)] = true
+	}
+	for i := range t.events {
+		known[t.canon.of(t.events[i].Container)] = true
+	}
+	for k := range t.series {
+		known[t.canon.of(k.container)] = true
+	}
+	strange, served = make([]string, len(t.all.containers.list)), map[string]bool{}
+	for raw, name := range t.all.containers.list {
+		if raw == otherContainers || name == "" {
+			continue
+		}
+		name = t.canon.of(name)
+		served[name] = true
+		if !known[name] {
+			strange[raw] = name
+		}
+	}
+	return strange, served
+}
+
+// signsOfUnserved returns the times of the signs of death of each container that no request knows. Those at which there are no requests
+// are left out: they cannot have broken any.
+func (t *traffic) signsOfUnserved(served map[string]bool) map[string][]record.Time {
+	var logged span
+	for _, s := range t.all.log.Stats() {
+		logged.add(s.First)
+		logged.add(s.Last)
+	}
+	from, to := max(logged.first, t.opts.From), logged.last
+	if t.opts.To != 0 {
+		to = min(to, t.opts.To)
+	}
+	signs := map[string][]record.Time{}
+	for i := range t.crashes {
+		c := &t.crashes[i]
+		if name := t.canon.of(c.Container); name != "" && !served[name] && c.Time >= from && c.Time <= to {
+			signs[name] = append(signs[name], c.Time)
+		}
+	}
+	return signs
+}
+
 // breaksOf returns when several connections of some containers, named by raw id, broke at once.
 func (t *traffic) breaksOf(names []string) (map[string][]record.Time, error) {
 	type told struct {
@@ -142,7 +153,7 @@ func (t *traffic) breaksOf(names []string) (map[string][]record.Time, error) {
 	moments := map[string][]record.Time{}
 	for k, times := range broken {
 		slices.Sort(times)
-		for _, at := range inRuns(times, breakGap) {
+		for _, at := range inRuns(times, breakGap, itself) {
 			if len(at) >= minBroken {
 				moments[k.name] = append(moments[k.name], at[0])
 			}
@@ -151,7 +162,7 @@ func (t *traffic) breaksOf(names []string) (map[string][]record.Time, error) {
 	for name, at := range moments {
 		slices.Sort(at)
 		once := at[:0]
-		for _, run := range inRuns(at, breakGap) {
+		for _, run := range inRuns(at, breakGap, itself) {
 			once = append(once, run[0])
 		}
 		moments[name] = once
@@ -159,18 +170,7 @@ func (t *traffic) breaksOf(names []string) (map[string][]record.Time, error) {
 	return moments, err
 }
 
-// inRuns cuts instants, in order, where more than a gap lies between two.
-func inRuns(times []record.Time, gap time.Duration) (runs [][]record.Time) {
-	for len(times) > 0 {
-		n := 1
-		for n < len(times) && times[n].Sub(times[n-1]) <= gap {
-			n++
-		}
-		runs = append(runs, times[:n:n])
-		times = times[n:]
-	}
-	return runs
-}
+func itself(at record.Time) record.Time { return at }
 
 // meets reports whether one of some instants lies near another one.
 func meets(times []record.Time, at record.Time) bool {

@@ -18,7 +18,7 @@ func (q *inquiry) calm() candidate {
 	}
 	silent, planned := 0, 0
 	for _, s := range q.life.Restarts {
-		if s.Reason == "stopped_reporting" {
+		if s.Reason == finding.StoppedReporting {
 			silent++
 		} else {
 			planned++

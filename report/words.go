@@ -274,13 +274,11 @@ func metricText(m string) string {
 }
 
 // restartText names why a container ended that did not crash.
-const unexplainedEnd = "stopped_reporting"
-
 // restartsTitle says over a list of ends of containers what they have in common. Of some nobody says how they ended.
 func restartsTitle(restarts []finding.Restart) string {
 	unexplained := 0
 	for i := range restarts {
-		if restarts[i].Reason == unexplainedEnd {
+		if restarts[i].Reason == finding.StoppedReporting {
 			unexplained++
 		}
 	}
@@ -294,7 +292,7 @@ func restartsTitle(restarts []finding.Restart) string {
 }
 
 func restartText(reason string) string {
-	if reason == unexplainedEnd {
+	if reason == finding.StoppedReporting {
 		return "stopped reporting (no end seen)"
 	}
 	return strings.ReplaceAll(clean(reason), "_", " ")

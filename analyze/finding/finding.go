@@ -394,10 +394,13 @@ type Step struct {
 type Restart struct {
 	Time      time.Time `json:"time"`
 	Container string    `json:"container"`
-	// Reason is "deploy", "scale", "cycling", "maintenance", "stopped", "stopped_reporting".
+	// Reason is "deploy", "scale", "cycling", "maintenance", "stopped" or StoppedReporting.
 	Reason string `json:"reason"`
 	Detail string `json:"detail,omitempty"`
 }
+
+// StoppedReporting is the reason of an end that no source explains: nothing more was seen of an instance, and another one followed.
+const StoppedReporting = "stopped_reporting"
 
 // Impact is what users felt.
 type Impact struct {

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"lastcall/analyze/finding"
 	"lastcall/collectors/record"
 )
 
@@ -113,7 +114,7 @@ type Sign struct {
 type Restart struct {
 	Time                record.Time
 	Container, Instance string
-	// Reason is "deploy", "scale", "cycling", "maintenance", "stopped" or "stopped_reporting".
+	// Reason is one of those of finding.Restart.
 	Reason, Detail string
 	Pos            record.Pos
 }
@@ -518,7 +519,7 @@ func (c *container) silentReplacements() {
 			}
 		}
 		if !known {
-			c.restart(Restart{Time: a.Last, Instance: a.Instance, Reason: "stopped_reporting",
+			c.restart(Restart{Time: a.Last, Instance: a.Instance, Reason: finding.StoppedReporting,
 				Detail: fmt.Sprintf("instance %s was last seen then and %s followed; no source says how it ended", short(a.Instance), short(b.Instance))})
 		}
 	}
@@ -528,7 +529,7 @@ func (c *container) silentReplacements() {
 func (r *Result) explainSilentReplacements() {
 	for i := range r.Restarts {
 		s := &r.Restarts[i]
-		if s.Reason != "stopped_reporting" {
+		if s.Reason != finding.StoppedReporting {
 			continue
 		}
 		for _, d := range r.Deploys {
@@ -890,7 +891,7 @@ func (c *container) lives(r *Result, end record.Time) []Life {
 	}
 	for i := range c.restarts {
 		s := &c.restarts[i]
-		marks = append(marks, mark{t: s.Time, end: true, death: -1, plan: s.Reason != "stopped_reporting", inst: s.Instance})
+		marks = append(marks, mark{t: s.Time, end: true, death: -1, plan: s.Reason != finding.StoppedReporting, inst: s.Instance})
 	}
 	sort.SliceStable(marks, func(i, j int) bool {
 		if marks[i].t != marks[j].t {

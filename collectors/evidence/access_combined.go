@@ -25,6 +25,7 @@ import (
 type combinedLog struct{ zone *time.Location }
 
 func (combinedLog) requests()    {}
+func (combinedLog) needs() byte  { return '"' }
 func (combinedLog) onlyText()    {}
 func (combinedLog) Name() string { return "access-log" }
 

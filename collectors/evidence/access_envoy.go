@@ -19,6 +19,7 @@ import (
 type envoyLog struct{ zone *time.Location }
 
 func (envoyLog) requests()    {}
+func (envoyLog) needs() byte  { return '"' }
 func (envoyLog) onlyText()    {}
 func (envoyLog) Name() string { return "envoy" }
 

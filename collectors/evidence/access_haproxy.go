@@ -17,6 +17,7 @@ import (
 type haproxyLog struct{ zone *time.Location }
 
 func (haproxyLog) requests()    {}
+func (haproxyLog) needs() byte  { return '"' }
 func (haproxyLog) onlyText()    {}
 func (haproxyLog) Name() string { return "haproxy" }
 

@@ -17,6 +17,7 @@ import (
 type uwsgiLog struct{ zone *time.Location }
 
 func (uwsgiLog) requests()    {}
+func (uwsgiLog) needs() byte  { return '=' }
 func (uwsgiLog) onlyText()    {}
 func (uwsgiLog) Name() string { return "uwsgi" }
 

@@ -191,11 +191,8 @@ func (d *dispatcher) parsers() {
 // needs is a byte that every line has which a format takes, 0 where none is known: it spares most lines of others the formats of access
 // logs.
 func needs(f LineFormat) byte {
-	switch f.(type) {
-	case combinedLog, haproxyLog, envoyLog:
-		return '"'
-	case uwsgiLog:
-		return '='
+	if n, ok := f.(interface{ needs() byte }); ok {
+		return n.needs()
 	}
 	return 0
 }

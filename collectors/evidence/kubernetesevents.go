@@ -59,11 +59,7 @@ func kubernetesEvent(pos record.Pos, v *fastjson.Value, sink *kubernetesStory) e
 			return err
 		}
 		if count > 2 {
-			err := sink.Warn(&record.Warning{
-				Code: "merged_events", Pos: pos, Count: int64(count - 2), Example: clipTo(msg, exampleLimit),
-				Text: "Kubernetes merged equal events and kept only the first and the last time; those between are missing",
-			})
-			if err != nil {
+			if err := mergedEvents(pos, count-2, msg, sink); err != nil {
 				return err
 			}
 		}
@@ -81,17 +77,21 @@ func kubernetesBackOff(o *origin, first record.Time, count int, msg []byte, sink
 		return warn(sink, o.pos, "no_time", noTimeText, msg)
 	}
 	if count > 1 {
-		err := sink.Warn(&record.Warning{
-			Code: "merged_events", Pos: o.pos, Count: int64(count - 1), Example: clipTo(msg, exampleLimit),
-			Text: "Kubernetes merged equal events and kept only the first and the last time; those between are missing",
-		})
-		if err != nil {
+		if err := mergedEvents(o.pos, count-1, msg, sink); err != nil {
 			return err
 		}
 	}
 	c := o.crash(record.CrashOther, msg)
 	c.Exited = true
 	return sink.backOff(c)
+}
+
+// mergedEvents tells of events whose times are lost.
+func mergedEvents(pos record.Pos, missing int, msg []byte, sink record.Sink) error {
+	return sink.Warn(&record.Warning{
+		Code: "merged_events", Pos: pos, Count: int64(missing), Example: clipTo(msg, exampleLimit),
+		Text: "Kubernetes merged equal events and kept only the first and the last time; those between are missing",
+	})
 }
 
 // containerOfEvent names the container of a pod's event: the pod, unless the field says that it is about a companion or an

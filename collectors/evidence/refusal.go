@@ -20,7 +20,7 @@ func (unreadable) Unwrap() error { return ErrUnknownFormat }
 
 // refusal says why an input of no format cannot be read and what to do about it. sample is a line of it, where lines are meant.
 func refusal(name string, head []byte) (hint, sample string, cause error) {
-	file := shellWord(path.Base(name[strings.LastIndexAny(name, "!/\\")+1:]))
+	file := shellWord(path.Base(baseName(name)))
 	if name == "stdin" {
 		file = "FILE"
 	}

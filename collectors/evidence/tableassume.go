@@ -172,7 +172,7 @@ func (s sizes) areBytes() bool {
 
 // meaningOfFile reads the name of a file as that of a metric; ok is false for one that does not name memory, or names something else too.
 func meaningOfFile(name string) (m meaning, ok bool) {
-	name = name[strings.LastIndexAny(name, "!/\\")+1:]
+	name = baseName(name)
 	for {
 		ext := path.Ext(name)
 		switch strings.ToLower(ext) {
