@@ -114,6 +114,7 @@ type dispatcher struct {
 	next    nextParser   // the first of text, where it is that
 	kept    []LineParser // by index of the chain: those that are made once
 	used    bool         // lines were parsed
+	stale   bool         // the parsers that are made anew for every chunk are of an older one
 	ready   bool         // Prepare was called for the next chunk
 	clock   clock
 	wrapped dockerLogLine
@@ -152,9 +153,10 @@ func newDispatcher(chain []LineFormat, src *record.Source, sink *tally) *dispatc
 }
 
 // parsers makes the parsers of the chain. Those of requests are made once, because what they learn from one line is no part of what
-// they make of another. The others are made anew for every chunk, unless one goroutine sees them all: what they remember must not
-// depend on which goroutine got the chunk before.
+// they make of another. The others are made anew for every chunk in which a line is offered to them, unless one goroutine sees them
+// all: what they remember must not depend on which goroutine got the chunk before.
 func (d *dispatcher) parsers() {
+	d.stale = false
 	old := d.kept
 	d.kept, d.text, d.needs, d.json = nil, d.text[:0], d.needs[:0], d.json[:0]
 	for i, f := range d.chain {
@@ -164,8 +166,6 @@ func (d *dispatcher) parsers() {
 		}
 		if p == nil {
 			p = f.NewParser(d.src)
-		} else if p, ok := p.(forgetful); ok {
-			p.forget()
 		}
 		var keep LineParser
 		if isRequestFormat(f) {
@@ -200,7 +200,12 @@ func needs(f LineFormat) byte {
 // reset forgets what the lines of another chunk said.
 func (d *dispatcher) reset() {
 	if !d.inOrder && d.used {
-		d.parsers()
+		d.stale = true
+		for _, p := range d.kept {
+			if p, ok := p.(forgetful); ok {
+				p.forget()
+			}
+		}
 		d.messages.forget()
 		d.sink.forget()
 	}
@@ -274,6 +279,9 @@ func (d *dispatcher) each(first int64, data []byte) error {
 }
 
 func (d *dispatcher) line(no int64, line []byte) error {
+	if d.stale {
+		d.parsers()
+	}
 	parsers := d.text
 	isJSON := line[0] == '{'
 	if line[0] == ' ' || line[0] == '\t' {
