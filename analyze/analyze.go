@@ -50,7 +50,7 @@ type Options struct {
 	Service string
 	// Spool makes a private temporary file for requests that do not fit into MemoryBytes, at most two of them; nil keeps all in memory.
 	Spool func() (Spool, error)
-	// MemoryBytes bounds the requests held in memory; 0 means 8 MB, 150,000 requests. Those that were not answered are held once more,
+	// MemoryBytes bounds the requests held in memory; 0 means 6 MB, 110,000 requests. Those that were not answered are held once more,
 	// in a quarter of that.
 	MemoryBytes int
 }
@@ -272,7 +272,7 @@ func (s *span) add(t record.Time) {
 
 // Limits of what is kept.
 const (
-	defaultMemory = 8 << 20
+	defaultMemory = 6 << 20
 	// notableAfter: requests that took this long, or did not end with an answer, may be cited and keep their path and caller.
 	notableAfter = 1_000_000_000
 	// maxDetails bounds them: about 30 MB.

@@ -128,24 +128,28 @@ func (m masker) secrets(s string) string {
 	if strings.Contains(s, "-----BEGIN") {
 		s = privateKey.ReplaceAllString(s, secret)
 	}
-	keyed := strings.ContainsAny(s, "=:")
-	if keyed {
+	l := lookAt(s)
+	if l.names {
 		s = maskValues(s, header, true, func(string, string) string { return secret })
 	}
 	if strings.Contains(s, "eyJ") {
 		s = jwt.ReplaceAllString(s, m.name("jwt", ""))
 	}
-	s = replaceSubmatches(scheme, s, func(p []string) string {
-		if !looksRandom(p[3], 8) && !strings.ContainsAny(p[3], "0123456789=") {
-			return p[0] // "basic authentication"
-		}
-		return p[1] + p[2] + secret
-	})
+	if mayHoldScheme(s) {
+		s = replaceSubmatches(scheme, s, func(p []string) string {
+			if !looksRandom(p[3], 8) && !strings.ContainsAny(p[3], "0123456789=") {
+				return p[0] // "basic authentication"
+			}
+			return p[1] + p[2] + secret
+		})
+	}
 	if strings.Contains(s, "://") {
 		s = userinfo.ReplaceAllString(s, "${1}"+strings.ReplaceAll(secret, "$", "$$")+"@")
 	}
-	s = wellKnown.ReplaceAllString(s, strings.ReplaceAll(secret, "$", "$$"))
-	if !keyed {
+	if l.mayHoldWellKnown() {
+		s = wellKnown.ReplaceAllString(s, strings.ReplaceAll(secret, "$", "$$"))
+	}
+	if !l.names {
 		return s
 	}
 	s = maskValues(s, secretKey, false, func(string, string) string { return secret })
@@ -250,6 +254,9 @@ func (m masker) emails(s string) string {
 
 // ids masks UUIDs, long hexadecimal numbers and strings that look random.
 func (m masker) ids(s string) string {
+	if !lookAt(s).mayHoldID() {
+		return s
+	}
 	s = uuid.ReplaceAllStringFunc(s, func(v string) string { return m.name("id", strings.ToLower(v)) })
 	s = ulid.ReplaceAllStringFunc(s, func(v string) string {
 		if !strings.ContainsAny(v, "0123456789") || !strings.ContainsAny(v, "ABCDEFGHJKMNPQRSTVWXYZ") {
@@ -329,9 +336,15 @@ func looksRandom(v string, minLen int) bool {
 
 // addresses masks IP and MAC addresses.
 func (m masker) addresses(s string) string {
-	s = mac.ReplaceAllString(s, m.name("mac", ""))
+	l := lookAt(s)
+	if l.mayHoldMAC() {
+		s = mac.ReplaceAllString(s, m.name("mac", ""))
+	}
 	if strings.Count(s, ":") >= 2 {
 		s = replaceIPv6(s, m)
+	}
+	if !l.mayHoldIPv4() {
+		return s
 	}
 	var b strings.Builder
 	last := 0
@@ -392,8 +405,14 @@ func wordByte(c byte) bool {
 
 // numbers masks card numbers and IBANs that are valid ones.
 func (m masker) numbers(s string) string {
-	s = maskGroups(s, cardRun, cardNumber, func(v string) string { return m.name("card", v) })
-	return maskGroups(s, ibanRun, ibanNumber, func(v string) string { return m.name("iban", v) })
+	l := lookAt(s)
+	if l.mayHoldCard() {
+		s = maskGroups(s, cardRun, cardNumber, func(v string) string { return m.name("card", v) })
+	}
+	if l.mayHoldIBAN() {
+		s = maskGroups(s, ibanRun, ibanNumber, func(v string) string { return m.name("iban", v) })
+	}
+	return s
 }
 
 // maskGroups looks in every match of run, which is made of groups with single spaces or dashes between, for consecutive groups
