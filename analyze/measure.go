@@ -140,18 +140,26 @@ func (m *measuring) calmLines(page *reqlog.Page) {
 	if m.sampled.windows != nil {
 		quiet = life.Span{} // what was not fetched is not quiet
 	}
-	m.linesOf(page, countedLines, func(r *reqlog.Rec) {
+	var moved reqlog.Rec
+	for i := range page.Len() {
+		r := page.At(i)
+		if !m.within(r) || !m.counted(r) {
+			continue
+		}
+		e, c := m.epOf[r.Endpoint], m.contOf[r.Container]
 		dur := r.End.Sub(r.Start)
 		if dur >= slowFrom || r.Start < quiet.From || r.Start >= quiet.To || r.End > quiet.To || mayRunOn(r.Outcome) {
-			m.line(r)
-			return
+			moved = *r
+			moved.Endpoint, moved.Container = e, c
+			m.line(&moved)
+			continue
 		}
 		bin := inflight.DurationBin(dur.Seconds())
 		m.latency.add(r.Start, bin)
-		m.count(r)
-		m.base.Durations[r.Endpoint].AddBin(bin)
-		m.openFor(r.Endpoint, r.Start, 0, max(dur, 0)) // less than nothing where a line gives a start only
-	})
+		m.count(e, c, r)
+		m.base.Durations[e].AddBin(bin)
+		m.openFor(e, r.Start, 0, max(dur, 0)) // less than nothing where a line gives a start only
+	}
 }
 
 // quietFrom is the first time from an instant on in which nothing is unusual where no death of the container itself is near (pressureBefore
@@ -178,7 +186,7 @@ func (m *measuring) line(r *reqlog.Rec) {
 	if mayRunOn(r.Outcome) {
 		return // it is among the pending, with what the joins know
 	}
-	m.count(r)
+	m.count(r.Endpoint, r.Container, r)
 	m.countLoad(r)
 	if limit, quiet := m.quietUntil(r.Container, r.Start); quiet {
 		m.base.Durations[r.Endpoint].AddBin(bin)
@@ -200,15 +208,15 @@ func (m *measuring) line(r *reqlog.Rec) {
 	}
 }
 
-// count counts a request where it belongs by its time.
-func (m *measuring) count(r *reqlog.Rec) {
+// count counts a request of an endpoint on a container where it belongs by its time.
+func (m *measuring) count(endpoint, container uint32, r *reqlog.Rec) {
 	m.total++
-	m.perEp[r.Endpoint]++
+	m.perEp[endpoint]++
 	if m.cells != nil {
-		m.cells.add(r.Endpoint, r.Container, m.blocks.at(r.Start))
+		m.cells.add(endpoint, container, m.blocks.at(r.Start))
 	}
 	m.fleet[m.steps.at(r.Start)]++
-	m.serves[r.Container] = true
+	m.serves[container] = true
 	if r.Status >= 500 {
 		m.errors5xx++
 	}
@@ -268,7 +276,7 @@ func ageAt(k int) time.Duration { return time.Duration(inflight.Ages[k]) * time.
 // pending measures a request that did not end with an answer, and finds the death that it was open at.
 func (m *measuring) pending(i int) {
 	p := &m.pend[i]
-	m.count(&p.Rec)
+	m.count(p.Endpoint, p.Container, &p.Rec)
 	m.countLoad(&p.Rec)
 	fails := func() {
 		m.failed++

@@ -311,12 +311,7 @@ func (t *traffic) linesOf(page *reqlog.Page, w which, f func(r *reqlog.Rec)) {
 	last := &reqlog.Rec{}
 	for i := range page.Len() {
 		raw := page.At(i)
-		at := tallyOf(raw.Source, raw.Layer)
-		if raw.Start < t.from || raw.Start > t.to || t.again[at] {
-			continue
-		}
-		on := t.contOf[raw.Container]
-		if on == notLookedAt {
+		if !t.within(raw) {
 			continue
 		}
 		if page.Sorted() && reqlog.SameLine(last, raw) {
@@ -324,14 +319,24 @@ func (t *traffic) linesOf(page *reqlog.Page, w which, f func(r *reqlog.Rec)) {
 			continue
 		}
 		last = raw
-		if w >= completedLines && raw.Phase != record.Completed || w == countedLines && !t.useGroup[at] {
+		if w >= completedLines && raw.Phase != record.Completed || w == countedLines && !t.counted(raw) {
 			continue
 		}
 		r = *raw
 		r.Endpoint = t.epOf[raw.Endpoint]
-		r.Container = on
+		r.Container = t.contOf[raw.Container]
 		f(&r)
 	}
+}
+
+// within reports whether a line, as it came, lies in the window, on a container that is looked at, and is of no source given twice.
+func (t *traffic) within(raw *reqlog.Rec) bool {
+	return raw.Start >= t.from && raw.Start <= t.to && !t.again[tallyOf(raw.Source, raw.Layer)] && t.contOf[raw.Container] != notLookedAt
+}
+
+// counted reports whether a line is one of countedLines.
+func (t *traffic) counted(raw *reqlog.Rec) bool {
+	return raw.Phase == record.Completed && t.useGroup[tallyOf(raw.Source, raw.Layer)]
 }
 
 // prepare maps ids, chooses whose lines count, and joins what the other lines know.
