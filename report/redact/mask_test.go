@@ -3,6 +3,7 @@ package redact
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -10,8 +11,12 @@ import (
 
 func TestText(t *testing.T) {
 	tests := []struct{ name, in, want string }{
-		{"a card behind an escape", `{"message":"paid\n4111111111111111\tby\rjudy@example.org from\n203.0.113.9"}`, `{"message":"paid\n[card]\tby\r[email] from\n[ip]"}`},
+		{"a card behind an escape", `{"message":"paid\n4111111111111111\tby\rjudy@example.org from\f203.0.113.9"}`, `{"message":"paid\n[card]\tby\r[email] from\f[ip]"}`},
 		{"escapes stay", `{"message":"at C:\new\table\n\tat main.go:7"}`, ""},
+		{"escaped slashes", `{"message":"GET https:\/\/h.example\/p?a=b \/users\/42\/x"}`, `{"message":"GET https://h.example/p /users/{id}/x"}`},
+		{"characters by their numbers", `{"p\u0061ssword":"hunter2","m":"jane\u0040example.com\u000a4111111111111111"}`, `{"password":"[secret]","m":"[email] [card]"}`},
+		{"a quote by its number stays within its text", `{"password":"a\u0022b","n":1}`, `{"password":"[secret]","n":1}`},
+		{"half a character stays", `{"m":"\ud83d\ude00 \u12"}`, ""},
 		{"prose stays as it is", "open at death in 4 of 4 crashes; in 3 of 412 comparable quiet windows (0.7%)", ""},
 		{"times and sizes stay", "2026-11-16 13:47:57.249665527 +0000 UTC rss=202301440 at 1794836877860", ""},
 		{"templates stay", "GET /api/users/{id}/profile and /users/:userId took 30 s", ""},
@@ -85,6 +90,24 @@ var planted = []string{
 	"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI0MiJ9.c2lnbmF0dXJlMTIz", "AKIAIOSFODNN7EXAMPLE",
 	"ghp_16C7e42F292c6912E7710c838347Ae178B4a", "0123456789abcdef0123456789abcdef",
 	"0a1b2c3d4e5f60718293a4b5c6d7e8f901234567", "4111111111111111", "6c203d84-76a2-4b5d-a2d9-3604a8c5d9b9",
+}
+
+// TestNothingIsHiddenByNumbers: JSON may write any character by its number, and JSON within JSON has the backslash twice.
+func TestNothingIsHiddenByNumbers(t *testing.T) {
+	for _, p := range planted {
+		for _, backslash := range []string{`\`, `\\`, `\\\\`} {
+			var hidden strings.Builder
+			for _, c := range p {
+				fmt.Fprintf(&hidden, "%su%04X", backslash, c)
+			}
+			for _, in := range []string{hidden.String(), strings.ToLower(hidden.String()), strings.ReplaceAll(p, p[2:3], fmt.Sprintf("%su%04x", backslash, p[2]))} {
+				got := Text(`{"m":"by ` + in + ` today"}`)
+				if strings.Contains(got, p) || strings.Contains(got, in) || !strings.HasSuffix(got, ` today"}`) {
+					t.Errorf("%s of %s became %s", in, p, got)
+				}
+			}
+		}
+	}
 }
 
 func FuzzText(f *testing.F) {

@@ -283,6 +283,7 @@ func (c *reportRedactor) redact(j job) string {
 // text masks prose: names that would be garbled are taken out, values are replaced, the rest is masked by form, and the names
 // are put back.
 func (c *reportRedactor) text(m masker, s string) string {
+	s = unhide(s)
 	s = strings.Map(func(r rune) rune {
 		if r == holeOpen || r == holeClose {
 			return -1 // ours alone
