@@ -48,17 +48,38 @@ var dotted = regexp.MustCompile(`^[a-z][a-z0-9_-]*\.[0-9]+$`)
 // canon brings the names that sources use for one container together: "/web-1", "WEB-1", "web.1" and the id or its first
 // twelve digits, once some record names both.
 type canon struct {
+	alone map[string]bool   // keys of names without a slash
 	alias map[string]string // key of a name or instance id -> display name
 	at    map[string]string // network address -> display name
 }
 
+// key is how names are compared: without what stands before them in a path (of a control group, an ARN) and in small letters.
 func key(name string) string {
 	k := strings.ToLower(strings.TrimPrefix(strings.TrimSpace(name), "/"))
-	if i := strings.LastIndexByte(k, '/'); i >= 0 {
-		k = k[i+1:]
+	if before, last, ok := cutLast(k); ok && (hexID(last) || strings.Contains(before, "/") || strings.HasPrefix(before, "arn:")) {
+		k = last
 	}
 	if dotted.MatchString(k) {
 		k = strings.Replace(k, ".", "-", 1)
+	}
+	return k
+}
+
+// cutLast cuts a name at its last slash.
+func cutLast(name string) (before, last string, ok bool) {
+	i := strings.LastIndexByte(name, '/')
+	if i < 0 {
+		return "", name, false
+	}
+	return name[:i], name[i+1:], true
+}
+
+// key is the key of a name that may be two. "pod/sidecar" is a container of its own, and each pod has one of that name, while
+// "namespace/pod" is the pod: which it is follows from what has a name by itself.
+func (c *canon) key(name string) string {
+	k := key(name)
+	if before, last, ok := cutLast(k); ok && c.alone[last] && !c.alone[before] {
+		return last
 	}
 	return k
 }
@@ -79,41 +100,42 @@ func hexID(s string) bool {
 // newCanon learns from everything that names a container. What platforms say decides how a name is shown, then the first in
 // alphabetical order.
 func newCanon(s *shard, requestNames []string) *canon {
-	c := &canon{alias: map[string]string{}, at: map[string]string{}}
+	c := &canon{alone: map[string]bool{}, alias: map[string]string{}, at: map[string]string{}}
+	s.eachName(requestNames, func(name string, _ bool) {
+		if k := key(name); !strings.Contains(k, "/") {
+			c.alone[k] = true
+		}
+	})
 	shown := map[string]string{}
 	platform := map[string]bool{}
-	show := func(name string, isPlatform bool) {
-		if name == "" {
-			return
-		}
-		k := key(name)
+	s.eachName(requestNames, func(name string, isPlatform bool) {
+		k := c.key(name)
 		old, ok := shown[k]
 		switch {
 		case !ok, isPlatform && !platform[k], isPlatform == platform[k] && name < old:
 			shown[k] = name
 			platform[k] = isPlatform
 		}
-	}
+	})
 	pair, at := map[string]string{}, map[string]string{}
 	tie := func(name, instance string) {
 		instance = strings.ToLower(instance)
-		if name == "" || !hexID(instance) || key(name) == instance {
+		k := c.key(name)
+		if name == "" || !hexID(instance) || k == instance {
 			return
 		}
 		id := instance[:12]
-		if old, ok := pair[id]; !ok || key(name) < old {
-			pair[id] = key(name)
+		if old, ok := pair[id]; !ok || k < old {
+			pair[id] = k
 		}
 	}
 	for i := range s.crashes {
-		show(s.crashes[i].Container, true)
 		tie(s.crashes[i].Container, s.crashes[i].Instance)
 	}
 	for i := range s.events {
-		show(s.events[i].Container, true)
 		tie(s.events[i].Container, s.events[i].Instance)
 		if a := addressOf(s.events[i].Address); a != "" {
-			k := key(s.events[i].Container)
+			k := c.key(s.events[i].Container)
 			if other, ok := at[a]; ok && other != k {
 				k = "" // an address that two had tells of neither
 			}
@@ -121,19 +143,7 @@ func newCanon(s *shard, requestNames []string) *canon {
 		}
 	}
 	for k := range s.series {
-		show(k.container, false)
 		tie(k.container, k.instance)
-	}
-	for raw, n := range requestNames {
-		if raw != otherContainers {
-			show(n, false)
-		}
-	}
-	for i := range s.jobs {
-		show(s.jobs[i].Container, false)
-	}
-	for i := range s.profiles {
-		show(s.profiles[i].Container, false)
 	}
 	for k, name := range shown {
 		if hexID(k) {
@@ -157,6 +167,35 @@ func newCanon(s *shard, requestNames []string) *canon {
 	return c
 }
 
+// eachName calls f for every name of a container that some record has, often more than once; platform says that it is a platform's word.
+func (s *shard) eachName(requestNames []string, f func(name string, platform bool)) {
+	see := func(name string, platform bool) {
+		if name != "" {
+			f(name, platform)
+		}
+	}
+	for i := range s.crashes {
+		see(s.crashes[i].Container, true)
+	}
+	for i := range s.events {
+		see(s.events[i].Container, true)
+	}
+	for k := range s.series {
+		see(k.container, false)
+	}
+	for raw, n := range requestNames {
+		if raw != otherContainers {
+			see(n, false)
+		}
+	}
+	for i := range s.jobs {
+		see(s.jobs[i].Container, false)
+	}
+	for i := range s.profiles {
+		see(s.profiles[i].Container, false)
+	}
+}
+
 // addressOf returns the IP address that a name is, without its port; empty when it is none.
 func addressOf(name string) string {
 	if a, err := netip.ParseAddrPort(name); err == nil {
@@ -178,7 +217,7 @@ func (c *canon) of(name string) string {
 			return n
 		}
 	}
-	k := key(name)
+	k := c.key(name)
 	if n, ok := c.alias[k]; ok {
 		return n
 	}

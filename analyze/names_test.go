@@ -53,3 +53,22 @@ func TestFamiliesDifferInOneSegment(t *testing.T) {
 		t.Errorf("families (-want +got):\n%s", diff)
 	}
 }
+
+// TestContainersOfAPodAreTheirOwn: every pod of a fleet has a companion of one name, and what a namespace has is the pod.
+func TestContainersOfAPodAreTheirOwn(t *testing.T) {
+	a := New(Options{})
+	for _, name := range []string{"api-aaaaa", "api-aaaaa/envoy", "api-bbbbb/envoy", "api-bbbbb", "prod/api-ccccc", "/web-1", "/docker/0123456789abcdef", "arn:aws:ecs:eu-west-3:1:task/shop/77"} {
+		if err := a.Lifecycle(&record.Lifecycle{Container: name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := newCanon(a.shard, []string{"api-ccccc", "WEB-1", "0123456789abcdef", "77"})
+	for name, want := range map[string]string{
+		"api-aaaaa": "api-aaaaa", "api-aaaaa/envoy": "api-aaaaa/envoy", "api-bbbbb/envoy": "api-bbbbb/envoy", "api-ddddd/envoy": "api-ddddd/envoy",
+		"api-ccccc": "prod/api-ccccc", "web-1": "/web-1", "0123456789abcdef": "/docker/0123456789abcdef", "77": "arn:aws:ecs:eu-west-3:1:task/shop/77",
+	} {
+		if got := c.of(name); got != want {
+			t.Errorf("%q is %q, want %q", name, got, want)
+		}
+	}
+}

@@ -77,7 +77,7 @@ func (t *traffic) tieByBreaks() (tied int, err error) {
 	}
 	for raw, other := range strange {
 		if name := names[other]; name != "" && other != "" {
-			t.canon.alias[key(t.all.containers.list[raw])] = name
+			t.canon.alias[t.canon.key(t.all.containers.list[raw])] = name
 		}
 	}
 	return len(names), nil
