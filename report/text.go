@@ -648,6 +648,8 @@ func limitTimeText(m *finding.Memory) string {
 		return durationText(*m.TimeToLimitSeconds)
 	case m.LimitBytes == nil:
 		return "limit not known"
+	case m.Shape == finding.ShapeLeak:
+		return "not known"
 	}
 	return "not nearing"
 }

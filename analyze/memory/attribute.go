@@ -295,7 +295,7 @@ func conclude(a *Attribution) {
 		a.Explanation = fmt.Sprintf("%s keeps about %s per request; that explains %.0f%% of the growth", e.Endpoint, size(e.BytesPerRequest.Value), 100*e.ShareOfGrowth.Value)
 	case a.Background >= likelyP:
 		a.Cause, a.Grade = finding.BackgroundLeak, finding.Likely
-		if a.Background >= conclusiveP && a.Lives >= 3 && a.Containers >= 2 {
+		if a.Background >= conclusiveP && a.Lives >= 3 && a.Containers >= 2 && !a.leadIsReal() {
 			a.Grade = finding.Conclusive
 		}
 		a.Explanation = fmt.Sprintf("memory grows with time, by %s an hour, whatever the requests do", size(a.TimeOnly.Rate.Value))
@@ -316,6 +316,12 @@ func conclude(a *Attribution) {
 		a.Grade = finding.Insufficient
 		a.Explanation = "memory grows; requests and time explain it about equally well"
 	}
+}
+
+// leadIsReal reports whether the best endpoint has a part in the growth that chance does not give it. However small that part is: where one
+// endpoint keeps memory, others like it may, each too little to be told from time.
+func (a *Attribution) leadIsReal() bool {
+	return len(a.Endpoints) > 0 && a.Endpoints[0].Posterior >= likelyP && a.Endpoints[0].PlaceboP != nil && *a.Endpoints[0].PlaceboP <= placeboP
 }
 
 // gradeLead grades the best endpoint.

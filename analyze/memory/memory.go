@@ -110,7 +110,8 @@ type Curve struct {
 	// Reasons say what decided the shape, most important first.
 	Reasons []string
 
-	unslowed bool // the second half grows about as fast as the whole
+	unslowed bool              // the second half grows about as fast as the whole
+	ahead    *finding.Estimate // the time to the limit if it goes on so, whatever the shape
 }
 
 // Shapes describes every metric of every life, ordered by container, start and metric.

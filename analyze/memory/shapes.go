@@ -92,8 +92,11 @@ func readCurve(l Life, index int, m record.Metric, pts []Point, load []Point) Cu
 	if len(v) >= confidentReadings && shape != finding.ShapeLeak {
 		c.Confidence = finding.Likely
 	}
-	if shape == finding.ShapeLeak && !l.Died && limit > 0 {
-		forecast(&c, tr, limit, ft[len(ft)-1], fv[len(fv)-1], t[len(t)-1])
+	if !l.Died && limit > 0 {
+		c.ahead = forecast(tr, limit, ft[len(ft)-1], fv[len(fv)-1], t[len(t)-1])
+	}
+	if shape == finding.ShapeLeak {
+		c.foretell()
 	}
 	c.Note = boundNote(c, l)
 	return c
@@ -243,16 +246,24 @@ func quietRule(raw, v []float64, level float64, reasons []string) (finding.Shape
 	return finding.ShapeFlat, reasons
 }
 
-// forecast fills the time to the limit, counted from the last reading.
-func forecast(c *Curve, tr stat.Trend, limit int64, floorT, floor, lastT float64) {
-	left := limitShare*float64(limit) - floor
-	at := func(slope float64) float64 { return max(0, (left/slope-(lastT-floorT))*3600) }
+// maxAhead bounds a forecast, in seconds: what takes ten years is no forecast.
+const maxAhead = 10 * 365 * 24 * 3600
+
+// forecast is the time to the limit in seconds, counted from the last reading; nil where the floor may not rise at all.
+func forecast(tr stat.Trend, limit int64, floorT, floor, lastT float64) *finding.Estimate {
 	if tr.Slope <= 0 || tr.Low <= 0 {
-		return
+		return nil
 	}
-	v := at(tr.Slope)
-	c.TimeToLimitSeconds = &v
-	c.TimeToLimit = &finding.Estimate{Value: v, Low: at(tr.High), High: at(tr.Low)}
+	left := limitShare*float64(limit) - floor
+	at := func(slope float64) float64 { return min(max(0, (left/slope-(lastT-floorT))*3600), maxAhead) }
+	return &finding.Estimate{Value: at(tr.Slope), Low: at(tr.High), High: at(tr.Low)}
+}
+
+// foretell gives a curve that is called a leak its time to the limit.
+func (c *Curve) foretell() {
+	if c.ahead != nil {
+		c.TimeToLimit, c.TimeToLimitSeconds = c.ahead, &c.ahead.Value
+	}
 }
 
 // confirm gives growth its confidence from what other lives and metrics did, and takes the name "leak" from what nothing
@@ -346,6 +357,7 @@ func promote(cs []Curve, lives []Life) {
 		}
 		if c.SlopeBytesPerHour.Low > 0 && c.SlopeBytesPerHour.Value >= promoteShare*stat.Median(slopes[k]) {
 			c.Shape, c.Confidence = finding.ShapeLeak, finding.Likely
+			c.foretell()
 			c.Reasons = append([]string{fmt.Sprintf("it grew as fast as the %d of %d comparable lives that leak", len(slopes[k]), compared[k])}, c.Reasons...)
 		}
 	}

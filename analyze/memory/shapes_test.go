@@ -118,6 +118,27 @@ func TestALeakSaysWhenItsLimitComes(t *testing.T) {
 	}
 }
 
+// TestALeakKnownByItsSiblingsSaysWhenItsLimitComes: seen alone its growth levelled off.
+func TestALeakKnownByItsSiblingsSaysWhenItsLimitComes(t *testing.T) {
+	leak := func(h float64) float64 { return 100e6 + 100e6*h }
+	steps := func(h float64) float64 { return 100e6 + 100e6*min(h, 1.5) }
+	var lives []Life
+	for i, name := range []string{"a", "b", "c"} {
+		lives = append(lives, life(name, series(2*time.Hour, 30*time.Second, uint64(i), leak)))
+	}
+	lives = append(lives, life("d", series(2*time.Hour, 30*time.Second, 9, steps)))
+	if alone := Curves(lives[3:], Options{})[0]; alone.Shape != finding.ShapePlateau || alone.TimeToLimit != nil {
+		t.Fatalf("alone it is %s, limit in %v", alone.Shape, alone.TimeToLimit)
+	}
+	c := Curves(lives, Options{})[3]
+	if c.Shape != finding.ShapeLeak || c.TimeToLimit == nil || c.TimeToLimitSeconds == nil {
+		t.Fatalf("%s, limit in %v: %v", c.Shape, c.TimeToLimit, c.Reasons)
+	}
+	if e := *c.TimeToLimit; e.Low > e.Value || e.Value > e.High || e.High > maxAhead || e.Value < 3600 || e.Value > 4*3600 {
+		t.Errorf("%+v", e)
+	}
+}
+
 func TestALifeThatDiedHasNoForecastAndSaysHowLongNobodyLooked(t *testing.T) {
 	l := life("a", series(time.Hour, 15*time.Minute, 1, func(float64) float64 { return 215e6 }))
 	l.Died, l.Kind, l.Crash, l.End = true, record.CrashOOMKill, "c1", t0.Add(60*time.Minute)
