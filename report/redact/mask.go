@@ -105,10 +105,7 @@ func (m masker) code(s string) string {
 
 // path templates a raw path.
 func (m masker) path(s string) string {
-	if i := strings.IndexAny(s, "?#"); i >= 0 {
-		s = s[:i]
-	}
-	return m.text(templateSegments(s))
+	return m.text(templateSegments(pathOnly(s)))
 }
 
 var (

@@ -85,6 +85,31 @@ func templatePaths(s string) string {
 	return replaceSubmatches(pathRun, s, func(p []string) string { return p[1] + templateSegments(p[2]) })
 }
 
+// pathOnly is a raw path without its query and fragment.
+func pathOnly(s string) string {
+	if i := strings.IndexAny(s, "?#"); i >= 0 {
+		return s[:i]
+	}
+	return s
+}
+
+// alignPath puts {id} for the segments of a path in whose place the template of its endpoint has a parameter.
+func alignPath(path, template string) string {
+	segs, of := strings.Split(path, "/"), strings.Split(template, "/")
+	for i := range segs {
+		if i >= len(of) {
+			break
+		}
+		switch t := of[i]; {
+		case strings.HasPrefix(t, "*"), strings.HasPrefix(t, "{") && strings.HasSuffix(t, "*}"):
+			return strings.Join(append(segs[:i:i], "{id}"), "/") // the rest, whatever it is
+		case strings.HasPrefix(t, ":"), strings.HasPrefix(t, "{"), strings.HasPrefix(t, "<"), strings.HasPrefix(t, "["):
+			segs[i] = "{id}"
+		}
+	}
+	return strings.Join(segs, "/")
+}
+
 // templateSegments puts {id} for the segments of a path that are ids.
 func templateSegments(path string) string {
 	if !strings.Contains(path, "/") {

@@ -15,7 +15,9 @@
 package redact
 
 import (
+	"cmp"
 	"regexp"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -27,7 +29,7 @@ import (
 // Report returns a redacted deep copy of r, with Redacted set and Sensitive empty. A report that is redacted already keeps its
 // pseudonyms.
 func Report(r *finding.Report) *finding.Report {
-	c := &reportRedactor{names: map[string]int{}, seen: map[string]string{}, done: map[job]string{}, keepNames: r.Redacted}
+	c := &reportRedactor{names: map[string]int{}, seen: map[string]string{}, templates: map[string]string{}, done: map[job]string{}, keepNames: r.Redacted}
 	c.collect(r)
 	if r.Pattern != nil && r.Pattern.Kind != "endpoint" && !c.keepNames {
 		// The one that the story is about is number 1.
@@ -153,6 +155,9 @@ type reportRedactor struct {
 	seen  map[string]string
 	// patternKind is what the value of the serial pattern is.
 	patternKind string
+	// templates are the endpoints of the raw paths that are shown; paths are these without their queries, longest first, each as it is shown.
+	templates map[string]string
+	paths     [][2]string
 	// done remembers results: the charts repeat few strings thousands of times.
 	done map[job]string
 	// keepNames: the report is redacted already, and its pseudonyms stay.
@@ -179,6 +184,9 @@ func (c *reportRedactor) collect(r *finding.Report) {
 			e := &r.Suspects[i].Examples[j]
 			add("user", e.User)
 			add("request", e.RequestID)
+			if e.Path != "" && !c.keepNames {
+				c.templates[e.Path] = r.Suspects[i].Endpoint
+			}
 		}
 	}
 	if r.Pattern != nil && r.Pattern.Kind != "endpoint" {
@@ -203,15 +211,21 @@ func (c *reportRedactor) collect(r *finding.Report) {
 		}
 		return s
 	})
+	for path := range c.templates {
+		if bare := pathOnly(path); strings.Count(bare, "/") > 1 {
+			c.paths = append(c.paths, [2]string{bare, c.path(plain, path)})
+		}
+	}
+	longestFirst(c.paths)
 	for s, shown := range names {
 		c.protected = append(c.protected, [2]string{s, shown})
 	}
-	sort.Slice(c.protected, func(i, j int) bool {
-		a, b := c.protected[i][0], c.protected[j][0]
-		if len(a) != len(b) {
-			return len(a) > len(b)
-		}
-		return a < b
+	longestFirst(c.protected)
+}
+
+func longestFirst(names [][2]string) {
+	slices.SortFunc(names, func(a, b [2]string) int {
+		return cmp.Or(cmp.Compare(len(b[0]), len(a[0])), strings.Compare(a[0], b[0]), strings.Compare(a[1], b[1]))
 	})
 }
 
@@ -266,18 +280,27 @@ func (c *reportRedactor) redact(j job) string {
 		case c.keepNames, c.patternKind == "endpoint":
 			return m.class(classEndpoint, j.s)
 		case c.patternKind == "path":
-			return c.pseudonymAs("path", j.s) + " (" + m.path(j.s) + ")"
+			return c.pseudonymAs("path", j.s) + " (" + c.path(m, j.s) + ")"
 		}
 		return c.pseudonymAs(kindName(c.patternKind), j.s)
 	case classText:
 		return c.text(m, j.s)
 	case classPath:
-		return c.replaceSensitive(m.class(classPath, j.s), true)
+		return c.replaceSensitive(c.path(m, j.s), true)
 	case classEndpoint:
 		// A template should hold nobody, but one that failed to see an id does.
 		return m.class(classEndpoint, c.replaceSensitive(j.s, false))
 	}
 	return m.class(j.class, j.s)
+}
+
+// path masks a raw path. Where its endpoint has a parameter there is a value, whatever it looks like.
+func (c *reportRedactor) path(m masker, s string) string {
+	_, template, ok := strings.Cut(c.templates[s], " ")
+	if !ok {
+		return m.path(s)
+	}
+	return m.path(alignPath(pathOnly(s), template))
 }
 
 // text masks prose: names that would be garbled are taken out, values are replaced, the rest is masked by form, and the names
@@ -290,6 +313,9 @@ func (c *reportRedactor) text(m masker, s string) string {
 		}
 		return r
 	}, s)
+	for _, p := range c.paths {
+		s = replaceWhole(s, p[0], func(int, int) (string, bool) { return p[1], true })
+	}
 	for i, p := range c.protected {
 		if strings.Contains(s, p[0]) {
 			s = replaceWhole(s, p[0], func(int, int) (string, bool) { return string(holeOpen) + strconv.Itoa(i) + string(holeClose), true })
@@ -348,7 +374,7 @@ func (c *reportRedactor) replaceSensitive(s string, always bool) string {
 					return "", false
 				}
 				if v.Kind == "path" {
-					return c.pseudonymAs("path", v.Value) + " (" + masker{name: c.pseudonym}.path(v.Value) + ")", true
+					return c.pseudonymAs("path", v.Value) + " (" + c.path(masker{name: c.pseudonym}, v.Value) + ")", true
 				}
 				return c.pseudonymAs(v.Kind, v.Value), true
 			})

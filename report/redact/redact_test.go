@@ -233,3 +233,29 @@ func TestClassesNameFieldsThatExist(t *testing.T) {
 		}
 	}
 }
+
+// TestAPathIsMaskedWhereItsEndpointHasAParameter: who made the template knew that a value stands there, whatever it looks like.
+func TestAPathIsMaskedWhereItsEndpointHasAParameter(t *testing.T) {
+	for _, value := range []string{"P-AB12CD", "~bob.smith", "name=bob", "4711.pdf", "judy", "a%20b"} {
+		path := "/api/sessions/" + value + "/attestations"
+		r := &finding.Report{
+			Crashes:  []finding.Crash{{Evidence: []finding.Evidence{{Text: `path="` + path + `?mail=x" status=503`}, {Text: `{"url":"` + strings.ReplaceAll(path, "/", `\/`) + `"}`}}}},
+			Suspects: []finding.Suspect{{Endpoint: "POST /api/sessions/:sessionId/attestations", Examples: []finding.Example{{Path: path + "?mail=x"}}}},
+			Pattern:  &finding.Pattern{Kind: "path", Value: path + "?mail=x"},
+		}
+		got := Report(r)
+		texts := []string{got.Suspects[0].Examples[0].Path, got.Crashes[0].Evidence[0].Text, got.Crashes[0].Evidence[1].Text, got.Pattern.Value}
+		for _, text := range texts {
+			if strings.Contains(text, value) || !strings.Contains(text, "/api/sessions/{id}/attestations") {
+				t.Errorf("%s is shown as %s", value, text)
+			}
+		}
+	}
+	for _, c := range [][3]string{
+		{"/static/x/y.js", "/static/*", "/static/{id}"}, {"/a/b/c", "/a/{rest*}", "/a/{id}"}, {"/a/b", "/a/b/c", "/a/b"}, {"/a/b/c", "/a/:x", "/a/{id}/c"}, {"", "", ""},
+	} {
+		if got := alignPath(c[0], c[1]); got != c[2] {
+			t.Errorf("%s by %s became %s, want %s", c[0], c[1], got, c[2])
+		}
+	}
+}
