@@ -113,9 +113,11 @@ type shard struct {
 	profiles   []record.Profile
 	series     map[seriesKey]*series
 	points     int
-	seen       map[seenKey]*sighting
-	warnings   []record.Warning
-	coverage   []record.Coverage
+	// What was left out because there is too much of it: memory readings, small records, and what may be cited of requests.
+	lostPoints, lostSmall, lostDetails int64
+	seen                               map[seenKey]*sighting
+	warnings                           []record.Warning
+	coverage                           []record.Coverage
 }
 
 // named is a container's name with its id.
@@ -273,9 +275,8 @@ func (s *span) add(t record.Time) {
 // Limits of what is kept.
 const (
 	defaultMemory = 6 << 20
-	// notableAfter: requests that took this long, or did not end with an answer, may be cited and keep their path and caller.
-	notableAfter = 1_000_000_000
-	// maxDetails bounds them: about 30 MB.
+	// maxDetails bounds the requests that one goroutine keeps the path, id and caller of, as they may be cited: those that were not
+	// answered. It is about 30 MB.
 	maxDetails = 200_000
 	// maxOpen bounds the starts without an end that one goroutine remembers.
 	maxOpen = 500_000
@@ -410,7 +411,7 @@ func (s *shard) Request(r *record.Request) error {
 		return nil
 	}
 	s.finished[rec.Layer%layers].add(rec.Container, rec.Start, rec.End)
-	if rec.Outcome != record.Answered && rec.Outcome != record.OutcomeUnknown || rec.End.Sub(rec.Start) >= notableAfter {
+	if mayRunOn(rec.Outcome) {
 		s.keep(&rec, r)
 	}
 	pathless := rec.ID != 0 && len(r.Path) == 0 && len(r.Route) == 0
@@ -579,6 +580,7 @@ func keyOf(rec *reqlog.Rec) openKey {
 // keep stores what the report may quote of a request.
 func (s *shard) keep(rec *reqlog.Rec, r *record.Request) {
 	if len(s.details) >= maxDetails {
+		s.lostDetails++
 		return
 	}
 	rec.Detail = s.all.detailID.Add(1)
@@ -625,7 +627,7 @@ func (s *shard) Sample(m *record.Sample) error {
 		return nil
 	}
 	if s.points >= maxPoints {
-		s.points++
+		s.lostPoints++
 		return nil
 	}
 	s.points++
@@ -652,34 +654,37 @@ func (s *shard) otherService(name string) bool {
 	return s.opts.Service != "" && name != "" && name != s.opts.Service
 }
 
+// keepSmall adds a small record, or counts it where there are too many.
+func keepSmall[T any](s *shard, to []T, x T) []T {
+	if len(to) >= maxSmall {
+		s.lostSmall++
+		return to
+	}
+	return append(to, x)
+}
+
 // Crash implements record.Sink.
 func (s *shard) Crash(c *record.Crash) error {
-	if len(s.crashes) < maxSmall {
-		s.crashes = append(s.crashes, *c)
-	}
+	s.crashes = keepSmall(s, s.crashes, *c)
 	return nil
 }
 
 // Lifecycle implements record.Sink.
 func (s *shard) Lifecycle(e *record.Lifecycle) error {
-	if len(s.events) < maxSmall {
-		s.events = append(s.events, *e)
-	}
+	s.events = keepSmall(s, s.events, *e)
 	return nil
 }
 
 // Job implements record.Sink.
 func (s *shard) Job(j *record.Job) error {
-	if len(s.jobs) < maxSmall {
-		s.jobs = append(s.jobs, *j)
-	}
+	s.jobs = keepSmall(s, s.jobs, *j)
 	return nil
 }
 
 // Exposure implements record.Sink.
 func (s *shard) Exposure(e *record.Exposure) error {
-	if !s.otherService(e.Service) && len(s.exposures) < maxSmall {
-		s.exposures = append(s.exposures, *e)
+	if !s.otherService(e.Service) {
+		s.exposures = keepSmall(s, s.exposures, *e)
 	}
 	return nil
 }
@@ -695,7 +700,7 @@ func (s *shard) Profile(p *record.Profile) error {
 // Warn implements record.Sink.
 func (s *shard) Warn(w *record.Warning) error {
 	for i := range s.warnings {
-		if k := &s.warnings[i]; k.Code == w.Code && k.Pos.Source == w.Pos.Source {
+		if k := &s.warnings[i]; k.Code == w.Code && k.Text == w.Text && k.Pos.Source == w.Pos.Source {
 			k.Count += w.Count
 			// The first place, whatever the order.
 			if w.Pos.Line != 0 && (k.Pos.Line == 0 || w.Pos.Line < k.Pos.Line) || w.Pos.Line == k.Pos.Line && w.Example < k.Example {
@@ -712,9 +717,7 @@ func (s *shard) Warn(w *record.Warning) error {
 
 // Cover implements record.Sink.
 func (s *shard) Cover(c *record.Coverage) error {
-	if len(s.coverage) < maxSmall {
-		s.coverage = append(s.coverage, *c)
-	}
+	s.coverage = keepSmall(s, s.coverage, *c)
 	return nil
 }
 
@@ -737,6 +740,9 @@ func (s *shard) Join() error {
 	p.pathless = append(p.pathless, s.pathless...)
 	p.unnamed += s.unnamed
 	p.points += s.points
+	p.lostPoints += s.lostPoints
+	p.lostSmall += s.lostSmall
+	p.lostDetails += s.lostDetails
 	for at, t := range s.tallies {
 		if t != nil {
 			p.tally(at).add(t)

@@ -27,14 +27,14 @@ func (q *inquiry) inPlanned(from, to record.Time) (life.Span, bool) {
 
 // plannedTraffic says, of every planned window, what should have stopped and did not: which endpoints still had requests, from how
 // many callers, and which connections broke or hung instead of being drained.
-func (q *inquiry) plannedTraffic() {
+func (q *inquiry) plannedTraffic() error {
 	for _, w := range q.life.Planned {
 		per := map[uint32]int{}
 		users := map[uint32]struct{}{}
 		total, broken, slow := 0, 0, 0
 		var before int
 		span := w.To.Sub(w.From)
-		_ = q.each(func(r *reqlog.Rec) {
+		err := q.each(func(r *reqlog.Rec) {
 			if r.Start < w.From && r.Start >= w.From.Add(-span) {
 				before++
 			}
@@ -55,6 +55,9 @@ func (q *inquiry) plannedTraffic() {
 				}
 			}
 		})
+		if err != nil {
+			return err
+		}
 		if q.total == 0 {
 			continue
 		}
@@ -90,4 +93,5 @@ func (q *inquiry) plannedTraffic() {
 		}
 		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "planned.traffic", Outcome: finding.Neutral, Detail: detail})
 	}
+	return nil
 }

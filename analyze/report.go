@@ -119,7 +119,9 @@ func (t *traffic) look(ctx context.Context) (*inquiry, error) {
 		return nil, err
 	}
 	q.writeCrashes()
-	q.decide()
+	if err := q.decide(); err != nil {
+		return nil, err
+	}
 	return q, nil
 }
 

@@ -250,7 +250,7 @@ func (q *inquiry) actions() {
 	}
 	r.Actions = []finding.Action{}
 	v := &r.Verdict
-	ep := ""
+	ep := "what these requests share" // several endpoints, or all, and none of them accused
 	if v.Endpoint != nil {
 		ep = *v.Endpoint
 	}
@@ -437,7 +437,9 @@ func (q *inquiry) warningRows() {
 	own("case_overflow", q.left.cases, "deaths had more requests before them than are looked at one by one: of those that were answered the last ones count")
 	own("no_path", q.lost, "finished requests have neither a path nor a start line that has it: they are counted together and never accused")
 	own("open_overflow", q.dropped, "start lines without an end were forgotten because too many stayed open")
-	own("sample_overflow", int64(q.points-maxPoints), "memory readings beyond what can be held were left out")
+	own("sample_overflow", q.lostPoints, "memory readings beyond what can be held were left out")
+	own("record_overflow", q.lostSmall, fmt.Sprintf("deaths, events, jobs, tables of requests or coverage beyond %d of a kind were left out", maxSmall))
+	own("detail_overflow", q.lostDetails, "requests without an answer are more than the paths, ids and callers that can be held: some are cited without")
 	if q.total > 0 && !q.named {
 		own("no_container", q.total, "requests do not say which container served them: all containers are looked at as one, which proves less")
 	}

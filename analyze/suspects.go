@@ -30,7 +30,7 @@ type control struct {
 }
 
 // suspects writes the ranked rows: the accused, those that come closest, and the cleared with the reason that clears them.
-func (q *inquiry) suspects(cands []candidate) {
+func (q *inquiry) suspects(cands []candidate) error {
 	r := q.report
 	type row struct {
 		e       int
@@ -160,7 +160,10 @@ func (q *inquiry) suspects(cands []candidate) {
 			culprits[uint32(c.endpoint)] = true
 		}
 	}
-	controls := q.controls(ages, culprits)
+	controls, err := q.controls(ages, culprits)
+	if err != nil {
+		return err
+	}
 	for _, x := range list {
 		s := finding.Suspect{Endpoint: q.endpoints[x.e], Role: finding.Bystander, Grade: finding.Insufficient, CrashesTotal: len(q.life.Deaths),
 			CrashesWith: len(deathsWith[x.e]), OpenAtDeath: openAt[x.e], Requests: q.perEp[x.e], Examples: []finding.Example{}, Reasons: []string{}}
@@ -172,6 +175,7 @@ func (q *inquiry) suspects(cands []candidate) {
 		q.describe(&s, x.e, x.culprit, x.hang, x.c, controls[x.e])
 		r.Suspects = append(r.Suspects, s)
 	}
+	return nil
 }
 
 // slowest returns the endpoint with the highest median latency among those with some traffic.
@@ -210,10 +214,10 @@ func (q *inquiry) ageAtDeath(e int) float64 {
 
 // controls counts, at one quiet moment a minute on every container, whether a request of each endpoint was open at least as old. In
 // the same pass it measures the latency of the culprits and of all others.
-func (q *inquiry) controls(ages map[int]float64, culprits map[uint32]bool) map[int]control {
+func (q *inquiry) controls(ages map[int]float64, culprits map[uint32]bool) (map[int]control, error) {
 	out := map[int]control{}
 	if q.total == 0 {
-		return out
+		return out, nil
 	}
 	alive := q.aliveSpans()
 	moments := make([][]record.Time, len(alive))
@@ -257,7 +261,7 @@ func (q *inquiry) controls(ages map[int]float64, culprits map[uint32]bool) map[i
 		wanted[e] = true
 		q.latency.single(e)
 	}
-	_ = q.lines(pass, countedLines, func(r *reqlog.Rec) {
+	err := q.lines(pass, countedLines, func(r *reqlog.Rec) {
 		if !wanted[r.Endpoint] {
 			return
 		}
@@ -269,6 +273,9 @@ func (q *inquiry) controls(ages map[int]float64, culprits map[uint32]bool) map[i
 			mark(int(r.Endpoint), r.Container, r.Start, r.End)
 		}
 	})
+	if err != nil {
+		return nil, err
+	}
 	for i := range q.pend {
 		p := &q.pend[i]
 		if p.Outcome == record.Refused {
@@ -286,7 +293,7 @@ func (q *inquiry) controls(ages map[int]float64, culprits map[uint32]bool) map[i
 	for e := range ages {
 		out[e] = control{age: ages[e], with: len(hits[e]), total: total}
 	}
-	return out
+	return out, nil
 }
 
 // examples are the requests to look at: the oldest one open at each death, then the longest.

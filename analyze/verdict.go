@@ -45,7 +45,7 @@ type candidate struct {
 }
 
 // decide weighs everything and writes verdict, suspects and checks.
-func (q *inquiry) decide() {
+func (q *inquiry) decide() error {
 	r := q.report
 	if q.hang != nil {
 		if w, ok := q.inPlanned(q.hang.From, q.hang.To); ok {
@@ -61,13 +61,17 @@ func (q *inquiry) decide() {
 		if len(q.ofHost) > 0 {
 			cands = append(cands, q.host)
 		}
-		for _, c := range []class{byMemory, byStall, byFault} {
+		for _, c := range weighed {
 			if deaths := q.caseOf[c]; len(deaths) > 0 {
 				found := q.explain(c, deaths)
 				if later := q.later[c]; len(later) > 0 {
 					found[0].deaths = append(slices.Clone(found[0].deaths), later...)
 					slices.Sort(found[0].deaths)
-					found[0].verdict.Summary += fmt.Sprintf(" %d more deaths followed in the same story.", len(later))
+					more := "Another death"
+					if len(later) > 1 {
+						more = fmt.Sprintf("%d more deaths", len(later))
+					}
+					found[0].verdict.Summary += " " + more + " followed in the same story."
 				}
 				cands = append(cands, found...)
 			}
@@ -110,10 +114,12 @@ func (q *inquiry) decide() {
 			}
 		}
 	}
-	q.suspects(cands)
+	if err := q.suspects(cands); err != nil {
+		return err
+	}
 	q.serial(main)
 	q.generalChecks(main)
-	q.plannedTraffic()
+	return q.plannedTraffic()
 }
 
 // gradeInflight grades the leader of an evaluation and says why.
@@ -288,15 +294,11 @@ func (q *inquiry) accuse(cause finding.Cause, c class, mine []int, res *inflight
 		}
 	}
 	verb := map[finding.Cause]string{
-		finding.RequestBurst: "took the memory of", finding.Undetermined: "killed", finding.CPUStall: "held the event loop or CPU of", finding.RequestCrash: "made a crash of",
+		finding.RequestBurst: "took the memory of", finding.Undetermined: "killed", finding.CPUStall: "held the event loop or CPU of", finding.RequestCrash: "crashed",
 	}[cause]
-	what := q.containersText(mine)
-	if cause == finding.RequestCrash {
-		verb, what = "crashed", q.containersText(mine)
-	}
-	s := fmt.Sprintf("%s %s %s: it was open when %d of %d died", name, verb, what, open, len(all))
+	s := fmt.Sprintf("%s %s %s: it was open when %d of %d died", name, verb, q.containersText(mine), open, len(all))
 	if open < len(mine) {
-		s = fmt.Sprintf("%s %s %s: it was at work just before %d of %d deaths", name, verb, what, len(mine), len(all))
+		s = fmt.Sprintf("%s %s %s: it was at work just before %d of %d deaths", name, verb, q.containersText(mine), len(mine), len(all))
 	}
 	if same := res.Same; same != nil && same.Endpoint == res.Leader && same.EValue >= sameLikely {
 		s += fmt.Sprintf(", the same request retried from container to container (%d times)", same.Hops)
@@ -372,8 +374,6 @@ func (q *inquiry) generalChecks(main *candidate) {
 				if main.verdict.Cause == finding.Capacity {
 					out = finding.Supports
 				}
-			} else if main.verdict.Cause == finding.Capacity {
-				out = finding.Neutral
 			}
 			r.Checks = append(r.Checks, finding.Check{Rule: "rival.load", Outcome: out, Detail: detail})
 		}
