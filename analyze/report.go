@@ -287,6 +287,9 @@ func (q *inquiry) readInflight() {
 		}
 		q.brackets(d)
 	}
+	if len(q.base.Open) > 0 {
+		q.muteOverflow()
+	}
 	for c, deaths := range q.caseOf {
 		// Where many finished requests have no path, the endpoints of the others seem never to be open at a quiet moment.
 		if len(q.base.Open) <= 1 || q.lost*10 > q.total {
@@ -297,16 +300,24 @@ func (q *inquiry) readInflight() {
 			cases[i] = q.cases[d]
 			cases[i].Sudden = c == byFault
 		}
-		q.burst[c] = inflight.Evaluate(q.quietBaseline(), cases)
+		q.burst[c] = inflight.Evaluate(q.base, cases)
 	}
 }
 
-// quietBaseline is the baseline without Overflow's evidence: endpoint 0 is never accused, as it stands for many.
-func (q *inquiry) quietBaseline() *inflight.Baseline {
+// muteOverflow gives endpoint 0 so many open requests at any moment that no death speaks against it: it stands for many, and is never accused.
+func (q *inquiry) muteOverflow() {
+	const always = 1e6
 	for k := range q.base.Open[0] {
-		q.base.Open[0][k] = 1e6
+		q.base.Open[0][k] = always
 	}
-	return q.base
+	if q.base.HourOpen == nil {
+		return
+	}
+	for h := range q.base.HourOpen[0] {
+		for k := range q.base.HourOpen[0][h] {
+			q.base.HourOpen[0][h][k] = always
+		}
+	}
 }
 
 // brackets looks in the memory curve for the last normal reading before a death and the first one above normal.

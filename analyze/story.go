@@ -220,19 +220,28 @@ func (q *inquiry) impact() {
 		return
 	}
 	im := &finding.Impact{Requests: q.total, Failed: q.failed, ServerErrors: q.errors5xx, Users: int64(len(q.users))}
+	starts, ups := map[string][]record.Time{}, map[string][]record.Time{}
+	for _, l := range q.life.Lives {
+		starts[l.Container] = append(starts[l.Container], l.Start)
+	}
+	for i := range q.events { // in the order of time
+		if e := &q.events[i]; e.Kind == record.Up {
+			ups[e.Container] = append(ups[e.Container], e.Time)
+		}
+	}
+	for _, of := range starts {
+		slices.Sort(of)
+	}
 	for d := range q.life.Deaths {
 		x := &q.life.Deaths[d]
 		next := q.to
-		for _, l := range q.life.Lives {
-			if l.Container == x.Container && l.Start >= x.Time && l.Start < next {
-				next = l.Start
-			}
+		of := starts[x.Container]
+		if i, _ := slices.BinarySearch(of, x.Time); i < len(of) {
+			next = min(next, of[i])
 		}
-		for i := range q.events {
-			if e := &q.events[i]; e.Kind == record.Up && e.Container == x.Container && e.Time > x.Time && e.Time.Sub(next) < 5*time.Minute {
-				next = max(next, e.Time)
-				break
-			}
+		of = ups[x.Container]
+		if i, _ := slices.BinarySearch(of, x.Time+1); i < len(of) && of[i].Sub(next) < 5*time.Minute {
+			next = max(next, of[i])
 		}
 		if next < q.to {
 			im.DownSeconds += next.Sub(x.Time).Seconds()

@@ -476,15 +476,19 @@ func (q *inquiry) clear(s *finding.Suspect, e int, res *inflight.Result, deaths 
 	// A victim: what was open had mostly begun after the slow-down.
 	after, open := 0, 0
 	if res != nil {
+		onset := make(map[int]record.Time, len(deaths))
 		for i, d := range deaths {
-			onset := q.deathAt[d].Add(-time.Duration(res.Onsets[i] * 1e9))
-			for k := range q.pend {
-				p := &q.pend[k]
-				if p.death == d && int(p.Endpoint) == e {
-					open++
-					if p.Start >= onset.Add(-time.Second) {
-						after++
-					}
+			onset[d] = q.deathAt[d].Add(-time.Duration(res.Onsets[i] * 1e9))
+		}
+		for k := range q.pend {
+			p := &q.pend[k]
+			if p.death < 0 || int(p.Endpoint) != e {
+				continue
+			}
+			if at, ok := onset[p.death]; ok {
+				open++
+				if p.Start >= at.Add(-time.Second) {
+					after++
 				}
 			}
 		}
