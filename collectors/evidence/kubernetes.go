@@ -70,6 +70,7 @@ type kubernetesReader struct {
 	story  *kubernetesStory
 	w      *jsonWalker
 	parser fastjson.Parser
+	spaces map[string]string // of pods, the namespace of the first of that name
 }
 
 // document reads a list, streaming its items, or a single object.
@@ -129,9 +130,34 @@ func (k *kubernetesReader) object(line int64, raw []byte) error {
 	pos := record.Pos{Source: k.src, Line: line}
 	switch kind := string(v.GetStringBytes("kind")); {
 	case kind == "Event" || (kind == "" && (v.Exists("involvedObject") || v.Exists("regarding"))):
+		if err := k.place(pos, firstOf(v, "involvedObject", "regarding"), raw); err != nil {
+			return err
+		}
 		return kubernetesEvent(pos, v, k.story)
 	case kind == "Pod" || (kind == "" && v.Exists("status", "containerStatuses")):
+		if err := k.place(pos, v.Get("metadata"), raw); err != nil {
+			return err
+		}
 		return kubernetesPod(pos, v, k.story)
+	}
+	return nil
+}
+
+// place warns of pods that bear one name in several namespaces: records know pods by their names alone, as routers and logs do.
+func (k *kubernetesReader) place(pos record.Pos, object *fastjson.Value, raw []byte) error {
+	pod, space := object.GetStringBytes("name"), object.GetStringBytes("namespace")
+	if kind := object.GetStringBytes("kind"); len(pod) == 0 || len(space) == 0 || len(kind) > 0 && string(kind) != "Pod" {
+		return nil
+	}
+	first, known := k.spaces[string(pod)]
+	switch {
+	case known && first != string(space):
+		return warn(k.story, pos, "several_namespaces", "pods of one name stand in several namespaces, and are looked at as one container: ask for one namespace at a time", raw)
+	case !known && len(k.spaces) < maxPodNames:
+		if k.spaces == nil {
+			k.spaces = map[string]string{}
+		}
+		k.spaces[string(pod)] = string(space)
 	}
 	return nil
 }

@@ -25,6 +25,29 @@ const podList = `{"apiVersion":"v1","kind":"List","items":[
    "lastState":{"terminated":{"exitCode":143,"reason":"OOMKilled","startedAt":"2026-11-16T13:00:00Z","finishedAt":"2026-11-16T13:30:00Z","containerID":"containerd://dddd"}}}]}}
 ]}`
 
+func TestPodsOfOneNameInSeveralNamespacesAreToldOf(t *testing.T) {
+	warned := func(list string) (n int64) {
+		for _, w := range mustWhole(t, kubernetesJSON{}, "pods.json", list).Warnings {
+			if w.Code == "several_namespaces" {
+				n += w.Count
+			}
+		}
+		return n
+	}
+	event := func(kind, name, space string) string {
+		return `{"apiVersion":"v1","kind":"Event","reason":"Killing","lastTimestamp":"2026-11-16T13:47:57Z","involvedObject":{"kind":"` + kind + `","name":"` + name + `","namespace":"` + space + `"}}`
+	}
+	list := func(items ...string) string {
+		return `{"apiVersion":"v1","kind":"List","items":[` + strings.Join(items, ",") + `]}`
+	}
+	if n := warned(list(event("Pod", "db-0", "prod"), event("Pod", "db-1", "staging"), event("Pod", "db-0", "prod"), event("Deployment", "db-0", "staging"))); n != 0 {
+		t.Errorf("%d warnings of names that do not meet", n)
+	}
+	if n := warned(list(event("Pod", "db-0", "prod"), event("Pod", "db-0", "staging"))); n != 1 {
+		t.Errorf("%d warnings of two pods with one name", n)
+	}
+}
+
 func TestPodsTellHowTheirContainersEnded(t *testing.T) {
 	if f, score := bestFormat([]byte(podList)); f == nil || f.Name() != "kubernetes" {
 		t.Fatalf("recognised as %v (%d)", f, score)
