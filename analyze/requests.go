@@ -3,6 +3,7 @@ package analyze
 import (
 	"cmp"
 	"container/heap"
+	"maps"
 	"math"
 	"slices"
 	"sort"
@@ -169,49 +170,79 @@ const loadStep = 30 * time.Second
 
 // bound finds the window of the evidence. A stray timestamp (1970, 9999) must not stretch it, so time is cut into hours, and the
 // densest run of hours without a gap of more than three days is kept; what lies outside is counted.
-func (t *traffic) bound() error {
+func (t *traffic) bound() {
 	const hour = record.Time(time.Hour)
 	hours := map[int64]int64{}
-	stats := t.all.log.Stats()
-	for _, s := range stats {
-		hours[int64(s.First/hour)] += s.N
-	}
-	add := func(at record.Time, weight int64) {
-		if at != 0 {
-			hours[int64(at/hour)] += weight
+	t.eachTime(func(at record.Time, weight, _ int64) { hours[int64(at/hour)] += weight })
+	for i := range t.jobs {
+		if at := t.jobs[i].Start; at != 0 {
+			hours[int64(at/hour)]++
 		}
+	}
+	lo, hi, ok := densest(hours)
+	if !ok {
+		t.from, t.to = t.opts.From, max(t.opts.From, t.opts.To)
+		return
+	}
+	from, to := record.Time(lo)*hour, record.Time(hi+1)*hour
+	sp := span{}
+	t.eachTime(func(at record.Time, _, records int64) {
+		if at >= from && at < to {
+			sp.add(at)
+		} else {
+			t.outside += records
+		}
+	})
+	for _, s := range t.all.log.Stats() {
+		if s.First < from || s.First >= to {
+			continue
+		}
+		sp.add(s.LastStart)
+		if s.Last < to+hour { // a request that ends years later has a wrong time
+			sp.add(s.Last)
+		}
+	}
+	t.cut(sp.first, sp.last)
+}
+
+// eachTime calls f for the times of all records but jobs, those of requests by the slot in which they begin. weight is what a record counts
+// for in the choice of the window, records is how many there are.
+func (t *traffic) eachTime(f func(at record.Time, weight, records int64)) {
+	see := func(at record.Time, weight int64) {
+		if at != 0 {
+			f(at, weight, 1)
+		}
+	}
+	for _, s := range t.all.log.Stats() {
+		f(s.First, s.N, s.N)
 	}
 	for _, q := range t.opened {
 		for i := range q {
-			add(q[i].Start, 1)
+			see(q[i].Start, 1)
 		}
 	}
 	for i := range t.crashes {
-		add(t.crashes[i].Time, 1000)
+		see(t.crashes[i].Time, 1000)
 	}
 	for i := range t.events {
-		add(t.events[i].Time, 10)
+		see(t.events[i].Time, 10)
 	}
 	for _, s := range t.series {
 		for _, p := range s.points {
-			add(p.t, 1)
+			see(p.t, 1)
 		}
 	}
 	for i := range t.exposures {
-		add(t.exposures[i].From, 1)
-		add(t.exposures[i].To, 1)
+		see(t.exposures[i].From, 1)
+		see(t.exposures[i].To, 1)
 	}
-	for i := range t.jobs {
-		add(t.jobs[i].Start, 1)
-	}
-	keys := make([]int64, 0, len(hours))
-	for k := range hours {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	var bestN int64
-	var lo, hi int64
-	var n int64
+}
+
+// densest returns the first and last of the run of hours without a long gap that weighs most, the first of equals; ok is false where
+// nothing weighs anything.
+func densest(hours map[int64]int64) (lo, hi int64, ok bool) {
+	keys := slices.Sorted(maps.Keys(hours))
+	var best, n int64
 	for i, j := 0, 0; j < len(keys); j++ {
 		if j > 0 && keys[j]-keys[j-1] > maxGap {
 			i, n = j, 0
@@ -220,70 +251,28 @@ func (t *traffic) bound() error {
 		for ; keys[j]-keys[i] > maxWindow; i++ {
 			n -= hours[keys[i]]
 		}
-		if n > bestN {
-			bestN, lo, hi = n, keys[i], keys[j]
+		if n > best {
+			best, lo, hi = n, keys[i], keys[j]
 		}
 	}
-	if bestN == 0 {
-		t.from, t.to = t.opts.From, max(t.opts.From, t.opts.To)
-		return nil
+	return lo, hi, best > 0
+}
+
+// cut bounds the window, by what was asked for as well, and drops the small records outside.
+func (t *traffic) cut(from, to record.Time) {
+	t.from, t.to = from, to
+	if t.opts.From != 0 {
+		t.from = max(from, t.opts.From)
 	}
-	min, max := record.Time(lo)*hour, record.Time(hi+1)*hour
-	sp := span{}
-	see := func(at record.Time) {
-		if at >= min && at < max {
-			sp.add(at)
-		} else if at != 0 {
-			t.outside++
-		}
+	if t.opts.To != 0 {
+		t.to = min(to, t.opts.To)
 	}
-	for _, s := range stats {
-		if s.First >= min && s.First < max {
-			sp.add(s.First)
-			sp.add(s.LastStart)
-			if s.Last < max+hour { // a request that ends years later has a wrong time
-				sp.add(s.Last)
-			}
-		} else {
-			t.outside += s.N
-		}
-	}
-	for _, q := range t.opened {
-		for i := range q {
-			see(q[i].Start)
-		}
-	}
-	for i := range t.crashes {
-		see(t.crashes[i].Time)
-	}
-	for i := range t.events {
-		see(t.events[i].Time)
-	}
-	for _, s := range t.series {
-		for _, p := range s.points {
-			see(p.t)
-		}
-	}
-	for i := range t.exposures {
-		see(t.exposures[i].From)
-		see(t.exposures[i].To)
-	}
-	t.from, t.to = sp.first, sp.last
-	if t.opts.From != 0 && t.opts.From > t.from {
-		t.from = t.opts.From
-	}
-	if t.opts.To != 0 && t.opts.To < t.to {
-		t.to = t.opts.To
-	}
-	if t.to < t.from {
-		t.to = t.from // the question lies outside of the evidence
-	}
+	t.to = max(t.from, t.to) // the question may lie outside of the evidence
 	t.crashes = slices.DeleteFunc(t.crashes, func(c record.Crash) bool { return c.Time < t.from || c.Time > t.to })
 	t.events = slices.DeleteFunc(t.events, func(e record.Lifecycle) bool { return e.Time < t.from || e.Time > t.to })
 	for _, s := range t.series {
 		s.points = slices.DeleteFunc(s.points, func(p point) bool { return p.t < t.from || p.t > t.to })
 	}
-	return nil
 }
 
 // each visits every counted request line once, in time order: exact duplicates, lines outside the window and lines of groups
@@ -369,9 +358,7 @@ func (t *traffic) prepare() error {
 	for len(t.epOf) < t.all.endpoints.Len() {
 		t.epOf = append(t.epOf, 0)
 	}
-	if err := t.bound(); err != nil {
-		return err
-	}
+	t.bound()
 	t.mapContainers(fleet)
 	t.readSampling()
 	t.chooseGroups()
