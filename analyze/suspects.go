@@ -1,7 +1,9 @@
 package analyze
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"sort"
@@ -29,127 +31,42 @@ type control struct {
 	with, total int
 }
 
+// suspectRow is an endpoint to be told of. The higher the score, the earlier: the accused are far above all others.
+type suspectRow struct {
+	e       int
+	score   float64
+	c       *candidate
+	culprit bool
+	hang    bool
+}
+
+// suspectRows are the rows by endpoint.
+type suspectRows map[int]*suspectRow
+
+// add adds an endpoint, or raises its score; nil for one that stands for many.
+func (rows suspectRows) add(e int, score float64, c *candidate) *suspectRow {
+	if e <= 0 {
+		return nil
+	}
+	x := rows[e]
+	if x == nil {
+		x = &suspectRow{e: e, c: c}
+		rows[e] = x
+	}
+	x.score = max(x.score, score)
+	return x
+}
+
+// openings are, by endpoint, the requests that were open at deaths, and these deaths.
+type openings struct {
+	n      []int
+	deaths []map[int]bool
+}
+
 // suspects writes the ranked rows: the accused, those that come closest, and the cleared with the reason that clears them.
 func (q *inquiry) suspects(cands []candidate) error {
-	r := q.report
-	type row struct {
-		e       int
-		score   float64
-		c       *candidate
-		culprit bool
-		hang    bool
-	}
-	rows := map[int]*row{}
-	add := func(e int, score float64, c *candidate) *row {
-		if e <= 0 {
-			return nil
-		}
-		x := rows[e]
-		if x == nil {
-			x = &row{e: e, c: c}
-			rows[e] = x
-		}
-		x.score = max(x.score, score)
-		return x
-	}
-	for i := range cands {
-		c := &cands[i]
-		if c.endpoint > 0 {
-			x := add(c.endpoint, 1e9-float64(i), c)
-			x.culprit, x.c = true, c
-		}
-		if c.by == "growth" {
-			for j, g := range q.growth.Endpoints[:min(4, len(q.growth.Endpoints))] {
-				add(q.endpointIndex(g.Endpoint), 10+g.Posterior-float64(j)*1e-3, c)
-			}
-		}
-	}
-	openAt := make([]int, len(q.endpoints))
-	deathsWith := make([]map[int]bool, len(q.endpoints))
-	for i := range q.pend {
-		if d := q.pend[i].death; d >= 0 {
-			e := q.pend[i].Endpoint
-			openAt[e]++
-			if deathsWith[e] == nil {
-				deathsWith[e] = map[int]bool{}
-			}
-			deathsWith[e][d] = true
-		}
-	}
-	for _, c := range weighed {
-		res := q.burst[c]
-		if res == nil {
-			continue
-		}
-		for e := 1; e < len(res.Endpoints); e++ {
-			if ep := &res.Endpoints[e]; ep.Posterior > 0.02 {
-				var cand *candidate
-				for i := range cands {
-					if cands[i].class == c {
-						cand = &cands[i]
-					}
-				}
-				add(e, 1+ep.Posterior, cand)
-			}
-		}
-	}
-	// The busiest among those open at deaths, and the slowest: what people will ask about.
-	order := make([]int, 0, len(openAt))
-	for e := range openAt {
-		if e > 0 && openAt[e] > 0 {
-			order = append(order, e)
-		}
-	}
-	sort.SliceStable(order, func(i, j int) bool {
-		a, b := order[i], order[j]
-		if len(deathsWith[a]) != len(deathsWith[b]) {
-			return len(deathsWith[a]) > len(deathsWith[b])
-		}
-		if openAt[a] != openAt[b] {
-			return openAt[a] > openAt[b]
-		}
-		return a < b
-	})
-	for i, e := range order[:min(6, len(order))] {
-		add(e, 0.5-float64(i)*1e-3, nil)
-	}
-	if len(q.life.Deaths) > 0 || q.hang != nil {
-		if e := q.slowest(); e > 0 {
-			add(e, 0.1, nil)
-		}
-	}
-	if q.hang != nil {
-		n := map[int]int{}
-		for _, ref := range q.hang.Refs {
-			n[int(q.slow[ref].endpoint)]++
-		}
-		es := make([]int, 0, len(n))
-		for e := range n {
-			es = append(es, e)
-		}
-		sort.Slice(es, func(i, j int) bool {
-			if n[es[i]] != n[es[j]] {
-				return n[es[i]] > n[es[j]]
-			}
-			return es[i] < es[j]
-		})
-		for i, e := range es[:min(5, len(es))] {
-			if x := add(e, 0.4-float64(i)*1e-3, nil); x != nil {
-				x.hang = true
-			}
-		}
-	}
-	list := make([]*row, 0, len(rows))
-	for _, x := range rows {
-		list = append(list, x)
-	}
-	sort.Slice(list, func(i, j int) bool {
-		if list[i].score != list[j].score {
-			return list[i].score > list[j].score
-		}
-		return q.endpoints[list[i].e] < q.endpoints[list[j].e]
-	})
-	list = list[:min(len(list), maxSuspects)]
+	open := q.openings()
+	list := q.rankSuspects(cands, open)
 	ages := map[int]float64{}
 	for _, x := range list {
 		ages[x.e] = q.ageAtDeath(x.e)
@@ -166,16 +83,111 @@ func (q *inquiry) suspects(cands []candidate) error {
 	}
 	for _, x := range list {
 		s := finding.Suspect{Endpoint: q.endpoints[x.e], Role: finding.Bystander, Grade: finding.Insufficient, CrashesTotal: len(q.life.Deaths),
-			CrashesWith: len(deathsWith[x.e]), OpenAtDeath: openAt[x.e], Requests: q.perEp[x.e], Examples: []finding.Example{}, Reasons: []string{}}
+			CrashesWith: len(open.deaths[x.e]), OpenAtDeath: open.n[x.e], Requests: q.perEp[x.e], Examples: []finding.Example{}, Reasons: []string{}}
 		s.TrafficShare = round(float64(q.perEp[x.e])/float64(max(q.total, 1)), 5)
 		if c := controls[x.e]; c.total > 0 {
 			s.Baseline, s.BaselineWith, s.BaselineTotal = round(float64(c.with)/float64(c.total), 5), c.with, c.total
 		}
 		s.Examples, s.LongestSeconds = q.examples(x.e)
 		q.describe(&s, x.e, x.culprit, x.hang, x.c, controls[x.e])
-		r.Suspects = append(r.Suspects, s)
+		q.report.Suspects = append(q.report.Suspects, s)
 	}
 	return nil
+}
+
+// rankSuspects chooses the endpoints to be told of.
+func (q *inquiry) rankSuspects(cands []candidate, open openings) []*suspectRow {
+	rows := suspectRows{}
+	for i := range cands {
+		c := &cands[i]
+		if c.endpoint > 0 {
+			x := rows.add(c.endpoint, 1e9-float64(i), c)
+			x.culprit, x.c = true, c
+		}
+		if c.by == "growth" {
+			for j, g := range q.growth.Endpoints[:min(4, len(q.growth.Endpoints))] {
+				rows.add(q.endpointIndex(g.Endpoint), 10+g.Posterior-float64(j)*1e-3, c)
+			}
+		}
+	}
+	for _, c := range weighed {
+		res := q.burst[c]
+		if res == nil {
+			continue
+		}
+		var cand *candidate
+		for i := range cands {
+			if cands[i].class == c {
+				cand = &cands[i]
+			}
+		}
+		for e := 1; e < len(res.Endpoints); e++ {
+			if ep := &res.Endpoints[e]; ep.Posterior > 0.02 {
+				rows.add(e, 1+ep.Posterior, cand)
+			}
+		}
+	}
+	// The busiest among those open at deaths, and the slowest: what people will ask about.
+	for i, e := range open.busiest(6) {
+		rows.add(e, 0.5-float64(i)*1e-3, nil)
+	}
+	if len(q.life.Deaths) > 0 || q.hang != nil {
+		if e := q.slowest(); e > 0 {
+			rows.add(e, 0.1, nil)
+		}
+	}
+	for i, e := range q.hanging(5) {
+		if x := rows.add(e, 0.4-float64(i)*1e-3, nil); x != nil {
+			x.hang = true
+		}
+	}
+	list := slices.SortedFunc(maps.Values(rows), func(a, b *suspectRow) int {
+		return cmp.Or(cmp.Compare(b.score, a.score), strings.Compare(q.endpoints[a.e], q.endpoints[b.e]))
+	})
+	return list[:min(len(list), maxSuspects)]
+}
+
+func (q *inquiry) openings() openings {
+	o := openings{make([]int, len(q.endpoints)), make([]map[int]bool, len(q.endpoints))}
+	for i := range q.pend {
+		d, e := q.pend[i].death, q.pend[i].Endpoint
+		if d < 0 {
+			continue
+		}
+		o.n[e]++
+		if o.deaths[e] == nil {
+			o.deaths[e] = map[int]bool{}
+		}
+		o.deaths[e][d] = true
+	}
+	return o
+}
+
+// busiest returns up to n endpoints, those first that were open at most deaths.
+func (o openings) busiest(n int) []int {
+	var order []int
+	for e := 1; e < len(o.n); e++ {
+		if o.n[e] > 0 {
+			order = append(order, e)
+		}
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(len(o.deaths[b]), len(o.deaths[a])), cmp.Compare(o.n[b], o.n[a]))
+	})
+	return order[:min(n, len(order))]
+}
+
+// hanging returns up to n endpoints of calls that ended at the constant timeout, those with most first.
+func (q *inquiry) hanging(n int) []int {
+	if q.hang == nil {
+		return nil
+	}
+	calls := map[int]int{}
+	for _, ref := range q.hang.Refs {
+		calls[int(q.slow[ref].endpoint)]++
+	}
+	order := slices.SortedFunc(maps.Keys(calls), func(a, b int) int { return cmp.Or(cmp.Compare(calls[b], calls[a]), cmp.Compare(a, b)) })
+	return order[:min(n, len(order))]
 }
 
 // slowest returns the endpoint with the highest median latency among those with some traffic.
