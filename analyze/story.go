@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"lastcall/analyze/endpoint"
 	"lastcall/analyze/finding"
 	"lastcall/analyze/life"
 	"lastcall/collectors/record"
@@ -440,6 +441,9 @@ func (q *inquiry) warningRows() {
 		}
 	}
 	own("endpoint_overflow", q.overflow, "endpoints that did not fit into the table were counted together; they are never accused")
+	if q.all.endpoints.Full() {
+		own("template_overflow", 1, fmt.Sprintf("there are more than %d different templates, before values in paths are recognised: those that came later are counted together and never accused", endpoint.MaxRaw))
+	}
 	own("outside_window", q.outside, "records lie days away from the rest (a wrong clock?) and were left out")
 	own("death_overflow", q.left.deaths, fmt.Sprintf("deaths before the last %d were left out: narrow the window to see them", maxDeaths))
 	own("container_overflow", q.left.containers, fmt.Sprintf("containers beyond %d were left out, with all that tells of them; those that died come first, then those that serve requests: name a service to look at fewer", maxFleet))

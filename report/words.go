@@ -273,7 +273,6 @@ func metricText(m string) string {
 	return m
 }
 
-// restartText names why a container ended that did not crash.
 // restartsTitle says over a list of ends of containers what they have in common. Of some nobody says how they ended.
 func restartsTitle(restarts []finding.Restart) string {
 	unexplained := 0
@@ -291,6 +290,7 @@ func restartsTitle(restarts []finding.Restart) string {
 	return "Ends that are no crashes, or that no source explains"
 }
 
+// restartText names why a container ended that did not crash.
 func restartText(reason string) string {
 	if reason == finding.StoppedReporting {
 		return "stopped reporting (no end seen)"

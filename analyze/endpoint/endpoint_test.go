@@ -106,8 +106,7 @@ func TestTableIsBounded(t *testing.T) {
 	if len(in.local) > maxLocal {
 		t.Fatalf("interner holds %d templates", len(in.local))
 	}
-	_, _, overflow := tab.Collapse(nil)
-	if overflow == 0 {
+	if !tab.Full() {
 		t.Fatal("overflow is not said")
 	}
 }

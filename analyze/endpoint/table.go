@@ -32,7 +32,7 @@ type Table struct {
 	mu    sync.RWMutex
 	ids   map[string]uint32
 	names []string
-	lost  int64 // requests whose template did not fit
+	full  bool // some template did not fit
 }
 
 // NewTable returns a Table that holds Overflow only.
@@ -98,7 +98,7 @@ func (t *Table) intern(name string) uint32 {
 		return id
 	}
 	if len(t.names) >= MaxRaw {
-		t.lost++
+		t.full = true
 		return 0
 	}
 	id := uint32(len(t.names))
@@ -112,6 +112,13 @@ func (t *Table) Len() int {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return len(t.names)
+}
+
+// Full reports whether some template did not fit and counts as Overflow. Which ones do follows from the order in which they came.
+func (t *Table) Full() bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.full
 }
 
 // child is one value of a segment under one prefix.
@@ -137,7 +144,7 @@ func allLocales(children map[string]*child) bool {
 
 // Collapse looks at all templates with their numbers of requests and returns, for each raw id, the id of its endpoint in names.
 // names is sorted, so that the answer does not depend on the order in which templates were seen; names[0] is Overflow.
-// overflow is how many raw templates were put into Overflow.
+// overflow is how many endpoints were put into Overflow because there are too many.
 func (t *Table) Collapse(counts []int64) (of []uint32, names []string, overflow int64) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -230,9 +237,6 @@ func (t *Table) Collapse(counts []int64) (of []uint32, names []string, overflow 
 		})
 		overflow = int64(len(all) - MaxEndpoints)
 		all = all[:MaxEndpoints]
-	}
-	if t.lost > 0 {
-		overflow += t.lost
 	}
 	sort.Strings(all)
 	names = append([]string{Overflow}, all...)

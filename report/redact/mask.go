@@ -114,7 +114,7 @@ var (
 	scheme     = regexp.MustCompile(`(?i)\b(bearer|basic|digest|token|apikey)([ \t]+|%20)([A-Za-z0-9._~+/=-]{8,})`)
 	userinfo   = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#@"'<>]*@`)
 	// wellKnown are tokens with a prefix of their own: AWS, GitHub, GitLab, Slack, Stripe, Google, npm, PyPI, SendGrid,
-	// DigitalOcean, Shopify, Vault, OpenAI and the like, Datadog's newer keys, Azure shared keys.
+	// DigitalOcean, Shopify, Vault, OpenAI and the like, Datadog's newer keys, age.
 	wellKnown = regexp.MustCompile(`\b(?:` + strings.Join([]string{
 		`(?:AKIA|ASIA|AGPA|AIDA|AROA|ANPA|ANVA|AIPA)[0-9A-Z]{16}`,
 		`gh[a-z]_[A-Za-z0-9]{16,}`, `github_pat_[A-Za-z0-9_]{20,}`, `gl[a-z]{2,5}-[A-Za-z0-9_-]{16,}`,
