@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"sort"
@@ -27,6 +28,70 @@ type measuring struct {
 	// same in any order, up to three hundred years.
 	open       [][inflight.Bins]float64
 	openByHour [][24][inflight.Bins]float64 // nil for evidence of less than two days or so
+	// returning are requests that were open without an answer more than once, by caller and path; mayReturn has a bit for some of each path.
+	returning map[uint64]*answers
+	mayReturn [1 << (returningBits - 6)]uint64
+}
+
+// answers are those that one request got that is sent time and again.
+type answers struct {
+	at   []record.Time
+	open time.Duration // how long it waited for them in all
+}
+
+const (
+	returningBits = 12
+	// maxReturning bounds the requests that are looked for, maxAnswers their answers that are kept, the first ones.
+	maxReturning = 20_000
+	maxAnswers   = 10_000
+)
+
+// sameness is by what a request is known that is sent again: its caller and its path; 0 where one of them is not known.
+func sameness(r *reqlog.Rec) uint64 {
+	if r.Path == 0 || r.User == 0 {
+		return 0
+	}
+	return uint64(r.Path)<<32 | uint64(r.User)
+}
+
+// expectReturning finds the requests whose answers are to be looked for.
+func (m *measuring) expectReturning() {
+	times := map[uint64]int{}
+	for i := range m.pend {
+		if k := sameness(&m.pend[i].Rec); k != 0 {
+			times[k]++
+		}
+	}
+	m.returning = map[uint64]*answers{}
+	for _, k := range slices.Sorted(maps.Keys(times)) {
+		if times[k] > 1 && len(m.returning) < maxReturning {
+			m.returning[k] = &answers{}
+			bit := k >> (64 - returningBits)
+			m.mayReturn[bit>>6] |= 1 << (bit & 63)
+		}
+	}
+}
+
+// countReturning remembers an answer to one of these requests.
+func (m *measuring) countReturning(r *reqlog.Rec) {
+	if a := m.returning[sameness(r)]; a != nil && r.Outcome == record.Answered && r.Status < 400 {
+		if len(a.at) < maxAnswers {
+			a.at = append(a.at, r.End)
+		}
+		a.open += max(0, r.End.Sub(r.Start))
+	}
+}
+
+// returned is what they come to.
+func (m *measuring) returned() map[uint64]inflight.Returning {
+	out := map[uint64]inflight.Returning{}
+	for k, a := range m.returning {
+		if len(a.at) > 0 {
+			slices.Sort(a.at)
+			out[k] = inflight.Returning{Open: a.open.Seconds() / max(m.aliveSecs, 1), Answers: a.at}
+		}
+	}
+	return out
 }
 
 // hourly: evidence of this long tells of base rates by the hour of the day.
@@ -36,6 +101,7 @@ const hourly = 36 * time.Hour
 func (t *traffic) measure() error {
 	t.pressureWindows()
 	m := t.newMeasuring()
+	m.expectReturning()
 	if err := t.all.log.EachUnsorted(m.page); err != nil {
 		return err
 	}
@@ -43,6 +109,7 @@ func (t *traffic) measure() error {
 		m.pending(i)
 	}
 	m.baseline()
+	m.base.Returning = m.returned()
 	for d := range t.cases {
 		c := &t.cases[d]
 		c.Requests = append(m.gathered[d].latest(), m.gathered[d].open...)
@@ -220,6 +287,9 @@ func (m *measuring) count(endpoint, container uint32, r *reqlog.Rec) {
 	if r.Status >= 500 {
 		m.errors5xx++
 	}
+	if bit := r.Path >> (32 - returningBits); m.mayReturn[bit>>6]>>(bit&63)&1 != 0 {
+		m.countReturning(r)
+	}
 }
 
 // countLoad counts a request as load before the deaths that it is of.
@@ -297,9 +367,7 @@ func (m *measuring) pending(i int) {
 			fails() // cut by the death, as far as its log tells
 		}
 		q := inflight.Request{Endpoint: int(p.Endpoint), Start: min(p.Start, m.deathAt[d]), Ref: i}
-		if p.Path != 0 && p.User != 0 {
-			q.Same = uint64(p.Path)<<32 | uint64(p.User)
-		}
+		q.Same = sameness(&p.Rec)
 		m.gathered[d].add(q)
 	}
 	if limit, quiet := m.quietUntil(p.Container, p.Start); quiet {
