@@ -1,0 +1,83 @@
+package analyze
+
+import (
+	"sort"
+	"time"
+
+	"lastcall/analyze/inflight"
+	"lastcall/collectors/record"
+)
+
+// around is how often requests are open at quiet moments of all containers around each death. What is done for half an hour of a day is
+// open at every death of that half hour, and seldom over the day: it is no more suspect than what is always there.
+type around struct {
+	row   []int32 // by endpoint; -1 for those without an unanswered request, which nobody asks for
+	sums  [][][inflight.Bins]float64
+	quiet []float64 // by death, container-seconds
+}
+
+const (
+	// nearBefore and nearAfter bound the time around a death.
+	nearBefore = 20 * time.Minute
+	nearAfter  = 10 * time.Minute
+	// nearPrior is for how many container-seconds the mean of the whole evidence stands in it.
+	nearPrior = 1800
+	// maxAround bounds the rows of all deaths together: 13 MB.
+	maxAround = 200_000
+)
+
+// lookAround makes room for what is near the deaths.
+func (m *measuring) lookAround() {
+	if len(m.died) == 0 {
+		return
+	}
+	n := &around{row: make([]int32, len(m.endpoints))}
+	for e := range n.row {
+		n.row[e] = -1
+	}
+	rows := int32(0)
+	for i := range m.pend {
+		if e := m.pend[i].Endpoint; e != 0 && n.row[e] < 0 {
+			n.row[e] = rows
+			rows++
+		}
+	}
+	if int(rows)*len(m.died) > maxAround {
+		return
+	}
+	alive := m.aliveSpans()
+	n.sums, n.quiet = make([][][inflight.Bins]float64, len(m.died)), make([]float64, len(m.died))
+	for _, d := range m.died {
+		n.sums[d] = make([][inflight.Bins]float64, rows)
+		n.quiet[d] = m.quietWithin(alive, m.deathAt[d].Add(-nearBefore), m.deathAt[d].Add(nearAfter))
+	}
+	m.near = n
+}
+
+// open counts how long a request was open in one bin of ages, in microseconds, near each of the deaths that it began near. died is all
+// deaths in the order of their times at.
+func (n *around) open(died []int, at []record.Time, row int, start record.Time, bin int, us float64) {
+	i := sort.Search(len(died), func(i int) bool { return at[died[i]].Add(nearAfter) >= start })
+	for ; i < len(died) && at[died[i]].Add(-nearBefore) <= start; i++ {
+		n.sums[died[i]][row][bin] += us
+	}
+}
+
+// nearbyOf returns the mean number of open requests by endpoint and age near a death, at a random quiet moment of one container.
+func (m *measuring) nearbyOf(d int) map[int][inflight.Bins]float64 {
+	if m.near == nil {
+		return nil
+	}
+	out := map[int][inflight.Bins]float64{}
+	for e, row := range m.near.row {
+		if row < 0 {
+			continue
+		}
+		var mean [inflight.Bins]float64
+		for k, us := range m.near.sums[d][row] {
+			mean[k] = (us*1e-6 + nearPrior*m.base.Open[e][k]) / (m.near.quiet[d] + nearPrior)
+		}
+		out[e] = mean
+	}
+	return out
+}
