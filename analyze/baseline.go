@@ -40,6 +40,19 @@ func (t *traffic) pressureWindows() {
 	}
 }
 
+// quietWithin is how long it is quiet within a span, in seconds over all containers.
+func (t *traffic) quietWithin(alive [][]life.Span, from, to record.Time) (secs float64) {
+	for c, spans := range alive {
+		for _, s := range spans {
+			s.From, s.To = max(s.From, from), min(s.To, to)
+			if s.From < s.To {
+				secs += (s.To.Sub(s.From) - overlap(s, t.everywhere.spans) - overlap(s, t.before[c].spans)).Seconds()
+			}
+		}
+	}
+	return secs
+}
+
 // pressure is times in which nothing is usual, in order, and for each who asks the one that the last question was answered with.
 type pressure struct {
 	spans []life.Span

@@ -31,6 +31,9 @@ type measuring struct {
 	// returning are requests that were open without an answer more than once, by caller and path; mayReturn has a bit for some of each path.
 	returning map[uint64]*answers
 	mayReturn [1 << (returningBits - 6)]uint64
+	near      *around // nil where it would be too much, or there are no deaths
+	// answered are the durations of the requests that were answered, of the endpoints of those that were not.
+	answered map[uint32]inflight.Histogram
 }
 
 // answers are those that one request got that is sent time and again.
@@ -43,7 +46,7 @@ const (
 	returningBits = 12
 	// maxReturning bounds the requests that are looked for, maxAnswers their answers that are kept, the first ones.
 	maxReturning = 20_000
-	maxAnswers   = 10_000
+	maxAnswers   = 100_000
 )
 
 // sameness is by what a request is known that is sent again: its caller and its path; 0 where one of them is not known.
@@ -102,9 +105,11 @@ func (t *traffic) measure() error {
 	t.pressureWindows()
 	m := t.newMeasuring()
 	m.expectReturning()
+	m.lookAround()
 	if err := t.all.log.EachUnsorted(m.page); err != nil {
 		return err
 	}
+	m.keepAnswered()
 	for i := range t.pend {
 		m.pending(i)
 	}
@@ -117,6 +122,7 @@ func (t *traffic) measure() error {
 			return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Endpoint, b.Endpoint), cmp.Compare(a.End, b.End))
 		})
 		c.Load = t.loadBefore(d, m.gathered[d].load)
+		c.Nearby = m.nearbyOf(d)
 		if m.gathered[d].cut {
 			t.left.cases++
 		}
@@ -331,10 +337,33 @@ func (m *measuring) openUntil(e uint32, start, end record.Time) {
 	}
 }
 
-// openFor counts how long a request was open in one bin of ages.
+// openQuietly counts how long a request was open at quiet moments, at each age, also where it began at another: a stream begins when the
+// container does, right after a death.
+func (m *measuring) openQuietly(p *pending, until record.Time) {
+	if m.sampled.windows != nil {
+		if limit, quiet := m.quietUntil(p.Container, p.Start); quiet {
+			m.openUntil(p.Endpoint, p.Start, min(until, limit))
+		}
+		return
+	}
+	quiet := minus(minus([]life.Span{{From: p.Start, To: until}}, m.everywhere.spans), m.before[p.Container].spans)
+	for _, s := range quiet {
+		from, to := s.From.Sub(p.Start), s.To.Sub(p.Start)
+		for k := range inflight.Bins {
+			if lo, hi := max(ageAt(k), from), min(ageAt(k+1), to); lo < hi {
+				m.openFor(p.Endpoint, p.Start.Add(lo), k, hi-lo)
+			}
+		}
+	}
+}
+
+// openFor counts how long a request was open in one bin of ages, from an instant on.
 func (m *measuring) openFor(e uint32, start record.Time, bin int, d time.Duration) {
 	us := float64(d / time.Microsecond)
 	m.open[e][bin] += us
+	if m.near != nil && m.near.row[e] >= 0 {
+		m.near.open(m.died, m.deathAt, int(m.near.row[e]), start, bin, us)
+	}
 	if m.openByHour != nil {
 		m.openByHour[e][start.Std().Hour()][bin] += us
 	}
@@ -370,22 +399,22 @@ func (m *measuring) pending(i int) {
 		q.Same = sameness(&p.Rec)
 		m.gathered[d].add(q)
 	}
+	until := end
+	if until == 0 {
+		until = p.Start.Add(p.unknownFor())
+	}
+	if p.death >= 0 {
+		until = min(until, m.deathAt[p.death])
+	}
+	until = min(until, m.to)
 	if limit, quiet := m.quietUntil(p.Container, p.Start); quiet {
-		until := end
-		if until == 0 {
-			until = p.Start.Add(p.unknownFor())
-		}
-		if p.death >= 0 {
-			until = min(until, m.deathAt[p.death])
-		}
-		until = min(until, limit, m.to)
-		m.openUntil(p.Endpoint, p.Start, until)
-		seen := until.Sub(p.Start)
+		seen := min(until, limit).Sub(p.Start)
 		if p.Phase == record.Completed {
 			seen = max(seen, p.End.Sub(p.Start))
 		}
 		m.base.Durations[p.Endpoint].Add(seen.Seconds())
 	}
+	m.openQuietly(p, until)
 	// It ran elsewhere in its life as well: a request that was given up on and finished later is part of the case's history.
 	if p.death < 0 && end != 0 {
 		for _, d := range m.nextDeaths(p.Container, p.Start) {
@@ -422,6 +451,10 @@ func (m *measuring) baseline() {
 	const us = 1e-6
 	b := m.base
 	b.Open, b.HourOpen = m.open, m.openByHour
+	lasting := map[int][inflight.Bins]float64{}
+	for e := range m.answered {
+		lasting[int(e)] = m.lasting(e)
+	}
 	for e := range b.Open {
 		for k := range inflight.Bins {
 			one := min(inflight.Ages[k+1]-inflight.Ages[k], 600)
@@ -435,6 +468,66 @@ func (m *measuring) baseline() {
 			b.Open[e][k] = mean
 		}
 	}
+	for e, open := range lasting {
+		for k := range open {
+			b.Open[e][k] = max(b.Open[e][k], open[k])
+			if b.HourOpen != nil {
+				for h := range 24 {
+					b.HourOpen[e][h][k] = max(b.HourOpen[e][h][k], open[k])
+				}
+			}
+		}
+	}
+}
+
+// keepAnswered keeps the durations of answered requests of the endpoints of those that were not, before these are added to them.
+func (m *measuring) keepAnswered() {
+	m.answered = map[uint32]inflight.Histogram{}
+	for i := range m.pend {
+		if e := m.pend[i].Endpoint; e != 0 {
+			if _, ok := m.answered[e]; !ok {
+				m.answered[e] = m.base.Durations[e]
+			}
+		}
+	}
+}
+
+// minExposure is for how many times its width, and at least how many seconds, requests must have been seen open in a bin of ages for the
+// hazard of their end there to be known.
+const minExposure, minExposed = 5, 300
+
+// lasting is how many requests of an endpoint are open at each age if only their own end ends them: their starts times the share that lasts
+// so long (Kaplan and Meier 1958, where the end of a container is censoring). How often such are seen at quiet moments understates that for
+// streams and other requests that never end by themselves: they are as old as the life of their container, so the oldest are seen just
+// before its death, which is no quiet time. Ages at which none were seen at quiet moments, as of what kills, tell nothing: 0.
+func (m *measuring) lasting(e uint32) (open [inflight.Bins]float64) {
+	const us = 1e-6
+	h := m.answered[e]
+	starts := max(float64(m.base.Durations[e].N)/m.base.Seconds, float64(m.perEp[e])/max(m.aliveSecs, 1))
+	survival := 1.0
+	for k := range open {
+		from, to := inflight.Ages[k], inflight.Ages[k+1]
+		width := to - from
+		exposed := m.open[e][k] * us
+		if exposed < max(minExposed, minExposure*width) {
+			return open
+		}
+		ended := 0.0
+		for b := inflight.DurationBin(from); b < 256 && (b < inflight.DurationBin(to) || k == inflight.Bins-1); b++ {
+			ended += float64(h.Bins[b])
+		}
+		hazard := ended / exposed
+		// The mean survival within the bin.
+		share := 1.0
+		if x := hazard * width; x > 1e-9 {
+			share = (1 - math.Exp(-x)) / x
+		}
+		if k > 0 { // the first bin is of all that begin, and needs no model
+			open[k] = starts * survival * share * width
+		}
+		survival *= math.Exp(-hazard * width)
+	}
+	return open
 }
 
 // caseRequests gathers the requests of one case: of those that ended the latest, of those that did not the oldest.

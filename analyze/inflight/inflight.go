@@ -119,6 +119,8 @@ type Case struct {
 	NormalAt, Elevated record.Time
 	// Sudden says that nothing slows down before a death of this kind (an error ends the process at once): the onset is the death.
 	Sudden bool
+	// Nearby is Baseline.Open of quiet moments around the death, of the endpoints for which it is known.
+	Nearby map[int][Bins]float64
 	// Hour is the hour of the day, for base rates by hour.
 	Hour int
 	// Chain groups deaths that follow from one another (one story); equal numbers, one chain.
@@ -466,6 +468,53 @@ func steady(spent, ended float64) float64 {
 	return logSum(ls[:n]) - math.Log(float64(n))
 }
 
+// pacesNear are the paces at which a container may have been just before an onset, with their prior weights: nearly always the usual one.
+var pacesNear = [...]factor{paced(1, 0.8), paced(0.6, 0.1), paced(0.35, 0.05), paced(0.2, 0.03), paced(0.1, 0.015), paced(0.05, 0.005)}
+
+// nearOnset is how long before an onset its pace is measured, in seconds.
+const nearOnset = 120
+
+// paceNear is the logarithm, but for a constant, of how likely each of pacesNear is shortly before an onset: of requests that spent so much
+// surprise, so many ended.
+type paceNear [len(pacesNear)]float64
+
+// pacesNearOnsets returns it for each onset, and the index of the onset from which on the time before each was measured.
+func (m *pace) pacesNearOnsets(lags []float64) (near []paceNear, from []int) {
+	n := len(lags)
+	near, from = make([]paceNear, n), make([]int, n)
+	j := 0
+	for k := range n {
+		for j < n && lags[j] < lags[k]+nearOnset {
+			j++
+		}
+		spent, ended := m.before[k], m.endedBefore[k]
+		if j < n {
+			spent, ended = spent-m.before[j], ended-m.endedBefore[j]
+		}
+		from[k] = j
+		for i, p := range pacesNear {
+			near[k][i] = p.weight + ended*p.log - p.pace*spent
+		}
+	}
+	return near, from
+}
+
+// average averages f over the paces; own is what of the surprise is not to count.
+func (l *paceNear) average(own float64, f func(pace float64) float64) float64 {
+	top := math.Inf(-1)
+	for i, p := range pacesNear {
+		top = max(top, l[i]+p.pace*own)
+	}
+	sum, weights := 0.0, 0.0
+	for i, p := range pacesNear {
+		if w := expOf(l[i] + p.pace*own - top); w > 1e-9 {
+			weights += w
+			sum += w * f(p.pace)
+		}
+	}
+	return sum / weights
+}
+
 func logSum(l []float64) float64 {
 	top := slices.Max(l)
 	sum := 0.0
@@ -680,6 +729,9 @@ func evaluateCase(b *Baseline, surv *survival, c *Case, i int, eps []Endpoint) f
 		if b.HourOpen != nil {
 			m = max(b.HourOpen[e][c.Hour][bin], 1e-12)
 		}
+		if near, ok := c.Nearby[e]; ok {
+			return max(m*load, near[bin]) // the load is in it
+		}
 		return m * load
 	}
 	weightSum := 0.0
@@ -692,6 +744,7 @@ func evaluateCase(b *Baseline, surv *survival, c *Case, i int, eps []Endpoint) f
 	for k := range constant {
 		constant[k] = steady(m.after[k], m.endedAfter[k])
 	}
+	near, nearFrom := m.pacesNearOnsets(lags)
 	upTo := make([]float64, n+1) // weight of the first k onsets
 	for k, w := range base {
 		upTo[k+1] = upTo[k] + w
@@ -704,8 +757,10 @@ func evaluateCase(b *Baseline, surv *survival, c *Case, i int, eps []Endpoint) f
 			lo := sort.Search(n, func(k int) bool { return onset[k].Sub(q.End).Seconds() < lateWindow })
 			hi := sort.Search(n, func(k int) bool { return onset[k] < q.End })
 			if lo < hi {
-				bin := BinOf(q.End.Sub(q.Start).Seconds())
-				lambda := (surv.completions(q.Endpoint, bin) + 1) / b.Seconds
+				ran := q.End.Sub(q.Start).Seconds()
+				bin := BinOf(ran)
+				// Where everything takes longer, what took so long is what usually takes less.
+				lambda := near[lo].average(0, func(pace float64) float64 { return surv.completions(q.Endpoint, BinOf(pace*ran)) + 1 }) / b.Seconds
 				ep.LR[i] += (upTo[hi] - upTo[lo]) * late * ageWeight[bin] / weightSum / (lambda * lateWindow * load)
 			}
 			continue
@@ -718,6 +773,7 @@ func evaluateCase(b *Baseline, surv *survival, c *Case, i int, eps []Endpoint) f
 			continue // a victim, whatever it did itself; after a long agony nearly all are
 		}
 		w, total := base, 0.0
+		clear(spent)
 		if recent(q) {
 			var till, from int
 			total, till, from = spend(q)
@@ -742,10 +798,20 @@ func evaluateCase(b *Baseline, surv *survival, c *Case, i int, eps []Endpoint) f
 				innocent += w[k] * starts * math.Exp(constant[k]-steady(m.after[k]-total, m.endedAfter[k]))
 				continue
 			}
+			if w[k] < negligible {
+				continue
+			}
 			age := t.Sub(q.Start).Seconds()
 			bin := BinOf(age)
 			width := Ages[bin+1] - Ages[bin]
-			innocent += w[k] * rate(q.Endpoint, bin) / width
+			own := spent[k]
+			if from := nearFrom[k]; from < n {
+				own -= spent[from]
+			}
+			innocent += w[k] * near[k].average(own, func(pace float64) float64 {
+				usual := BinOf(pace * age) // what is so old at that pace would usually be so old
+				return rate(q.Endpoint, usual) / (Ages[usual+1] - Ages[usual])
+			})
 			if age < Ages[Bins] { // the base rates end there: such a request may be open at any moment
 				guilty += w[k] * ageWeight[bin] / weightSum / width
 			}
