@@ -760,8 +760,10 @@ func evaluateCase(b *Baseline, surv *survival, c *Case, i int, eps []Endpoint) f
 				ran := q.End.Sub(q.Start).Seconds()
 				bin := BinOf(ran)
 				// Where everything takes longer, what took so long is what usually takes less.
-				lambda := near[lo].average(0, func(pace float64) float64 { return surv.completions(q.Endpoint, BinOf(pace*ran)) + 1 }) / b.Seconds
-				ep.LR[i] += (upTo[hi] - upTo[lo]) * late * ageWeight[bin] / weightSum / (lambda * lateWindow * load)
+				for k := lo; k < hi; k++ {
+					lambda := near[k].average(0, func(pace float64) float64 { return surv.completions(q.Endpoint, BinOf(pace*ran)) + 1 }) / b.Seconds
+					ep.LR[i] += base[k] * late * ageWeight[bin] / weightSum / (lambda * lateWindow * load)
+				}
 			}
 			continue
 		}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"lastcall/collectors/record"
 )
 
 // TestInnocentsHaveRatiosOfOneAtMost is the promise that everything rests on: over deaths that no request caused, the likelihood ratio
@@ -524,5 +526,97 @@ func BenchmarkEvaluate(b *testing.B) {
 				Evaluate(base, cases)
 			}
 		})
+	}
+}
+
+// TestASlowContainerMakesNoSuspects: memory short for many minutes makes everything take longer, and what is usually fast is open at every
+// death, old for its kind.
+func TestASlowContainerMakesNoSuspects(t *testing.T) {
+	rng := rand.New(rand.NewPCG(12, 12))
+	eps := services()[:8]
+	for e := range eps {
+		eps[e] = service{rate: 1.0 / float64(1+e), median: 0.05 * float64(1+e), sigma: 0.4}
+	}
+	b := quiet(rng, eps)
+	for _, pace := range []float64{0.4, 0.2, 0.1, 0.05} {
+		var cases []Case
+		for i := range 9 {
+			at := t0.Add(time.Duration(i) * time.Hour)
+			cases = append(cases, die(rng, eps, at, crash{stages: []stage{{900, pace}, {5 * rng.Float64(), pace / 10}}, culprit: -1}))
+		}
+		r := Evaluate(b, cases)
+		if p := r.Endpoints[r.Leader].Posterior; p >= 0.95 {
+			t.Errorf("at a pace of %v endpoint %d is accused (%.3f), with ratios of %.1f", pace, r.Leader, p, r.Endpoints[r.Leader].LR)
+		}
+	}
+}
+
+// TestACulpritInASlowContainerIsFound: who is old beyond what the pace makes of it stays suspect.
+func TestACulpritInASlowContainerIsFound(t *testing.T) {
+	rng := rand.New(rand.NewPCG(13, 13))
+	eps := services()
+	b := quiet(rng, eps)
+	var cases []Case
+	for i := range 6 {
+		at := t0.Add(time.Duration(i) * time.Hour)
+		cases = append(cases, die(rng, eps, at, crash{stages: []stage{{900, 0.4}, {20, 0.05}}, culprit: rare, age: 60}))
+	}
+	if r := Evaluate(b, cases); r.Leader != rare || r.Endpoints[rare].Posterior < 0.95 {
+		t.Errorf("the leader is %d, the culprit at %.3f", r.Leader, r.Endpoints[rare].Posterior)
+	}
+}
+
+// TestAPollingPageIsNoRetriedRequest: its request is open at every death, and was answered in between.
+func TestAPollingPageIsNoRetriedRequest(t *testing.T) {
+	rng := rand.New(rand.NewPCG(14, 14))
+	eps := services()
+	b := quiet(rng, eps)
+	const page = 0xfeed
+	var cases []Case
+	var answers []record.Time
+	for i := range 5 {
+		at := t0.Add(time.Duration(i) * 10 * time.Minute)
+		cases = append(cases, die(rng, eps, at, crash{stages: []stage{{30, 0.05}}, culprit: -1, extra: []Request{{Endpoint: rare, Start: at.Add(-50 * time.Second), Same: page, Ref: i}}}))
+		answers = append(answers, at.Add(3*time.Minute))
+	}
+	if s := Evaluate(b, cases).Same; s == nil || s.Hops != 5 || s.EValue < 1000 {
+		t.Fatalf("without answers it is %+v", s)
+	}
+	b.Returning = map[uint64]Returning{page: {Open: 0.01, Answers: answers}}
+	if s := Evaluate(b, cases).Same; s != nil {
+		t.Errorf("answered in between: %+v", s)
+	}
+	// Answered once, before the last two.
+	b.Returning = map[uint64]Returning{page: {Open: 0.0001, Answers: answers[2:3]}}
+	if s := Evaluate(b, cases).Same; s == nil || s.Hops != 3 || s.Refs[3] != -1 {
+		t.Errorf("answered once: %+v", s)
+	}
+	// Never answered between deaths, and yet always there: long polls, most of which are answered.
+	b.Returning = map[uint64]Returning{page: {Open: 0.5}}
+	if s := Evaluate(b, cases).Same; s != nil && s.EValue >= 20 {
+		t.Errorf("always open: %+v", s)
+	}
+}
+
+// TestWhatIsOpenEverywhereThenIsNoSuspect: a batch of half an hour is seldom open over the day, and always around the deaths.
+func TestWhatIsOpenEverywhereThenIsNoSuspect(t *testing.T) {
+	rng := rand.New(rand.NewPCG(15, 15))
+	eps := services()
+	b := quiet(rng, eps)
+	var cases []Case
+	for i := range 4 {
+		at := t0.Add(time.Duration(i) * 7 * time.Minute)
+		cases = append(cases, die(rng, eps, at, crash{stages: []stage{{20, 0.05}}, culprit: rare, age: 60}))
+	}
+	if p := Evaluate(b, cases).Endpoints[rare].Posterior; p < 0.95 {
+		t.Fatalf("nothing is known of the time around: %.3f", p)
+	}
+	for i := range cases {
+		near := b.Open[rare]
+		near[3], near[4], near[5] = 0.2, 0.3, 0.2
+		cases[i].Nearby = map[int][Bins]float64{rare: near}
+	}
+	if p := Evaluate(b, cases).Endpoints[rare].Posterior; p >= 0.5 {
+		t.Errorf("open everywhere then: %.3f", p)
 	}
 }

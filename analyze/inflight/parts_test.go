@@ -245,6 +245,25 @@ func naive(b *Baseline, c *Case) []float64 {
 		}
 		return m
 	}
+	// The mean of f over the paces before onset k, by what requests spent and ended in the two minutes before it.
+	overPaces := func(m, ends *pace, k int, f func(pace float64) float64) float64 {
+		spent, ended := m.before[k], ends.endedBefore[k]
+		for j := range lags {
+			if lags[j] >= lags[k]+120 {
+				spent, ended = spent-m.before[j], ended-ends.endedBefore[j]
+				break
+			}
+		}
+		var logs []float64
+		for _, p := range pacesNear {
+			logs = append(logs, p.weight+ended*math.Log(p.pace)-p.pace*spent)
+		}
+		z, mean := logSum(logs), 0.0
+		for i, p := range pacesNear {
+			mean += math.Exp(logs[i]-z) * f(p.pace)
+		}
+		return mean
+	}
 	all := fill(-1)
 	base := slices.Clone(all.weights(0, nil))
 	out := make([]float64, len(b.Open))
@@ -260,12 +279,15 @@ func naive(b *Baseline, c *Case) []float64 {
 		if q.End != 0 {
 			for k, lag := range lags {
 				if gap := c.Time.Add(-secs(lag)).Sub(q.End).Seconds(); gap >= 0 && gap < lateWindow {
-					bin := BinOf(q.End.Sub(q.Start).Seconds())
-					n := 0.0
-					for d := DurationBin(Ages[bin]); d < 256 && (bin == Bins-1 || d < DurationBin(Ages[bin+1])); d++ {
-						n += float64(h.Bins[d])
-					}
-					out[q.Endpoint] += base[k] * late * ageWeight[bin] / sum / ((n + 1) / b.Seconds * lateWindow * c.Load)
+					ran := q.End.Sub(q.Start).Seconds()
+					ended := overPaces(all, all, k, func(pace float64) float64 {
+						n, bin := 1.0, BinOf(pace*ran)
+						for d := DurationBin(Ages[bin]); d < 256 && (bin == Bins-1 || d < DurationBin(Ages[bin+1])); d++ {
+							n += float64(h.Bins[d])
+						}
+						return n
+					})
+					out[q.Endpoint] += base[k] * late * ageWeight[BinOf(ran)] / sum / (ended / b.Seconds * lateWindow * c.Load)
 				}
 			}
 			continue
@@ -286,7 +308,10 @@ func naive(b *Baseline, c *Case) []float64 {
 			age := t.Sub(q.Start).Seconds()
 			bin := BinOf(age)
 			width := Ages[bin+1] - Ages[bin]
-			innocent += w[k] * b.Open[q.Endpoint][bin] * c.Load / width
+			innocent += w[k] * c.Load * overPaces(others, all, k, func(pace float64) float64 {
+				usual := BinOf(pace * age)
+				return b.Open[q.Endpoint][usual] / (Ages[usual+1] - Ages[usual])
+			})
 			if age < 3600 {
 				guilty += w[k] * ageWeight[bin] / sum / width
 			}
