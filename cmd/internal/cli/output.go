@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 )
 
@@ -24,7 +25,8 @@ type wholeFiles struct {
 
 type pendingFile struct{ temp, path string }
 
-// add writes one file with render. After an error, call discard.
+// add writes one file with render. After an error nothing is kept of this file: whoever goes on without it commits the others
+// alone. A set that is not committed is discarded.
 func (w *wholeFiles) add(path string, render func(io.Writer) error) error {
 	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
 		if st.IsDir() {
@@ -56,6 +58,7 @@ func (w *wholeFiles) add(path string, render func(io.Writer) error) error {
 		err = cerr
 	}
 	if err != nil {
+		w.takeBack(f.Name())
 		return fmt.Errorf("write %s: %w", path, plainPathError(err))
 	}
 	return nil
@@ -73,6 +76,14 @@ func (w *wholeFiles) begin(path string) (*os.File, error) {
 		w.pending = append(w.pending, pendingFile{f.Name(), path})
 	}
 	return f, err
+}
+
+// takeBack forgets a temporary file that did not become whole.
+func (w *wholeFiles) takeBack(temp string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_ = os.Remove(temp) // nothing to be done about a temporary file that will not go
+	w.pending = slices.DeleteFunc(w.pending, func(p pendingFile) bool { return p.temp == temp })
 }
 
 // createBeside makes a new file in the folder of path. Not os.CreateTemp: its mode is for the owner alone, while a report has
@@ -132,7 +143,7 @@ func (w *wholeFiles) abandon() (committed bool) {
 
 func (w *wholeFiles) remove() {
 	for _, p := range w.pending {
-		_ = os.Remove(p.temp) // nothing to be done about a temporary file that will not go
+		_ = os.Remove(p.temp) // as above
 	}
 	w.pending = nil
 }
