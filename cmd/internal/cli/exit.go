@@ -5,7 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"syscall"
+	"unicode/utf8"
+
+	"lastcall/collectors/evidence"
+	"lastcall/report/redact"
 )
 
 // The exit codes, as the contract has them. Scripts rely on them.
@@ -60,7 +65,49 @@ func explainError(err error) string {
 	case errors.Is(err, fs.ErrPermission):
 		return msg + "\n  the permission is missing; check the owner and mode of the file and of its folder"
 	}
-	return msg
+	paths := refused(err, nil)
+	for _, p := range paths {
+		cause := p.Err.Error() // may quote the names of a table's columns
+		msg = strings.ReplaceAll(msg, cause, redact.Text(cause))
+	}
+	return msg + firstLines(paths)
+}
+
+// firstLines shows how files that were refused begin, masked: often that is enough to see what was saved by mistake.
+func firstLines(paths []*evidence.PathError) string {
+	const files, length = 5, 120 // at most
+	var b strings.Builder
+	shown := 0
+	for _, p := range paths {
+		if p.Sample == "" {
+			continue
+		}
+		if shown++; shown > files {
+			break
+		}
+		line := redact.Text(p.Sample) // before it is cut: half of a secret cannot be told any more
+		for len(line) > length {
+			_, n := utf8.DecodeLastRuneInString(line)
+			line = line[:len(line)-n]
+		}
+		fmt.Fprintf(&b, "\n  %s begins: %q", p.Path, line)
+	}
+	return b.String()
+}
+
+// refused adds the paths that gave nothing, of all the errors that are joined in err, to list.
+func refused(err error, list []*evidence.PathError) []*evidence.PathError {
+	switch e := err.(type) {
+	case *evidence.PathError:
+		return append(list, e)
+	case interface{ Unwrap() error }:
+		return refused(e.Unwrap(), list)
+	case interface{ Unwrap() []error }:
+		for _, x := range e.Unwrap() {
+			list = refused(x, list)
+		}
+	}
+	return list
 }
 
 // brokenPipe reports whether err is the reader of our output having gone away, which is no failure of ours.

@@ -207,7 +207,8 @@ func (n *night) watch(ctx context.Context) error {
 	d := nightly.Deps{
 		Check: func(ctx context.Context, s nightly.Service, from, to time.Time) (nightly.Result, error) {
 			n.say("checking %s", s.ID)
-			return n.check(ctx, byID[s.ID], from, to)
+			res, err := n.check(ctx, byID[s.ID], from, to)
+			return masked(res, err)
 		},
 		Store: nightly.Store{Dir: n.cfg.Abs(either(n.cfg.State, defaultState))},
 		Now:   n.now, Sleep: sleep, Print: n.print, Log: n.log,
@@ -301,6 +302,24 @@ func (n *night) check(ctx context.Context, s config.Service, from, to time.Time)
 	}
 	return nightly.Result{Report: redact.Report(rep), Gaps: gaps(outcomes)}, nil
 }
+
+// masked is what a check came to, without personal data and secrets: from here on it goes into the state, the outputs and messages.
+// What collectors say should hold none; the night does not rest on that.
+func masked(res nightly.Result, err error) (nightly.Result, error) {
+	if err != nil {
+		return nightly.Result{}, &maskedError{err}
+	}
+	for i, g := range res.Gaps {
+		res.Gaps[i] = redact.Text(g)
+	}
+	return res, nil
+}
+
+// maskedError is an error whose text may be kept and sent.
+type maskedError struct{ err error }
+
+func (e *maskedError) Error() string { return redact.Text(e.err.Error()) }
+func (e *maskedError) Unwrap() error { return e.err }
 
 // gaps says what makes a check incomplete: a source that failed, and a signal of which only a part came. A signal that is
 // not there at all is no gap by itself (many services have no heap profiles); the night watch finds those that fall silent.

@@ -51,13 +51,13 @@ type Options struct {
 type Result struct {
 	// Report is redacted: what is in it goes into state, messages and files.
 	Report *finding.Report
-	// Gaps say what should have been seen and was not, each as a sentence; none when the check was complete.
+	// Gaps say what should have been seen and was not, each as a sentence, redacted; none when the check was complete.
 	Gaps []string
 }
 
 // Deps is the world of a night.
 type Deps struct {
-	// Check looks at one service. An error means that nothing could be seen.
+	// Check looks at one service. An error means that nothing could be seen; its text is kept and sent, and so redacted.
 	Check func(ctx context.Context, s Service, from, to time.Time) (Result, error)
 	Store Store
 	Now   func() time.Time
