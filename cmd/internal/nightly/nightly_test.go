@@ -265,6 +265,24 @@ func TestALeakIsToldInTimeAndAgainWhenItIsADayAway(t *testing.T) {
 	}
 }
 
+func TestALimitBeyondAllTimeIsNoAlarm(t *testing.T) {
+	r := newRig(t)
+	left, high := 1e12, 1e12
+	r.world = func(_ string, from, to time.Time) *finding.Report {
+		rep := leaking(healthy(from, to), "POST /jobs", 0)
+		rep.Memory[0].TimeToLimitSeconds, rep.Memory[0].TimeToLimit = &left, &finding.Estimate{Value: left, Low: left, High: high}
+		return rep
+	}
+	if n, err := r.night(svc("api")); err != nil || len(n.Findings) != 0 || n.ExitCode != exitDone {
+		t.Errorf("30,000 years before the limit: %v, %+v", err, n)
+	}
+	// An upper bound that far away is said all the same.
+	left = 3 * 24 * 3600
+	if n, err := r.night(svc("api")); err != nil || len(r.posted) != 1 || !strings.Contains(r.posted[0], "between 3 days and 106752 days") {
+		t.Errorf("%v, %+v, %q", err, n, r.posted)
+	}
+}
+
 func TestTroubleIsSetAgainstTheLastDeploy(t *testing.T) {
 	r := newRig(t)
 	deploy := day(-1).Add(10 * time.Hour)
