@@ -68,6 +68,15 @@ func (e *PathError) Error() string { return fmt.Sprintf("%s: %v; %s", e.Path, re
 // Unwrap returns the cause.
 func (e *PathError) Unwrap() error { return e.Err }
 
+// Permanent reports whether reading the path again cannot help: what it holds is refused, or it cannot be opened. A failure of the
+// disk or the network may pass.
+func (e *PathError) Permanent() bool {
+	_, table := errors.AsType[tableError](e.Err)
+	return table || slices.ContainsFunc([]error{ErrUnknownFormat, ErrEmpty, ErrNotAFile, fs.ErrNotExist, fs.ErrPermission}, func(cause error) bool {
+		return errors.Is(e.Err, cause)
+	})
+}
+
 // reason is the cause without the path, which stands before it already.
 func reason(err error) error {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {

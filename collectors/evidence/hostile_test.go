@@ -307,6 +307,9 @@ func TestNothingReadableIsAnErrorThatSaysWhichPathAndWhatToDo(t *testing.T) {
 	if !errors.As(err, &path) || path.Path != missing || path.Hint == "" || !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("error %v, want one that names the path, the cause and what to do", err)
 	}
+	if !path.Permanent() || (&evidence.PathError{Err: &fs.PathError{Op: "read", Path: missing, Err: io.ErrUnexpectedEOF}}).Permanent() {
+		t.Error("a file that is not there stays away, a failed read may pass")
+	}
 	unknown := write(t, t.TempDir(), "x", []byte("just words\n"))
 	err = evidence.New(evidence.Options{Paths: []string{unknown}}).Collect(t.Context(), record.Query{}, &s)
 	if !errors.Is(err, evidence.ErrUnknownFormat) {
@@ -551,7 +554,7 @@ func TestRefusalsSayWhatItIsAndWhatToDo(t *testing.T) {
 			var s recordtest.Sink
 			err := evidence.New(evidence.Options{Paths: []string{path}}).Collect(t.Context(), record.Query{}, &s)
 			refused, ok := errors.AsType[*evidence.PathError](err)
-			if !errors.Is(err, evidence.ErrUnknownFormat) || !strings.Contains(err.Error(), c.want) || !ok || !strings.Contains(refused.Sample, c.sample) {
+			if !errors.Is(err, evidence.ErrUnknownFormat) || !strings.Contains(err.Error(), c.want) || !ok || !strings.Contains(refused.Sample, c.sample) || !refused.Permanent() {
 				t.Errorf("error %v", err)
 			}
 			// What a report masks is in the sample and the example, nowhere else.

@@ -90,7 +90,7 @@ func TestPlantedSecretsComeOutNowhere(t *testing.T) {
 	refusedEvidence(t, unknown, cut)
 	hook := listen(t, nil)
 	cfg := write(t, filepath.Join(dir, "c.yaml"), fmt.Sprintf(
-		"version: 1\nstate: out/state\nreports: out/reports\nfail_on: never\nwebhook: {url: %q}\nretries: 0\nservices: [{name: api, paths: [in]}, {name: unknown, paths: [unknown]}, {name: cut, paths: [cut]}]\n", hook.URL))
+		"version: 1\nstate: out/state\nreports: out/reports\nfail_on: never\nwebhook: {url: %q}\nservices: [{name: api, paths: [in]}, {name: unknown, paths: [unknown]}, {name: cut, paths: [cut]}]\n", hook.URL))
 	outputs := map[string]string{}
 	keep := func(name string, want int, r result) {
 		if r.code != want {
@@ -122,6 +122,10 @@ func TestPlantedSecretsComeOutNowhere(t *testing.T) {
 	}
 	if text := outputs["nightly stdout"]; !strings.Contains(text, "NOT CHECKED: ") {
 		t.Errorf("the night does not tell of the files that it could not read:\n%s", text)
+	}
+	// Reading a refused file again would give the same answer, half a minute later.
+	if n := strings.Count(outputs["nightly stderr"], "checking unknown"); n != 1 {
+		t.Errorf("the files that cannot be read were tried %d times", n)
 	}
 	if len(outputs) < 19 || len(hook.bodies) == 0 || !strings.Contains(outputs["investigate stdout"], "web-1") {
 		t.Fatalf("only %d outputs, %d messages; the report:\n%s", len(outputs), len(hook.bodies), outputs["investigate stdout"])

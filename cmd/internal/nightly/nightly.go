@@ -244,10 +244,18 @@ func interrupted(err error, done, all int) error {
 		done, all, prose.Span(pendingMaxAge), err)
 }
 
-// permanent reports whether trying again cannot help.
+// permanent reports whether trying again cannot help. Of several errors that are joined, one that may pass is worth another try.
 func permanent(err error) bool {
-	var p interface{ Permanent() bool }
-	return errors.As(err, &p) && p.Permanent() || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)
+	switch e := err.(type) {
+	case interface{ Permanent() bool }:
+		return e.Permanent()
+	case interface{ Unwrap() error }:
+		return permanent(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		causes := e.Unwrap()
+		return len(causes) > 0 && !slices.ContainsFunc(causes, func(c error) bool { return !permanent(c) })
+	}
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)
 }
 
 // window is the time to look at: the service's window, and more when the last complete check is longer ago.

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -376,6 +377,33 @@ func TestAServiceThatFailsIsTriedAgainAndThenSaidToHaveFailed(t *testing.T) {
 	r.check = func(string, int) error { return errors.New("503 from everywhere") }
 	if n, err = r.night(svc("down")); err != nil || n.ExitCode != exitFailed {
 		t.Errorf("all failed: %v, %v; want exit code 1", n, err)
+	}
+}
+
+// hopeless is an error that says of itself that trying again cannot help.
+type hopeless struct{ error }
+
+func (hopeless) Permanent() bool { return true }
+
+func TestWhatCannotGetBetterIsNotTriedAgain(t *testing.T) {
+	passing := errors.New("503 from everywhere")
+	for _, c := range []struct {
+		err  error
+		want int // calls
+	}{
+		{hopeless{errors.New("an unknown format")}, 1},
+		{fmt.Errorf("files: %w", errors.Join(hopeless{errors.New("an unknown format")}, hopeless{errors.New("empty")})), 1},
+		{errors.Join(hopeless{errors.New("an unknown format")}, passing), 3},
+		{&os.PathError{Op: "open", Path: "x", Err: syscall.ENOENT}, 1},
+		{&os.PathError{Op: "read", Path: "x", Err: syscall.EIO}, 3},
+		{passing, 3},
+	} {
+		r := newRig(t)
+		r.check = func(string, int) error { return c.err }
+		n, err := r.night(svc("api"))
+		if err != nil || n.ExitCode != exitFailed || r.calls["api"] != c.want || (r.slept > 0) != (c.want > 1) {
+			t.Errorf("%v: %v, %d calls, slept %v; want %d", c.err, err, r.calls["api"], r.slept, c.want)
+		}
 	}
 }
 
