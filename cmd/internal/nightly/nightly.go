@@ -8,7 +8,9 @@
 //  2. check each service, keeping each result in the state as it comes (an interrupted run goes on from there); try those
 //     that failed again;
 //  3. compare, and save the new state together with the message for people (the outbox);
-//  4. print, post, and strike the message from the outbox. A kill between the two repeats that one message, with the same id;
+//  4. post, print, and strike the message from the outbox. Printing comes last, so that it can say that posting failed. A kill
+//     between the webhook's answer and the note of it posts that one message again, with the same id; a kill before the
+//     printing is noted prints it again;
 //  5. call the heartbeat if, and only if, everything was checked completely and the outbox is empty.
 package nightly
 
@@ -149,7 +151,7 @@ func Run(ctx context.Context, o Options, d Deps) (*Night, error) {
 	undelivered := st.Outbox
 	if text := Message(n); text != "" {
 		alert := slices.ContainsFunc(n.Findings, func(f Finding) bool { return f.Alert })
-		st.Outbox = append(slices.Clone(undelivered), message{ID: n.Run, Text: text, Posted: d.Post == nil, Alert: alert})
+		st.Outbox = append(slices.Clone(undelivered), message{ID: d.Store.messageID(n.Run, text), Text: text, Posted: d.Post == nil, Alert: alert})
 	}
 	for _, m := range undelivered {
 		if !m.Printed {
@@ -335,7 +337,6 @@ func conclude(o Options, st *state, n *Night, now time.Time) {
 // tell prints and posts what the outbox holds, and calls the heartbeat when nothing is left to do.
 func tell(ctx context.Context, d Deps, st *state, n *Night) error {
 	var postErrs []error
-	// Posting comes before printing, so that what is printed can say that it failed.
 	for i := range st.Outbox {
 		m := &st.Outbox[i]
 		if m.Posted {

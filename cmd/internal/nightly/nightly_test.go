@@ -466,8 +466,25 @@ func TestAWebhookThatFailsIsTriedTheNextNightAndHoldsTheHeartbeat(t *testing.T) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(r.posted) != 1 || r.postIDs[0] != "20261101T030000Z" || r.beats != 1 || n.ExitCode != exitDone || len(n.Undelivered) != 0 {
+	if len(r.posted) != 1 || !strings.HasPrefix(r.postIDs[0], "20261101T030000Z-") || r.beats != 1 || n.ExitCode != exitDone || len(n.Undelivered) != 0 {
 		t.Errorf("posted %q with ids %q, %d heartbeats, exit %d; want the message of the first night, once", r.posted, r.postIDs, r.beats, n.ExitCode)
+	}
+}
+
+func TestNightsOfOneSecondHaveMessagesOfTheirOwn(t *testing.T) {
+	ids := map[string]bool{}
+	for _, service := range []string{"api", "api", "jobs"} {
+		r := newRig(t)
+		r.world = func(_ string, from, to time.Time) *finding.Report {
+			return dying(healthy(from, to), "GET /x", finding.Likely, day(0).Add(-time.Hour))
+		}
+		if _, err := r.night(svc(service)); err != nil || len(r.postIDs) != 1 {
+			t.Fatalf("%v, posted %q", err, r.posted)
+		}
+		ids[r.postIDs[0]] = true
+	}
+	if len(ids) != 3 {
+		t.Errorf("three nights with states of their own have the ids %v", ids)
 	}
 }
 
