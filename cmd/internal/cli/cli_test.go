@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/pprof"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -112,6 +113,45 @@ services:
 	r = runIn(t, env, "nightly", "--config", cfg)
 	if r.code != 0 || len(hook.bodies) != 1 || len(beat.bodies) != 2 {
 		t.Errorf("second night: exit %d, %d messages, %d heartbeats\n%s", r.code, len(hook.bodies), len(beat.bodies), r.out)
+	}
+}
+
+// liveProcess serves profiles of this test.
+func liveProcess(t *testing.T) *httptest.Server {
+	t.Helper()
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	srv := httptest.NewServer(mux)
+	t.Cleanup(srv.Close)
+	return srv
+}
+
+func TestAServiceKeepsItsSettingsBesideOneOfItsNameWithAnEnv(t *testing.T) {
+	srv := liveProcess(t)
+	cfg := write(t, filepath.Join(t.TempDir(), "c.yaml"), fmt.Sprintf(
+		"version: 1\nfail_on: never\nservices: [{name: api, pprof: [%q]}, {name: api, env: staging, pprof: [%q]}]\n", srv.URL, srv.URL))
+	r := runIn(t, nil, "doctor", "--config", cfg)
+	if r.code != 0 || !strings.Contains(r.out, "pprof: api\n") || !strings.Contains(r.out, "pprof: api/staging\n") {
+		t.Errorf("doctor: exit %d\n%s%s", r.code, r.out, r.errOut)
+	}
+	if r := runIn(t, nil, "nightly", "--config", cfg); r.code != 0 && r.code != 4 || strings.Contains(r.out, "NOT CHECKED") {
+		t.Errorf("nightly: exit %d\n%s%s", r.code, r.out, r.errOut)
+	}
+}
+
+func TestAnEnvThatNoServiceHasIsSaidWithThoseThatThereAre(t *testing.T) {
+	cfg := write(t, filepath.Join(t.TempDir(), "c.yaml"), "version: 1\nservices: [{name: api, paths: [x]}, {name: jobs, env: staging, paths: [x]}]\n")
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"nightly", "--env", "production"}, `lists no service with the env "production"; it lists api, jobs/staging`},
+		{[]string{"nightly", "--env", "production", "--service", "jobs"}, `lists no service called "jobs" with the env "production"; it lists`},
+		{[]string{"nightly", "--service", "nosuch"}, `lists no service called "nosuch"; it lists`},
+	} {
+		if r := runIn(t, nil, append(c.args, "--config", cfg)...); r.code != 2 || !strings.Contains(r.errOut, c.want) {
+			t.Errorf("%q: exit %d: %s", c.args, r.code, r.errOut)
+		}
 	}
 }
 

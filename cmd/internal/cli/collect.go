@@ -46,7 +46,7 @@ moment and started again with the same flags, it goes on where it was.`,
 			if err != nil {
 				return err
 			}
-			live, err := lf.options(a, cfg, &q)
+			live, err := lf.options(a, cfg, pick(cfg, &q))
 			if err != nil {
 				return err
 			}

@@ -142,13 +142,8 @@ func (a *app) newNight(f nightlyFlags) (*night, error) {
 			return nil, usagef("--from %s is not before now", f.query.from)
 		}
 	}
-	for _, s := range cfg.Services {
-		if (q.Service == "" || s.Name == q.Service) && (q.Env == "" || s.Env == q.Env) {
-			n.services = append(n.services, s)
-		}
-	}
-	if len(n.services) == 0 {
-		return nil, usagef("%s lists no service called %q", cfg.Path, q.Service)
+	if n.services = cfg.Select(q.Service, q.Env); len(n.services) == 0 {
+		return nil, noService(cfg, q.Service, q.Env)
 	}
 	for _, x := range []struct {
 		key  string
@@ -168,6 +163,26 @@ func (a *app) newNight(f nightlyFlags) (*night, error) {
 		}
 	}
 	return n, nil
+}
+
+// noService says that the config lists no service that the flags ask for, and which ones it lists.
+func noService(cfg *config.Config, name, env string) error {
+	what := "no service"
+	if name != "" {
+		what += fmt.Sprintf(" called %q", name)
+	}
+	if env != "" {
+		what += fmt.Sprintf(" with the env %q", env)
+	}
+	const shown = 10
+	var ids []string
+	for _, s := range cfg.Services[:min(len(cfg.Services), shown)] {
+		ids = append(ids, s.ID())
+	}
+	if more := len(cfg.Services) - shown; more > 0 {
+		ids = append(ids, fmt.Sprintf("and %d more", more))
+	}
+	return usagef("%s lists %s; it lists %s", cfg.Path, what, strings.Join(ids, ", "))
 }
 
 func nightFormat(s string) (string, error) {
@@ -253,7 +268,7 @@ func (n *night) investigation(s config.Service, from, to time.Time) (investigati
 	if live.maxCalls == 0 && s.MaxCalls == 0 && n.cfg.MaxCalls > 0 {
 		live.maxCalls = max(n.cfg.MaxCalls/len(n.services), 1)
 	}
-	lo, err := live.options(n.app, n.cfg, &inv.query)
+	lo, err := live.options(n.app, n.cfg, s)
 	if err != nil {
 		return inv, err
 	}

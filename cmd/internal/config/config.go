@@ -261,13 +261,27 @@ func (c *Config) Abs(path string) string {
 	return filepath.Join(filepath.Dir(c.Path), path)
 }
 
-// Pick finds the service that flags ask for. Without a name, a file with one service means that one.
-func (c *Config) Pick(name, env string) (Service, bool) {
+// Select returns the services of a name and an env, each when it is given. A service that is listed without an env is not that of
+// any env in particular.
+func (c *Config) Select(name, env string) []Service {
 	var found []Service
 	for _, s := range c.Services {
-		if (name == "" || s.Name == name) && (env == "" || s.Env == "" || s.Env == env) {
+		if (name == "" || s.Name == name) && (env == "" || s.Env == env) {
 			found = append(found, s)
 		}
+	}
+	return found
+}
+
+// Pick finds the one service that flags ask about: the one that is listed so, else the only one that may be meant. Without a name, a
+// file with one service means that one; a service that is listed without an env serves for any.
+func (c *Config) Pick(name, env string) (Service, bool) {
+	found := c.Select(name, env)
+	if i := slices.IndexFunc(found, func(s Service) bool { return s.Name == name && s.Env == env }); i >= 0 {
+		return found[i], true
+	}
+	if env != "" {
+		found = append(found, slices.DeleteFunc(c.Select(name, ""), func(s Service) bool { return s.Env != "" })...)
 	}
 	if len(found) != 1 {
 		return Service{}, false

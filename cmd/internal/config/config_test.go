@@ -50,6 +50,38 @@ func TestTheExampleIsValidAndShowsEveryKey(t *testing.T) {
 	}
 }
 
+func TestAServiceIsFoundByItsNameAndEnv(t *testing.T) {
+	c, err := Parse([]byte("version: 1\nservices: [{name: api}, {name: api, env: staging}, {name: jobs, env: prod}, {name: jobs, env: staging}, {name: web}]\n"), "c.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []struct {
+		name, env    string
+		pick         string // empty: none
+		selectedMany string
+	}{
+		{"api", "", "api", "api api/staging"},
+		{"api", "staging", "api/staging", "api/staging"},
+		{"api", "prod", "api", ""},
+		{"jobs", "prod", "jobs/prod", "jobs/prod"},
+		{"jobs", "", "", "jobs/prod jobs/staging"},
+		{"jobs", "test", "", ""},
+		{"web", "prod", "web", ""},
+		{"", "prod", "", "jobs/prod"},
+		{"nosuch", "", "", ""},
+		{"", "", "", "api api/staging jobs/prod jobs/staging web"},
+	} {
+		var many []string
+		for _, s := range c.Select(x.name, x.env) {
+			many = append(many, s.ID())
+		}
+		picked, ok := c.Pick(x.name, x.env)
+		if picked.ID() != x.pick || ok != (x.pick != "") || strings.Join(many, " ") != x.selectedMany {
+			t.Errorf("%q, %q: picked %q, selected %q; want %q, %q", x.name, x.env, picked.ID(), many, x.pick, x.selectedMany)
+		}
+	}
+}
+
 func TestMistakesPointAtTheirLine(t *testing.T) {
 	for name, tc := range map[string]struct{ yaml, want string }{
 		"an empty file":                  {"", `c.yaml: the file is empty; ` + "`lastcall nightly --example` prints one to start from"},
