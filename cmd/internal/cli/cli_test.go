@@ -13,10 +13,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // result is what a run in this process came to.
@@ -152,6 +155,35 @@ func TestAnEnvThatNoServiceHasIsSaidWithThoseThatThereAre(t *testing.T) {
 		if r := runIn(t, nil, append(c.args, "--config", cfg)...); r.code != 2 || !strings.Contains(r.errOut, c.want) {
 			t.Errorf("%q: exit %d: %s", c.args, r.code, r.errOut)
 		}
+	}
+}
+
+func TestEveryServiceOfANightHasAReportOfItsOwn(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "platform.log"), platformLog)
+	var cfg strings.Builder
+	cfg.WriteString("version: 1\nfail_on: never\nreports: reports\nservices:\n")
+	for _, s := range []string{"{name: api, env: prod", "{name: api-prod", "{name: api", "{name: api/prod2", `{name: "api:prod2"`, "{name: api, env: ..", "{name: ..up"} {
+		cfg.WriteString("  - " + s + ", paths: [platform.log]}\n")
+	}
+	if r := runIn(t, nil, "nightly", "--config", write(t, filepath.Join(dir, "c.yaml"), cfg.String())); r.code != 0 && r.code != 4 {
+		t.Fatalf("exit %d\n%s%s", r.code, r.out, r.errOut)
+	}
+	var got []string
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if name, ok := strings.CutSuffix(path, ".html"); ok {
+			got = append(got, filepath.ToSlash(strings.TrimPrefix(name, dir)))
+		}
+		return err
+	})
+	want := []string{"%2E./api", "%2E.up", "api", "api%2Fprod2", "api%3Aprod2", "api-prod", "prod/api"}
+	for i := range want {
+		want[i] = "/reports/" + want[i]
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if d := cmp.Diff(want, got); d != "" || err != nil {
+		t.Errorf("%v (-want +got)\n%s", err, d)
 	}
 }
 

@@ -352,16 +352,12 @@ func gaps(outcomes collectors.Outcomes) []string {
 }
 
 func (n *night) writeReports(s config.Service, rep *finding.Report) error {
-	dir := n.cfg.Abs(n.cfg.Reports)
+	// A folder for each env: names that are joined by a sign can meet.
+	dir := filepath.Join(n.cfg.Abs(n.cfg.Reports), fileName(s.Env))
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return fmt.Errorf("make the folder for the reports: %w", err)
 	}
-	name := strings.Map(func(r rune) rune {
-		if strings.ContainsRune(`/\:*?"<>|`, r) || r < ' ' {
-			return '-'
-		}
-		return r
-	}, strings.TrimLeft(s.ID(), "."))
+	name := fileName(s.Name)
 	files := n.newFiles()
 	defer files.discard()
 	for ext, format := range map[string]report.Format{".html": report.HTML, ".json": report.JSON} {
@@ -373,6 +369,19 @@ func (n *night) writeReports(s config.Service, rep *finding.Report) error {
 		}
 	}
 	return files.commit()
+}
+
+// fileName makes the name of a file out of that of a service: different names stay different, and none leads out of the folder.
+func fileName(s string) string {
+	var b strings.Builder
+	for i, r := range s {
+		if strings.ContainsRune(`/\:*?"<>|%`, r) || r < ' ' || r == '.' && i == 0 {
+			fmt.Fprintf(&b, "%%%02X", r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 // print writes the night to the files, to the summary of a GitHub job, and to stdout.
