@@ -56,15 +56,15 @@ func (f *reportFlags) options(zone config.Zone) (reportOptions, error) {
 	if o.format, err = report.ParseFormat(f.format); err != nil || o.format == report.SVG {
 		return o, usagef("--format %s: there is no such format; use text, markdown, json or html", f.format)
 	}
-	for _, path := range f.outputs {
+	o.outputs, err = outputFiles(f.outputs, func(path string) (report.Format, error) {
 		format, err := report.FormatForFile(path)
 		if err != nil {
-			return o, usagef("--output: %w", err)
+			return "", usagef("--output: %w", err)
 		}
-		if slices.ContainsFunc(o.outputs, func(x outputFile) bool { return x.path == path }) {
-			return o, usagef("--output %s is given twice", path)
-		}
-		o.outputs = append(o.outputs, outputFile{path, format})
+		return format, nil
+	})
+	if err != nil {
+		return o, err
 	}
 	o.location = zone.Location
 	if f.timezone != "" {

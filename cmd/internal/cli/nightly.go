@@ -116,12 +116,15 @@ func (a *app) newNight(f nightlyFlags) (*night, error) {
 	if n.format, err = nightFormat(f.format); err != nil {
 		return nil, err
 	}
-	for _, path := range f.outputs {
+	n.outputs, err = outputFiles(f.outputs, func(path string) (report.Format, error) {
 		format, err := nightFormat(strings.TrimPrefix(filepath.Ext(path), "."))
 		if err != nil {
-			return nil, usagef("--output %s: end the name in .txt, .md, .json or .xml", path)
+			return "", usagef("--output %s: end the name in .txt, .md, .json or .xml", path)
 		}
-		n.outputs = append(n.outputs, outputFile{path, report.Format(format)})
+		return report.Format(format), nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	if f.failOn != "" {
 		if _, err := config.ParseGrade(f.failOn); err != nil {

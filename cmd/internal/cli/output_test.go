@@ -27,6 +27,57 @@ func TestAPictureThatThereIsNotLeavesTheFileThatIsThere(t *testing.T) {
 	}
 }
 
+func TestALinkStaysALinkWhetherItsTargetIsThereOrNot(t *testing.T) {
+	dir := t.TempDir()
+	log := write(t, filepath.Join(dir, "platform.log"), platformLog)
+	for _, d := range []string{"real", "real/deep"} {
+		if err := os.Mkdir(filepath.Join(dir, d), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for link, to := range map[string]string{"a.txt": "b.txt", "b.txt": "folder/../new.txt", "folder": "real/deep", "circle.txt": "circle.txt"} {
+		if err := os.Symlink(filepath.FromSlash(to), filepath.Join(dir, link)); err != nil {
+			t.Skip(err)
+		}
+	}
+	r := runIn(t, nil, "investigate", log, "--output", filepath.Join(dir, "a.txt"))
+	if r.code != 0 {
+		t.Fatalf("exit %d: %s", r.code, r.errOut)
+	}
+	for _, link := range []string{"a.txt", "b.txt"} {
+		if st, err := os.Lstat(filepath.Join(dir, link)); err != nil || st.Mode()&os.ModeSymlink == 0 {
+			t.Errorf("%s is no link any more: %v, %v", link, st, err)
+		}
+	}
+	if contents(t, filepath.Join(dir, "a.txt")) == "" {
+		t.Error("nothing was written")
+	}
+	if r := runIn(t, nil, "investigate", log, "--output", filepath.Join(dir, "circle.txt")); r.code != 2 || !strings.Contains(r.errOut, "leads to itself") {
+		t.Errorf("a circle: exit %d: %s", r.code, r.errOut)
+	}
+}
+
+func TestNoFileIsWrittenTwiceHoweverItIsSpelled(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	write(t, "platform.log", platformLog)
+	cfg := write(t, "c.yaml", "version: 1\nservices: [{name: api, paths: [platform.log]}]\n")
+	if err := os.Symlink("s.md", "link.md"); err != nil {
+		t.Skip(err)
+	}
+	for _, other := range []string{"s.md", "./s.md", filepath.Join(dir, "s.md"), "link.md"} {
+		for _, args := range [][]string{{"investigate", "platform.log"}, {"demo"}, {"nightly", "--config", cfg}} {
+			r := runIn(t, nil, append(args, "--output", "s.md", "--output", other)...)
+			if r.code != 2 || !strings.Contains(r.errOut, "--output "+other+" is ") {
+				t.Errorf("%q and %q: exit %d: %s", args, other, r.code, r.errOut)
+			}
+		}
+	}
+	if _, err := os.Stat("s.md"); err == nil {
+		t.Error("it was written")
+	}
+}
+
 func contents(t *testing.T, path string) string {
 	t.Helper()
 	b, err := os.ReadFile(path)
