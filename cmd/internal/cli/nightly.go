@@ -73,10 +73,9 @@ some evidence was incomplete, or containers died and it cannot say why; 1 nothin
 	fl := cmd.Flags()
 	fl.StringVarP(&f.format, "format", "f", "text", "format on stdout: text, markdown, json or junit")
 	fl.StringArrayVarP(&f.outputs, "output", "o", nil, "also write the night to `FILE`, whole or not at all; .txt .md .json, or .xml for JUnit (repeatable)")
-	fl.StringVar(&f.failOn, "fail-on", "", "exit with 3 when something new has at least this grade: possible, likely, conclusive or never (default likely)")
+	registerFailOn(cmd, &f.failOn, "something new", finding.Likely)
 	fl.BoolVar(&f.example, "example", false, "print a config file with every key, documented")
 	complete(cmd, "format", "text", "markdown", "json", "junit")
-	complete(cmd, "fail-on", "possible", "likely", "conclusive", "never")
 	f.query.register(cmd)
 	f.live.register(cmd)
 	return cmd
@@ -93,7 +92,7 @@ type night struct {
 	window   time.Duration // 0: of the service
 	services []config.Service
 	live     liveFlags
-	failOn   string
+	failOn   finding.Grade
 	beatURL  string
 	postURL  string
 }
@@ -127,10 +126,9 @@ func (a *app) newNight(f nightlyFlags) (*night, error) {
 		return nil, err
 	}
 	if f.failOn != "" {
-		if _, err := config.ParseGrade(f.failOn); err != nil {
+		if n.failOn, err = config.ParseGrade(f.failOn); err != nil {
 			return nil, usagef("--fail-on: %w", err)
 		}
-		n.failOn = f.failOn
 	}
 	q, err := f.query.query(a.sys.Now(), n.location)
 	if err != nil {
@@ -212,12 +210,12 @@ func (n *night) watch(ctx context.Context) error {
 		byID[s.ID()] = s
 		w := nightly.Service{
 			ID: s.ID(), Window: s.Window.Or(n.cfg.Window.Or(defaultWindow)), Horizon: n.cfg.Horizon.Or(defaultHorizon),
-			FailOn: finding.Grade(either(n.failOn, string(s.FailOn), string(n.cfg.FailOn), string(finding.Likely))),
+			FailOn: finding.Grade(either(string(n.failOn), string(s.FailOn), string(n.cfg.FailOn), string(finding.Likely))),
 		}
 		if n.window > 0 {
 			w.Window = n.window
 		}
-		if w.FailOn == "never" {
+		if w.FailOn == config.Never {
 			w.FailOn = ""
 		}
 		o.Services = append(o.Services, w)

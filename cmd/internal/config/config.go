@@ -356,15 +356,26 @@ func (g *Grade) UnmarshalYAML(n ast.Node) error {
 	return nil
 }
 
-// ParseGrade reads a grade that can be a threshold. "never" is the empty grade.
+// Never is the threshold that nothing reaches.
+const Never finding.Grade = "never"
+
+// Thresholds are what can be a threshold for findings: the grades from the lowest on, and [Never].
+func Thresholds() []string {
+	return []string{string(finding.Insufficient), string(finding.Possible), string(finding.Likely), string(finding.Conclusive), string(Never)}
+}
+
+// OneOf lists words as a sentence does: "a, b or c".
+func OneOf(words []string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
+// ParseGrade reads a threshold, one of [Thresholds].
 func ParseGrade(s string) (finding.Grade, error) {
-	switch g := finding.Grade(strings.ToLower(s)); g {
-	case finding.Possible, finding.Likely, finding.Conclusive, finding.Insufficient:
-		return g, nil
-	case "never":
-		return "never", nil
+	if list := Thresholds(); !slices.Contains(list, strings.ToLower(s)) {
+		return "", fmt.Errorf("%q is no grade; use %s", s, OneOf(list))
 	}
-	return "", fmt.Errorf("%q is no grade; use possible, likely, conclusive or never", s)
+	return finding.Grade(strings.ToLower(s)), nil
 }
 
 // Zone is a time zone by its IANA name. The zero value means not given.
