@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"context"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -75,6 +78,28 @@ func TestNoFileIsWrittenTwiceHoweverItIsSpelled(t *testing.T) {
 	}
 	if _, err := os.Stat("s.md"); err == nil {
 		t.Error("it was written")
+	}
+}
+
+func TestAfterTheEndNoFileIsBegunOrMoved(t *testing.T) {
+	dir := t.TempDir()
+	w := &wholeFiles{}
+	render := func(out io.Writer) error {
+		if w.abandon() {
+			t.Error("nothing had been committed")
+		}
+		_, err := out.Write([]byte("late"))
+		return err
+	}
+	_ = w.add(filepath.Join(dir, "a.md"), render) // its file goes while it is written
+	if err := w.commit(); !errors.Is(err, context.Canceled) {
+		t.Errorf("commit: %v", err)
+	}
+	if err := w.add(filepath.Join(dir, "b.md"), render); !errors.Is(err, context.Canceled) {
+		t.Errorf("add: %v", err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v (%v)", left, err)
 	}
 }
 
