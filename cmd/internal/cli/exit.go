@@ -52,6 +52,14 @@ func exitCode(err error) int {
 // explainError turns an error into what is printed: what, where, why, and what to do next where that is known.
 func explainError(err error) string {
 	msg := err.Error()
+	var refused []*evidence.PathError
+	if e, ok := errors.AsType[*evidence.NothingReadError](err); ok {
+		refused = e.Paths
+		for _, p := range refused {
+			cause := p.Err.Error() // may quote the names of a table's columns
+			msg = strings.ReplaceAll(msg, cause, redact.Text(cause))
+		}
+	}
 	switch {
 	case errors.Is(err, context.Canceled):
 		// A command that has something to say of what it did wraps the cancellation.
@@ -65,12 +73,7 @@ func explainError(err error) string {
 	case errors.Is(err, fs.ErrPermission):
 		return msg + "\n  the permission is missing; check the owner and mode of the file and of its folder"
 	}
-	paths := refused(err, nil)
-	for _, p := range paths {
-		cause := p.Err.Error() // may quote the names of a table's columns
-		msg = strings.ReplaceAll(msg, cause, redact.Text(cause))
-	}
-	return msg + firstLines(paths)
+	return msg + firstLines(refused)
 }
 
 // firstLines shows how files that were refused begin, masked: often that is enough to see what was saved by mistake.
@@ -86,28 +89,16 @@ func firstLines(paths []*evidence.PathError) string {
 			break
 		}
 		line := redact.Text(p.Sample) // before it is cut: half of a secret cannot be told any more
-		for len(line) > length {
-			_, n := utf8.DecodeLastRuneInString(line)
-			line = line[:len(line)-n]
+		if len(line) > length {
+			end := length
+			for !utf8.RuneStart(line[end]) {
+				end--
+			}
+			line = line[:end] + "…"
 		}
 		fmt.Fprintf(&b, "\n  %s begins: %q", p.Path, line)
 	}
 	return b.String()
-}
-
-// refused adds the paths that gave nothing, of all the errors that are joined in err, to list.
-func refused(err error, list []*evidence.PathError) []*evidence.PathError {
-	switch e := err.(type) {
-	case *evidence.PathError:
-		return append(list, e)
-	case interface{ Unwrap() error }:
-		return refused(e.Unwrap(), list)
-	case interface{ Unwrap() []error }:
-		for _, x := range e.Unwrap() {
-			list = refused(x, list)
-		}
-	}
-	return list
 }
 
 // brokenPipe reports whether err is the reader of our output having gone away, which is no failure of ours.

@@ -248,14 +248,14 @@ func interrupted(err error, done, all int) error {
 
 // permanent reports whether trying again cannot help. Of several errors that are joined, one that may pass is worth another try.
 func permanent(err error) bool {
-	switch e := err.(type) {
-	case interface{ Permanent() bool }:
-		return e.Permanent()
-	case interface{ Unwrap() error }:
-		return permanent(e.Unwrap())
-	case interface{ Unwrap() []error }:
-		causes := e.Unwrap()
+	var joined interface{ Unwrap() []error }
+	if errors.As(err, &joined) {
+		causes := joined.Unwrap()
 		return len(causes) > 0 && !slices.ContainsFunc(causes, func(c error) bool { return !permanent(c) })
+	}
+	var said interface{ Permanent() bool }
+	if errors.As(err, &said) {
+		return said.Permanent()
 	}
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)
 }
