@@ -291,6 +291,9 @@ func (e *KeysError) Error() string {
 		e.Site, e.Which, e.Status, e.Variable, e.Site)
 }
 
+// Permanent reports that asking again cannot help: somebody has to mend the keys.
+func (*KeysError) Permanent() bool { return true }
+
 // validate checks both keys.
 func (a *api) validate(ctx context.Context) error {
 	body, err := a.ask(ctx, http.MethodGet, a.o.BaseURL, pathValidateKeys, pathValidateKeys, nil, nil)

@@ -52,32 +52,30 @@ func New(opts Options) *Collector {
 // Name implements record.Collector.
 func (*Collector) Name() string { return "files" }
 
-// PathError says why one path gave no evidence and what to do about it.
+// PathError says why one path gave no evidence and what to do about it. Its text holds no line of what was refused: errors end up
+// in logs, in the state of a night and in messages, where nobody looks for personal data.
 type PathError struct {
 	Path string
 	Err  error
 	// Hint is what to do next.
 	Hint string
-	// Sample is a line of what was refused; empty where it has none.
+	// Sample is a line of what was refused, as it stands there: whoever shows it masks it first. Empty where it has none.
 	Sample string
 }
 
-func (e *PathError) Error() string {
-	text := e.plain()
-	if e.Sample != "" {
-		text += fmt.Sprintf(" (its first line: %q)", clipTo([]byte(e.Sample), shownSample))
-	}
-	return text
-}
-
-// plain is the message without the sample, which may hold what a report masks.
-func (e *PathError) plain() string { return fmt.Sprintf("%s: %v; %s", e.Path, reason(e.Err), e.Hint) }
-
-// shownSample bounds the line that an error shows.
-const shownSample = 120
+func (e *PathError) Error() string { return fmt.Sprintf("%s: %v; %s", e.Path, reason(e.Err), e.Hint) }
 
 // Unwrap returns the cause.
 func (e *PathError) Unwrap() error { return e.Err }
+
+// Permanent reports whether reading the path again cannot help: what it holds is refused, or it cannot be opened. A failure of the
+// disk or the network may pass.
+func (e *PathError) Permanent() bool {
+	_, table := errors.AsType[tableError](e.Err)
+	return table || slices.ContainsFunc([]error{ErrUnknownFormat, ErrEmpty, ErrNotAFile, fs.ErrNotExist, fs.ErrPermission}, func(cause error) bool {
+		return errors.Is(e.Err, cause)
+	})
+}
 
 // reason is the cause without the path, which stands before it already.
 func reason(err error) error {
@@ -287,7 +285,7 @@ func (r *run) problem(path string, err error, hint, code string) error {
 func (r *run) refuse(p *PathError, code string) error {
 	r.problems = append(r.problems, p)
 	src := &record.Source{Name: p.Path}
-	w := record.Warning{Code: code, Pos: record.Pos{Source: src}, Count: 1, Text: p.plain(), Example: p.Sample}
+	w := record.Warning{Code: code, Pos: record.Pos{Source: src}, Count: 1, Text: p.Error(), Example: p.Sample}
 	if err := r.sink.Warn(&w); err != nil {
 		return err
 	}

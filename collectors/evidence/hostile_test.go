@@ -307,6 +307,9 @@ func TestNothingReadableIsAnErrorThatSaysWhichPathAndWhatToDo(t *testing.T) {
 	if !errors.As(err, &path) || path.Path != missing || path.Hint == "" || !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("error %v, want one that names the path, the cause and what to do", err)
 	}
+	if !path.Permanent() || (&evidence.PathError{Err: &fs.PathError{Op: "read", Path: missing, Err: io.ErrUnexpectedEOF}}).Permanent() {
+		t.Error("a file that is not there stays away, a failed read may pass")
+	}
 	unknown := write(t, t.TempDir(), "x", []byte("just words\n"))
 	err = evidence.New(evidence.Options{Paths: []string{unknown}}).Collect(t.Context(), record.Query{}, &s)
 	if !errors.Is(err, evidence.ErrUnknownFormat) {
@@ -550,10 +553,14 @@ func TestRefusalsSayWhatItIsAndWhatToDo(t *testing.T) {
 			path := write(t, t.TempDir(), c.name, []byte(c.text))
 			var s recordtest.Sink
 			err := evidence.New(evidence.Options{Paths: []string{path}}).Collect(t.Context(), record.Query{}, &s)
-			if !errors.Is(err, evidence.ErrUnknownFormat) || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), c.sample) {
+			refused, ok := errors.AsType[*evidence.PathError](err)
+			if !errors.Is(err, evidence.ErrUnknownFormat) || !strings.Contains(err.Error(), c.want) || !ok || !strings.Contains(refused.Sample, c.sample) || !refused.Permanent() {
 				t.Errorf("error %v", err)
 			}
-			// What a report masks is in the example, nowhere else.
+			// What a report masks is in the sample and the example, nowhere else.
+			if c.name == "words.txt" && strings.Contains(err.Error(), c.sample) {
+				t.Errorf("error %v", err)
+			}
 			if len(s.Warnings) != 1 || !strings.Contains(s.Warnings[0].Example, c.sample) || c.name == "words.txt" && strings.Contains(s.Warnings[0].Text, c.sample) {
 				t.Errorf("warnings %+v", s.Warnings)
 			}

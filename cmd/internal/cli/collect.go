@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"lastcall/collectors"
@@ -46,7 +47,7 @@ moment and started again with the same flags, it goes on where it was.`,
 			if err != nil {
 				return err
 			}
-			live, err := lf.options(a, cfg, &q)
+			live, err := lf.options(a, cfg, pick(cfg, &q))
 			if err != nil {
 				return err
 			}
@@ -61,7 +62,7 @@ moment and started again with the same flags, it goes on where it was.`,
 			if q.From == 0 {
 				q.From = q.To.Add(-defaultLiveWindow)
 			}
-			return a.collect(cmd.Context(), dir, question(qf, lf, q), q, live)
+			return a.collect(cmd.Context(), dir, question(qf, q, live), q, live)
 		},
 	}
 	cmd.Flags().StringVarP(&dir, "output", "o", "", "the `DIR` for the capture: new, empty, or one that was interrupted")
@@ -74,16 +75,38 @@ moment and started again with the same flags, it goes on where it was.`,
 // defaultLiveWindow is how far back a live source is asked when nobody says.
 const defaultLiveWindow = 3 * time.Hour
 
-// question is what was asked, in the words of the user: the same words mean the same capture. It holds no keys and no headers.
-func question(qf queryFlags, lf liveFlags, q record.Query) string {
-	b, err := json.Marshal(map[string]any{
-		"from": qf.from, "to": qf.to, "service": q.Service, "env": q.Env, "metrics": lf.metrics, "attributes": lf.attributes,
-		"container_tag": lf.containerTag, "related": lf.related, "profiles": lf.profiles, "pprof": len(lf.pprof),
-	})
+// question is what was asked: the window in the words of the user, and whom, for what, with the settings of flags, environment and
+// config. The same question means the same capture. It holds no keys and no headers, and not how hard is tried (calls, waiting).
+func question(qf queryFlags, q record.Query, live liveOptions) string {
+	ask := map[string]any{"from": qf.from, "to": qf.to, "service": q.Service, "env": q.Env}
+	if d := live.datadog; d != nil {
+		ask["datadog"] = map[string]any{
+			"site": d.site, "url": bareURL(d.url), "metrics": d.metrics, "attributes": d.attributes, "container_tag": d.containerTag,
+			"related": d.related, "profiles": d.profiles,
+		}
+	}
+	if p := live.pprof; p != nil {
+		var urls []string
+		for _, u := range p.urls {
+			urls = append(urls, bareURL(u))
+		}
+		ask["pprof"] = map[string]any{"urls": urls, "every": p.every.String(), "for": p.during.String()}
+	}
+	b, err := json.Marshal(ask)
 	if err != nil {
-		return "" // strings and numbers marshal
+		return "" // strings, numbers and maps of strings marshal
 	}
 	return string(b)
+}
+
+// bareURL is a URL without what may be secret in it: user, password and query.
+func bareURL(s string) string {
+	u, err := url.Parse(s)
+	if err != nil || s == "" {
+		return "" // checked before
+	}
+	u.User, u.RawQuery, u.Fragment = nil, "", ""
+	return u.String()
 }
 
 func (a *app) collect(ctx context.Context, dir, ask string, q record.Query, live liveOptions) (err error) {
@@ -127,7 +150,7 @@ func (a *app) collect(ctx context.Context, dir, ask string, q record.Query, live
 		return fmt.Errorf("interrupted: what was collected is kept in %s; run the same command again and it goes on from there (%w)", dir, context.Canceled)
 	}
 	if err != nil {
-		return err
+		return incomplete(dir, err)
 	}
 	failed := outcomes.Failed()
 	for _, f := range failed {
@@ -137,14 +160,22 @@ func (a *app) collect(ctx context.Context, dir, ask string, q record.Query, live
 		a.say("lastcall: %s of %s: %s", g.Signal, g.Source, g.Reason)
 	}
 	if len(failed) > 0 {
-		return fmt.Errorf("%d of %d sources failed; what the others gave is kept in %s, and the same command tries again", len(failed), len(sources), dir)
+		return incomplete(dir, fmt.Errorf("%d of %d sources failed", len(failed), len(sources)))
 	}
 	if err := w.Finish(); err != nil {
 		return err
 	}
+	if count.total() == 0 {
+		a.say("lastcall: no source has anything of this service and window; `lastcall doctor` with the same flags says what there is")
+	}
 	_, err = fmt.Fprintf(a.stdout, "%s is complete: %d records between %s and %s\nReplay it with: lastcall investigate %s\n", dir, count.total(),
 		q.From.Std().Format(time.RFC3339), q.To.Std().Format(time.RFC3339), dir)
 	return err
+}
+
+// incomplete says that a capture is not whole, why, and how it becomes so.
+func incomplete(dir string, err error) error {
+	return fmt.Errorf("%s is incomplete: %w\n  what came is kept; when that is mended, run the same command again and it goes on from there", dir, err)
 }
 
 // sliced keeps what a collector gives as one slice of a capture: all of it or nothing.

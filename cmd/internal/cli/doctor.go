@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"lastcall/cmd/internal/config"
@@ -94,12 +95,19 @@ Exit codes: 0 looked, and told; 1 something that is set up does not work (keys r
 func (a *app) examine(ctx context.Context, cfg *config.Config, qf queryFlags, lf liveFlags) ([]examination, error) {
 	var out []examination
 	services := cfg.Services
-	if qf.service != "" {
+	switch {
+	case qf.service != "":
 		s, ok := cfg.Pick(qf.service, qf.env)
 		if !ok {
 			s = config.Service{Name: qf.service, Env: qf.env}
 		}
 		services = []config.Service{s}
+	case qf.env != "":
+		// One that is listed without an env is looked at as it is in this one.
+		services = append(cfg.Select("", qf.env), slices.DeleteFunc(cfg.Select("", ""), func(s config.Service) bool { return s.Env != "" })...)
+		if len(services) == 0 && len(cfg.Services) > 0 {
+			return nil, noService(cfg, qf.service, qf.env)
+		}
 	}
 	if a.configPath != "" {
 		out = append(out, a.examineConfig(cfg))
@@ -145,7 +153,7 @@ func (a *app) examineService(ctx context.Context, cfg *config.Config, s config.S
 	if err != nil {
 		return nil, err
 	}
-	live, err := lf.options(a, cfg, &q)
+	live, err := lf.options(a, cfg, s)
 	if err != nil {
 		return nil, err
 	}

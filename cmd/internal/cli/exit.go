@@ -5,7 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"syscall"
+	"unicode/utf8"
+
+	"lastcall/collectors/evidence"
+	"lastcall/report/redact"
 )
 
 // The exit codes, as the contract has them. Scripts rely on them.
@@ -47,6 +52,14 @@ func exitCode(err error) int {
 // explainError turns an error into what is printed: what, where, why, and what to do next where that is known.
 func explainError(err error) string {
 	msg := err.Error()
+	var refused []*evidence.PathError
+	if e, ok := errors.AsType[*evidence.NothingReadError](err); ok {
+		refused = e.Paths
+		for _, p := range refused {
+			cause := p.Err.Error() // may quote the names of a table's columns
+			msg = strings.ReplaceAll(msg, cause, redact.Text(cause))
+		}
+	}
 	switch {
 	case errors.Is(err, context.Canceled):
 		// A command that has something to say of what it did wraps the cancellation.
@@ -60,7 +73,32 @@ func explainError(err error) string {
 	case errors.Is(err, fs.ErrPermission):
 		return msg + "\n  the permission is missing; check the owner and mode of the file and of its folder"
 	}
-	return msg
+	return msg + firstLines(refused)
+}
+
+// firstLines shows how files that were refused begin, masked: often that is enough to see what was saved by mistake.
+func firstLines(paths []*evidence.PathError) string {
+	const files, length = 5, 120 // at most
+	var b strings.Builder
+	shown := 0
+	for _, p := range paths {
+		if p.Sample == "" {
+			continue
+		}
+		if shown++; shown > files {
+			break
+		}
+		line := redact.Text(p.Sample) // before it is cut: half of a secret cannot be told any more
+		if len(line) > length {
+			end := length
+			for !utf8.RuneStart(line[end]) {
+				end--
+			}
+			line = line[:end] + "…"
+		}
+		fmt.Fprintf(&b, "\n  %s begins: %q", p.Path, line)
+	}
+	return b.String()
 }
 
 // brokenPipe reports whether err is the reader of our output having gone away, which is no failure of ours.

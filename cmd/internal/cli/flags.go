@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -26,7 +27,7 @@ func (f *reportFlags) register(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVarP(&f.format, "format", "f", "text", "format on stdout: text, markdown, json or html")
 	fl.StringArrayVarP(&f.outputs, "output", "o", nil, "also write the report to `FILE`, whole or not at all; .txt .md .json .html, or .svg for the growth flame graph (repeatable)")
-	fl.StringVar(&f.timezone, "timezone", "", "`ZONE` shown beside UTC, and of clock times: an IANA name, or local (default UTC)")
+	fl.StringVar(&f.timezone, "timezone", "", "`ZONE` of clock times such as 10:06, and shown beside UTC in Markdown and HTML: an IANA name, or local (default UTC)")
 	fl.BoolVar(&f.noRedact, "no-redact", false, "leave e-mails, addresses, ids and tokens in the report")
 	complete(cmd, "format", "text", "markdown", "json", "html")
 	_ = cmd.MarkFlagFilename("output", "txt", "md", "json", "html", "svg")
@@ -56,15 +57,15 @@ func (f *reportFlags) options(zone config.Zone) (reportOptions, error) {
 	if o.format, err = report.ParseFormat(f.format); err != nil || o.format == report.SVG {
 		return o, usagef("--format %s: there is no such format; use text, markdown, json or html", f.format)
 	}
-	for _, path := range f.outputs {
+	o.outputs, err = outputFiles(f.outputs, func(path string) (report.Format, error) {
 		format, err := report.FormatForFile(path)
 		if err != nil {
-			return o, usagef("--output: %w", err)
+			return "", usagef("--output: %w", err)
 		}
-		if slices.ContainsFunc(o.outputs, func(x outputFile) bool { return x.path == path }) {
-			return o, usagef("--output %s is given twice", path)
-		}
-		o.outputs = append(o.outputs, outputFile{path, format})
+		return format, nil
+	})
+	if err != nil {
+		return o, err
 	}
 	o.location = zone.Location
 	if f.timezone != "" {
@@ -139,8 +140,14 @@ func (f *analysisFlags) register(cmd *cobra.Command) {
 }
 
 func (f *analysisFlags) registerFailOn(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.failOn, "fail-on", "", "exit with 3 when a finding has at least this grade: possible, likely or conclusive (default: never)")
-	complete(cmd, "fail-on", "possible", "likely", "conclusive", "never")
+	registerFailOn(cmd, &f.failOn, "a finding", config.Never)
+}
+
+// registerFailOn adds the threshold for the exit code.
+func registerFailOn(cmd *cobra.Command, into *string, what string, unset finding.Grade) {
+	list := config.Thresholds()
+	cmd.Flags().StringVar(into, "fail-on", "", fmt.Sprintf("exit with 3 when %s has at least this `GRADE`: %s (default %s)", what, config.OneOf(list), unset))
+	complete(cmd, "fail-on", list...)
 }
 
 // analysisOptions are analysisFlags, checked.
@@ -173,7 +180,7 @@ func (f *analysisFlags) options(now time.Time, loc *time.Location) (analysisOpti
 		if err != nil {
 			return o, usagef("--fail-on: %w", err)
 		}
-		if g != "never" {
+		if g != config.Never {
 			o.failOn = g
 		}
 	}

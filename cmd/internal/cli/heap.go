@@ -40,7 +40,7 @@ live process, again and again with --every 30s --for 10m.`,
 			if inv.analysis, err = af.options(a.sys.Now(), inv.zone); err != nil {
 				return err
 			}
-			live, err := lf.options(a, cfg, &inv.query)
+			live, err := lf.options(a, cfg, pick(cfg, &inv.query))
 			if err != nil {
 				return err
 			}

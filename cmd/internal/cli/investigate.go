@@ -58,7 +58,7 @@ zstd, in any mix. Without a PATH the evidence is pulled from Datadog (DD_API_KEY
 			if inv.analysis, err = af.options(now, inv.zone); err != nil {
 				return err
 			}
-			live, err := lf.options(a, cfg, &inv.query)
+			live, err := lf.options(a, cfg, pick(cfg, &inv.query))
 			if err != nil {
 				return err
 			}

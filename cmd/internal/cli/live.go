@@ -92,16 +92,19 @@ type pprofOptions struct {
 // defaultMaxCalls is what a verdict on a large service takes.
 const defaultMaxCalls = 60
 
-// options checks the flags. What the config says of the service that the query names is taken where no flag says otherwise,
-// and the query is completed from it.
-func (f *liveFlags) options(a *app, cfg *config.Config, q *record.Query) (liveOptions, error) {
-	var o liveOptions
-	var err error
-	svc, _ := cfg.Pick(q.Service, q.Env)
-	if svc.Name != "" {
+// pick finds the service of the config that a query is about, and completes the query from it. The zero Service: none.
+func pick(cfg *config.Config, q *record.Query) config.Service {
+	svc, ok := cfg.Pick(q.Service, q.Env)
+	if ok {
 		q.Service, q.Env = svc.Name, either(q.Env, svc.Env)
 	}
+	return svc
+}
 
+// options checks the flags. What the config says of the service svc is taken where no flag says otherwise.
+func (f *liveFlags) options(a *app, cfg *config.Config, svc config.Service) (liveOptions, error) {
+	var o liveOptions
+	var err error
 	d := &datadogOptions{
 		apiKey: either(a.sys.Env("DD_API_KEY"), a.sys.Env("DATADOG_API_KEY")),
 		appKey: either(a.sys.Env("DD_APP_KEY"), a.sys.Env("DATADOG_APP_KEY"), a.sys.Env("DD_APPLICATION_KEY")),

@@ -128,8 +128,8 @@ func TestTheNightOverDatadog(t *testing.T) {
 	_, env, flags := datadogServer(t, "S8-1")
 	dir := t.TempDir()
 	beat := listen(t, nil)
-	cfg := write(t, filepath.Join(dir, "c.yaml"), fmt.Sprintf("version: 1\nretries: 0\nheartbeat: {url: %q}\nservices: [{name: api}]\n", beat.URL))
-	args := append([]string{"nightly", "--config", cfg, "--quiet"}, flags[2:]...)
+	cfg := write(t, filepath.Join(dir, "c.yaml"), fmt.Sprintf("version: 1\nheartbeat: {url: %q}\nservices: [{name: api}]\n", beat.URL))
+	args := append([]string{"nightly", "--config", cfg}, flags[2:]...)
 	r := runIn(t, env, args...)
 	if r.code != 3 || !strings.Contains(r.out, "NEW") || !strings.Contains(r.out, "attestations") || len(beat.bodies) != 1 {
 		t.Errorf("first night: exit %d, %d heartbeats\n%s%s", r.code, len(beat.bodies), r.out, r.errOut)
@@ -137,9 +137,11 @@ func TestTheNightOverDatadog(t *testing.T) {
 	if r := runIn(t, env, args...); r.code != 0 || strings.Contains(r.out, "NEW") {
 		t.Errorf("second night: exit %d\n%s%s", r.code, r.out, r.errOut)
 	}
-	// Keys that do not hold any more: said, no heartbeat.
+	// Keys that do not hold any more: said, not tried again, no heartbeat.
 	env["DD_API_KEY"] = "wrongwrongwrongwrongwrongwrong01"
 	if r := runIn(t, env, args...); r.code != 1 || !strings.Contains(r.out, "NOT CHECKED") || len(beat.bodies) != 2 {
 		t.Errorf("keys refused: exit %d, %d heartbeats\n%s%s", r.code, len(beat.bodies), r.out, r.errOut)
+	} else if n := strings.Count(r.errOut, "checking api"); n != 1 {
+		t.Errorf("refused keys were tried %d times", n)
 	}
 }

@@ -73,10 +73,9 @@ some evidence was incomplete, or containers died and it cannot say why; 1 nothin
 	fl := cmd.Flags()
 	fl.StringVarP(&f.format, "format", "f", "text", "format on stdout: text, markdown, json or junit")
 	fl.StringArrayVarP(&f.outputs, "output", "o", nil, "also write the night to `FILE`, whole or not at all; .txt .md .json, or .xml for JUnit (repeatable)")
-	fl.StringVar(&f.failOn, "fail-on", "", "exit with 3 when something new has at least this grade: possible, likely, conclusive or never (default likely)")
+	registerFailOn(cmd, &f.failOn, "something new", finding.Likely)
 	fl.BoolVar(&f.example, "example", false, "print a config file with every key, documented")
 	complete(cmd, "format", "text", "markdown", "json", "junit")
-	complete(cmd, "fail-on", "possible", "likely", "conclusive", "never")
 	f.query.register(cmd)
 	f.live.register(cmd)
 	return cmd
@@ -93,7 +92,7 @@ type night struct {
 	window   time.Duration // 0: of the service
 	services []config.Service
 	live     liveFlags
-	failOn   string
+	failOn   finding.Grade
 	beatURL  string
 	postURL  string
 }
@@ -116,18 +115,20 @@ func (a *app) newNight(f nightlyFlags) (*night, error) {
 	if n.format, err = nightFormat(f.format); err != nil {
 		return nil, err
 	}
-	for _, path := range f.outputs {
+	n.outputs, err = outputFiles(f.outputs, func(path string) (report.Format, error) {
 		format, err := nightFormat(strings.TrimPrefix(filepath.Ext(path), "."))
 		if err != nil {
-			return nil, usagef("--output %s: end the name in .txt, .md, .json or .xml", path)
+			return "", usagef("--output %s: end the name in .txt, .md, .json or .xml", path)
 		}
-		n.outputs = append(n.outputs, outputFile{path, report.Format(format)})
+		return report.Format(format), nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	if f.failOn != "" {
-		if _, err := config.ParseGrade(f.failOn); err != nil {
+		if n.failOn, err = config.ParseGrade(f.failOn); err != nil {
 			return nil, usagef("--fail-on: %w", err)
 		}
-		n.failOn = f.failOn
 	}
 	q, err := f.query.query(a.sys.Now(), n.location)
 	if err != nil {
@@ -142,13 +143,8 @@ func (a *app) newNight(f nightlyFlags) (*night, error) {
 			return nil, usagef("--from %s is not before now", f.query.from)
 		}
 	}
-	for _, s := range cfg.Services {
-		if (q.Service == "" || s.Name == q.Service) && (q.Env == "" || s.Env == q.Env) {
-			n.services = append(n.services, s)
-		}
-	}
-	if len(n.services) == 0 {
-		return nil, usagef("%s lists no service called %q", cfg.Path, q.Service)
+	if n.services = cfg.Select(q.Service, q.Env); len(n.services) == 0 {
+		return nil, noService(cfg, q.Service, q.Env)
 	}
 	for _, x := range []struct {
 		key  string
@@ -168,6 +164,26 @@ func (a *app) newNight(f nightlyFlags) (*night, error) {
 		}
 	}
 	return n, nil
+}
+
+// noService says that the config lists no service that the flags ask for, and which ones it lists.
+func noService(cfg *config.Config, name, env string) error {
+	what := "no service"
+	if name != "" {
+		what += fmt.Sprintf(" called %q", name)
+	}
+	if env != "" {
+		what += fmt.Sprintf(" with the env %q", env)
+	}
+	const shown = 10
+	var ids []string
+	for _, s := range cfg.Services[:min(len(cfg.Services), shown)] {
+		ids = append(ids, s.ID())
+	}
+	if more := len(cfg.Services) - shown; more > 0 {
+		ids = append(ids, fmt.Sprintf("and %d more", more))
+	}
+	return usagef("%s lists %s; it lists %s", cfg.Path, what, strings.Join(ids, ", "))
 }
 
 func nightFormat(s string) (string, error) {
@@ -194,12 +210,12 @@ func (n *night) watch(ctx context.Context) error {
 		byID[s.ID()] = s
 		w := nightly.Service{
 			ID: s.ID(), Window: s.Window.Or(n.cfg.Window.Or(defaultWindow)), Horizon: n.cfg.Horizon.Or(defaultHorizon),
-			FailOn: finding.Grade(either(n.failOn, string(s.FailOn), string(n.cfg.FailOn), string(finding.Likely))),
+			FailOn: finding.Grade(either(string(n.failOn), string(s.FailOn), string(n.cfg.FailOn), string(finding.Likely))),
 		}
 		if n.window > 0 {
 			w.Window = n.window
 		}
-		if w.FailOn == "never" {
+		if w.FailOn == config.Never {
 			w.FailOn = ""
 		}
 		o.Services = append(o.Services, w)
@@ -207,7 +223,8 @@ func (n *night) watch(ctx context.Context) error {
 	d := nightly.Deps{
 		Check: func(ctx context.Context, s nightly.Service, from, to time.Time) (nightly.Result, error) {
 			n.say("checking %s", s.ID)
-			return n.check(ctx, byID[s.ID], from, to)
+			res, err := n.check(ctx, byID[s.ID], from, to)
+			return masked(res, err)
 		},
 		Store: nightly.Store{Dir: n.cfg.Abs(either(n.cfg.State, defaultState))},
 		Now:   n.now, Sleep: sleep, Print: n.print, Log: n.log,
@@ -252,7 +269,7 @@ func (n *night) investigation(s config.Service, from, to time.Time) (investigati
 	if live.maxCalls == 0 && s.MaxCalls == 0 && n.cfg.MaxCalls > 0 {
 		live.maxCalls = max(n.cfg.MaxCalls/len(n.services), 1)
 	}
-	lo, err := live.options(n.app, n.cfg, &inv.query)
+	lo, err := live.options(n.app, n.cfg, s)
 	if err != nil {
 		return inv, err
 	}
@@ -302,6 +319,24 @@ func (n *night) check(ctx context.Context, s config.Service, from, to time.Time)
 	return nightly.Result{Report: redact.Report(rep), Gaps: gaps(outcomes)}, nil
 }
 
+// masked is what a check came to, without personal data and secrets: from here on it goes into the state, the outputs and messages.
+// What collectors say should hold none; the night does not rest on that.
+func masked(res nightly.Result, err error) (nightly.Result, error) {
+	if err != nil {
+		return nightly.Result{}, &maskedError{err}
+	}
+	for i, g := range res.Gaps {
+		res.Gaps[i] = redact.Text(g)
+	}
+	return res, nil
+}
+
+// maskedError is an error whose text may be kept and sent.
+type maskedError struct{ err error }
+
+func (e *maskedError) Error() string { return redact.Text(e.err.Error()) }
+func (e *maskedError) Unwrap() error { return e.err }
+
 // gaps says what makes a check incomplete: a source that failed, and a signal of which only a part came. A signal that is
 // not there at all is no gap by itself (many services have no heap profiles); the night watch finds those that fall silent.
 func gaps(outcomes collectors.Outcomes) []string {
@@ -318,16 +353,12 @@ func gaps(outcomes collectors.Outcomes) []string {
 }
 
 func (n *night) writeReports(s config.Service, rep *finding.Report) error {
-	dir := n.cfg.Abs(n.cfg.Reports)
+	// A folder for each env: names that are joined by a sign can meet.
+	dir := filepath.Join(n.cfg.Abs(n.cfg.Reports), fileName(s.Env))
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return fmt.Errorf("make the folder for the reports: %w", err)
 	}
-	name := strings.Map(func(r rune) rune {
-		if strings.ContainsRune(`/\:*?"<>|`, r) || r < ' ' {
-			return '-'
-		}
-		return r
-	}, strings.TrimLeft(s.ID(), "."))
+	name := fileName(s.Name)
 	files := n.newFiles()
 	defer files.discard()
 	for ext, format := range map[string]report.Format{".html": report.HTML, ".json": report.JSON} {
@@ -339,6 +370,19 @@ func (n *night) writeReports(s config.Service, rep *finding.Report) error {
 		}
 	}
 	return files.commit()
+}
+
+// fileName makes the name of a file out of that of a service: different names stay different, and none leads out of the folder.
+func fileName(s string) string {
+	var b strings.Builder
+	for i, r := range s {
+		if strings.ContainsRune(`/\:*?"<>|%`, r) || r < ' ' || r == '.' && i == 0 {
+			fmt.Fprintf(&b, "%%%02X", r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 // print writes the night to the files, to the summary of a GitHub job, and to stdout.

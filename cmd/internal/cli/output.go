@@ -7,7 +7,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
+
+	"lastcall/report"
 )
 
 // wholeFiles writes files that appear whole or not at all: all of them are written beside their place first, and only when
@@ -24,7 +27,8 @@ type wholeFiles struct {
 
 type pendingFile struct{ temp, path string }
 
-// add writes one file with render. After an error, call discard.
+// add writes one file with render. After an error nothing is kept of this file: whoever goes on without it commits the others
+// alone. A set that is not committed is discarded.
 func (w *wholeFiles) add(path string, render func(io.Writer) error) error {
 	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
 		if st.IsDir() {
@@ -37,9 +41,9 @@ func (w *wholeFiles) add(path string, render func(io.Writer) error) error {
 		}
 		return errors.Join(render(f), f.Close())
 	}
-	// The link stays a link: it is its target that gets the new content.
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target
+	path, err := target(path)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
 	}
 	f, err := w.begin(path)
 	if err != nil {
@@ -56,9 +60,65 @@ func (w *wholeFiles) add(path string, render func(io.Writer) error) error {
 		err = cerr
 	}
 	if err != nil {
+		w.takeBack(f.Name())
 		return fmt.Errorf("write %s: %w", path, plainPathError(err))
 	}
 	return nil
+}
+
+// target follows the links at path to the file that gets the new content: a link stays a link, and so does one whose target is not
+// there yet, at which filepath.EvalSymlinks gives up.
+func target(path string) (string, error) {
+	given := path
+	for range 40 { // as many as Linux follows
+		// Not filepath.Dir, which takes the .. behind a link for the folder that the link is in.
+		dir, name := filepath.Split(path)
+		if dir == "" {
+			dir = "."
+		}
+		dir, err := filepath.EvalSymlinks(dir)
+		if err != nil {
+			return given, nil // the folder is not there, which is said by whoever writes
+		}
+		path = filepath.Join(dir, name)
+		next, err := os.Readlink(path)
+		if err != nil {
+			return path, nil // no link
+		}
+		if !filepath.IsAbs(next) {
+			next = dir + string(filepath.Separator) + next
+		}
+		path = next
+	}
+	return given, errors.New("the link leads to itself; remove it, or give the name of a file")
+}
+
+// outputFiles are the files of --output with the format of each. No file is written twice, however it is spelled.
+func outputFiles(paths []string, format func(path string) (report.Format, error)) ([]outputFile, error) {
+	var out []outputFile
+	spelled := map[string]string{}
+	for _, path := range paths {
+		f, err := format(path)
+		if err != nil {
+			return nil, err
+		}
+		place, err := target(path)
+		if err != nil {
+			return nil, usagef("--output %s: %w", path, err)
+		}
+		if abs, err := filepath.Abs(place); err == nil {
+			place = abs
+		}
+		switch before, twice := spelled[place]; {
+		case twice && before == path:
+			return nil, usagef("--output %s is given twice", path)
+		case twice:
+			return nil, usagef("--output %s is the same file as --output %s", path, before)
+		}
+		spelled[place] = path
+		out = append(out, outputFile{path, f})
+	}
+	return out, nil
 }
 
 // begin makes the temporary file for path and remembers it.
@@ -73,6 +133,14 @@ func (w *wholeFiles) begin(path string) (*os.File, error) {
 		w.pending = append(w.pending, pendingFile{f.Name(), path})
 	}
 	return f, err
+}
+
+// takeBack forgets a temporary file that did not become whole.
+func (w *wholeFiles) takeBack(temp string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_ = os.Remove(temp) // nothing to be done about a temporary file that will not go
+	w.pending = slices.DeleteFunc(w.pending, func(p pendingFile) bool { return p.temp == temp })
 }
 
 // createBeside makes a new file in the folder of path. Not os.CreateTemp: its mode is for the owner alone, while a report has
@@ -132,7 +200,7 @@ func (w *wholeFiles) abandon() (committed bool) {
 
 func (w *wholeFiles) remove() {
 	for _, p := range w.pending {
-		_ = os.Remove(p.temp) // nothing to be done about a temporary file that will not go
+		_ = os.Remove(p.temp) // as above
 	}
 	w.pending = nil
 }

@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"lastcall/cmd/internal/nightly"
 )
 
 // planted are personal data and secrets as logs carry them. None may come out anywhere.
@@ -61,28 +64,45 @@ func leakyEvidence(t *testing.T, dir string) {
 		"2026-11-16 12:00:00.000000000 +0000 UTC [router] method=GET path=\"/x?password="+planted["a password"]+"\n")
 }
 
+// refusedEvidence writes files that cannot be read, or not to their end, with the planted values where errors and gaps may quote them:
+// in the first line, at the break, and in a name.
+func refusedEvidence(t *testing.T, unknown, cut string) {
+	t.Helper()
+	line := fmt.Sprintf("dear %s at %s (%s), password=%s card %s %s %s Bearer %s token=%s cookie: session=%s\n", planted["an e-mail address"], planted["an IPv4 address"],
+		planted["an IPv6 address"], planted["a password"], planted["a card number"], planted["a cloud key"], planted["an API key"], planted["a bearer token"],
+		planted["a JWT"], planted["a session cookie"])
+	write(t, filepath.Join(unknown, "notes.txt"), line)
+	write(t, filepath.Join(unknown, planted["an e-mail address"]), line)
+	write(t, filepath.Join(unknown, "table.csv"), fmt.Sprintf("time,%s,%s\n2026-11-16T12:00:00Z,1,2\n", planted["an e-mail address"], planted["an API key"]))
+	event := fmt.Sprintf(`{"kind":"Event","metadata":{"name":"web-1.1"},"involvedObject":{"kind":"Pod","name":"web-1"},"reason":"Unhealthy","message":%q,"lastTimestamp":"2026-11-16T12:00:00Z","type":"Warning"}`, line)
+	write(t, filepath.Join(cut, "events.json"), `{"kind":"EventList","apiVersion":"v1","items":[`+event+`,{"message":"`+strings.TrimSpace(line)+`" `+strings.TrimSpace(line))
+}
+
 func TestPlantedSecretsComeOutNowhere(t *testing.T) {
 	dir := t.TempDir()
-	in, out := filepath.Join(dir, "in"), filepath.Join(dir, "out")
-	for _, d := range []string{in, out} {
+	in, out, unknown, cut := filepath.Join(dir, "in"), filepath.Join(dir, "out"), filepath.Join(dir, "unknown"), filepath.Join(dir, "cut")
+	for _, d := range []string{in, out, unknown, cut} {
 		if err := os.Mkdir(d, 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
 	leakyEvidence(t, in)
+	refusedEvidence(t, unknown, cut)
 	hook := listen(t, nil)
 	cfg := write(t, filepath.Join(dir, "c.yaml"), fmt.Sprintf(
-		"version: 1\nstate: out/state\nreports: out/reports\nfail_on: never\nwebhook: {url: %q}\nservices: [{name: api, paths: [in]}]\n", hook.URL))
+		"version: 1\nstate: out/state\nreports: out/reports\nfail_on: never\nwebhook: {url: %q}\nservices: [{name: api, paths: [in]}, {name: unknown, paths: [unknown]}, {name: cut, paths: [cut]}]\n", hook.URL))
 	outputs := map[string]string{}
-	keep := func(name string, r result) {
-		if r.code != 0 && r.code != 4 {
+	keep := func(name string, want int, r result) {
+		if r.code != want {
 			t.Fatalf("%s: exit %d\n%s", name, r.code, r.errOut)
 		}
 		outputs[name+" stdout"], outputs[name+" stderr"] = r.out, r.errOut
 	}
-	keep("investigate", runIn(t, nil, "investigate", in, "--verbose", "--output", out+"/r.md", "--output", out+"/r.json", "--output", out+"/r.html", "--output", out+"/r.txt"))
-	keep("nightly", runIn(t, nil, "nightly", "--config", cfg, "--verbose", "--output", out+"/n.json", "--output", out+"/n.xml", "--output", out+"/n.md"))
-	keep("heap", runIn(t, nil, "report", out+"/r.json"))
+	keep("investigate", 0, runIn(t, nil, "investigate", in, "--verbose", "--output", out+"/r.md", "--output", out+"/r.json", "--output", out+"/r.html", "--output", out+"/r.txt"))
+	keep("nightly", 4, runIn(t, map[string]string{"GITHUB_STEP_SUMMARY": out + "/summary.md"}, "nightly", "--config", cfg, "--verbose", "--output", out+"/n.json", "--output", out+"/n.xml", "--output", out+"/n.md"))
+	keep("report", 0, runIn(t, nil, "report", out+"/r.json"))
+	keep("a file of no known format", 1, runIn(t, nil, "investigate", unknown+"/notes.txt"))
+	keep("a table of no known columns", 1, runIn(t, nil, "investigate", unknown+"/table.csv", "--verbose"))
 	for i, b := range hook.bodies {
 		outputs[fmt.Sprintf("webhook %d", i)] = b
 	}
@@ -97,7 +117,17 @@ func TestPlantedSecretsComeOutNowhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(outputs) < 14 || len(hook.bodies) == 0 || !strings.Contains(outputs["investigate stdout"], "web-1") {
+	if text := outputs["a file of no known format stderr"]; !strings.Contains(text, "notes.txt begins: ") || !strings.Contains(text, "[email]") {
+		t.Errorf("how the file begins is not shown masked: %s", text)
+	}
+	if text := outputs["nightly stdout"]; !strings.Contains(text, "NOT CHECKED: ") {
+		t.Errorf("the night does not tell of the files that it could not read:\n%s", text)
+	}
+	// Reading a refused file again would give the same answer, half a minute later.
+	if n := strings.Count(outputs["nightly stderr"], "checking unknown"); n != 1 {
+		t.Errorf("the files that cannot be read were tried %d times", n)
+	}
+	if len(outputs) < 19 || len(hook.bodies) == 0 || !strings.Contains(outputs["investigate stdout"], "web-1") {
 		t.Fatalf("only %d outputs, %d messages; the report:\n%s", len(outputs), len(hook.bodies), outputs["investigate stdout"])
 	}
 	for name, text := range outputs {
@@ -111,5 +141,18 @@ func TestPlantedSecretsComeOutNowhere(t *testing.T) {
 	r := runIn(t, nil, "investigate", in, "--no-redact", "--format", "json")
 	if !strings.Contains(r.out, planted["an e-mail address"]) || !strings.Contains(r.out, `"redacted": false`) {
 		t.Error("--no-redact: the report neither holds the data nor says that it is not redacted")
+	}
+}
+
+// What a night keeps is masked whatever the collectors say.
+func TestTheErrorsAndGapsOfANightAreMasked(t *testing.T) {
+	cause := errors.New("user " + planted["an e-mail address"])
+	res, err := masked(nightly.Result{}, fmt.Errorf("at %s: %w", planted["an IPv4 address"], cause))
+	if res.Report != nil || !errors.Is(err, cause) || err.Error() != "at [ip]: user [email]" {
+		t.Errorf("%v, %v", res, err)
+	}
+	res, err = masked(nightly.Result{Gaps: []string{"logs of datadog logs: refused for " + planted["a JWT"]}}, nil)
+	if err != nil || len(res.Gaps) != 1 || strings.Contains(res.Gaps[0], planted["a JWT"]) {
+		t.Errorf("%v, %v", res, err)
 	}
 }

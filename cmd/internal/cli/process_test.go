@@ -1,4 +1,4 @@
-//go:build unix
+//go:build unix && !solaris && !aix
 
 package cli
 
@@ -139,15 +139,14 @@ func TestAnInterruptWhileFilesAreWrittenLeavesNothingHalfWritten(t *testing.T) {
 	if got := <-code; got != 1 || !strings.Contains(errOut.String(), "as they were") || out.Len() > 0 {
 		t.Errorf("exit %d, stdout %d bytes, stderr %q", got, out.Len(), errOut.String())
 	}
-	if took := time.Since(begin); took > time.Second {
+	// A second on a machine that has nothing else to do. Without the interrupt it waits for ever.
+	if took := time.Since(begin); took > 20*time.Second {
 		t.Errorf("it took %v", took)
 	}
 	// Whoever still writes goes on, and must not bring the files back.
-	if f, err := os.OpenFile(pipe, os.O_RDONLY|syscall.O_NONBLOCK, 0); err == nil {
-		time.Sleep(100 * time.Millisecond)
-		f.Close()
+	if _, err := os.ReadFile(pipe); err != nil {
+		t.Error(err)
 	}
-	time.Sleep(100 * time.Millisecond)
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != 2 || entries[0].Name() != "b.md" || entries[1].Name() != "pipe.md" {
 		t.Errorf("left are %v (%v), want what was there before", entries, err)

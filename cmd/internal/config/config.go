@@ -261,13 +261,27 @@ func (c *Config) Abs(path string) string {
 	return filepath.Join(filepath.Dir(c.Path), path)
 }
 
-// Pick finds the service that flags ask for. Without a name, a file with one service means that one.
-func (c *Config) Pick(name, env string) (Service, bool) {
+// Select returns the services of a name and an env, each when it is given. A service that is listed without an env is not that of
+// any env in particular.
+func (c *Config) Select(name, env string) []Service {
 	var found []Service
 	for _, s := range c.Services {
-		if (name == "" || s.Name == name) && (env == "" || s.Env == "" || s.Env == env) {
+		if (name == "" || s.Name == name) && (env == "" || s.Env == env) {
 			found = append(found, s)
 		}
+	}
+	return found
+}
+
+// Pick finds the one service that flags ask about: the one that is listed so, else the only one that may be meant. Without a name, a
+// file with one service means that one; a service that is listed without an env serves for any.
+func (c *Config) Pick(name, env string) (Service, bool) {
+	found := c.Select(name, env)
+	if i := slices.IndexFunc(found, func(s Service) bool { return s.Name == name && s.Env == env }); i >= 0 {
+		return found[i], true
+	}
+	if env != "" {
+		found = append(found, slices.DeleteFunc(c.Select(name, ""), func(s Service) bool { return s.Env != "" })...)
 	}
 	if len(found) != 1 {
 		return Service{}, false
@@ -342,15 +356,26 @@ func (g *Grade) UnmarshalYAML(n ast.Node) error {
 	return nil
 }
 
-// ParseGrade reads a grade that can be a threshold. "never" is the empty grade.
+// Never is the threshold that nothing reaches.
+const Never finding.Grade = "never"
+
+// Thresholds are what can be a threshold for findings: the grades from the lowest on, and [Never].
+func Thresholds() []string {
+	return []string{string(finding.Insufficient), string(finding.Possible), string(finding.Likely), string(finding.Conclusive), string(Never)}
+}
+
+// OneOf lists words as a sentence does: "a, b or c".
+func OneOf(words []string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
+// ParseGrade reads a threshold, one of [Thresholds].
 func ParseGrade(s string) (finding.Grade, error) {
-	switch g := finding.Grade(strings.ToLower(s)); g {
-	case finding.Possible, finding.Likely, finding.Conclusive, finding.Insufficient:
-		return g, nil
-	case "never":
-		return "never", nil
+	if list := Thresholds(); !slices.Contains(list, strings.ToLower(s)) {
+		return "", fmt.Errorf("%q is no grade; use %s", s, OneOf(list))
 	}
-	return "", fmt.Errorf("%q is no grade; use possible, likely, conclusive or never", s)
+	return finding.Grade(strings.ToLower(s)), nil
 }
 
 // Zone is a time zone by its IANA name. The zero value means not given.

@@ -50,6 +50,38 @@ func TestTheExampleIsValidAndShowsEveryKey(t *testing.T) {
 	}
 }
 
+func TestAServiceIsFoundByItsNameAndEnv(t *testing.T) {
+	c, err := Parse([]byte("version: 1\nservices: [{name: api}, {name: api, env: staging}, {name: jobs, env: prod}, {name: jobs, env: staging}, {name: web}]\n"), "c.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []struct {
+		name, env    string
+		pick         string // empty: none
+		selectedMany string
+	}{
+		{"api", "", "api", "api api/staging"},
+		{"api", "staging", "api/staging", "api/staging"},
+		{"api", "prod", "api", ""},
+		{"jobs", "prod", "jobs/prod", "jobs/prod"},
+		{"jobs", "", "", "jobs/prod jobs/staging"},
+		{"jobs", "test", "", ""},
+		{"web", "prod", "web", ""},
+		{"", "prod", "", "jobs/prod"},
+		{"nosuch", "", "", ""},
+		{"", "", "", "api api/staging jobs/prod jobs/staging web"},
+	} {
+		var many []string
+		for _, s := range c.Select(x.name, x.env) {
+			many = append(many, s.ID())
+		}
+		picked, ok := c.Pick(x.name, x.env)
+		if picked.ID() != x.pick || ok != (x.pick != "") || strings.Join(many, " ") != x.selectedMany {
+			t.Errorf("%q, %q: picked %q, selected %q; want %q, %q", x.name, x.env, picked.ID(), many, x.pick, x.selectedMany)
+		}
+	}
+}
+
 func TestMistakesPointAtTheirLine(t *testing.T) {
 	for name, tc := range map[string]struct{ yaml, want string }{
 		"an empty file":                  {"", `c.yaml: the file is empty; ` + "`lastcall nightly --example` prints one to start from"},
@@ -62,7 +94,7 @@ func TestMistakesPointAtTheirLine(t *testing.T) {
 		"a service without a name":       {"version: 1\nservices:\n  - env: prod\n", "c.yaml:3:8: this service has no name"},
 		"the same service twice":         {"version: 1\nservices:\n  - name: a\n  - name: a\n", `c.yaml:4:11: the service "a" is listed twice (also as number 1); give one of them another env`},
 		"a URL that is none":             {"version: 1\nheartbeat: {url: nosnch.in/x}\nservices: [{name: a}]\n", "c.yaml:2:18: this is not an http or https URL"},
-		"a grade that is none":           {"version: 1\nfail_on: maybe\nservices: [{name: a}]\n", `c.yaml:2:10: "maybe" is no grade; use possible, likely, conclusive or never`},
+		"a grade that is none":           {"version: 1\nfail_on: maybe\nservices: [{name: a}]\n", `c.yaml:2:10: "maybe" is no grade; use insufficient, possible, likely, conclusive or never`},
 		"a zone that is none":            {"version: 1\ntimezone: Mars/Base\nservices: [{name: a}]\n", `c.yaml:2:11: "Mars/Base" is no time zone; use a name such as Europe/Paris, UTC or local`},
 		"a window that ends too early":   {"version: 1\nservices: [{name: a, planned: [\"2026-01-02T00:00:00Z..2026-01-01T00:00:00Z\"]}]\n", `c.yaml:2:32: "2026-01-02T00:00:00Z..2026-01-01T00:00:00Z" ends before it begins`},
 		"two documents":                  {"version: 1\nservices: [{name: a}]\n---\nversion: 1\n", "c.yaml: the file holds more than one YAML document; only one is taken"},

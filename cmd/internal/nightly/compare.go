@@ -8,6 +8,7 @@ import (
 
 	"lastcall/analyze/finding"
 	"lastcall/cmd/internal/prose"
+	"lastcall/cmd/internal/units"
 )
 
 // Status is a finding against the nights before.
@@ -157,9 +158,8 @@ func judge(k *known, f found, crashes int, at time.Time) (Status, string) {
 		worse = join(worse, fmt.Sprintf("%s since the last run, at most %d a night before", prose.Count(crashes, "crash", "crashes"), k.Crashes))
 	}
 	if f.Limit != nil {
-		left := time.Duration(f.Limit.Value * float64(time.Second))
-		told := time.Duration(k.TimeToLimit * float64(time.Second))
-		expected := told - at.Sub(k.ReportedAt)
+		left, told := units.Seconds(f.Limit.Value), units.Seconds(k.TimeToLimit)
+		expected := told - max(at.Sub(k.ReportedAt), 0) // a clock that was set back has taken no time
 		switch {
 		case told == 0:
 			worse = join(worse, "the memory limit is now in sight, in about "+prose.Span(left))

@@ -9,6 +9,7 @@ import (
 
 	"lastcall/analyze/finding"
 	"lastcall/cmd/internal/prose"
+	"lastcall/cmd/internal/units"
 )
 
 // Kind tells trouble that has happened from trouble that is on its way.
@@ -210,8 +211,8 @@ func living(r *finding.Report, horizon time.Duration) []finding.Memory {
 		if m.Shape != finding.ShapeLeak || m.Crash != "" || m.TimeToLimitSeconds == nil || last.Sub(m.To) > freshness {
 			continue
 		}
-		left := time.Duration(*m.TimeToLimitSeconds * float64(time.Second))
-		if left > horizon || daily[m.Container] && m.To.Sub(m.From)+left > dailyRestart {
+		left := units.Seconds(*m.TimeToLimitSeconds)
+		if left > horizon || daily[m.Container] && left > dailyRestart-m.To.Sub(m.From) {
 			continue
 		}
 		out = append(out, m)

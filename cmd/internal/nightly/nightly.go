@@ -8,7 +8,9 @@
 //  2. check each service, keeping each result in the state as it comes (an interrupted run goes on from there); try those
 //     that failed again;
 //  3. compare, and save the new state together with the message for people (the outbox);
-//  4. print, post, and strike the message from the outbox. A kill between the two repeats that one message, with the same id;
+//  4. post, print, and strike the message from the outbox. Printing comes last, so that it can say that posting failed. A kill
+//     between the webhook's answer and the note of it posts that one message again, with the same id; a kill before the
+//     printing is noted prints it again;
 //  5. call the heartbeat if, and only if, everything was checked completely and the outbox is empty.
 package nightly
 
@@ -51,13 +53,13 @@ type Options struct {
 type Result struct {
 	// Report is redacted: what is in it goes into state, messages and files.
 	Report *finding.Report
-	// Gaps say what should have been seen and was not, each as a sentence; none when the check was complete.
+	// Gaps say what should have been seen and was not, each as a sentence, redacted; none when the check was complete.
 	Gaps []string
 }
 
 // Deps is the world of a night.
 type Deps struct {
-	// Check looks at one service. An error means that nothing could be seen.
+	// Check looks at one service. An error means that nothing could be seen; its text is kept and sent, and so redacted.
 	Check func(ctx context.Context, s Service, from, to time.Time) (Result, error)
 	Store Store
 	Now   func() time.Time
@@ -149,7 +151,7 @@ func Run(ctx context.Context, o Options, d Deps) (*Night, error) {
 	undelivered := st.Outbox
 	if text := Message(n); text != "" {
 		alert := slices.ContainsFunc(n.Findings, func(f Finding) bool { return f.Alert })
-		st.Outbox = append(slices.Clone(undelivered), message{ID: n.Run, Text: text, Posted: d.Post == nil, Alert: alert})
+		st.Outbox = append(slices.Clone(undelivered), message{ID: d.Store.messageID(n.Run, text), Text: text, Posted: d.Post == nil, Alert: alert})
 	}
 	for _, m := range undelivered {
 		if !m.Printed {
@@ -244,10 +246,18 @@ func interrupted(err error, done, all int) error {
 		done, all, prose.Span(pendingMaxAge), err)
 }
 
-// permanent reports whether trying again cannot help.
+// permanent reports whether trying again cannot help. Of several errors that are joined, one that may pass is worth another try.
 func permanent(err error) bool {
-	var p interface{ Permanent() bool }
-	return errors.As(err, &p) && p.Permanent() || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)
+	var joined interface{ Unwrap() []error }
+	if errors.As(err, &joined) {
+		causes := joined.Unwrap()
+		return len(causes) > 0 && !slices.ContainsFunc(causes, func(c error) bool { return !permanent(c) })
+	}
+	var said interface{ Permanent() bool }
+	if errors.As(err, &said) {
+		return said.Permanent()
+	}
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)
 }
 
 // window is the time to look at: the service's window, and more when the last complete check is longer ago.
@@ -327,7 +337,6 @@ func conclude(o Options, st *state, n *Night, now time.Time) {
 // tell prints and posts what the outbox holds, and calls the heartbeat when nothing is left to do.
 func tell(ctx context.Context, d Deps, st *state, n *Night) error {
 	var postErrs []error
-	// Posting comes before printing, so that what is printed can say that it failed.
 	for i := range st.Outbox {
 		m := &st.Outbox[i]
 		if m.Posted {

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -265,6 +266,24 @@ func TestALeakIsToldInTimeAndAgainWhenItIsADayAway(t *testing.T) {
 	}
 }
 
+func TestALimitBeyondAllTimeIsNoAlarm(t *testing.T) {
+	r := newRig(t)
+	left, high := 1e12, 1e12
+	r.world = func(_ string, from, to time.Time) *finding.Report {
+		rep := leaking(healthy(from, to), "POST /jobs", 0)
+		rep.Memory[0].TimeToLimitSeconds, rep.Memory[0].TimeToLimit = &left, &finding.Estimate{Value: left, Low: left, High: high}
+		return rep
+	}
+	if n, err := r.night(svc("api")); err != nil || len(n.Findings) != 0 || n.ExitCode != exitDone {
+		t.Errorf("30,000 years before the limit: %v, %+v", err, n)
+	}
+	// An upper bound that far away is said all the same.
+	left = 3 * 24 * 3600
+	if n, err := r.night(svc("api")); err != nil || len(r.posted) != 1 || !strings.Contains(r.posted[0], "between 3 days and 106752 days") {
+		t.Errorf("%v, %+v, %q", err, n, r.posted)
+	}
+}
+
 func TestTroubleIsSetAgainstTheLastDeploy(t *testing.T) {
 	r := newRig(t)
 	deploy := day(-1).Add(10 * time.Hour)
@@ -361,6 +380,33 @@ func TestAServiceThatFailsIsTriedAgainAndThenSaidToHaveFailed(t *testing.T) {
 	}
 }
 
+// hopeless is an error that says of itself that trying again cannot help.
+type hopeless struct{ error }
+
+func (hopeless) Permanent() bool { return true }
+
+func TestWhatCannotGetBetterIsNotTriedAgain(t *testing.T) {
+	passing := errors.New("503 from everywhere")
+	for _, c := range []struct {
+		err  error
+		want int // calls
+	}{
+		{hopeless{errors.New("an unknown format")}, 1},
+		{fmt.Errorf("files: %w", errors.Join(hopeless{errors.New("an unknown format")}, hopeless{errors.New("empty")})), 1},
+		{errors.Join(hopeless{errors.New("an unknown format")}, passing), 3},
+		{&os.PathError{Op: "open", Path: "x", Err: syscall.ENOENT}, 1},
+		{&os.PathError{Op: "read", Path: "x", Err: syscall.EIO}, 3},
+		{passing, 3},
+	} {
+		r := newRig(t)
+		r.check = func(string, int) error { return c.err }
+		n, err := r.night(svc("api"))
+		if err != nil || n.ExitCode != exitFailed || r.calls["api"] != c.want || (r.slept > 0) != (c.want > 1) {
+			t.Errorf("%v: %v, %d calls, slept %v; want %d", c.err, err, r.calls["api"], r.slept, c.want)
+		}
+	}
+}
+
 func TestAnInterruptedRunGoesOnFromThere(t *testing.T) {
 	r := newRig(t)
 	r.world = func(_ string, from, to time.Time) *finding.Report {
@@ -420,8 +466,25 @@ func TestAWebhookThatFailsIsTriedTheNextNightAndHoldsTheHeartbeat(t *testing.T) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(r.posted) != 1 || r.postIDs[0] != "20261101T030000Z" || r.beats != 1 || n.ExitCode != exitDone || len(n.Undelivered) != 0 {
+	if len(r.posted) != 1 || !strings.HasPrefix(r.postIDs[0], "20261101T030000Z-") || r.beats != 1 || n.ExitCode != exitDone || len(n.Undelivered) != 0 {
 		t.Errorf("posted %q with ids %q, %d heartbeats, exit %d; want the message of the first night, once", r.posted, r.postIDs, r.beats, n.ExitCode)
+	}
+}
+
+func TestNightsOfOneSecondHaveMessagesOfTheirOwn(t *testing.T) {
+	ids := map[string]bool{}
+	for _, service := range []string{"api", "api", "jobs"} {
+		r := newRig(t)
+		r.world = func(_ string, from, to time.Time) *finding.Report {
+			return dying(healthy(from, to), "GET /x", finding.Likely, day(0).Add(-time.Hour))
+		}
+		if _, err := r.night(svc(service)); err != nil || len(r.postIDs) != 1 {
+			t.Fatalf("%v, posted %q", err, r.posted)
+		}
+		ids[r.postIDs[0]] = true
+	}
+	if len(ids) != 3 {
+		t.Errorf("three nights with states of their own have the ids %v", ids)
 	}
 }
 

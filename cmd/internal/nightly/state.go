@@ -100,6 +100,17 @@ type message struct {
 	Alert bool `json:"alert"`
 }
 
+// messageID names a message for the webhook. The second of the run alone would not do: what cron starts at one minute, over several
+// configs, posts to one webhook, which drops what has the id of what it knows.
+func (s Store) messageID(run, text string) string {
+	dir, err := filepath.Abs(s.Dir)
+	if err != nil {
+		dir = s.Dir
+	}
+	sum := sha256.Sum256([]byte(dir + "\x00" + text))
+	return run + "-" + hex.EncodeToString(sum[:4])
+}
+
 type stateFile struct {
 	Format  string          `json:"format"`
 	Version int             `json:"version"`

@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"lastcall/cmd/internal/prose"
+	"lastcall/cmd/internal/units"
 )
 
 // Message is the short text for people: what is new, worse, back or gone. It is empty when there is nothing to tell.
@@ -67,7 +67,7 @@ func details(f Finding) []string {
 	return out
 }
 
-func seconds(s float64) string { return prose.Span(time.Duration(s * float64(time.Second))) }
+func seconds(s float64) string { return prose.Span(units.Seconds(s)) }
 
 // WriteText writes the night for a terminal, at most width columns wide.
 func WriteText(w io.Writer, n *Night, width int) error {

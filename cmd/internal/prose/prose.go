@@ -3,6 +3,7 @@ package prose
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 	"unicode"
@@ -89,6 +90,8 @@ func Wrap(text, indent string, width int) string {
 // Span says a duration in the one or two units that matter: "50 s", "12 min", "31 h", "4 days".
 func Span(d time.Duration) string {
 	switch {
+	case d == math.MinInt64:
+		return Span(d + 1) // it has no positive counterpart
 	case d < 0:
 		return "-" + Span(-d)
 	case d < 2*time.Minute:

@@ -3,6 +3,7 @@ package prose
 import (
 	"bytes"
 	"html"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -66,6 +67,7 @@ func TestWrapKeepsWordsAndWidth(t *testing.T) {
 func TestSpansAreSaidInTheUnitThatMatters(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		50 * time.Second: "50 s", 12 * time.Minute: "12 min", 31 * time.Hour: "31 h", 100 * time.Hour: "4 days", -3 * time.Hour: "-3 h",
+		math.MaxInt64: "106752 days", math.MinInt64: "-106752 days",
 	} {
 		if got := Span(d); got != want {
 			t.Errorf("%v: got %q, want %q", d, got, want)

@@ -59,6 +59,19 @@ func Age(s string) (time.Duration, error) {
 	return total + d, nil
 }
 
+// Seconds turns a number of seconds into a duration. One that is too long for it becomes the longest, and so does what is no number:
+// what lies beyond all time must not come out as the past.
+func Seconds(s float64) time.Duration {
+	const longest = math.MaxInt64 / float64(time.Second)
+	switch {
+	case s <= -longest:
+		return -math.MaxInt64
+	case s < longest:
+		return time.Duration(s * float64(time.Second))
+	}
+	return math.MaxInt64
+}
+
 // Span is a window given by the user. A daily one has only clock times, because the day is that of the evidence.
 type Span struct {
 	from, to time.Time

@@ -1,6 +1,7 @@
 package units
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -52,6 +53,17 @@ func TestBytes(t *testing.T) {
 	for _, text := range []string{"", "lots", "-1MB", "0", "1XB", "MB", "1e30", "99999999TB", "1.2.3MB", "NaN", "inf"} {
 		if got, err := Bytes(text); err == nil {
 			t.Errorf("%q: got %d, want an error", text, got)
+		}
+	}
+}
+
+func TestSecondsNeverTurnRound(t *testing.T) {
+	for s, want := range map[float64]time.Duration{
+		0: 0, 1.5: 1500 * time.Millisecond, -2: -2 * time.Second, 9.3e9: math.MaxInt64, 1e300: math.MaxInt64, math.Inf(1): math.MaxInt64,
+		-1e300: -math.MaxInt64, math.Inf(-1): -math.MaxInt64, math.NaN(): math.MaxInt64,
+	} {
+		if got := Seconds(s); got != want {
+			t.Errorf("%v: got %v, want %v", s, got, want)
 		}
 	}
 }
