@@ -23,6 +23,23 @@ func (q *inquiry) shapeAtDeath(d int) finding.Shape {
 	return best
 }
 
+// noShape says why the curves of memory before deaths tell nothing.
+func (q *inquiry) noShape(deaths []int) string {
+	most := 0
+	for _, d := range deaths {
+		for i := range q.curves {
+			if c := &q.curves[i]; c.Crash == q.life.Deaths[d].ID() {
+				most = max(most, c.Samples)
+			}
+		}
+	}
+	why := "no memory readings cover the lives that ended"
+	if most > 0 {
+		why = fmt.Sprintf("the lives that ended have %d memory readings at most, and eight are needed", most)
+	}
+	return why + ", so a slow leak and a burst cannot be told apart by their curve"
+}
+
 // explainMemory explains deaths of class c as deaths of memory: those of a stall, too, where memory was short.
 func (q *inquiry) explainMemory(c class, deaths []int) []candidate {
 	leaky, bursty, flat := 0, 0, 0
@@ -40,7 +57,7 @@ func (q *inquiry) explainMemory(c class, deaths []int) []candidate {
 	grade, why := q.gradeInflight(res, deaths)
 	known := leaky + bursty + flat
 	q.check("memory.shape", known > 0, finding.Neutral, fmt.Sprintf("of %d deaths, memory had grown steadily before %d, jumped before %d, and was level when last read before %d", len(deaths), leaky, bursty, flat),
-		"no memory readings cover the lives that ended, so a slow leak and a burst cannot be told apart by their curve")
+		q.noShape(deaths))
 	var leak *candidate
 	if q.growth.Gate.Open && 2*leaky >= known && leaky > 0 {
 		c := q.explainLeak(deaths, leaky)
