@@ -193,6 +193,10 @@ func (q *inquiry) gradeInflight(res *inflight.Result, deaths []int) (g finding.G
 			g = finding.Possible
 		}
 	}
+	if contested := q.contested(res); 2*contested > supported && !(ofLead && same.EValue >= sameLikely) && g.Rank() > finding.Possible.Rank() {
+		g = finding.Possible
+		why = append(why, fmt.Sprintf("at %d of the %d crashes that support it others stand out as well, as where everything is slow", contested, supported))
+	}
 	if q.primary.layer == record.LayerApp && !q.hasStarts() {
 		if g.Rank() > finding.Possible.Rank() {
 			g = finding.Possible
@@ -200,6 +204,18 @@ func (q *inquiry) gradeInflight(res *inflight.Result, deaths []int) (g finding.G
 		why = append(why, "only finished requests are logged, and the one that kills never finishes")
 	}
 	return g, why
+}
+
+// contested counts the deaths that support the leader and another endpoint as well. A culprit stands out alone, but for what happens to be
+// sent with it; where a container has been slow for so long that base rates say little, many do.
+func (q *inquiry) contested(res *inflight.Result) (n int) {
+	for i, lr := range res.Endpoints[res.Leader].LR {
+		others := func(e inflight.Endpoint) bool { return e.LR[i] >= inflight.Supported }
+		if lr >= inflight.Supported && (slices.ContainsFunc(res.Endpoints[:res.Leader], others) || slices.ContainsFunc(res.Endpoints[res.Leader+1:], others)) {
+			n++
+		}
+	}
+	return n
 }
 
 // hasStarts reports whether the evidence could show a request that never ended: starts are logged, or a router cut or gave up.

@@ -469,7 +469,7 @@ func steady(spent, ended float64) float64 {
 }
 
 // pacesNear are the paces at which a container may have been just before an onset, with their prior weights: nearly always the usual one.
-var pacesNear = [...]factor{paced(1, 0.8), paced(0.6, 0.1), paced(0.35, 0.05), paced(0.2, 0.03), paced(0.1, 0.015), paced(0.05, 0.005)}
+var pacesNear = [...]factor{paced(1, 0.8), paced(0.6, 0.1), paced(0.35, 0.05), paced(0.2, 0.03), paced(0.1, 0.01), paced(0.05, 0.005), paced(0.02, 0.003), paced(0.01, 0.002)}
 
 // nearOnset is how long before an onset its pace is measured, in seconds.
 const nearOnset = 120
