@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"lastcall/collectors/capture"
+	"lastcall/collectors/internal/panics"
 	"lastcall/collectors/record"
 )
 
@@ -254,12 +255,12 @@ func (r *run) keep(key string, to *tap, fn func(s *slice) error) error {
 	if err != nil {
 		return err
 	}
+	defer kept.Abort() // also after a panic; nothing happens after the commit
 	s := &slice{Sink: tee{to, kept}, r: r, kept: kept}
 	if err = fn(s); err == nil && (len(s.said.Gaps) > 0 || len(s.said.Choices) > 0) {
 		err = kept.Note(noteSaid, s.said)
 	}
 	if err != nil {
-		kept.Abort()
 		return err
 	}
 	return kept.Commit()
@@ -277,7 +278,8 @@ func (r *run) each(ctx context.Context, n int, fn func(ctx context.Context, i in
 	forks := make([]*tap, n)
 	for i := range forks {
 		forks[i] = r.sink.Fork().(*tap)
-		g.Go(func() error {
+		g.Go(func() (err error) {
+			defer panics.Recover("Datadog", &err)
 			if err := ctx.Err(); err != nil {
 				return err
 			}
@@ -443,13 +445,20 @@ func (t *tally) rows() map[gapKey]row {
 	return maps.Clone(t.count)
 }
 
+// locked runs fn with the tally locked. A panic in it must not leave the other goroutines waiting.
+func (t *tally) locked(fn func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	fn()
+}
+
 func (s *tap) Request(r *record.Request) error {
-	s.t.mu.Lock()
-	s.t.add(r.Pos.Source, "requests", max(r.Start, r.End))
-	if s.t.sampling && len(r.Path) > 0 {
-		s.t.pathLocked(patternOf(string(r.Path)), 1)
-	}
-	s.t.mu.Unlock()
+	s.t.locked(func() {
+		s.t.add(r.Pos.Source, "requests", max(r.Start, r.End))
+		if s.t.sampling && len(r.Path) > 0 {
+			s.t.pathLocked(patternOf(string(r.Path)), 1)
+		}
+	})
 	return s.Sink.Request(r)
 }
 
@@ -463,64 +472,60 @@ func (s *tap) Sample(r *record.Sample) error {
 	case record.RequestRate:
 		signal = "exposure"
 	}
-	s.t.mu.Lock()
-	s.t.add(r.Pos.Source, signal, r.Time)
-	switch r.Metric {
-	case record.RSS, record.WorkingSet:
-		if r.Metric == record.RSS || len(s.t.memory[r.Container]) == 0 {
-			s.t.memory[r.Container] = append(s.t.memory[r.Container], point{r.Time, r.Value})
+	s.t.locked(func() {
+		s.t.add(r.Pos.Source, signal, r.Time)
+		switch r.Metric {
+		case record.RSS, record.WorkingSet:
+			if r.Metric == record.RSS || len(s.t.memory[r.Container]) == 0 {
+				s.t.memory[r.Container] = append(s.t.memory[r.Container], point{r.Time, r.Value})
+			}
+		case record.Restarts, record.OOMEvents:
+			k := r.Container + "\x00" + r.Metric.String()
+			s.t.restarts[k] = append(s.t.restarts[k], point{r.Time, r.Value})
 		}
-	case record.Restarts, record.OOMEvents:
-		k := r.Container + "\x00" + r.Metric.String()
-		s.t.restarts[k] = append(s.t.restarts[k], point{r.Time, r.Value})
-	}
-	s.t.mu.Unlock()
+	})
 	return s.Sink.Sample(r)
 }
 
 func (s *tap) Crash(r *record.Crash) error {
-	s.t.mu.Lock()
-	s.t.add(r.Pos.Source, "crashes", r.Time)
-	if r.Kind != record.CrashSigterm && len(s.t.signs) < maxSigns {
-		s.t.signs = append(s.t.signs, sign{r.Time, strings.Clone(r.Container)})
-	}
-	s.t.mu.Unlock()
+	s.t.locked(func() {
+		s.t.add(r.Pos.Source, "crashes", r.Time)
+		if r.Kind != record.CrashSigterm && len(s.t.signs) < maxSigns {
+			s.t.signs = append(s.t.signs, sign{r.Time, strings.Clone(r.Container)})
+		}
+	})
 	return s.Sink.Crash(r)
 }
 
 func (s *tap) Lifecycle(r *record.Lifecycle) error {
-	s.t.mu.Lock()
-	s.t.add(r.Pos.Source, "lifecycle", r.Time)
-	if (r.Kind == record.Starting || r.Kind == record.Up) && len(s.t.starts) < maxSigns {
-		s.t.starts = append(s.t.starts, sign{r.Time, strings.Clone(r.Container)})
-	}
-	s.t.mu.Unlock()
+	s.t.locked(func() {
+		s.t.add(r.Pos.Source, "lifecycle", r.Time)
+		if (r.Kind == record.Starting || r.Kind == record.Up) && len(s.t.starts) < maxSigns {
+			s.t.starts = append(s.t.starts, sign{r.Time, strings.Clone(r.Container)})
+		}
+	})
 	return s.Sink.Lifecycle(r)
 }
 
 func (s *tap) Job(r *record.Job) error {
-	s.t.mu.Lock()
-	s.t.add(r.Pos.Source, "jobs", r.Start)
-	s.t.mu.Unlock()
+	s.t.locked(func() { s.t.add(r.Pos.Source, "jobs", r.Start) })
 	return s.Sink.Job(r)
 }
 
 func (s *tap) Exposure(r *record.Exposure) error {
-	s.t.mu.Lock()
-	s.t.add(r.Pos.Source, "exposure", r.From)
-	if k := (gapKey{r.Pos.Source.Name, "exposure"}); s.t.count[k].to < r.To {
-		row := s.t.count[k]
-		row.to = r.To
-		s.t.count[k] = row
-	}
-	s.t.mu.Unlock()
+	s.t.locked(func() {
+		s.t.add(r.Pos.Source, "exposure", r.From)
+		if k := (gapKey{r.Pos.Source.Name, "exposure"}); s.t.count[k].to < r.To {
+			row := s.t.count[k]
+			row.to = r.To
+			s.t.count[k] = row
+		}
+	})
 	return s.Sink.Exposure(r)
 }
 
 func (s *tap) Profile(r *record.Profile) error {
-	s.t.mu.Lock()
-	s.t.add(r.Pos.Source, "profiles", r.Time)
-	s.t.mu.Unlock()
+	s.t.locked(func() { s.t.add(r.Pos.Source, "profiles", r.Time) })
 	return s.Sink.Profile(r)
 }
 

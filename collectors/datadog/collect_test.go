@@ -514,3 +514,34 @@ func TestPathsWithoutRoutesAreCountedByPatternOverAllLines(t *testing.T) {
 		}
 	}
 }
+
+// roundTripper is a transport made of a function.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestAPanicIsAnErrorAndLeavesACaptureThatCanGoOn(t *testing.T) {
+	ev, q, now := small(t)
+	srv := datadogtest.New(ev)
+	defer srv.Close()
+	dir := filepath.Join(t.TempDir(), "c")
+	o := options(srv, now)
+	base := http.DefaultTransport.(*http.Transport).Clone()
+	defer base.CloseIdleConnections()
+	o.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+		if r.URL.Path == "/api/v2/logs/events/search" {
+			panic("bob@example.com")
+		}
+		return base.RoundTrip(r)
+	})
+	err := keep(t, o, q, dir)
+	if err == nil || !strings.HasPrefix(err.Error(), "Datadog: internal error at datadog/") || strings.Contains(err.Error(), "bob") {
+		t.Fatalf("got %v", err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "segments", ".tmp-*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	if err := keep(t, options(srv, now), q, dir); err != nil {
+		t.Error(err)
+	}
+}

@@ -404,3 +404,25 @@ func TestLinesThatEndInCarriageReturnsAloneAreLines(t *testing.T) {
 		r.Close()
 	}
 }
+
+type panicking struct{}
+
+func (panicking) Lines(first int64, data []byte) error {
+	if bytes.Contains(data, []byte("bob")) {
+		var none []int
+		none[first]++
+	}
+	return nil
+}
+
+func TestAPanicOfAWorkerIsTheErrorOfTheScan(t *testing.T) {
+	r, err := lines.NewReader(strings.NewReader(strings.Repeat("line\n", 200_000) + "bob@example.com\n" + strings.Repeat("line\n", 200_000)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	_, err = lines.Scan(t.Context(), r, lines.Options{Workers: 4}, func() lines.Worker { return panicking{} })
+	if err == nil || !strings.Contains(err.Error(), "internal error at lines/lines_test.go:") || strings.Contains(err.Error(), "bob") {
+		t.Errorf("got %v", err)
+	}
+}
