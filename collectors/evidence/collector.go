@@ -449,7 +449,7 @@ func (r *run) opened(ctx context.Context, name string, src io.Reader) (err error
 		if len(problems) > 0 && len(in.Head()) == 0 {
 			cause = errors.New(problems[0].Text)
 		}
-		for _, w := range t.warns {
+		for _, w := range t.warnings() {
 			if w.Code != "unrecognised_lines" && w.Code != "malformed_line" && w.Code != "binary_line" {
 				if err := r.sink.Warn(w); err != nil {
 					return err

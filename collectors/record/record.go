@@ -303,7 +303,8 @@ type Profile struct {
 	OnOOM bool
 }
 
-// Warning is bad or surprising input that was counted rather than dropped. Sinks merge warnings with equal Code and source.
+// Warning is bad or surprising input that was counted rather than dropped. Sinks merge warnings with equal Code, Text and source:
+// one code may stand for several kinds of damage, each with a Text of its own.
 type Warning struct {
 	// Code is stable and short: "malformed_line", "no_timezone", "truncated_gzip", "unknown_format", "line_too_long".
 	Code string
