@@ -58,6 +58,7 @@ type run struct {
 	mu      sync.Mutex
 	choices []string
 	gaps    map[gapKey][]string
+	failed  []failure                  // of the questions that were asked and not answered
 	known   map[string]map[string]bool // values of the tags that name containers
 	ids     map[uint64]struct{}        // hashes of the lines of a sample
 	sampled float64                    // fraction of the requests' lines read; 0 means all
@@ -101,8 +102,8 @@ func (c *Collector) window(q record.Query) (record.Query, time.Time, time.Time) 
 	return q, from, to
 }
 
-// Collect implements [record.Collector]. The error is that of the sink, of the context, a [KeysError], or that nothing at all
-// could be had; everything else is told in the coverage.
+// Collect implements [record.Collector]. The error is that of the sink, of the context, a [KeysError], or a [NothingError];
+// everything else is told in the coverage.
 func (c *Collector) Collect(ctx context.Context, q record.Query, sink record.Sink) error {
 	q, from, to := c.window(q)
 	if !from.Before(to) {
@@ -132,7 +133,69 @@ func (r *run) collect(ctx context.Context) error {
 			return err
 		}
 	}
-	return r.cover(ctx)
+	if err := r.cover(ctx); err != nil {
+		return err
+	}
+	return r.nothing()
+}
+
+// failure is one question that Datadog did not answer.
+type failure struct {
+	source string
+	err    *Error
+}
+
+// NothingError means that no record at all came, and that log lines or metrics were asked for in vain: whether there are any is not
+// known. A service of which Datadog answers that it has nothing is no error.
+type NothingError struct {
+	Site   string
+	Causes []*Error
+	what   []string // was asked for in vain: the source of each cause
+}
+
+func (e *NothingError) Error() string {
+	const shown = 4
+	var b strings.Builder
+	fmt.Fprintf(&b, "nothing could be had of Datadog (%s)", e.Site)
+	for i, c := range e.Causes[:min(len(e.Causes), shown)] {
+		fmt.Fprintf(&b, "; %s: %v", e.what[i], c)
+	}
+	if n := len(e.Causes) - shown; n > 0 {
+		fmt.Fprintf(&b, "; and %d more failures", n)
+	}
+	return b.String()
+}
+
+// Unwrap returns the causes.
+func (e *NothingError) Unwrap() []error {
+	out := make([]error, len(e.Causes))
+	for i, c := range e.Causes {
+		out[i] = c
+	}
+	return out
+}
+
+// nothing is a [NothingError] where it applies. Without the rest of what is asked for (events, statistics, profiles) a capture is poorer;
+// without both log lines and metrics there is none.
+func (r *run) nothing() error {
+	for _, row := range r.sink.t.rows() {
+		if row.n > 0 {
+			return nil
+		}
+	}
+	src := newSources()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := &NothingError{Site: r.api.where()}
+	vital := false
+	for _, f := range r.failed {
+		vital = vital || f.source == src.logs.Name || f.source == src.metrics.Name
+		e.Causes, e.what = append(e.Causes, f.err), append(e.what, strings.TrimPrefix(f.source, "datadog "))
+	}
+	if !vital {
+		return nil
+	}
+	return e
 }
 
 func (r *run) summary() Summary {
@@ -157,10 +220,16 @@ func (r *run) gap(source, signal string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if !isGap(err) {
+	var e *Error
+	if !errors.As(err, &e) {
 		return err
 	}
 	r.missing(source, signal, err.Error())
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !slices.ContainsFunc(r.failed, func(f failure) bool { return f.source == source && f.err.Error() == e.Error() }) {
+		r.failed = append(r.failed, failure{source, e})
+	}
 	return nil
 }
 

@@ -545,3 +545,71 @@ func TestAPanicIsAnErrorAndLeavesACaptureThatCanGoOn(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestNothingAtAllIsAnErrorOnlyWhereItWasAskedForInVain(t *testing.T) {
+	full, q, now := small(t)
+	empty := datadogtest.Evidence{Logs: datadogtest.Items(nil)}
+	keysOnly := func(p string) bool { return !strings.Contains(p, "validate") }
+	for name, c := range map[string]struct {
+		ev        datadogtest.Evidence
+		forbidden func(path string) bool
+		calls     int
+		want      []string // in the error; none: no error
+	}{
+		"everything refused":                     {full, keysOnly, 0, []string{"logs_read_data", "timeseries_query"}},
+		"no calls allowed":                       {full, nil, 1, []string{"--max-calls"}},
+		"all but the events refused":             {full, func(p string) bool { return keysOnly(p) && p != "/api/v2/events/search" }, 0, nil},
+		"all but the metrics refused":            {full, func(p string) bool { return keysOnly(p) && p != "/api/v1/query" }, 0, nil},
+		"nothing there":                          {empty, nil, 0, nil},
+		"nothing there, logs refused":            {empty, func(p string) bool { return strings.Contains(p, "/logs/") }, 0, []string{"logs_read_data"}},
+		"nothing there, only the events refused": {empty, func(p string) bool { return p == "/api/v2/events/search" }, 0, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv := datadogtest.New(c.ev)
+			defer srv.Close()
+			srv.Forbidden = c.forbidden
+			o := options(srv, now)
+			o.MaxCalls = c.calls
+			s, err := tryCollect(t.Context(), o, q)
+			var nothing *datadog.NothingError
+			if got := errors.As(err, &nothing); got != (c.want != nil) || err != nil && !got {
+				t.Fatalf("got %v", err)
+			}
+			for _, w := range c.want {
+				if !strings.Contains(err.Error(), w) || strings.Contains(err.Error(), "\n") {
+					t.Errorf("the error does not tell of %q: %v", w, err)
+				}
+			}
+			if c.forbidden != nil && missing(s, "requests")+missing(s, "lifecycle") == "" {
+				t.Errorf("nothing is said to be missing: %+v", s.Coverages)
+			}
+		})
+	}
+}
+
+// What was refused the first time is asked for again by the run that goes on with the capture.
+func TestACollectionThatGotNothingGoesOnOnceItMay(t *testing.T) {
+	ev, q, now := small(t)
+	srv := datadogtest.New(ev)
+	defer srv.Close()
+	srv.Forbidden = func(p string) bool { return !strings.Contains(p, "validate") }
+	dir := filepath.Join(t.TempDir(), "c")
+	o := options(srv, now)
+	var nothing *datadog.NothingError
+	if err := keep(t, o, q, dir); !errors.As(err, &nothing) {
+		t.Fatalf("got %v", err)
+	}
+	srv.Forbidden = nil
+	if err := keep(t, o, q, dir); err != nil {
+		t.Fatal(err)
+	}
+	got, want := &recordtest.Sink{}, collect(t, o, q)
+	if err := capture.New(dir).Collect(t.Context(), record.Query{}, got); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "requests", requestKeys(want), requestKeys(got))
+	same(t, "samples", sampleKeys(want), sampleKeys(got))
+	if len(got.Coverages) != len(want.Coverages) || missing(got, "memory") != "" {
+		t.Errorf("coverage %+v", got.Coverages)
+	}
+}
