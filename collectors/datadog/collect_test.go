@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -611,5 +612,45 @@ func TestACollectionThatGotNothingGoesOnOnceItMay(t *testing.T) {
 	same(t, "samples", sampleKeys(want), sampleKeys(got))
 	if len(got.Coverages) != len(want.Coverages) || missing(got, "memory") != "" {
 		t.Errorf("coverage %+v", got.Coverages)
+	}
+}
+
+// The most calls that counting lines takes: none are indexed, those in flex storage are, and so are the platform's.
+func TestThePlanAllowsForCountingInBothTiers(t *testing.T) {
+	ev, q, now := small(t)
+	srv := datadogtest.New(ev)
+	defer srv.Close()
+	base := http.DefaultTransport.(*http.Transport).Clone()
+	defer base.CloseIdleConnections()
+	o := options(srv, now)
+	var plans []datadog.Plan
+	o.Plan = func(p datadog.Plan) { plans = append(plans, p) }
+	counted := 0
+	o.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+		if r.URL.Path != "/api/v2/logs/analytics/aggregate" || len(plans) > 1 {
+			return base.RoundTrip(r)
+		}
+		counted++
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		if !bytes.Contains(body, []byte(`"flex"`)) {
+			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(`{"data":{"buckets":[]}}`)), Request: r}, nil
+		}
+		body = bytes.Replace(body, []byte(`"flex"`), []byte(`"indexes"`), 1)
+		r = r.Clone(r.Context())
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		return base.RoundTrip(r)
+	})
+	collect(t, o, q)
+	planned := 0
+	for _, s := range plans[0].Steps {
+		if s.Endpoint == "/api/v2/logs/analytics/aggregate" {
+			planned += s.Calls
+		}
+	}
+	if counted != 3 || planned < counted {
+		t.Errorf("%d calls to count the lines, at most %d planned", counted, planned)
 	}
 }
