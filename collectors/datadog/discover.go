@@ -149,7 +149,6 @@ func (o Options) scopes(q record.Query) []string {
 func (a *api) activeMetrics(ctx context.Context, from int64, scopes []string) (names []string, scope string, err error) {
 	var first []string
 	for i, scope := range scopes {
-		a.count(pathActive)
 		opt := datadogV1.NewListActiveMetricsOptionalParameters()
 		if scope != "*" {
 			// The filter knows AND and OR; the environment of a metric is left to the query, where its absence shows.

@@ -46,36 +46,6 @@ type DoctorReport struct {
 	Calls  int
 }
 
-// Healthy reports whether everything that was checked is there.
-func (d DoctorReport) Healthy() bool {
-	return !slices.ContainsFunc(d.Checks, func(c Check) bool { return c.Health != Good })
-}
-
-// Usable reports whether an investigation could say anything: the keys are good, and memory or log lines can be read.
-func (d DoctorReport) Usable() bool {
-	ok := map[string]bool{}
-	for _, c := range d.Checks {
-		ok[c.Name] = c.Health == Good || c.Health == Partial
-	}
-	return ok["api key"] && ok["application key"] && (ok["memory metrics"] || ok["log lines"])
-}
-
-// String returns the report for people, several lines.
-func (d DoctorReport) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "Datadog (%s), %d calls made\n", d.Site, d.Calls)
-	for _, c := range d.Checks {
-		fmt.Fprintf(&b, "  %-8s %-18s %s\n", c.Health, c.Name, c.Detail)
-		if c.Without != "" {
-			fmt.Fprintf(&b, "  %-8s %-18s without it: %s\n", "", "", c.Without)
-		}
-		if c.Remedy != "" {
-			fmt.Fprintf(&b, "  %-8s %-18s to do: %s\n", "", "", c.Remedy)
-		}
-	}
-	return b.String()
-}
-
 // What cannot be answered without a signal.
 const (
 	withoutMemory   = "how memory grew, and whether a death was a leak or a burst"
