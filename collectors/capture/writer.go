@@ -339,7 +339,7 @@ func (w *Writer) Replay(ctx context.Context, key string, sink record.Sink, note 
 	defer r.close()
 	r.dec.notes = note
 	if sink == nil {
-		sink = discard{}
+		sink = record.Discard{}
 	}
 	d, err := r.segment(ctx, file, sink)
 	if err == nil && d.any() {

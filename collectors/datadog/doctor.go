@@ -60,7 +60,7 @@ const (
 func (c *Collector) Doctor(ctx context.Context, q record.Query) (DoctorReport, error) {
 	q, from, to := c.window(q)
 	r := &run{Collector: c, q: q, from: from, to: to, gaps: map[gapKey][]string{}, known: map[string]map[string]bool{}, ids: map[uint64]struct{}{}}
-	r.sink = newTap(nothing{})
+	r.sink = newTap(record.Discard{})
 	rep := DoctorReport{Site: c.api.where()}
 	add := func(c Check) { rep.Checks = append(rep.Checks, c) }
 	defer func() { rep.Calls = c.api.tr.Calls() }()
@@ -302,18 +302,3 @@ func (r *run) doctorProfiles(ctx context.Context, add func(Check)) {
 		add(Check{Name: "profiles", Health: Good, Detail: fmt.Sprintf("%d in the window, %d written at a death", len(items), oom)})
 	}
 }
-
-// nothing takes everything and keeps nothing.
-type nothing struct{}
-
-func (nothing) Request(*record.Request) error     { return nil }
-func (nothing) Sample(*record.Sample) error       { return nil }
-func (nothing) Crash(*record.Crash) error         { return nil }
-func (nothing) Lifecycle(*record.Lifecycle) error { return nil }
-func (nothing) Job(*record.Job) error             { return nil }
-func (nothing) Exposure(*record.Exposure) error   { return nil }
-func (nothing) Profile(*record.Profile) error     { return nil }
-func (nothing) Warn(*record.Warning) error        { return nil }
-func (nothing) Cover(*record.Coverage) error      { return nil }
-func (n nothing) Fork() record.Sink               { return n }
-func (nothing) Join() error                       { return nil }
