@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"lastcall/collectors/record"
 	"lastcall/collectors/record/recordtest"
@@ -66,10 +65,13 @@ func TestRecordsArriveInTheOrderOfTheCollectorsWhicheverIsFirst(t *testing.T) {
 	for _, slow := range []string{"a", "b"} {
 		sink := &recordtest.Sink{}
 		var cs []record.Collector
+		other := make(chan struct{}) // closed when the other is done
 		for _, name := range []string{"a", "b"} {
 			cs = append(cs, fake{name, func(ctx context.Context, s record.Sink) error {
 				if name == slow {
-					time.Sleep(20 * time.Millisecond)
+					<-other
+				} else {
+					defer close(other)
 				}
 				return crash(name)(ctx, s)
 			}})

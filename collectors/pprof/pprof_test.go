@@ -311,7 +311,7 @@ func TestCancellationEndsTheWatchAtOnceAndKeepsWhatCame(t *testing.T) {
 	if err := c.Collect(ctx, record.Query{}, sink); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
-	if d := time.Since(begin); d > 5*time.Second {
+	if d := time.Since(begin); d > time.Minute { // an hour, should it wait for the next round
 		t.Errorf("took %s", d)
 	}
 	if len(sink.Profiles) != 1 {
