@@ -43,8 +43,8 @@ func documented(t *testing.T) map[string][]string {
 
 // fill sets every field of a struct to something that is written.
 func fill(v reflect.Value) {
-	for i := range v.NumField() {
-		switch f := v.Field(i); f.Kind() {
+	for _, f := range v.Fields() {
+		switch f.Kind() {
 		case reflect.String:
 			f.SetString("x")
 		case reflect.Bool:
