@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"lastcall/collectors/internal/panics"
 	"lastcall/collectors/record"
 )
 
@@ -122,12 +123,8 @@ func Run(ctx context.Context, cs []record.Collector, q record.Query, sink record
 func runOne(ctx context.Context, c record.Collector, q record.Query, sink record.Sink) (out Outcome) {
 	begin := time.Now()
 	out.Name = c.Name()
-	defer func() {
-		out.Elapsed = time.Since(begin)
-		if p := recover(); p != nil {
-			out.Err = fmt.Errorf("%s: internal error: %v; please report it, with the input if you can share it", out.Name, p)
-		}
-	}()
+	defer func() { out.Elapsed = time.Since(begin) }()
+	defer panics.Recover(out.Name, &out.Err)
 	out.Err = c.Collect(ctx, q, sink)
 	return out
 }

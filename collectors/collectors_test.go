@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"lastcall/collectors/record"
 	"lastcall/collectors/record/recordtest"
@@ -66,10 +65,13 @@ func TestRecordsArriveInTheOrderOfTheCollectorsWhicheverIsFirst(t *testing.T) {
 	for _, slow := range []string{"a", "b"} {
 		sink := &recordtest.Sink{}
 		var cs []record.Collector
+		other := make(chan struct{}) // closed when the other is done
 		for _, name := range []string{"a", "b"} {
 			cs = append(cs, fake{name, func(ctx context.Context, s record.Sink) error {
 				if name == slow {
-					time.Sleep(20 * time.Millisecond)
+					<-other
+				} else {
+					defer close(other)
 				}
 				return crash(name)(ctx, s)
 			}})
@@ -114,7 +116,7 @@ func TestAPanicIsTheErrorOfThatCollector(t *testing.T) {
 	out, err := Run(context.Background(), []record.Collector{
 		fake{"files", crash("x")}, fake{"bad", func(context.Context, record.Sink) error { panic("boom") }},
 	}, record.Query{}, &recordtest.Sink{})
-	if err != nil || out[1].Err == nil || !strings.Contains(out[1].Err.Error(), "boom") {
+	if err != nil || out[1].Err == nil || !strings.HasPrefix(out[1].Err.Error(), "bad: internal error at collectors/collectors_test.go:") {
 		t.Errorf("got %v, %v", out, err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -376,7 +377,7 @@ func TestAReadOnlyFolderIsAClearError(t *testing.T) {
 }
 
 func TestTwoCollectionsDoNotShareAFolder(t *testing.T) {
-	if runtime.GOOS == "windows" {
+	if slices.Contains([]string{"solaris", "illumos", "aix", "plan9"}, runtime.GOOS) {
 		t.Skip("no lock on this system")
 	}
 	dir := t.TempDir()
@@ -400,8 +401,7 @@ func TestANewerCaptureIsRefusedPolitely(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, openErr := capture.Open(dir, info)
-	_, statErr := capture.Stat(dir)
-	for _, err := range []error{capture.New(dir).Collect(t.Context(), record.Query{}, &recordtest.Sink{}), openErr, statErr} {
+	for _, err := range []error{capture.New(dir).Collect(t.Context(), record.Query{}, &recordtest.Sink{}), openErr} {
 		if !errors.Is(err, capture.ErrNewer) || !strings.Contains(err.Error(), "update lastcall") {
 			t.Errorf("error is %v", err)
 		}

@@ -1,17 +1,8 @@
-//go:build !unix || solaris || aix
+//go:build (!unix || solaris || aix) && !windows
 
 package capture
 
-import (
-	"fmt"
-	"os"
-)
+import "os"
 
-// acquire makes the lock file, which shows whether the folder can be written to. There is no lock on this system.
-func acquire(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("cannot write to the folder: %w", err)
-	}
-	return f, nil
-}
+// tryLock does nothing: these systems have no lock that goes with the file.
+func tryLock(*os.File) error { return nil }

@@ -196,18 +196,3 @@ func (s *bounded) Profile(r *record.Profile) error {
 }
 
 func (s *bounded) Fork() record.Sink { return &bounded{s.Sink.Fork(), s.from, s.to} }
-
-// discard takes everything and keeps nothing.
-type discard struct{}
-
-func (discard) Request(*record.Request) error     { return nil }
-func (discard) Sample(*record.Sample) error       { return nil }
-func (discard) Crash(*record.Crash) error         { return nil }
-func (discard) Lifecycle(*record.Lifecycle) error { return nil }
-func (discard) Job(*record.Job) error             { return nil }
-func (discard) Exposure(*record.Exposure) error   { return nil }
-func (discard) Profile(*record.Profile) error     { return nil }
-func (discard) Warn(*record.Warning) error        { return nil }
-func (discard) Cover(*record.Coverage) error      { return nil }
-func (d discard) Fork() record.Sink               { return d }
-func (discard) Join() error                       { return nil }

@@ -77,15 +77,6 @@ func Is(dir string) bool {
 	return err == nil || m != nil
 }
 
-// Stat returns what the capture in dir answers. It returns an error wrapping [ErrNewer] or [ErrNotCapture].
-func Stat(dir string) (Info, error) {
-	m, err := readManifest(dir)
-	if err != nil {
-		return Info{}, fmt.Errorf("capture %s: %w", dir, err)
-	}
-	return m.info(), nil
-}
-
 // readManifest returns the manifest even with ErrNewer.
 func readManifest(dir string) (*manifest, error) {
 	// A regular file only, as with segments: a link could lead out of the folder, a pipe has no end.
@@ -348,7 +339,7 @@ func (w *Writer) Replay(ctx context.Context, key string, sink record.Sink, note 
 	defer r.close()
 	r.dec.notes = note
 	if sink == nil {
-		sink = discard{}
+		sink = record.Discard{}
 	}
 	d, err := r.segment(ctx, file, sink)
 	if err == nil && d.any() {

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	dd "github.com/DataDog/datadog-api-client-go/v2/api/datadog"
@@ -34,9 +33,6 @@ type api struct {
 	client  *http.Client
 	metrics *datadogV1.MetricsApi
 	auth    *datadogV1.AuthenticationApi
-
-	mu   sync.Mutex
-	path map[string]int // calls by endpoint, first attempts only
 }
 
 func newAPI(o Options) *api {
@@ -44,7 +40,7 @@ func newAPI(o Options) *api {
 		Base: o.Transport, Wait: o.Wait, MaxCalls: o.MaxCalls, JSON: true, Now: o.Now, Logger: o.Logger, OnCall: o.Progress,
 		Sleep: o.retry.sleep, Rand: o.retry.rand, BackoffBase: o.retry.backoffBase, AttemptTimeout: o.retry.attempt,
 	})
-	a := &api{o: o, tr: tr, client: tr.Client(), path: map[string]int{}}
+	a := &api{o: o, tr: tr, client: tr.Client()}
 
 	cfg := dd.NewConfiguration()
 	// The client checks the site against a list that is as old as it is, and forces https: give it the base URL as the only server.
@@ -139,12 +135,6 @@ func isGap(err error) bool {
 	return errors.As(err, &e)
 }
 
-func (a *api) count(endpoint string) {
-	a.mu.Lock()
-	a.path[endpoint]++
-	a.mu.Unlock()
-}
-
 // fail makes an error of a failed call; the context's own error stays itself.
 func (a *api) fail(ctx context.Context, endpoint string, status int, body []byte, err error) error {
 	if ctx.Err() != nil {
@@ -207,7 +197,6 @@ func clip(s string, n int) string {
 
 // ask sends one request of our own and returns the body of a good answer.
 func (a *api) ask(ctx context.Context, method, base, endpoint, path string, query url.Values, in any) ([]byte, error) {
-	a.count(endpoint)
 	var body io.Reader
 	if in != nil {
 		b, err := json.Marshal(in)
@@ -317,7 +306,6 @@ func (a *api) validate(ctx context.Context) error {
 }
 
 func (a *api) validateAPIKey(ctx context.Context) error {
-	a.count(pathValidate)
 	v, resp, err := a.auth.Validate(a.keys(ctx))
 	err = a.official(ctx, pathValidate, resp, err)
 	var e *Error

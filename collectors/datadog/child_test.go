@@ -5,10 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -79,6 +82,13 @@ func tree(t *testing.T, dir string) map[string]string {
 	return m
 }
 
+// gate lets so many calls of a child pass and tells when it holds the next one.
+type gate struct {
+	left    atomic.Int64
+	once    sync.Once
+	reached chan struct{}
+}
+
 func TestKilledAtRandomMomentsACollectResumesToTheSameCapture(t *testing.T) {
 	if testing.Short() {
 		t.Skip("kills processes")
@@ -87,6 +97,16 @@ func TestKilledAtRandomMomentsACollectResumesToTheSameCapture(t *testing.T) {
 	srv := datadogtest.New(ev)
 	defer srv.Close()
 	srv.PageLimit = 300
+	var hold atomic.Pointer[gate]
+	srv.Faults = func(_ int, r *http.Request) datadogtest.Fault {
+		if g := hold.Load(); g != nil && g.left.Add(-1) < 0 {
+			g.once.Do(func() { close(g.reached) })
+			<-r.Context().Done() // until whoever asked is killed
+			return datadogtest.Fault{Reset: true}
+		}
+		return datadogtest.Fault{}
+	}
+	srv.Calls() // takes the lock that orders what was set here before what the server reads of it
 	want := filepath.Join(t.TempDir(), "want")
 	if out, err := startChild(t, srv.URL, want).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -95,23 +115,27 @@ func TestKilledAtRandomMomentsACollectResumesToTheSameCapture(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "killed")
 	kills := 0
 	for kills < 20 {
-		before := len(srv.Calls())
+		// Killed once it waits for the answer to the call after so many, the first before any: moments spread over the collection, however
+		// slow the machine is.
+		g := &gate{reached: make(chan struct{})}
+		g.left.Store(int64(kills))
+		hold.Store(g)
 		cmd := startChild(t, srv.URL, dir)
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		// Killed once so many more calls have been seen: moments spread over the collection, however slow the machine is. The first few
-		// are killed before any call.
-		after := kills % 6
-		deadline := time.Now().Add(20 * time.Second)
-		for len(srv.Calls())-before < after && time.Now().Before(deadline) && cmd.ProcessState == nil {
-			time.Sleep(200 * time.Microsecond)
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
+		var err error
+		select {
+		case <-g.reached:
+			time.Sleep(time.Duration(kills%5) * time.Millisecond) // what was answered before is being written
+			cmd.Process.Kill()
+			err = <-ended
+		case err = <-ended:
 		}
-		time.Sleep(time.Duration(kills%5) * time.Millisecond)
-		cmd.Process.Kill()
-		err := cmd.Wait()
 		var exit *exec.ExitError
 		if err == nil {
 			break // it was done
@@ -121,6 +145,7 @@ func TestKilledAtRandomMomentsACollectResumesToTheSameCapture(t *testing.T) {
 		}
 		kills++
 	}
+	hold.Store(nil)
 	resumed := len(srv.Calls())
 	if out, err := startChild(t, srv.URL, dir).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)

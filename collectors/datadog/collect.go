@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"lastcall/collectors/capture"
+	"lastcall/collectors/internal/panics"
 	"lastcall/collectors/record"
 )
 
@@ -57,6 +58,7 @@ type run struct {
 	mu      sync.Mutex
 	choices []string
 	gaps    map[gapKey][]string
+	failed  []failure                  // of the questions that were asked and not answered
 	known   map[string]map[string]bool // values of the tags that name containers
 	ids     map[uint64]struct{}        // hashes of the lines of a sample
 	sampled float64                    // fraction of the requests' lines read; 0 means all
@@ -100,8 +102,8 @@ func (c *Collector) window(q record.Query) (record.Query, time.Time, time.Time) 
 	return q, from, to
 }
 
-// Collect implements [record.Collector]. The error is that of the sink, of the context, a [KeysError], or that nothing at all
-// could be had; everything else is told in the coverage.
+// Collect implements [record.Collector]. The error is that of the sink, of the context, a [KeysError], or a [NothingError];
+// everything else is told in the coverage.
 func (c *Collector) Collect(ctx context.Context, q record.Query, sink record.Sink) error {
 	q, from, to := c.window(q)
 	if !from.Before(to) {
@@ -131,7 +133,69 @@ func (r *run) collect(ctx context.Context) error {
 			return err
 		}
 	}
-	return r.cover(ctx)
+	if err := r.cover(ctx); err != nil {
+		return err
+	}
+	return r.nothing()
+}
+
+// failure is one question that Datadog did not answer.
+type failure struct {
+	source string
+	err    *Error
+}
+
+// NothingError means that no record at all came, and that log lines or metrics were asked for in vain: whether there are any is not
+// known. A service of which Datadog answers that it has nothing is no error.
+type NothingError struct {
+	Site   string
+	Causes []*Error
+	what   []string // was asked for in vain: the source of each cause
+}
+
+func (e *NothingError) Error() string {
+	const shown = 4
+	var b strings.Builder
+	fmt.Fprintf(&b, "nothing could be had of Datadog (%s)", e.Site)
+	for i, c := range e.Causes[:min(len(e.Causes), shown)] {
+		fmt.Fprintf(&b, "; %s: %v", e.what[i], c)
+	}
+	if n := len(e.Causes) - shown; n > 0 {
+		fmt.Fprintf(&b, "; and %d more failures", n)
+	}
+	return b.String()
+}
+
+// Unwrap returns the causes.
+func (e *NothingError) Unwrap() []error {
+	out := make([]error, len(e.Causes))
+	for i, c := range e.Causes {
+		out[i] = c
+	}
+	return out
+}
+
+// nothing is a [NothingError] where it applies. Without the rest of what is asked for (events, statistics, profiles) a capture is poorer;
+// without both log lines and metrics there is none.
+func (r *run) nothing() error {
+	for _, row := range r.sink.t.rows() {
+		if row.n > 0 {
+			return nil
+		}
+	}
+	src := newSources()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := &NothingError{Site: r.api.where()}
+	vital := false
+	for _, f := range r.failed {
+		vital = vital || f.source == src.logs.Name || f.source == src.metrics.Name
+		e.Causes, e.what = append(e.Causes, f.err), append(e.what, strings.TrimPrefix(f.source, "datadog "))
+	}
+	if !vital {
+		return nil
+	}
+	return e
 }
 
 func (r *run) summary() Summary {
@@ -156,10 +220,16 @@ func (r *run) gap(source, signal string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if !isGap(err) {
+	var e *Error
+	if !errors.As(err, &e) {
 		return err
 	}
 	r.missing(source, signal, err.Error())
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !slices.ContainsFunc(r.failed, func(f failure) bool { return f.source == source && f.err.Error() == e.Error() }) {
+		r.failed = append(r.failed, failure{source, e})
+	}
 	return nil
 }
 
@@ -254,12 +324,12 @@ func (r *run) keep(key string, to *tap, fn func(s *slice) error) error {
 	if err != nil {
 		return err
 	}
+	defer kept.Abort() // also after a panic; nothing happens after the commit
 	s := &slice{Sink: tee{to, kept}, r: r, kept: kept}
 	if err = fn(s); err == nil && (len(s.said.Gaps) > 0 || len(s.said.Choices) > 0) {
 		err = kept.Note(noteSaid, s.said)
 	}
 	if err != nil {
-		kept.Abort()
 		return err
 	}
 	return kept.Commit()
@@ -277,7 +347,8 @@ func (r *run) each(ctx context.Context, n int, fn func(ctx context.Context, i in
 	forks := make([]*tap, n)
 	for i := range forks {
 		forks[i] = r.sink.Fork().(*tap)
-		g.Go(func() error {
+		g.Go(func() (err error) {
+			defer panics.Recover("Datadog", &err)
 			if err := ctx.Err(); err != nil {
 				return err
 			}
@@ -443,13 +514,20 @@ func (t *tally) rows() map[gapKey]row {
 	return maps.Clone(t.count)
 }
 
+// locked runs fn with the tally locked. A panic in it must not leave the other goroutines waiting.
+func (t *tally) locked(fn func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	fn()
+}
+
 func (s *tap) Request(r *record.Request) error {
-	s.t.mu.Lock()
-	s.t.add(r.Pos.Source, "requests", max(r.Start, r.End))
-	if s.t.sampling && len(r.Path) > 0 {
-		s.t.pathLocked(patternOf(string(r.Path)), 1)
-	}
-	s.t.mu.Unlock()
+	s.t.locked(func() {
+		s.t.add(r.Pos.Source, "requests", max(r.Start, r.End))
+		if s.t.sampling && len(r.Path) > 0 {
+			s.t.pathLocked(patternOf(string(r.Path)), 1)
+		}
+	})
 	return s.Sink.Request(r)
 }
 
@@ -463,64 +541,60 @@ func (s *tap) Sample(r *record.Sample) error {
 	case record.RequestRate:
 		signal = "exposure"
 	}
-	s.t.mu.Lock()
-	s.t.add(r.Pos.Source, signal, r.Time)
-	switch r.Metric {
-	case record.RSS, record.WorkingSet:
-		if r.Metric == record.RSS || len(s.t.memory[r.Container]) == 0 {
-			s.t.memory[r.Container] = append(s.t.memory[r.Container], point{r.Time, r.Value})
+	s.t.locked(func() {
+		s.t.add(r.Pos.Source, signal, r.Time)
+		switch r.Metric {
+		case record.RSS, record.WorkingSet:
+			if r.Metric == record.RSS || len(s.t.memory[r.Container]) == 0 {
+				s.t.memory[r.Container] = append(s.t.memory[r.Container], point{r.Time, r.Value})
+			}
+		case record.Restarts, record.OOMEvents:
+			k := r.Container + "\x00" + r.Metric.String()
+			s.t.restarts[k] = append(s.t.restarts[k], point{r.Time, r.Value})
 		}
-	case record.Restarts, record.OOMEvents:
-		k := r.Container + "\x00" + r.Metric.String()
-		s.t.restarts[k] = append(s.t.restarts[k], point{r.Time, r.Value})
-	}
-	s.t.mu.Unlock()
+	})
 	return s.Sink.Sample(r)
 }
 
 func (s *tap) Crash(r *record.Crash) error {
-	s.t.mu.Lock()
-	s.t.add(r.Pos.Source, "crashes", r.Time)
-	if r.Kind != record.CrashSigterm && len(s.t.signs) < maxSigns {
-		s.t.signs = append(s.t.signs, sign{r.Time, strings.Clone(r.Container)})
-	}
-	s.t.mu.Unlock()
+	s.t.locked(func() {
+		s.t.add(r.Pos.Source, "crashes", r.Time)
+		if r.Kind != record.CrashSigterm && len(s.t.signs) < maxSigns {
+			s.t.signs = append(s.t.signs, sign{r.Time, strings.Clone(r.Container)})
+		}
+	})
 	return s.Sink.Crash(r)
 }
 
 func (s *tap) Lifecycle(r *record.Lifecycle) error {
-	s.t.mu.Lock()
-	s.t.add(r.Pos.Source, "lifecycle", r.Time)
-	if (r.Kind == record.Starting || r.Kind == record.Up) && len(s.t.starts) < maxSigns {
-		s.t.starts = append(s.t.starts, sign{r.Time, strings.Clone(r.Container)})
-	}
-	s.t.mu.Unlock()
+	s.t.locked(func() {
+		s.t.add(r.Pos.Source, "lifecycle", r.Time)
+		if (r.Kind == record.Starting || r.Kind == record.Up) && len(s.t.starts) < maxSigns {
+			s.t.starts = append(s.t.starts, sign{r.Time, strings.Clone(r.Container)})
+		}
+	})
 	return s.Sink.Lifecycle(r)
 }
 
 func (s *tap) Job(r *record.Job) error {
-	s.t.mu.Lock()
-	s.t.add(r.Pos.Source, "jobs", r.Start)
-	s.t.mu.Unlock()
+	s.t.locked(func() { s.t.add(r.Pos.Source, "jobs", r.Start) })
 	return s.Sink.Job(r)
 }
 
 func (s *tap) Exposure(r *record.Exposure) error {
-	s.t.mu.Lock()
-	s.t.add(r.Pos.Source, "exposure", r.From)
-	if k := (gapKey{r.Pos.Source.Name, "exposure"}); s.t.count[k].to < r.To {
-		row := s.t.count[k]
-		row.to = r.To
-		s.t.count[k] = row
-	}
-	s.t.mu.Unlock()
+	s.t.locked(func() {
+		s.t.add(r.Pos.Source, "exposure", r.From)
+		if k := (gapKey{r.Pos.Source.Name, "exposure"}); s.t.count[k].to < r.To {
+			row := s.t.count[k]
+			row.to = r.To
+			s.t.count[k] = row
+		}
+	})
 	return s.Sink.Exposure(r)
 }
 
 func (s *tap) Profile(r *record.Profile) error {
-	s.t.mu.Lock()
-	s.t.add(r.Pos.Source, "profiles", r.Time)
-	s.t.mu.Unlock()
+	s.t.locked(func() { s.t.add(r.Pos.Source, "profiles", r.Time) })
 	return s.Sink.Profile(r)
 }
 

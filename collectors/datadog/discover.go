@@ -70,7 +70,8 @@ func (r *run) discover(ctx context.Context) error {
 		}
 		return s.note(r.d)
 	})
-	if err != nil {
+	// What was found out blindly is used and not kept: a run that goes on asks again, with more rights perhaps.
+	if err != nil && !(isGap(err) && r.d.Blind) {
 		return err
 	}
 	for _, c := range r.d.Choices {
@@ -82,6 +83,7 @@ func (r *run) discover(ctx context.Context) error {
 	return nil
 }
 
+// findMetrics finds the metrics and their tags. After an error that costs no more than their names, discovery is blind.
 func (r *run) findMetrics(ctx context.Context) error {
 	d := &r.d
 	d.Metrics = map[string]string{}
@@ -96,7 +98,7 @@ func (r *run) findMetrics(ctx context.Context) error {
 			d.Metrics[m.String()] = name
 		}
 		d.ContainerTag = r.o.ContainerTag
-		return nil
+		return err
 	}
 	d.Scope = scope
 	best := bestMetrics(names)
@@ -147,7 +149,6 @@ func (o Options) scopes(q record.Query) []string {
 func (a *api) activeMetrics(ctx context.Context, from int64, scopes []string) (names []string, scope string, err error) {
 	var first []string
 	for i, scope := range scopes {
-		a.count(pathActive)
 		opt := datadogV1.NewListActiveMetricsOptionalParameters()
 		if scope != "*" {
 			// The filter knows AND and OR; the environment of a metric is left to the query, where its absence shows.

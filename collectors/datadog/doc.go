@@ -13,5 +13,6 @@
 // same records.
 //
 // A signal that cannot be had (no permission, quota, outage) is a row in the coverage with the reason, not an error. Only keys
-// that are refused, or a site that cannot be reached at all, end the collection.
+// that are refused, or a site that cannot be reached at all, end the collection; and where no record came because log lines or
+// metrics could not be had, that is an error at its end.
 package datadog

@@ -46,36 +46,6 @@ type DoctorReport struct {
 	Calls  int
 }
 
-// Healthy reports whether everything that was checked is there.
-func (d DoctorReport) Healthy() bool {
-	return !slices.ContainsFunc(d.Checks, func(c Check) bool { return c.Health != Good })
-}
-
-// Usable reports whether an investigation could say anything: the keys are good, and memory or log lines can be read.
-func (d DoctorReport) Usable() bool {
-	ok := map[string]bool{}
-	for _, c := range d.Checks {
-		ok[c.Name] = c.Health == Good || c.Health == Partial
-	}
-	return ok["api key"] && ok["application key"] && (ok["memory metrics"] || ok["log lines"])
-}
-
-// String returns the report for people, several lines.
-func (d DoctorReport) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "Datadog (%s), %d calls made\n", d.Site, d.Calls)
-	for _, c := range d.Checks {
-		fmt.Fprintf(&b, "  %-8s %-18s %s\n", c.Health, c.Name, c.Detail)
-		if c.Without != "" {
-			fmt.Fprintf(&b, "  %-8s %-18s without it: %s\n", "", "", c.Without)
-		}
-		if c.Remedy != "" {
-			fmt.Fprintf(&b, "  %-8s %-18s to do: %s\n", "", "", c.Remedy)
-		}
-	}
-	return b.String()
-}
-
 // What cannot be answered without a signal.
 const (
 	withoutMemory   = "how memory grew, and whether a death was a leak or a burst"
@@ -90,7 +60,7 @@ const (
 func (c *Collector) Doctor(ctx context.Context, q record.Query) (DoctorReport, error) {
 	q, from, to := c.window(q)
 	r := &run{Collector: c, q: q, from: from, to: to, gaps: map[gapKey][]string{}, known: map[string]map[string]bool{}, ids: map[uint64]struct{}{}}
-	r.sink = newTap(nothing{})
+	r.sink = newTap(record.Discard{})
 	rep := DoctorReport{Site: c.api.where()}
 	add := func(c Check) { rep.Checks = append(rep.Checks, c) }
 	defer func() { rep.Calls = c.api.tr.Calls() }()
@@ -332,18 +302,3 @@ func (r *run) doctorProfiles(ctx context.Context, add func(Check)) {
 		add(Check{Name: "profiles", Health: Good, Detail: fmt.Sprintf("%d in the window, %d written at a death", len(items), oom)})
 	}
 }
-
-// nothing takes everything and keeps nothing.
-type nothing struct{}
-
-func (nothing) Request(*record.Request) error     { return nil }
-func (nothing) Sample(*record.Sample) error       { return nil }
-func (nothing) Crash(*record.Crash) error         { return nil }
-func (nothing) Lifecycle(*record.Lifecycle) error { return nil }
-func (nothing) Job(*record.Job) error             { return nil }
-func (nothing) Exposure(*record.Exposure) error   { return nil }
-func (nothing) Profile(*record.Profile) error     { return nil }
-func (nothing) Warn(*record.Warning) error        { return nil }
-func (nothing) Cover(*record.Coverage) error      { return nil }
-func (n nothing) Fork() record.Sink               { return n }
-func (nothing) Join() error                       { return nil }

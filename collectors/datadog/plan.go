@@ -31,7 +31,8 @@ type Step struct {
 	Purpose string
 	// Endpoint is the path asked.
 	Endpoint string
-	// Calls is how many calls; AtMost says that it may be fewer.
+	// Calls is how many calls; AtMost says that it may be fewer. What must be asked again (a quota, a query that timed out) comes on top,
+	// as do further pages where Datadog gives fewer groups at once than it may; MaxCalls bounds these as well.
 	Calls  int
 	AtMost bool
 	// Spent says that these calls have been made already.
@@ -86,10 +87,10 @@ func (c *Collector) Plan(q record.Query) Plan {
 	spans, step := seriesSpans(from, to)
 	for _, s := range []Step{
 		{Signal: "keys", Purpose: "check both keys", Endpoint: pathValidateKeys, Calls: 1},
-		{Signal: "discovery", Purpose: "which metrics the service has, and which tag names its containers", Endpoint: pathActive, Calls: 2 + len(c.o.scopes(q)), AtMost: true},
+		{Signal: "discovery", Purpose: "which metrics the service has, and which tag names its containers", Endpoint: pathActive, Calls: len(c.o.scopes(q)) + 3, AtMost: true}, // tags of one metric, and of two histograms
 		{Signal: "memory", Purpose: fmt.Sprintf("memory and CPU per container, the peak of every %s", step), Endpoint: pathQuery, Calls: len(spans)},
 		{Signal: "lifecycle", Purpose: "deploys, restarts, Kubernetes events", Endpoint: pathEvents, Calls: eventPages, AtMost: true},
-		{Signal: "requests", Purpose: "how many log lines there are", Endpoint: pathAggregate, Calls: 2, AtMost: true},
+		{Signal: "requests", Purpose: "how many log lines there are", Endpoint: pathAggregate, Calls: 3, AtMost: true}, // indexed, else in flex storage; and those of the platform
 	} {
 		p.add(s)
 	}

@@ -23,7 +23,7 @@ func (albLog) Name() string { return "aws-alb" }
 func (f albLog) Sniff(head []byte) int {
 	p := f.NewParser(&record.Source{})
 	return sniffLines(head, func(line []byte) bool {
-		handled, _ := p.ParseLine(1, line, discard{})
+		handled, _ := p.ParseLine(1, line, record.Discard{})
 		return handled
 	})
 }

@@ -32,7 +32,7 @@ func (combinedLog) Name() string { return "access-log" }
 func (f combinedLog) Sniff(head []byte) int {
 	p := f.NewParser(&record.Source{})
 	return sniffLines(head, func(line []byte) bool {
-		handled, _ := p.ParseLine(1, line, discard{})
+		handled, _ := p.ParseLine(1, line, record.Discard{})
 		return handled
 	})
 }

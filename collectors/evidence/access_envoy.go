@@ -26,7 +26,7 @@ func (envoyLog) Name() string { return "envoy" }
 func (f envoyLog) Sniff(head []byte) int {
 	p := f.NewParser(&record.Source{})
 	return sniffLines(head, func(line []byte) bool {
-		handled, _ := p.ParseLine(1, line, discard{})
+		handled, _ := p.ParseLine(1, line, record.Discard{})
 		return handled
 	})
 }

@@ -24,7 +24,7 @@ func (haproxyLog) Name() string { return "haproxy" }
 func (f haproxyLog) Sniff(head []byte) int {
 	p := f.NewParser(&record.Source{})
 	return sniffLines(head, func(line []byte) bool {
-		handled, _ := p.ParseLine(1, line, discard{})
+		handled, _ := p.ParseLine(1, line, record.Discard{})
 		return handled
 	})
 }

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"lastcall/collectors/internal/lines"
+	"lastcall/collectors/internal/panics"
 	"lastcall/collectors/record"
 )
 
@@ -130,6 +131,7 @@ const (
 	hintFormat = "see the list of formats in the README; logs need their timestamps"
 	hintEmpty  = "save the logs again, or name other files"
 	hintPath   = "check the path and its permissions"
+	hintBug    = "leave it out until that is mended"
 )
 
 // run is one collection.
@@ -307,6 +309,8 @@ func (r *run) isLate(in input) bool {
 		return false
 	}
 	defer f.Close()
+	var bug error // told when the input is read
+	defer panics.Recover("", &bug)
 	d, err := lines.NewReader(f)
 	if err != nil {
 		return false
@@ -377,8 +381,17 @@ func (p *progress) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// stream reads one input that was opened.
+// stream reads one input that was opened. A bug that it brings to light does not take the evidence of the others.
 func (r *run) stream(ctx context.Context, name string, src io.Reader) error {
+	err := r.opened(ctx, name, src)
+	if bug, ok := errors.AsType[*panics.Error](err); ok {
+		return r.problem(name, bug, hintBug, "internal_error")
+	}
+	return err
+}
+
+func (r *run) opened(ctx context.Context, name string, src io.Reader) (err error) {
+	defer panics.Recover("", &err)
 	outer, err := lines.NewReader(src)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -401,7 +414,7 @@ func (r *run) stream(ctx context.Context, name string, src io.Reader) error {
 	case WholeFormat:
 		source.Format = formatName(f, in.Head())
 		known = true
-		err = f.Parse(ctx, source, &untilDone{ctx, in}, t)
+		err = parseWhole(ctx, f, source, in, t)
 	default:
 		if best == nil && !worthScanning(in.Head()) {
 			break
@@ -418,6 +431,10 @@ func (r *run) stream(ctx context.Context, name string, src io.Reader) error {
 		return r.refuse(&PathError{Path: name, Err: table, Hint: hintTable, Sample: clipTo(firstText(in.Head()), exampleLimit)}, "table_not_used")
 	}
 	broken := err
+	bug, isBug := errors.AsType[*panics.Error](broken)
+	if isBug && (!known || t.isSilent()) {
+		return bug
+	}
 	problems := outer.Problems()
 	for _, p := range problems {
 		w := record.Warning{Code: p.Code, Pos: record.Pos{Source: source}, Count: 1, Text: p.Text, Example: p.Err.Error()}
@@ -430,7 +447,7 @@ func (r *run) stream(ctx context.Context, name string, src io.Reader) error {
 		if len(problems) > 0 && len(in.Head()) == 0 {
 			cause = errors.New(problems[0].Text)
 		}
-		for _, w := range t.warns {
+		for _, w := range t.warnings() {
 			if w.Code != "unrecognised_lines" && w.Code != "malformed_line" && w.Code != "binary_line" {
 				if err := r.sink.Warn(w); err != nil {
 					return err
@@ -446,6 +463,9 @@ func (r *run) stream(ctx context.Context, name string, src io.Reader) error {
 			Code: "malformed_document", Pos: record.Pos{Source: source}, Count: 1,
 			Text: "the document is broken; what came before was used", Example: broken.Error(),
 		}
+		if isBug {
+			w.Code, w.Text = "internal_error", "this program failed on the input; what came before was used"
+		}
 		if err := t.Warn(&w); err != nil {
 			return err
 		}
@@ -460,8 +480,17 @@ func (r *run) stream(ctx context.Context, name string, src io.Reader) error {
 			return err
 		}
 	}
-	_, err = t.report(missing)
+	n, err := t.report(missing)
+	if err == nil && isBug && n > 0 {
+		err = r.sink.Cover(&record.Coverage{Source: source, Signal: "any", Records: n, MissingReason: missing})
+	}
 	return err
+}
+
+// parseWhole is f.Parse, whose panic is an error of the document.
+func parseWhole(ctx context.Context, f WholeFormat, source *record.Source, in io.Reader, t *tally) (err error) {
+	defer panics.Recover("", &err)
+	return f.Parse(ctx, source, &untilDone{ctx, in}, t)
 }
 
 // untilDone ends a stream when the context is done.

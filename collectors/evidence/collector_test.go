@@ -3,11 +3,16 @@ package evidence_test
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
 
 	"lastcall/collectors/evidence"
+	"lastcall/collectors/evidence/evidencetest"
 	"lastcall/collectors/record"
 	"lastcall/collectors/record/recordtest"
 )
@@ -170,5 +175,33 @@ func TestEveryCorpusLogIsReadOrRefusedWithAReason(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestWarningsOfOneCodeThatSayDifferentThingsAreCountedApart(t *testing.T) {
+	// Enough lines for several chunks, so that what goroutines counted is merged as well.
+	var log strings.Builder
+	for range 2000 {
+		log.WriteString(strings.Repeat(evidencetest.Pino, 3))
+		log.WriteString(evidencetest.Pino[:100] + "\n")
+		log.WriteString(strings.Repeat(strings.Replace(evidencetest.Pino, "2.5", "-1", 1), 2))
+		log.WriteString(strings.Repeat(strings.Replace(evidencetest.Pino, `"statusCode":200`, `"statusCode":99999`, 1), 3))
+	}
+	path := filepath.Join(t.TempDir(), "app.ndjson")
+	if err := os.WriteFile(path, []byte(log.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := collect(t, evidence.Options{Paths: []string{path}, Workers: 4}, record.Query{})
+	got := map[string]int64{}
+	for _, w := range s.Warnings {
+		if w.Code == "malformed_line" {
+			got[w.Text] = w.Count
+			if what := regexp.MustCompile("broken|duration|status").FindString(w.Text); what == "" || w.Example == "" {
+				t.Errorf("the warning %+v says nothing", w)
+			}
+		}
+	}
+	if want := []int64{2000, 4000, 6000}; !slices.Equal(slices.Sorted(maps.Values(got)), want) {
+		t.Errorf("got %v, want the counts %v", got, want)
 	}
 }

@@ -220,7 +220,7 @@ func (d *dispatcher) Prepare(first int64, before []byte) {
 	}
 	d.reset()
 	kept := *d
-	d.sink = newTally(discard{}, d.src, record.Query{})
+	d.sink = newTally(record.Discard{}, d.src, record.Query{})
 	_ = d.each(first, before) // the sink has no errors
 	seen := d.sink
 	d.sink, d.handled, d.unknown, d.malformed, d.binary = kept.sink, kept.handled, kept.unknown, kept.malformed, kept.binary

@@ -78,7 +78,7 @@ func agreeAccess(t *testing.T, before, line []byte) {
 	src := &record.Source{Name: "access.log"}
 	p := combinedLog{}.NewParser(src).(*combinedParser)
 	if len(before) > 0 {
-		_, _ = p.ParseLine(1, before, discard{})
+		_, _ = p.ParseLine(1, before, record.Discard{})
 	}
 	if len(line) == 0 {
 		return
@@ -150,7 +150,7 @@ func agreeNext(t *testing.T, before, data []byte) (quick int) {
 	for _, format := range []LineFormat{scalingoRouter{}, herokuRouter{}, combinedLog{}} {
 		src := &record.Source{Name: format.Name()}
 		p := format.NewParser(src).(nextParser)
-		_, _ = p.ParseLine(1, before, discard{})
+		_, _ = p.ParseLine(1, before, record.Discard{})
 		for range 2 { // the first may leave something behind
 			var got, want recordtest.Sink
 			n, ok, err := p.parseNext(7, data, &got)
@@ -367,7 +367,7 @@ func TestOddTimesReadTheSameWithAndWithoutMemory(t *testing.T) {
 func TestWarningsOfEveryLineAreCountedAndTheFirstIsTheExample(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(5, 5))
 	for range 200 {
-		quick, slow := newTally(discard{}, &record.Source{}, record.Query{}), newTally(discard{}, &record.Source{}, record.Query{})
+		quick, slow := newTally(record.Discard{}, &record.Source{}, record.Query{}), newTally(record.Discard{}, &record.Source{}, record.Query{})
 		for range rnd.IntN(20) {
 			pos := record.Pos{Line: rnd.Int64N(10)}
 			code, example := string(rune('a'+rnd.IntN(3))), fmt.Sprint("line ", pos.Line)

@@ -87,7 +87,7 @@ func FuzzRequestLines(f *testing.F) {
 			remembering := format.NewParser(src)
 			for range 2 {
 				if len(before) > 0 {
-					_, _ = remembering.ParseLine(1, before, discard{})
+					_, _ = remembering.ParseLine(1, before, record.Discard{})
 				}
 			}
 			want, wantHandled := parse(format.NewParser(src))

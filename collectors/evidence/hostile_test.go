@@ -442,19 +442,19 @@ func TestCancellationEndsTheCollectionAtOnceAndLeavesNothingRunning(t *testing.T
 		write(t, dir, fmt.Sprintf("%d.log", i), mixedLog(20_000))
 	}
 	ctx, cancel := context.WithCancel(t.Context())
+	var last, sum int64
 	o := evidence.Options{Paths: []string{dir}, Workers: 3, Progress: func(read, total int64) {
-		if read > 5<<20 {
+		if last, sum = read, total; read > 5<<20 {
 			cancel()
 		}
 	}}
-	start := time.Now()
 	var s recordtest.Sink
 	err := evidence.New(o).Collect(ctx, record.Query{}, &s)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want context.Canceled", err)
 	}
-	if time.Since(start) > 10*time.Second {
-		t.Errorf("it took %s", time.Since(start))
+	if last > 10<<20 || sum < 20<<20 {
+		t.Errorf("it went on until %d of %d bytes were read", last, sum)
 	}
 }
 
@@ -474,7 +474,7 @@ func TestCancellationDoesNotWaitForAPipeThatGivesNothing(t *testing.T) {
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("error %v", err)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("the collection hangs in a pipe")
 	}
 }

@@ -39,7 +39,7 @@ func (f jsonArray) sniff(head []byte) (int, string) {
 	name := ""
 	seen := 0
 	_ = eachElement(context.Background(), bytes.NewReader(b), "data", func(_ int64, element []byte) error {
-		if handled, _ := p.ParseLine(1, element, discard{}); handled {
+		if handled, _ := p.ParseLine(1, element, record.Discard{}); handled {
 			name = f.lines.dialects[p.taken].name()
 			return errEnough
 		}

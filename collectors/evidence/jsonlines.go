@@ -88,7 +88,7 @@ func (f *jsonLines) sniff(head []byte) (score int, name string) {
 	hits := make([]int, len(f.dialects))
 	var wrapped dockerLogLine
 	score = sniffLines(head, func(line []byte) bool {
-		handled, _ := p.ParseLine(1, line, discard{})
+		handled, _ := p.ParseLine(1, line, record.Discard{})
 		if !handled {
 			_, inner, ok := unframeJSON(line, &p.clock)
 			if !ok {
@@ -96,7 +96,7 @@ func (f *jsonLines) sniff(head []byte) (score int, name string) {
 					return false
 				}
 			}
-			handled, _ = p.ParseLine(1, inner, discard{})
+			handled, _ = p.ParseLine(1, inner, record.Discard{})
 		}
 		if handled {
 			hits[p.taken]++
@@ -451,18 +451,3 @@ func routerMethod(msg []byte) int {
 }
 
 func mayBeRouterMessage(msg []byte) bool { return routerMethod(msg) >= 0 }
-
-// discard is a Sink that keeps nothing, for sniffing.
-type discard struct{}
-
-func (discard) Request(*record.Request) error     { return nil }
-func (discard) Sample(*record.Sample) error       { return nil }
-func (discard) Crash(*record.Crash) error         { return nil }
-func (discard) Lifecycle(*record.Lifecycle) error { return nil }
-func (discard) Job(*record.Job) error             { return nil }
-func (discard) Exposure(*record.Exposure) error   { return nil }
-func (discard) Profile(*record.Profile) error     { return nil }
-func (discard) Warn(*record.Warning) error        { return nil }
-func (discard) Cover(*record.Coverage) error      { return nil }
-func (discard) Fork() record.Sink                 { return discard{} }
-func (discard) Join() error                       { return nil }

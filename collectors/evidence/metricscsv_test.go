@@ -384,26 +384,11 @@ func (r *rowsReader) Read(b []byte) (int, error) {
 func BenchmarkTables(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := (metricsCSV{}).Parse(b.Context(), &record.Source{Name: "m.csv"}, &rowsReader{max: 10_000}, nothing{}); err != nil {
+		if err := (metricsCSV{}).Parse(b.Context(), &record.Source{Name: "m.csv"}, &rowsReader{max: 10_000}, record.Discard{}); err != nil {
 			b.Fatal(err)
 		}
 	}
 }
-
-// nothing is a Sink that keeps nothing.
-type nothing struct{}
-
-func (nothing) Request(*record.Request) error     { return nil }
-func (nothing) Sample(*record.Sample) error       { return nil }
-func (nothing) Crash(*record.Crash) error         { return nil }
-func (nothing) Lifecycle(*record.Lifecycle) error { return nil }
-func (nothing) Job(*record.Job) error             { return nil }
-func (nothing) Exposure(*record.Exposure) error   { return nil }
-func (nothing) Profile(*record.Profile) error     { return nil }
-func (nothing) Warn(*record.Warning) error        { return nil }
-func (nothing) Cover(*record.Coverage) error      { return nil }
-func (nothing) Fork() record.Sink                 { return nothing{} }
-func (nothing) Join() error                       { return nil }
 
 func FuzzTables(f *testing.F) {
 	f.Add([]byte("time,timestamp_ms,service,container,pid,rss_bytes\n2026-11-14T09:17:43.869Z,1794647863869,api,web-1,30036,88797184\n"))

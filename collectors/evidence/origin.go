@@ -145,7 +145,7 @@ func clipTo(b []byte, limit int) string {
 
 // warn reports one occurrence.
 func warn(sink record.Sink, pos record.Pos, code, text string, example []byte) error {
-	if t, ok := sink.(*tally); ok && t.warnedBefore(code, pos) {
+	if t, ok := sink.(*tally); ok && t.warnedBefore(code, text, pos) {
 		return nil // what every line of a log has would otherwise cost a copy of each
 	}
 	return sink.Warn(&record.Warning{Code: code, Pos: pos, Count: 1, Text: text, Example: clipTo(example, exampleLimit)})

@@ -209,10 +209,9 @@ func eventKind(name []byte) event {
 	return eventNone
 }
 
-// platformEvent makes the records of one event; handled is false for JSON that is no event.
+// platformEvent makes the record of one event; handled is false for JSON that is no event.
 func platformEvent(pos record.Pos, v *fastjson.Value, raw []byte, c *clock, sink record.Sink) (bool, error) {
-	name := v.GetStringBytes("type")
-	kind := eventKind(name)
+	kind := eventKind(v.GetStringBytes("type"))
 	if kind == eventNone {
 		return false, nil
 	}
@@ -230,117 +229,156 @@ func platformEvent(pos record.Pos, v *fastjson.Value, raw []byte, c *clock, sink
 			return true, err
 		}
 	}
+	f := fieldsOf(v)
+	o := origin{
+		pos: pos, time: t,
+		container: f.text("container", "container_name", "instance", "pod", "dyno"),
+		instance:  f.text("container_id", "instance_id"),
+		service:   f.text("service", "app", "app_name"),
+		host:      f.text("host", "node"),
+		version:   f.text("version", "release"),
+	}
+	switch kind {
+	case eventCrashed, eventRepeated, eventMemoryLimit, eventLivenessKill:
+		return true, sink.Crash(f.crash(kind, &o, raw))
+	}
+	return true, sink.Lifecycle(f.lifecycle(kind, &o, raw))
+}
+
+// eventFields reads an event. Scalingo keeps what belongs to the type of event in an object of its own.
+type eventFields struct{ event, data *fastjson.Value }
+
+func fieldsOf(v *fastjson.Value) eventFields {
 	data := v.Get("type_data")
 	if data == nil || data.Type() != fastjson.TypeObject {
 		data = v
 	}
-	get := func(keys ...string) []byte {
-		if x := textOf(firstOf(v, keys...)); x != nil {
-			return x
-		}
-		return textOf(firstOf(data, keys...))
+	return eventFields{v, data}
+}
+
+func (f eventFields) text(keys ...string) []byte {
+	if x := textOf(firstOf(f.event, keys...)); x != nil {
+		return x
 	}
-	number := func(keys ...string) int64 {
-		for _, from := range []*fastjson.Value{v, data} {
-			if f, ok := numberOf(firstOf(from, keys...)); ok && f > 0 && f <= 1<<62 {
-				return int64(f)
-			}
-		}
-		return 0
-	}
-	o := origin{
-		pos: pos, time: t,
-		container: get("container", "container_name", "instance", "pod", "dyno"),
-		instance:  get("container_id", "instance_id"),
-		service:   get("service", "app", "app_name"),
-		host:      get("host", "node"),
-		version:   get("version", "release"),
-	}
-	reason := string(get("reason", "cause", "result", "message"))
-	exit := -1
-	if x := firstOf(v, "exit_code", "exit_status", "status_code"); x != nil {
-		if f, ok := numberOf(x); ok && f >= -255 && f <= 255 {
-			exit = int(f)
+	return textOf(firstOf(f.data, keys...))
+}
+
+// number is a positive one, 0 where there is none.
+func (f eventFields) number(keys ...string) int64 {
+	for _, from := range []*fastjson.Value{f.event, f.data} {
+		if n, ok := numberOf(firstOf(from, keys...)); ok && n > 0 && n <= 1<<62 {
+			return int64(n)
 		}
 	}
-	life := func(k record.LifecycleKind) (bool, error) {
-		l := o.lifecycle(k, reason, raw)
-		if k == record.Stopped {
-			l.ExitCode = exit
+	return 0
+}
+
+func (f eventFields) memory() (used, limit int64) {
+	return f.number("rss", "used", "memory"), f.number("limit", "memory_limit", "quota")
+}
+
+// exitCode is -1 where it is unknown.
+func (f eventFields) exitCode() int {
+	if x := firstOf(f.event, "exit_code", "exit_status", "status_code"); x != nil {
+		if n, ok := numberOf(x); ok && n >= -255 && n <= 255 {
+			return int(n)
 		}
-		l.UsedBytes, l.LimitBytes = number("rss", "used", "memory"), number("limit", "memory_limit", "quota")
-		l.End = timeOf(firstOf(v, "end", "until", "ends_at", "window_end"))
-		return true, sink.Lifecycle(l)
 	}
+	return -1
+}
+
+func (f eventFields) reason() string {
+	return string(f.text("reason", "cause", "result", "message"))
+}
+
+func (f eventFields) crash(kind event, o *origin, raw []byte) *record.Crash {
 	switch kind {
-	case eventStarting:
-		return life(record.Starting)
-	case eventUp:
-		return life(record.Up)
-	case eventStopping:
-		return life(record.Stopping)
-	case eventStopped:
-		return life(record.Stopped)
-	case eventCrashed, eventRepeated:
-		c := o.exited(exit, reason, raw)
-		if s := get("signal"); len(s) > 0 {
-			c.Signal = string(s)
-		}
-		if up := firstOf(v, "uptime", "uptime_seconds", "uptime_s"); up != nil {
-			if f, ok := numberOf(up); ok {
-				c.Uptime = seconds(f)
-			}
-		}
-		c.UsedBytes, c.LimitBytes = number("rss", "used", "memory"), number("limit", "memory_limit", "quota")
-		return true, sink.Crash(c)
-	case eventLost:
-		return life(record.Unreachable)
+	case eventLivenessKill:
+		return o.crash(record.CrashHealthCheck, raw)
 	case eventMemoryLimit:
 		c := o.crash(record.CrashOOMKill, raw)
-		c.UsedBytes, c.LimitBytes = number("rss", "used", "memory"), number("limit", "memory_limit", "quota")
-		return true, sink.Crash(c)
-	case eventMemoryPressure:
-		return life(record.MemoryPressure)
-	case eventHealthFailed:
-		return life(record.HealthCheckFailed)
-	case eventLivenessKill:
-		return true, sink.Crash(o.crash(record.CrashHealthCheck, raw))
+		c.UsedBytes, c.LimitBytes = f.memory()
+		return c
+	}
+	c := o.exited(f.exitCode(), f.reason(), raw)
+	if s := f.text("signal"); len(s) > 0 {
+		c.Signal = string(s)
+	}
+	if up := firstOf(f.event, "uptime", "uptime_seconds", "uptime_s"); up != nil {
+		if n, ok := numberOf(up); ok {
+			c.Uptime = seconds(n)
+		}
+	}
+	c.UsedBytes, c.LimitBytes = f.memory()
+	return c
+}
+
+func (f eventFields) lifecycle(kind event, o *origin, raw []byte) *record.Lifecycle {
+	life, reason := lifecycleOf(kind), f.reason()
+	switch kind {
 	case eventDeploy:
-		if status := string(data.GetStringBytes("status")); status != "" {
-			// Scalingo's API tells of a deployment when it is over.
+		// Scalingo's API tells of a deployment when it is over.
+		if status := string(f.data.GetStringBytes("status")); status != "" {
+			life = record.DeployFinished
 			if strings.Contains(status, "error") || strings.Contains(status, "fail") || strings.Contains(status, "crash") {
 				reason = "failed"
 			}
-			return life(record.DeployFinished)
 		}
-		return life(record.Deploy)
-	case eventDeployFinished:
-		return life(record.DeployFinished)
 	case eventDeployFailed:
 		reason = "failed"
-		return life(record.DeployFinished)
-	case eventScale:
-		return life(record.Scale)
-	case eventRestart:
-		return life(record.Restarting)
-	case eventCycling:
-		return life(record.Cycling)
-	case eventMaintenance:
-		return life(record.Maintenance)
 	case eventMaintenanceOver:
 		reason = "over"
-		return life(record.Maintenance)
 	case eventMembers:
-		if list := v.GetArray("instances"); list != nil {
+		if list := f.event.GetArray("instances"); list != nil {
 			names := make([]string, 0, len(list))
 			for _, x := range list {
 				names = append(names, string(textOf(x)))
 			}
 			reason = clip([]byte(strings.Join(names, ",")))
 		}
-		return life(record.MembersChanged)
-	case eventHostDown:
-		return life(record.HostDown)
 	}
-	return life(record.LifecycleOther)
+	l := o.lifecycle(life, reason, raw)
+	if life == record.Stopped {
+		l.ExitCode = f.exitCode()
+	}
+	l.UsedBytes, l.LimitBytes = f.memory()
+	l.End = timeOf(firstOf(f.event, "end", "until", "ends_at", "window_end"))
+	return l
+}
+
+// lifecycleOf is what an event that tells of no death means.
+func lifecycleOf(kind event) record.LifecycleKind {
+	switch kind {
+	case eventStarting:
+		return record.Starting
+	case eventUp:
+		return record.Up
+	case eventStopping:
+		return record.Stopping
+	case eventStopped:
+		return record.Stopped
+	case eventLost:
+		return record.Unreachable
+	case eventMemoryPressure:
+		return record.MemoryPressure
+	case eventHealthFailed:
+		return record.HealthCheckFailed
+	case eventDeploy:
+		return record.Deploy
+	case eventDeployFinished, eventDeployFailed:
+		return record.DeployFinished
+	case eventScale:
+		return record.Scale
+	case eventRestart:
+		return record.Restarting
+	case eventCycling:
+		return record.Cycling
+	case eventMaintenance, eventMaintenanceOver:
+		return record.Maintenance
+	case eventMembers:
+		return record.MembersChanged
+	case eventHostDown:
+		return record.HostDown
+	}
+	return record.LifecycleOther
 }

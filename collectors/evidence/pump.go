@@ -3,6 +3,8 @@ package evidence
 import (
 	"context"
 	"io"
+
+	"lastcall/collectors/internal/panics"
 )
 
 // pump reads ahead of a stream that may block for ever (a pipe, a terminal), so that cancellation need not wait for it. The goroutine
@@ -25,6 +27,7 @@ func newPump(ctx context.Context, r io.Reader) *pump {
 	}
 	go func() {
 		defer close(p.full)
+		defer panics.Recover("", &p.err)
 		for {
 			var buf []byte
 			select {

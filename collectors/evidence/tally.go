@@ -3,6 +3,7 @@ package evidence
 import (
 	"bytes"
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 
@@ -73,7 +74,7 @@ type tally struct {
 	src     *record.Source
 	query   record.Query
 	extents [signals]extent
-	warns   map[string]*record.Warning
+	warns   map[warningKey]*record.Warning
 	warned  *record.Warning // the one that came last
 	failed  error
 
@@ -86,8 +87,11 @@ type tally struct {
 	joined []*tally
 }
 
+// warningKey tells warnings apart: what is of one code and says something else is another warning.
+type warningKey struct{ code, text string }
+
 func newTally(next record.Sink, src *record.Source, q record.Query) *tally {
-	return &tally{next: next, src: src, query: q, warns: map[string]*record.Warning{}}
+	return &tally{next: next, src: src, query: q, warns: map[warningKey]*record.Warning{}}
 }
 
 func (t *tally) fail(err error) error {
@@ -223,7 +227,7 @@ func (t *tally) Profile(p *record.Profile) error {
 	return t.fail(t.next.Profile(p))
 }
 
-// Warn merges warnings of one code; the first case in the source is the example.
+// Warn merges warnings that say the same; the first case in the source is the example.
 func (t *tally) Warn(w *record.Warning) error {
 	c := *w
 	if c.Pos.Source == nil {
@@ -235,9 +239,9 @@ func (t *tally) Warn(w *record.Warning) error {
 }
 
 // warnedBefore counts a warning of which there is an earlier case already; otherwise it does nothing.
-func (t *tally) warnedBefore(code string, pos record.Pos) bool {
-	if t.warned == nil || t.warned.Code != code {
-		t.warned = t.warns[code]
+func (t *tally) warnedBefore(code, text string, pos record.Pos) bool {
+	if t.warned == nil || t.warned.Code != code || t.warned.Text != text {
+		t.warned = t.warns[warningKey{code, text}]
 	}
 	if t.warned == nil || pos.Line < t.warned.Pos.Line {
 		return false
@@ -247,10 +251,11 @@ func (t *tally) warnedBefore(code string, pos record.Pos) bool {
 }
 
 func (t *tally) merge(w *record.Warning) {
-	old := t.warns[w.Code]
+	key := warningKey{w.Code, w.Text}
+	old := t.warns[key]
 	if old == nil {
 		c := *w
-		t.warns[w.Code] = &c
+		t.warns[key] = &c
 		return
 	}
 	count := old.Count + w.Count
@@ -296,16 +301,18 @@ func (t *tally) collect() {
 	t.joined = nil
 }
 
+// warnings are the merged ones, in an order that does not depend on that of the lines.
+func (t *tally) warnings() []*record.Warning {
+	return slices.SortedFunc(maps.Values(t.warns), func(a, b *record.Warning) int {
+		return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.Text, b.Text))
+	})
+}
+
 // report passes on the merged warnings and the coverage of the source. It returns the number of records that passed. missing is
 // why there may be none, empty when the formats say enough.
 func (t *tally) report(missing string) (int64, error) {
 	t.collect()
-	warns := make([]*record.Warning, 0, len(t.warns))
-	for _, w := range t.warns {
-		warns = append(warns, w)
-	}
-	slices.SortFunc(warns, func(a, b *record.Warning) int { return cmp.Compare(a.Code, b.Code) })
-	for _, w := range warns {
+	for _, w := range t.warnings() {
 		if err := t.fail(t.next.Warn(w)); err != nil {
 			return 0, err
 		}

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"lastcall/collectors/internal/httpx"
+	"lastcall/collectors/internal/panics"
 	"lastcall/collectors/record"
 )
 
@@ -308,8 +309,9 @@ func (c *Collector) round(ctx context.Context, sink record.Sink) error {
 	return ctx.Err()
 }
 
-func (c *Collector) fetch(ctx context.Context, t *target) fetched {
-	f := fetched{t: t}
+func (c *Collector) fetch(ctx context.Context, t *target) (f fetched) {
+	f.t = t
+	defer panics.Recover("", &f.err)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, t.url.String(), nil)
 	if err != nil {
 		f.err = err

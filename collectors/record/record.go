@@ -303,7 +303,8 @@ type Profile struct {
 	OnOOM bool
 }
 
-// Warning is bad or surprising input that was counted rather than dropped. Sinks merge warnings with equal Code and source.
+// Warning is bad or surprising input that was counted rather than dropped. Sinks merge warnings with equal Code, Text and source:
+// one code may stand for several kinds of damage, each with a Text of its own.
 type Warning struct {
 	// Code is stable and short: "malformed_line", "no_timezone", "truncated_gzip", "unknown_format", "line_too_long".
 	Code string
@@ -348,6 +349,44 @@ type Sink interface {
 	// Sink that was not forked does nothing.
 	Join() error
 }
+
+// Discard is a Sink that takes everything and keeps nothing.
+type Discard struct{}
+
+var _ Sink = Discard{}
+
+// Request and the other methods of [Sink] do nothing.
+func (Discard) Request(*Request) error { return nil }
+
+// Sample does nothing.
+func (Discard) Sample(*Sample) error { return nil }
+
+// Crash does nothing.
+func (Discard) Crash(*Crash) error { return nil }
+
+// Lifecycle does nothing.
+func (Discard) Lifecycle(*Lifecycle) error { return nil }
+
+// Job does nothing.
+func (Discard) Job(*Job) error { return nil }
+
+// Exposure does nothing.
+func (Discard) Exposure(*Exposure) error { return nil }
+
+// Profile does nothing.
+func (Discard) Profile(*Profile) error { return nil }
+
+// Warn does nothing.
+func (Discard) Warn(*Warning) error { return nil }
+
+// Cover does nothing.
+func (Discard) Cover(*Coverage) error { return nil }
+
+// Fork returns another Discard.
+func (d Discard) Fork() Sink { return d }
+
+// Join does nothing.
+func (Discard) Join() error { return nil }
 
 // Query is the question a Collector answers.
 type Query struct {

@@ -40,8 +40,7 @@ type Problem struct {
 type Reader struct {
 	body        io.Reader
 	closers     []func()
-	compression string
-	utf16       bool
+	compression string // "", "gzip" or "zstd"
 	head        []byte // what Head shows
 	rest        []byte // the part of the head that was not read yet
 	problems    []Problem
@@ -173,7 +172,6 @@ func (r *Reader) readHead() {
 	n, _ := io.ReadFull(r.body, buf)
 	buf = buf[:n]
 	if bigEndian, bom, ok := sniffUTF16(buf); ok {
-		r.utf16 = true
 		r.body = &utf16Reader{src: io.MultiReader(bytes.NewReader(buf[bom:]), r.body), bigEndian: bigEndian, odd: func() {
 			r.problems = append(r.problems, Problem{
 				Code: "truncated_utf16", Text: "the UTF-16 text ends within a character; the rest was used", Err: io.ErrUnexpectedEOF,
@@ -228,12 +226,6 @@ func (r *Reader) Head() []byte { return r.head }
 
 // Whole reports whether the head is all there is.
 func (r *Reader) Whole() bool { return len(r.head) < HeadSize-3 }
-
-// Compression is "", "gzip" or "zstd".
-func (r *Reader) Compression() string { return r.compression }
-
-// UTF16 reports whether the input was UTF-16.
-func (r *Reader) UTF16() bool { return r.utf16 }
 
 // Problems tells the damage met so far; complete once Read returned io.EOF.
 func (r *Reader) Problems() []Problem { return r.problems }

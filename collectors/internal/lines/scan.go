@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"lastcall/collectors/internal/panics"
 )
 
 // Options tune [Scan]; zero values give the defaults.
@@ -62,7 +64,7 @@ type Stats struct {
 // itself, one at a time under a lock, so that the core that read or decompressed a chunk parses it from its cache, while another
 // decompresses the next. newWorker is called before the first read, once per worker, from the calling goroutine.
 //
-// Scan returns the first error of a worker, or ctx.Err() within moments of cancellation, even when r blocks; a worker that is
+// Scan returns the first error of a worker, a [panics.Error] where one panicked, or ctx.Err() within moments of cancellation, even when r blocks; a worker that is
 // blocked in r then ends without touching its Worker again.
 func Scan(ctx context.Context, r io.Reader, o Options, newWorker func() Worker) (Stats, error) {
 	if o.Workers <= 0 {
@@ -121,7 +123,8 @@ func Scan(ctx context.Context, r io.Reader, o Options, newWorker func() Worker) 
 // patience is how long a cancelled Scan waits for a worker that does not answer.
 const patience = 300 * time.Millisecond
 
-func work(ctx context.Context, s *splitter, w Worker) error {
+func work(ctx context.Context, s *splitter, w Worker) (err error) {
+	defer panics.Recover("", &err)
 	buf := make([]byte, headroom+s.chunk)
 	before := tail{}
 	prepared, _ := w.(Preparer)
