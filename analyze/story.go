@@ -468,7 +468,10 @@ func (q *inquiry) warningRows() {
 		if a.Source != b.Source {
 			return a.Source < b.Source
 		}
-		return a.Line < b.Line
+		if a.Line != b.Line {
+			return a.Line < b.Line
+		}
+		return a.Text < b.Text
 	})
 	q.report.Warnings = rows
 }

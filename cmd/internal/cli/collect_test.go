@@ -133,3 +133,31 @@ func TestACaptureForWhichTheKeysWereRefusedGoesOn(t *testing.T) {
 		t.Errorf("allowed: exit %d\n%s%s", r.code, r.out, r.errOut)
 	}
 }
+
+// TestACaptureForWhichEveryQuestionWasRefusedGoesOn: the same command asks again, and what it gets is what a fresh capture has.
+func TestACaptureForWhichEveryQuestionWasRefusedGoesOn(t *testing.T) {
+	srv, env, flags := datadogServer(t, "S1-1")
+	srv.Forbidden = func(path string) bool { return !strings.Contains(path, "validate") }
+	dir := filepath.Join(t.TempDir(), "capture")
+	args := append([]string{"collect", "--output", dir}, flags...)
+	r := runIn(t, env, args...)
+	if r.code != 1 || r.out != "" || !strings.Contains(r.errOut, "is incomplete: ") {
+		t.Errorf("refused: exit %d\n%s%s", r.code, r.out, r.errOut)
+	}
+	if r := runIn(t, env, append([]string{"investigate"}, flags...)...); r.code != 1 {
+		t.Errorf("investigate: exit %d\n%s%s", r.code, r.out, r.errOut)
+	}
+	srv.Forbidden = nil
+	if r := runIn(t, env, args...); r.code != 0 || !strings.Contains(r.out, "is complete: ") || strings.Contains(r.out, " 0 records") {
+		t.Errorf("allowed: exit %d\n%s%s", r.code, r.out, r.errOut)
+	}
+	dirs := filepath.Join(t.TempDir(), "fresh")
+	if r := runIn(t, env, append([]string{"collect", "--output", dirs}, flags...)...); r.code != 0 {
+		t.Errorf("fresh: exit %d\n%s", r.code, r.errOut)
+	}
+	x := runIn(t, nil, "investigate", dir, "--format", "json")
+	y := runIn(t, nil, "investigate", dirs, "--format", "json")
+	if strings.ReplaceAll(x.out, dir, "D") != strings.ReplaceAll(y.out, dirs, "D") {
+		t.Errorf("the capture that went on differs from a fresh one: %d and %d bytes", len(x.out), len(y.out))
+	}
+}
