@@ -158,7 +158,7 @@ func (p *combinedParser) ParseLine(lineNo int64, line []byte, sink record.Sink) 
 // parseNext implements nextParser.
 func (p *combinedParser) parseNext(lineNo int64, data []byte, sink record.Sink) (n int, ok bool, err error) {
 	var l combinedLine
-	if !p.usual(data, &l) {
+	if len(data) == 0 || data[0] == '{' || !p.usual(data, &l) {
 		return 0, false, nil
 	}
 	n = afterLine(data, l.tail)
