@@ -34,6 +34,8 @@ const (
 	confirmWithin = 5 * time.Minute
 	// tellLag: one source may tell of an exit so much later than another, after the container started again.
 	tellLag = 40 * time.Second
+	// bootTime is how long a container may take from the start of its start to being up.
+	bootTime = 3 * time.Minute
 	// grace: a kill this soon after a request to stop is the end of that stop, not a crash.
 	grace = 60 * time.Second
 	// loopGap and loopDeaths: so many deaths of one container, each life shorter than loopGap, are one crash loop.
@@ -117,6 +119,8 @@ type Restart struct {
 	// Reason is one of those of finding.Restart.
 	Reason, Detail string
 	Pos            record.Pos
+	// Again is true when only the start that followed tells of it.
+	Again bool
 }
 
 // Life is the time of one container from a start to an end.
@@ -299,7 +303,7 @@ func (c *container) starts() []record.Time {
 		case record.Starting:
 			s = append(s, e.Time)
 		case record.Up:
-			if len(s) == 0 || e.Time.Sub(s[len(s)-1]) > 3*time.Minute {
+			if len(s) == 0 || e.Time.Sub(s[len(s)-1]) > bootTime {
 				s = append(s, e.Time)
 			}
 		}
@@ -371,6 +375,7 @@ func (c *container) analyze(deploys []Deploy, planned []Span) {
 		}
 	}
 	c.silentReplacements()
+	c.startedAgain()
 }
 
 // cluster is the signs of one death, with what decides whether another is of them.
@@ -525,11 +530,113 @@ func (c *container) silentReplacements() {
 	}
 }
 
-// explainSilentReplacements gives the ends that no source explains the reason of a deploy when one lies next to them.
+// startedAgain finds the ends of which only the next start tells. Kubernetes says what it kills, and its events do not say what ends by
+// itself: a container that it started twice, with no end between that anybody tells of, ended once for a reason that is not known.
+func (c *container) startedAgain() {
+	var ends []record.Time
+	for i := range c.deaths {
+		ends = append(ends, c.deaths[i].Time)
+	}
+	for i := range c.restarts {
+		ends = append(ends, c.restarts[i].Time)
+	}
+	slices.Sort(ends)
+	for _, starts := range c.kubernetesStarts() {
+		explained := make([]bool, len(starts))
+		next := 1 // each end explains one start
+		for _, t := range ends {
+			if t <= starts[0].Time {
+				continue // of the life before
+			}
+			for next < len(starts) && starts[next].Time < t.Add(-tellLag) {
+				next++
+			}
+			if next < len(starts) {
+				explained[next] = true
+				next++
+			}
+		}
+		for i := 1; i < len(starts); i++ {
+			a, b := starts[i-1], starts[i]
+			if explained[i] || c.askedBetween(a.Time, b.Time.Add(clockSlack)) {
+				continue
+			}
+			at := b.Time
+			if k, found := slices.BinarySearch(c.begins, at); !found && k > 0 && c.begins[k-1] > a.Time && at.Sub(c.begins[k-1]) <= bootTime {
+				at = c.begins[k-1]
+			}
+			c.restart(Restart{Time: at, Reason: finding.StoppedReporting, Pos: b.Pos, Again: true,
+				Detail: "started again, and no source says how it had ended"})
+		}
+	}
+}
+
+// askedBetween reports whether the platform told of a stop, or that it lost the container, between two instants.
+func (c *container) askedBetween(from, to record.Time) bool {
+	return slices.ContainsFunc(c.between(from, to), func(e *record.Lifecycle) bool {
+		switch e.Kind {
+		case record.Stopping, record.Stopped, record.Restarting, record.Cycling, record.Unreachable:
+			return true
+		}
+		return false
+	})
+}
+
+// kubernetesStarts returns the starts that Kubernetes tells of, by what was started, each once and in time order. Its events come of the
+// containers of a pod, some of which go by the pod's name: those have different texts. The state of a pod is of its main container.
+func (c *container) kubernetesStarts() [][]*record.Lifecycle {
+	events, state := map[string][]*record.Lifecycle{}, []*record.Lifecycle(nil)
+	for _, e := range c.events {
+		switch {
+		case e.Kind != record.Up:
+		case e.Reason == "Started":
+			events[e.Text] = append(events[e.Text], e)
+		case e.Reason == "startedAt":
+			state = append(state, e)
+		}
+	}
+	texts := make([]string, 0, len(events))
+	for text := range events {
+		texts = append(texts, text)
+	}
+	slices.Sort(texts)
+	var out [][]*record.Lifecycle
+	for _, text := range texts {
+		of := events[text]
+		if len(events) == 1 { // so it is the same container
+			of, state = append(of, state...), nil
+			slices.SortStableFunc(of, func(a, b *record.Lifecycle) int { return cmp.Compare(a.Time, b.Time) })
+		}
+		out = append(out, once(of))
+	}
+	if len(state) > 0 {
+		out = append(out, once(state))
+	}
+	return out
+}
+
+// once leaves out the starts that are told a second time. One source tells of each once; another one may have another clock.
+func once(starts []*record.Lifecycle) []*record.Lifecycle {
+	out := starts[:0]
+	for _, e := range starts {
+		if n := len(out); n > 0 {
+			last := out[n-1]
+			again := e.Text != "" && e.Text == last.Text && sourceName(e.Pos) == sourceName(last.Pos) && e.Time > last.Time
+			if !again && e.Time.Sub(last.Time) <= signGap {
+				continue
+			}
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// explainSilentReplacements gives the ends that no source explains the reason of a deploy when one lies next to them. Not those of what
+// was started again in its place: a deploy puts another one there.
 func (r *Result) explainSilentReplacements() {
 	for i := range r.Restarts {
 		s := &r.Restarts[i]
-		if s.Reason != finding.StoppedReporting {
+		if s.Reason != finding.StoppedReporting || s.Again {
 			continue
 		}
 		for _, d := range r.Deploys {

@@ -12,7 +12,7 @@ func Rules() []finding.Rule {
 				{Name: "same source", Value: "5 s", Why: "a platform writes two lines about one exit within milliseconds"}},
 			Source: "recorded incidents; Heroku, Scalingo, Kubernetes documentation", Limits: "Two deaths of one container within 75 s without a start line between count as one."},
 		{ID: "rival.planned", Title: "Planned ends", Question: "Did the container end because it was asked to?",
-			Test: "SIGTERM, exit 0 or 143, or a request to stop shortly before; ends within a planned window that nothing else explains.",
+			Test: "SIGTERM, exit 0 or 143, or a request to stop shortly before; ends within a planned window that nothing else explains. What Kubernetes starts again without having stopped it, and with no end told between, ended for an unknown reason: that is neither planned nor a crash.",
 			Thresholds: []finding.Threshold{
 				{Name: "grace", Value: "60 s", Why: "the longest usual grace period before a stop becomes a kill"},
 				{Name: "rolling", Value: "60 % of the fleet, less than 5 min apart", Why: "a rolling restart reaches everyone once"}},
