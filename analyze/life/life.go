@@ -38,6 +38,8 @@ const (
 	bootTime = 3 * time.Minute
 	// grace: a kill this soon after a request to stop is the end of that stop, not a crash.
 	grace = 60 * time.Second
+	// healTime: who watches over others stops what is unhealthy within this, and starts it again within this.
+	healTime = 5 * time.Minute
 	// loopGap and loopDeaths: so many deaths of one container, each life shorter than loopGap, are one crash loop.
 	loopGap    = 5 * time.Minute
 	loopDeaths = 3
@@ -47,6 +49,9 @@ const (
 	// afterDeploy: a first death this soon after a deploy is said as such.
 	afterDeploy = 30 * time.Minute
 )
+
+// healthState begins the reason of an event that tells of the state of a container's health, as Docker does, and not of one check.
+const healthState = "health_status"
 
 // Span is a stretch of time.
 type Span struct{ From, To record.Time }
@@ -326,6 +331,8 @@ func (c *container) analyze(deploys []Deploy, planned []Span) {
 			if d.Kind == record.CrashOther {
 				c.whoKilled(&d)
 			}
+		} else if stop != nil && !in(planned, d.Time) && c.healed(&d, stop, deploys) {
+			stop = nil
 		}
 		if stop != nil || d.Kind == record.CrashSigterm || d.ExitCode == 0 && d.Kind != record.CrashOOMKill && d.Kind != record.CrashHealthCheck {
 			if d.Kind != record.CrashOOMKill && d.Kind != record.CrashHeapLimit && d.Kind != record.CrashHealthCheck {
@@ -368,6 +375,17 @@ func (c *container) analyze(deploys []Deploy, planned []Span) {
 			c.addDeath(d)
 		case record.Stopped:
 			if c.diedAt.near(e.Time, signGap/2) || c.restartedAt.near(e.Time, grace) {
+				continue
+			}
+			d := Death{Time: e.Time, First: e.Time, Container: c.name, Instance: e.Instance, Kind: record.CrashOther, ExitCode: e.ExitCode,
+				Signal: signalOf(e.ExitCode), Service: e.Service, Host: e.Host, Version: e.Version, Exited: true,
+				Signs: []Sign{{Pos: e.Pos, Time: e.Time, Kind: record.CrashOther, Exited: true, Text: e.Text}}}
+			stop := c.stopBefore(d)
+			if stop == nil {
+				stop = e
+			}
+			if !in(planned, e.Time) && c.healed(&d, stop, deploys) {
+				c.addDeath(d)
 				continue
 			}
 			c.restart(Restart{Time: e.Time, Instance: e.Instance,
@@ -697,6 +715,52 @@ func (c *container) unhealthyBefore(stop *record.Lifecycle, deploys []Deploy) bo
 	return n >= 2 && stop.Time.Sub(last) <= grace
 }
 
+// healed reports whether d, the end of a stop, is the kill of a container that the platform itself calls unhealthy, which is what it makes of
+// all retries, and puts down why. It was killed for that if it had just become so, did not even answer the request to stop, or
+// was started again as it was, as those do that watch over others. What is created anew, or is stopped for a reason that is known, was not.
+func (c *container) healed(d *Death, stop *record.Lifecycle, deploys []Deploy) bool {
+	state := c.stateOfHealth(min(stop.Time, d.Time))
+	if state == nil || state.Kind != record.HealthCheckFailed || c.reason(stop.Time, stop.Reason, deploys) != "stopped" {
+		return false
+	}
+	same, another := c.instancesAround(d)
+	if another || !same && d.ExitCode != 137 && stop.Time.Sub(state.Time) > grace {
+		return false
+	}
+	if kindRank(d.Kind) < kindRank(record.CrashHealthCheck) {
+		d.Kind = record.CrashHealthCheck
+	}
+	d.First = min(d.First, state.Time)
+	d.Signs = append([]Sign{{Pos: state.Pos, Time: state.Time, Kind: record.CrashHealthCheck, Text: state.Text}}, d.Signs...)
+	sort.SliceStable(d.Signs, func(i, j int) bool { return d.Signs[i].Time < d.Signs[j].Time })
+	return true
+}
+
+// stateOfHealth returns what the platform last said of the health of a container, as a state rather than of one check; nil if that is long
+// ago, or of a life before.
+func (c *container) stateOfHealth(at record.Time) *record.Lifecycle {
+	for _, e := range slices.Backward(c.between(at.Add(-healTime), at)) {
+		switch {
+		case strings.HasPrefix(e.Reason, healthState):
+			return e
+		case e.Time < at && (e.Kind == record.Starting || e.Kind == record.Up):
+			return nil
+		}
+	}
+	return nil
+}
+
+// instancesAround says whether the same instance was started after an end, or another one was created or started around it.
+func (c *container) instancesAround(d *Death) (same, another bool) {
+	for _, e := range c.between(d.Time.Add(-grace), d.Time.Add(healTime)) {
+		if e.Kind == record.Starting || e.Kind == record.Up {
+			another = another || differ(e.Instance, d.Instance)
+			same = same || e.Time >= d.Time && e.Instance != "" && !differ(e.Instance, d.Instance)
+		}
+	}
+	return same && !another, another
+}
+
 func (c *container) addRestart(d Death, stop *record.Lifecycle, deploys []Deploy) {
 	if c.restartedAt.near(d.Time, grace) {
 		return
@@ -887,9 +951,28 @@ func merge(signs []*record.Crash, begins []record.Time) Death {
 		}
 	}
 	if d.Signal == "" {
-		d.Signal = map[int]string{134: "SIGABRT", 137: "SIGKILL", 139: "SIGSEGV", 143: "SIGTERM", 135: "SIGBUS", 132: "SIGILL"}[d.ExitCode]
+		d.Signal = signalOf(d.ExitCode)
 	}
 	return d
+}
+
+// signalOf names the signal that an exit status tells of; empty when it tells of none.
+func signalOf(code int) string {
+	switch code {
+	case 132:
+		return "SIGILL"
+	case 134:
+		return "SIGABRT"
+	case 135:
+		return "SIGBUS"
+	case 137:
+		return "SIGKILL"
+	case 139:
+		return "SIGSEGV"
+	case 143:
+		return "SIGTERM"
+	}
+	return ""
 }
 
 func deploys(events []record.Lifecycle) []Deploy {

@@ -78,6 +78,25 @@ func (s *story) because(reason string) *story {
 	return s.but(func(e *record.Lifecycle) { e.Reason = reason })
 }
 
+// health adds the state that Docker says a container to be in.
+func (s *story) health(t float64, state string) *story {
+	kind := record.LifecycleOther
+	if state == "unhealthy" {
+		kind = record.HealthCheckFailed
+	}
+	return s.event(t, kind).because("health_status: " + state)
+}
+
+// stopped adds a request to stop, and the end ten seconds later.
+func (s *story) stopped(t float64, code int) *story {
+	return s.event(t-10, record.Stopping).because("SIGTERM").event(t, record.Stopped).but(func(e *record.Lifecycle) { e.ExitCode, e.Instance = code, idA })
+}
+
+// up adds a start of an instance.
+func (s *story) up(t float64, instance string) *story {
+	return s.event(t, record.Up).but(func(e *record.Lifecycle) { e.Instance = instance })
+}
+
 // started adds what Kubernetes says of a start, in its events or in the state of a pod.
 func (s *story) started(t float64, text string) *story {
 	if text == "" {
@@ -202,6 +221,19 @@ func TestEndsOfContainers(t *testing.T) {
 		{"failed readiness checks stop nothing",
 			tell().event(-60, record.HealthCheckFailed).because("Readiness probe failed").event(-40, record.HealthCheckFailed).because("Readiness probe failed").event(-19, record.Stopping).exit(platform, 0, 143),
 			"restart stopped @0.0"},
+		{"unhealthy, a request to stop that is not answered, and started again", tell().health(-40, "unhealthy").stopped(0, 137).up(1, idA).health(20, "healthy"), "health_check 137 @0.0"},
+		{"unhealthy, and stopped for that in order", tell().health(-40, "unhealthy").stopped(0, 143), "health_check 143 @0.0"},
+		{"unhealthy for minutes, and started again by a healer", tell().health(-200, "unhealthy").stopped(0, 143).up(1, idA), "health_check 143 @0.0"},
+		{"unhealthy for minutes, and not even a request to stop was answered", tell().health(-200, "unhealthy").stopped(0, 137), "health_check 137 @0.0"},
+		{"unhealthy, told to stop, and the exit is told by another source", tell().health(-200, "unhealthy").event(-10, record.Stopping).exit(kubectl, 0, 137).id(idA).up(1, idA), "health_check 137 @0.0"},
+		{"unhealthy for minutes, and stopped in order", tell().health(-200, "unhealthy").stopped(0, 143), "restart stopped @0.0"},
+		{"unhealthy long ago", tell().health(-600, "unhealthy").stopped(0, 137).up(1, idA), "restart stopped @0.0"},
+		{"unhealthy, but healthy since", tell().health(-50, "unhealthy").health(-30, "healthy").stopped(0, 137).up(1, idA), "restart stopped @0.0"},
+		{"unhealthy in the life before", tell().health(-50, "unhealthy").up(-30, idA).stopped(0, 137).up(1, idA), "restart stopped @0.0"},
+		{"never unhealthy, and restarted by hand", tell().health(-600, "healthy").stopped(0, 137).up(1, idA), "restart stopped @0.0"},
+		{"unhealthy, and stopped by a deploy", tell().health(-40, "unhealthy").event(-30, record.Deploy).but(func(e *record.Lifecycle) { e.Container = "" }).stopped(0, 137).up(1, idA), "restart deploy @0.0"},
+		{"unhealthy, and created anew by a deploy that nobody tells of", tell().health(-40, "unhealthy").stopped(0, 137).up(3, idB), "restart stopped @0.0"},
+		{"unhealthy, and stopped in a planned window", tell().planned(-60, 60).health(-40, "unhealthy").stopped(0, 137).up(1, idA), "restart stopped @0.0"},
 		{"memory over quota, then 137, is a memory kill", tell().event(-20, record.MemoryPressure).exit(platform, 0, 137), "oom_kill 137 @0.0"},
 		{"memory over quota outweighs failed health checks",
 			tell().event(-30, record.MemoryPressure).event(-20, record.HealthCheckFailed).exit(platform, 0, 137), "oom_kill 137 @0.0"},
