@@ -229,12 +229,17 @@ func (c *canon) of(name string) string {
 	return name
 }
 
-// apply rewrites the names in all small records. A crash or event that names only an instance gets its container.
+// apply rewrites the names in all small records. A crash or event that names only an instance gets its container; one that names only a
+// process is looked at when all have their names.
 func (c *canon) apply(s *shard) {
+	var processes []*record.Crash
 	for i := range s.crashes {
 		k := &s.crashes[i]
 		if k.Container == "" && k.Instance != "" {
-			k.Container = c.of(k.Instance)
+			if k.Container = c.of(k.Instance); k.Container == k.Instance && processID(k.Instance) && c.alias[k.Instance] == "" {
+				k.Container = ""
+				processes = append(processes, k)
+			}
 		} else {
 			k.Container = c.of(k.Container)
 		}
@@ -253,6 +258,7 @@ func (c *canon) apply(s *shard) {
 	for i := range s.profiles {
 		s.profiles[i].Container = c.of(s.profiles[i].Container)
 	}
+	c.tieProcesses(s, processes)
 	merged := map[seriesKey]*series{}
 	keys := make([]seriesKey, 0, len(s.series))
 	for k := range s.series {

@@ -35,6 +35,8 @@ type inquiry struct {
 	hang   *hang.Result
 	load   []float64  // per death: rank of the load in the 30 s before it, 0..1; NaN when unknown
 	breaks []breakage // found where nothing died
+	// See untied.
+	strangeDead, strangeAddresses []string
 
 	report *finding.Report
 }
@@ -122,6 +124,7 @@ func (t *traffic) look(ctx context.Context) (*inquiry, error) {
 	if err := q.decide(); err != nil {
 		return nil, err
 	}
+	q.tellUntied()
 	return q, nil
 }
 
@@ -290,7 +293,11 @@ func (q *inquiry) readInflight() {
 	if len(q.base.Open) > 0 {
 		q.muteOverflow()
 	}
+	q.strangeDead, q.strangeAddresses = q.untied()
 	for c, deaths := range q.caseOf {
+		if len(q.strangeDead) > 0 {
+			continue // whose requests those are is not known
+		}
 		// Where many finished requests have no path, the endpoints of the others seem never to be open at a quiet moment.
 		if len(q.base.Open) <= 1 || q.lost*10 > q.total {
 			continue

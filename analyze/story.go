@@ -456,6 +456,9 @@ func (q *inquiry) warningRows() {
 	if q.total > 0 && !q.named {
 		own("no_container", q.total, "requests do not say which container served them: all containers are looked at as one, which proves less")
 	}
+	if len(q.strangeDead) > 0 {
+		own("untied_addresses", int64(len(q.strangeAddresses)), fmt.Sprintf("requests name what served them by address (%s), and no source ties those to what died (%s): which requests were open at a death is not known; save what has both (docker inspect, kubectl get pods -o json), or log the name of the container", listSome(q.strangeAddresses, 4), listSome(q.strangeDead, 4)))
+	}
 	rows := []finding.Warning{}
 	for i := range w {
 		rows = append(rows, finding.Warning{Code: w[i].Code, Count: w[i].Count, Text: w[i].Text, Example: ptr(w[i].Example), Source: posName(w[i].Pos.Source), Line: w[i].Pos.Line})

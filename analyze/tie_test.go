@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"lastcall/analyze"
+	"lastcall/analyze/finding"
 	"lastcall/collectors/record"
 )
 
@@ -86,6 +87,76 @@ func TestAContainerIsKnownByItsBrokenConnections(t *testing.T) {
 				if c.tied && !strings.Contains(r.Verdict.Summary, "pod-a") {
 					t.Error(r.Verdict.Summary)
 				}
+			}
+		})
+	}
+}
+
+// TestNobodyIsClearedByRequestsOfUnknownContainers: two deaths are too few to tie addresses by time, and where no source does, nobody knows
+// what was open on the dead.
+func TestNobodyIsClearedByRequestsOfUnknownContainers(t *testing.T) {
+	src := &record.Source{Name: "access.log", Format: "nginx"}
+	for name, c := range map[string]struct {
+		names  string // of what the requests name, with its number
+		told   bool   // some source ties the addresses to names
+		untied bool
+	}{
+		"addresses that nothing ties":          {"10.0.0.%d:80", false, true},
+		"addresses that a source ties":         {"10.0.0.%d:80", true, false},
+		"names, of which those that died none": {"web-%d", false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := look(t, analyze.Options{}, func(s record.Sink) {
+				line := int64(0)
+				serve := func(of int, path string, start record.Time, dur time.Duration, out record.Outcome) {
+					line++
+					served(t, s, src, line, fmt.Sprintf(c.names, of), path, fmt.Sprint("r", line), start, dur, out)
+				}
+				for i := range 2 * 3600 {
+					serve(i%3, "/usual", dawn.Add(time.Duration(i)*time.Second), 50*time.Millisecond, record.Answered)
+					if i%600 == 0 {
+						serve(i/600%3, "/slow", dawn.Add(time.Duration(i)*time.Second), 5*time.Second, record.Answered)
+					}
+				}
+				for d := range 2 {
+					at := dawn.Add(time.Duration(d+1) * 40 * time.Minute)
+					serve(0, "/export", at.Add(-30*time.Second), 30*time.Second, record.Cut)
+					if err := s.Crash(killed("pod-0", at)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				for i := range 3 {
+					l := record.Lifecycle{Time: dawn, Kind: record.Up, Container: fmt.Sprintf("pod-%d", i), ExitCode: -1}
+					if c.told {
+						l.Address = fmt.Sprintf("10.0.0.%d", i)
+					}
+					if err := s.Lifecycle(&l); err != nil {
+						t.Fatal(err)
+					}
+				}
+			})
+			warned := false
+			for _, w := range r.Warnings {
+				warned = warned || w.Code == "untied_addresses" && strings.Contains(w.Text, "10.0.0.0:80") && strings.Contains(w.Text, "pod-0")
+			}
+			cleared := false
+			for _, s := range r.Suspects {
+				cleared = cleared || strings.Contains(strings.Join(s.Reasons, "\n"), "is innocent")
+			}
+			burst := finding.Outcome("")
+			for _, k := range r.Checks {
+				if k.Rule == "burst.open-at-onset" {
+					burst = k.Outcome
+				}
+			}
+			if warned != c.untied || c.untied && cleared || (burst == finding.NotPossible) != c.untied {
+				t.Errorf("warned %v, cleared %v, burst %q: %s", warned, cleared, burst, r.Verdict.Summary)
+			}
+			if said := strings.Contains(r.Verdict.Summary, "only addresses"); said != c.untied {
+				t.Error(r.Verdict.Summary)
+			}
+			if c.told && !strings.Contains(r.Verdict.Summary, "/export") {
+				t.Error(r.Verdict.Summary)
 			}
 		})
 	}

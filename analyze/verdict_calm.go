@@ -16,12 +16,16 @@ func (q *inquiry) calm() candidate {
 	if q.hang != nil {
 		return q.hungCandidate(nil)
 	}
-	silent, planned := 0, 0
+	silent, again, planned := 0, 0, 0
 	for _, s := range q.life.Restarts {
-		if s.Reason == finding.StoppedReporting {
-			silent++
-		} else {
+		switch {
+		case s.Reason != finding.StoppedReporting:
 			planned++
+		case s.Again:
+			again++
+			silent++
+		default:
+			silent++
 		}
 	}
 	died := "nothing has died"
@@ -49,6 +53,9 @@ func (q *inquiry) calm() candidate {
 	hasMemory := len(q.curves) > 0
 	q.findBreaks()
 	switch {
+	case again > 0 && silent > planned:
+		// Kubernetes tells of what it stops, so these ended by themselves or were killed for memory.
+		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: fmt.Sprintf("Containers started again %d time(s), and no source says how they ended before: the pods tell of the last end of each (kubectl get pods -o json).", again)}
 	case silent > 0 && silent > planned:
 		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: fmt.Sprintf("%d container(s) were replaced and no source says why: a platform log or events would tell crashes from deploys.", silent)}
 	case planned > 0:
@@ -57,6 +64,10 @@ func (q *inquiry) calm() candidate {
 			g = finding.Conclusive
 		}
 		c.verdict = finding.Verdict{Cause: finding.PlannedRestart, Grade: g, Summary: fmt.Sprintf("Nothing crashed: %d container(s) ended as asked (%s), and nothing else is wrong in what was seen.", planned, q.restartReasons())}
+		if silent > 0 {
+			c.verdict.Grade = finding.Possible
+			c.verdict.Summary = fmt.Sprintf("No crash was told of: %d container(s) ended as asked, but no source says why %d other(s) ended.", planned, silent)
+		}
 	case q.life.Told && hasMemory:
 		c.verdict = finding.Verdict{Cause: finding.None, Grade: finding.Conclusive, Summary: "Nothing wrong in what was seen: no crash, no container short of memory, no leak."}
 	case !q.life.Told && len(q.breaks) > 0, !hasMemory && len(q.breaks) > 1:

@@ -34,8 +34,12 @@ const (
 	confirmWithin = 5 * time.Minute
 	// tellLag: one source may tell of an exit so much later than another, after the container started again.
 	tellLag = 40 * time.Second
+	// bootTime is how long a container may take from the start of its start to being up.
+	bootTime = 3 * time.Minute
 	// grace: a kill this soon after a request to stop is the end of that stop, not a crash.
 	grace = 60 * time.Second
+	// healTime: who watches over others stops what is unhealthy within this, and starts it again within this.
+	healTime = 5 * time.Minute
 	// loopGap and loopDeaths: so many deaths of one container, each life shorter than loopGap, are one crash loop.
 	loopGap    = 5 * time.Minute
 	loopDeaths = 3
@@ -45,6 +49,9 @@ const (
 	// afterDeploy: a first death this soon after a deploy is said as such.
 	afterDeploy = 30 * time.Minute
 )
+
+// healthState begins the reason of an event that tells of the state of a container's health, as Docker does, and not of one check.
+const healthState = "health_status"
 
 // Span is a stretch of time.
 type Span struct{ From, To record.Time }
@@ -117,6 +124,8 @@ type Restart struct {
 	// Reason is one of those of finding.Restart.
 	Reason, Detail string
 	Pos            record.Pos
+	// Again is true when only the start that followed tells of it.
+	Again bool
 }
 
 // Life is the time of one container from a start to an end.
@@ -299,7 +308,7 @@ func (c *container) starts() []record.Time {
 		case record.Starting:
 			s = append(s, e.Time)
 		case record.Up:
-			if len(s) == 0 || e.Time.Sub(s[len(s)-1]) > 3*time.Minute {
+			if len(s) == 0 || e.Time.Sub(s[len(s)-1]) > bootTime {
 				s = append(s, e.Time)
 			}
 		}
@@ -322,6 +331,8 @@ func (c *container) analyze(deploys []Deploy, planned []Span) {
 			if d.Kind == record.CrashOther {
 				c.whoKilled(&d)
 			}
+		} else if stop != nil && !in(planned, d.Time) && c.healed(&d, stop, deploys) {
+			stop = nil
 		}
 		if stop != nil || d.Kind == record.CrashSigterm || d.ExitCode == 0 && d.Kind != record.CrashOOMKill && d.Kind != record.CrashHealthCheck {
 			if d.Kind != record.CrashOOMKill && d.Kind != record.CrashHeapLimit && d.Kind != record.CrashHealthCheck {
@@ -366,11 +377,23 @@ func (c *container) analyze(deploys []Deploy, planned []Span) {
 			if c.diedAt.near(e.Time, signGap/2) || c.restartedAt.near(e.Time, grace) {
 				continue
 			}
+			d := Death{Time: e.Time, First: e.Time, Container: c.name, Instance: e.Instance, Kind: record.CrashOther, ExitCode: e.ExitCode,
+				Signal: signalOf(e.ExitCode), Service: e.Service, Host: e.Host, Version: e.Version, Exited: true,
+				Signs: []Sign{{Pos: e.Pos, Time: e.Time, Kind: record.CrashOther, Exited: true, Text: e.Text}}}
+			stop := c.stopBefore(d)
+			if stop == nil {
+				stop = e
+			}
+			if !in(planned, e.Time) && c.healed(&d, stop, deploys) {
+				c.addDeath(d)
+				continue
+			}
 			c.restart(Restart{Time: e.Time, Instance: e.Instance,
 				Reason: c.reason(e.Time, e.Reason, deploys), Detail: e.Text, Pos: e.Pos})
 		}
 	}
 	c.silentReplacements()
+	c.startedAgain()
 }
 
 // cluster is the signs of one death, with what decides whether another is of them.
@@ -525,11 +548,113 @@ func (c *container) silentReplacements() {
 	}
 }
 
-// explainSilentReplacements gives the ends that no source explains the reason of a deploy when one lies next to them.
+// startedAgain finds the ends of which only the next start tells. Kubernetes says what it kills, and its events do not say what ends by
+// itself: a container that it started twice, with no end between that anybody tells of, ended once for a reason that is not known.
+func (c *container) startedAgain() {
+	var ends []record.Time
+	for i := range c.deaths {
+		ends = append(ends, c.deaths[i].Time)
+	}
+	for i := range c.restarts {
+		ends = append(ends, c.restarts[i].Time)
+	}
+	slices.Sort(ends)
+	for _, starts := range c.kubernetesStarts() {
+		explained := make([]bool, len(starts))
+		next := 1 // each end explains one start
+		for _, t := range ends {
+			if t <= starts[0].Time {
+				continue // of the life before
+			}
+			for next < len(starts) && starts[next].Time < t.Add(-tellLag) {
+				next++
+			}
+			if next < len(starts) {
+				explained[next] = true
+				next++
+			}
+		}
+		for i := 1; i < len(starts); i++ {
+			a, b := starts[i-1], starts[i]
+			if explained[i] || c.askedBetween(a.Time, b.Time.Add(clockSlack)) {
+				continue
+			}
+			at := b.Time
+			if k, found := slices.BinarySearch(c.begins, at); !found && k > 0 && c.begins[k-1] > a.Time && at.Sub(c.begins[k-1]) <= bootTime {
+				at = c.begins[k-1]
+			}
+			c.restart(Restart{Time: at, Reason: finding.StoppedReporting, Pos: b.Pos, Again: true,
+				Detail: "started again, and no source says how it had ended"})
+		}
+	}
+}
+
+// askedBetween reports whether the platform told of a stop, or that it lost the container, between two instants.
+func (c *container) askedBetween(from, to record.Time) bool {
+	return slices.ContainsFunc(c.between(from, to), func(e *record.Lifecycle) bool {
+		switch e.Kind {
+		case record.Stopping, record.Stopped, record.Restarting, record.Cycling, record.Unreachable:
+			return true
+		}
+		return false
+	})
+}
+
+// kubernetesStarts returns the starts that Kubernetes tells of, by what was started, each once and in time order. Its events come of the
+// containers of a pod, some of which go by the pod's name: those have different texts. The state of a pod is of its main container.
+func (c *container) kubernetesStarts() [][]*record.Lifecycle {
+	events, state := map[string][]*record.Lifecycle{}, []*record.Lifecycle(nil)
+	for _, e := range c.events {
+		switch {
+		case e.Kind != record.Up:
+		case e.Reason == "Started":
+			events[e.Text] = append(events[e.Text], e)
+		case e.Reason == "startedAt":
+			state = append(state, e)
+		}
+	}
+	texts := make([]string, 0, len(events))
+	for text := range events {
+		texts = append(texts, text)
+	}
+	slices.Sort(texts)
+	var out [][]*record.Lifecycle
+	for _, text := range texts {
+		of := events[text]
+		if len(events) == 1 { // so it is the same container
+			of, state = append(of, state...), nil
+			slices.SortStableFunc(of, func(a, b *record.Lifecycle) int { return cmp.Compare(a.Time, b.Time) })
+		}
+		out = append(out, once(of))
+	}
+	if len(state) > 0 {
+		out = append(out, once(state))
+	}
+	return out
+}
+
+// once leaves out the starts that are told a second time. One source tells of each once; another one may have another clock.
+func once(starts []*record.Lifecycle) []*record.Lifecycle {
+	out := starts[:0]
+	for _, e := range starts {
+		if n := len(out); n > 0 {
+			last := out[n-1]
+			again := e.Text != "" && e.Text == last.Text && sourceName(e.Pos) == sourceName(last.Pos) && e.Time > last.Time
+			if !again && e.Time.Sub(last.Time) <= signGap {
+				continue
+			}
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// explainSilentReplacements gives the ends that no source explains the reason of a deploy when one lies next to them. Not those of what
+// was started again in its place: a deploy puts another one there.
 func (r *Result) explainSilentReplacements() {
 	for i := range r.Restarts {
 		s := &r.Restarts[i]
-		if s.Reason != finding.StoppedReporting {
+		if s.Reason != finding.StoppedReporting || s.Again {
 			continue
 		}
 		for _, d := range r.Deploys {
@@ -588,6 +713,52 @@ func (c *container) unhealthyBefore(stop *record.Lifecycle, deploys []Deploy) bo
 		}
 	}
 	return n >= 2 && stop.Time.Sub(last) <= grace
+}
+
+// healed reports whether d, the end of a stop, is the kill of a container that the platform itself calls unhealthy, which is what it makes of
+// all retries, and puts down why. It was killed for that if it had just become so, did not even answer the request to stop, or
+// was started again as it was, as those do that watch over others. What is created anew, or is stopped for a reason that is known, was not.
+func (c *container) healed(d *Death, stop *record.Lifecycle, deploys []Deploy) bool {
+	state := c.stateOfHealth(min(stop.Time, d.Time))
+	if state == nil || state.Kind != record.HealthCheckFailed || c.reason(stop.Time, stop.Reason, deploys) != "stopped" {
+		return false
+	}
+	same, another := c.instancesAround(d)
+	if another || !same && d.ExitCode != 137 && stop.Time.Sub(state.Time) > grace {
+		return false
+	}
+	if kindRank(d.Kind) < kindRank(record.CrashHealthCheck) {
+		d.Kind = record.CrashHealthCheck
+	}
+	d.First = min(d.First, state.Time)
+	d.Signs = append([]Sign{{Pos: state.Pos, Time: state.Time, Kind: record.CrashHealthCheck, Text: state.Text}}, d.Signs...)
+	sort.SliceStable(d.Signs, func(i, j int) bool { return d.Signs[i].Time < d.Signs[j].Time })
+	return true
+}
+
+// stateOfHealth returns what the platform last said of the health of a container, as a state rather than of one check; nil if that is long
+// ago, or of a life before.
+func (c *container) stateOfHealth(at record.Time) *record.Lifecycle {
+	for _, e := range slices.Backward(c.between(at.Add(-healTime), at)) {
+		switch {
+		case strings.HasPrefix(e.Reason, healthState):
+			return e
+		case e.Time < at && (e.Kind == record.Starting || e.Kind == record.Up):
+			return nil
+		}
+	}
+	return nil
+}
+
+// instancesAround says whether the same instance was started after an end, or another one was created or started around it.
+func (c *container) instancesAround(d *Death) (same, another bool) {
+	for _, e := range c.between(d.Time.Add(-grace), d.Time.Add(healTime)) {
+		if e.Kind == record.Starting || e.Kind == record.Up {
+			another = another || differ(e.Instance, d.Instance)
+			same = same || e.Time >= d.Time && e.Instance != "" && !differ(e.Instance, d.Instance)
+		}
+	}
+	return same && !another, another
 }
 
 func (c *container) addRestart(d Death, stop *record.Lifecycle, deploys []Deploy) {
@@ -780,9 +951,28 @@ func merge(signs []*record.Crash, begins []record.Time) Death {
 		}
 	}
 	if d.Signal == "" {
-		d.Signal = map[int]string{134: "SIGABRT", 137: "SIGKILL", 139: "SIGSEGV", 143: "SIGTERM", 135: "SIGBUS", 132: "SIGILL"}[d.ExitCode]
+		d.Signal = signalOf(d.ExitCode)
 	}
 	return d
+}
+
+// signalOf names the signal that an exit status tells of; empty when it tells of none.
+func signalOf(code int) string {
+	switch code {
+	case 132:
+		return "SIGILL"
+	case 134:
+		return "SIGABRT"
+	case 135:
+		return "SIGBUS"
+	case 137:
+		return "SIGKILL"
+	case 139:
+		return "SIGSEGV"
+	case 143:
+		return "SIGTERM"
+	}
+	return ""
 }
 
 func deploys(events []record.Lifecycle) []Deploy {

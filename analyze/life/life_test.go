@@ -78,6 +78,33 @@ func (s *story) because(reason string) *story {
 	return s.but(func(e *record.Lifecycle) { e.Reason = reason })
 }
 
+// health adds the state that Docker says a container to be in.
+func (s *story) health(t float64, state string) *story {
+	kind := record.LifecycleOther
+	if state == "unhealthy" {
+		kind = record.HealthCheckFailed
+	}
+	return s.event(t, kind).because("health_status: " + state)
+}
+
+// stopped adds a request to stop, and the end ten seconds later.
+func (s *story) stopped(t float64, code int) *story {
+	return s.event(t-10, record.Stopping).because("SIGTERM").event(t, record.Stopped).but(func(e *record.Lifecycle) { e.ExitCode, e.Instance = code, idA })
+}
+
+// up adds a start of an instance.
+func (s *story) up(t float64, instance string) *story {
+	return s.event(t, record.Up).but(func(e *record.Lifecycle) { e.Instance = instance })
+}
+
+// started adds what Kubernetes says of a start, in its events or in the state of a pod.
+func (s *story) started(t float64, text string) *story {
+	if text == "" {
+		return s.event(t, record.Up).because("startedAt").but(func(e *record.Lifecycle) { e.Pos.Source, e.Text = kubectl, "" })
+	}
+	return s.event(t, record.Up).because("Started").but(func(e *record.Lifecycle) { e.Pos.Source, e.Text = events, "Started container "+text })
+}
+
 func (s *story) seen(instance string, from, to float64) *story {
 	s.in.Seen = append(s.in.Seen, Seen{"web-1", instance, at(from), at(to)})
 	return s
@@ -194,6 +221,19 @@ func TestEndsOfContainers(t *testing.T) {
 		{"failed readiness checks stop nothing",
 			tell().event(-60, record.HealthCheckFailed).because("Readiness probe failed").event(-40, record.HealthCheckFailed).because("Readiness probe failed").event(-19, record.Stopping).exit(platform, 0, 143),
 			"restart stopped @0.0"},
+		{"unhealthy, a request to stop that is not answered, and started again", tell().health(-40, "unhealthy").stopped(0, 137).up(1, idA).health(20, "healthy"), "health_check 137 @0.0"},
+		{"unhealthy, and stopped for that in order", tell().health(-40, "unhealthy").stopped(0, 143), "health_check 143 @0.0"},
+		{"unhealthy for minutes, and started again by a healer", tell().health(-200, "unhealthy").stopped(0, 143).up(1, idA), "health_check 143 @0.0"},
+		{"unhealthy for minutes, and not even a request to stop was answered", tell().health(-200, "unhealthy").stopped(0, 137), "health_check 137 @0.0"},
+		{"unhealthy, told to stop, and the exit is told by another source", tell().health(-200, "unhealthy").event(-10, record.Stopping).exit(kubectl, 0, 137).id(idA).up(1, idA), "health_check 137 @0.0"},
+		{"unhealthy for minutes, and stopped in order", tell().health(-200, "unhealthy").stopped(0, 143), "restart stopped @0.0"},
+		{"unhealthy long ago", tell().health(-600, "unhealthy").stopped(0, 137).up(1, idA), "restart stopped @0.0"},
+		{"unhealthy, but healthy since", tell().health(-50, "unhealthy").health(-30, "healthy").stopped(0, 137).up(1, idA), "restart stopped @0.0"},
+		{"unhealthy in the life before", tell().health(-50, "unhealthy").up(-30, idA).stopped(0, 137).up(1, idA), "restart stopped @0.0"},
+		{"never unhealthy, and restarted by hand", tell().health(-600, "healthy").stopped(0, 137).up(1, idA), "restart stopped @0.0"},
+		{"unhealthy, and stopped by a deploy", tell().health(-40, "unhealthy").event(-30, record.Deploy).but(func(e *record.Lifecycle) { e.Container = "" }).stopped(0, 137).up(1, idA), "restart deploy @0.0"},
+		{"unhealthy, and created anew by a deploy that nobody tells of", tell().health(-40, "unhealthy").stopped(0, 137).up(3, idB), "restart stopped @0.0"},
+		{"unhealthy, and stopped in a planned window", tell().planned(-60, 60).health(-40, "unhealthy").stopped(0, 137).up(1, idA), "restart stopped @0.0"},
 		{"memory over quota, then 137, is a memory kill", tell().event(-20, record.MemoryPressure).exit(platform, 0, 137), "oom_kill 137 @0.0"},
 		{"memory over quota outweighs failed health checks",
 			tell().event(-30, record.MemoryPressure).event(-20, record.HealthCheckFailed).exit(platform, 0, 137), "oom_kill 137 @0.0"},
@@ -232,6 +272,26 @@ func TestEndsOfContainers(t *testing.T) {
 		{"two kinds of ids over the same time are no replacement", tell().seen("11", -600, 600).seen(idA, -590, 610), ""},
 		{"one instance seen twice is no replacement", tell().seen("11", -600, 0).seen("11", 100, 600), ""},
 		{"another instance after a deploy", tell().event(-30, record.Deploy).but(func(e *record.Lifecycle) { e.Container = "" }).seen("11", -600, 0).seen("12", 10, 600), "restart deploy @0.0"},
+
+		// Started again without a word.
+		{"a first start", tell().started(0, "app").seen("", 5, 3600), ""},
+		{"a first start that the state of the pod tells as well", tell().started(0, "app").started(-1, "").seen("", 5, 3600), ""},
+		{"started again in its place", tell().started(0, "app").started(600, "app"), "restart stopped_reporting @600.0"},
+		{"the end lies where the next start began", tell().started(0, "app").event(598, record.Starting).started(600, "app"), "restart stopped_reporting @598.0"},
+		{"started again within seconds", tell().started(0, "app").started(7, "app").seen("", 9, 3600), "restart stopped_reporting @7.0"},
+		{"started again, and the state of the pod tells of the second start", tell().started(0, "app").started(600, ""), "restart stopped_reporting @600.0"},
+		{"an event given twice", tell().started(0, "app").started(0, "app"), ""},
+		{"a pod that was deleted and is there again under its name", tell().started(0, "app").event(580, record.Stopping).because("Killing").started(600, "app"), ""},
+		{"a pod whose sandbox changed", tell().started(0, "app").event(580, record.Restarting).started(600, "app"), ""},
+		{"started again after its death", tell().started(0, "app").exit(platform, 598, 137).started(600, "app"), "unknown 137 @598.0"},
+		{"started again after its death, which is told late", tell().started(0, "app").started(600, "app").exit(platform, 620, 137), "unknown 137 @620.0"},
+		{"started again after an exit as asked", tell().started(0, "app").exit(platform, 598, 143).started(600, "app"), "restart stopped @598.0"},
+		{"started again twice, and one death is told", tell().started(0, "app").exit(platform, 598, 137).started(600, "app").started(1200, "app"), "unknown 137 @598.0; restart stopped_reporting @1200.0"},
+		{"a death before the first start explains no later one", tell().exit(platform, -2, 137).started(0, "app").started(600, "app"), "unknown 137 @-2.0; restart stopped_reporting @600.0"},
+		{"another container of the same pod, started after a long pull", tell().started(0, "app").started(120, "web").started(0, ""), ""},
+		{"a line that the process listens is no start of Kubernetes", tell().event(0, record.Up).event(600, record.Up), ""},
+		{"a deploy does not start again in its place", tell().started(0, "app").event(590, record.Deploy).but(func(e *record.Lifecycle) { e.Container = "" }).started(600, "app"),
+			"restart stopped_reporting @600.0"},
 
 		// Planned.
 		{"an end within a planned window is maintenance", tell().planned(-60, 60).exit(platform, 0, 1), "restart maintenance @0.0"},
@@ -386,6 +446,7 @@ func TestLivesAreCutAtStartsAndEnds(t *testing.T) {
 		{"a crash loop", tell().event(0, record.Starting).exit(platform, 20, 1).event(25, record.Starting).exit(platform, 45, 1).event(50, record.Starting).exit(platform, 70, 1),
 			"web-1 0..20 died c1; web-1 25..45 died c2; web-1 50..70 died c3"},
 		{"a second start without an end that anybody tells of", tell().event(0, record.Starting).seen("", 5, 3600).event(1000, record.Starting), "web-1 0..1000; web-1 1000..7200"},
+		{"a start without a word ends the life before it, which was not planned", tell().started(0, "app").seen("", 5, 3600).started(1000, "app"), "web-1 0..1000; web-1 1000..7200"},
 		{"a silent replacement is an end that is not planned", tell().seen("11", 0, 1000).seen("12", 1010, 3600), "web-1 ?..1000; web-1 1000..7200"},
 		{"an exit told after the next start ends the life before it",
 			tell().event(0, record.Starting).seen("", 5, 3600).words(1000, record.CrashHeapLimit).event(1004, record.Starting).exit(platform, 1030, 134), "web-1 0..1000 died c1; web-1 1004..7200"},

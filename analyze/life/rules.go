@@ -12,9 +12,10 @@ func Rules() []finding.Rule {
 				{Name: "same source", Value: "5 s", Why: "a platform writes two lines about one exit within milliseconds"}},
 			Source: "recorded incidents; Heroku, Scalingo, Kubernetes documentation", Limits: "Two deaths of one container within 75 s without a start line between count as one."},
 		{ID: "rival.planned", Title: "Planned ends", Question: "Did the container end because it was asked to?",
-			Test: "SIGTERM, exit 0 or 143, or a request to stop shortly before; ends within a planned window that nothing else explains.",
+			Test: "SIGTERM, exit 0 or 143, or a request to stop shortly before, unless the container had failed its health checks and nothing else explains the stop; ends within a planned window that nothing else explains. What Kubernetes starts again without having stopped it, and with no end told between, ended for an unknown reason: that is neither planned nor a crash.",
 			Thresholds: []finding.Threshold{
 				{Name: "grace", Value: "60 s", Why: "the longest usual grace period before a stop becomes a kill"},
+				{Name: "unhealthy", Value: "5 min", Why: "within this a platform or a watcher answers to a container that it calls unhealthy, with a stop that is not obeyed (137) or a new start of the same instance; within 60 s any stop is such an answer"},
 				{Name: "rolling", Value: "60 % of the fleet, less than 5 min apart", Why: "a rolling restart reaches everyone once"}},
 			Source: "platform documentation", Limits: "An exit status of 143 without any other sign is taken as a stop."},
 		{ID: "death.loop", Title: "Crash loop", Question: "Is this one story or many?",

@@ -12,7 +12,8 @@ import (
 //	https 2023-04-26T12:23:00.186641Z app/my-lb/50dc6c495c0c9188 192.168.131.39:2817 10.0.0.1:80 0.086 0.048 0.037 200 200 0 57
 //	  "GET https://www.example.com:443/x HTTP/1.1" "curl/7.46.0" - - arn:… "Root=1-58337281-1d84f3d73c47ec4e58577259" …
 //
-// The time is that of the end; the three durations are seconds, -1 where the target gave no answer. Source: AWS documentation,
+// The time is that of the end; the three durations are seconds, -1 where the target gave no answer, and leave out how long the answer took
+// to send. The 22nd field (request_creation_time) says when the request came in, also of those that were cut. Source: AWS documentation,
 // "Access logs for your Application Load Balancer".
 type albLog struct{ zone *time.Location }
 
@@ -29,12 +30,12 @@ func (f albLog) Sniff(head []byte) int {
 }
 
 func (f albLog) NewParser(src *record.Source) LineParser {
-	return &albParser{clock: clock{zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}
+	return &albParser{clock: clock{zone: f.zone}, created: clock{zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}
 }
 
 type albParser struct {
-	clock clock
-	req   record.Request
+	clock, created clock
+	req            record.Request
 }
 
 func (p *albParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
@@ -89,6 +90,9 @@ func (p *albParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool
 	if known {
 		r.Start = t - record.Time(took)
 	}
+	if at, ok := p.creation(rest); ok && at <= t {
+		r.Start = at
+	}
 	r.Status, r.Method, r.Path = status, method, pathOfURL(path)
 	r.Container, r.Client, r.ID = orNone(target), orNone(client), nil
 	if i := bytes.LastIndexByte(client, ':'); i > 0 {
@@ -102,4 +106,15 @@ func (p *albParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool
 		r.Outcome = record.ClientGone
 	}
 	return true, sink.Request(r)
+}
+
+// creation reads request_creation_time; rest is what stands after the request. Between them: user agent, cipher, protocol, target group,
+// trace, domain, certificate, rule.
+func (p *albParser) creation(rest []byte) (t record.Time, ok bool) {
+	for range 8 {
+		_, _, rest = token(rest)
+	}
+	stamp, _ := word(bytes.TrimLeft(rest, " "))
+	t, n, _, ok := p.created.read(stamp)
+	return t, ok && n == len(stamp)
 }

@@ -219,10 +219,15 @@ func (p *dockerParser) event(o *origin, ev dockerEvent, line []byte, sink record
 		delete(p.asked, id)
 		return sink.Lifecycle(o.lifecycle(record.Up, "", line))
 	case "restart":
-		return sink.Lifecycle(o.lifecycle(record.Restarting, "", line))
+		// Told when it is over, after the stop and the start: no order to end for what dies next.
+		return sink.Lifecycle(o.lifecycle(record.LifecycleOther, "restart", line))
 	case "health_status":
-		if string(ev.detail) == "unhealthy" {
-			return sink.Lifecycle(o.lifecycle(record.HealthCheckFailed, "unhealthy", line))
+		// No single failed check, but what Docker makes of all retries.
+		switch string(ev.detail) {
+		case "unhealthy":
+			return sink.Lifecycle(o.lifecycle(record.HealthCheckFailed, "health_status: unhealthy", line))
+		case "healthy":
+			return sink.Lifecycle(o.lifecycle(record.LifecycleOther, "health_status: healthy", line))
 		}
 	}
 	return nil

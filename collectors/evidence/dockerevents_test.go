@@ -35,8 +35,9 @@ func TestDockerEvents(t *testing.T) {
 		},
 		{name: "an end with 0 is none", line: dockerLine("die", `"exitCode":"0",`, nano), lifecycle: life(record.Stopped, "", 0)},
 		{name: "start", line: dockerLine("start", "", nano), lifecycle: life(record.Up, "", -1)},
-		{name: "unhealthy", line: dockerLine("health_status: unhealthy", "", nano), lifecycle: life(record.HealthCheckFailed, "unhealthy", -1)},
-		{name: "healthy says nothing", line: dockerLine("health_status: healthy", "", nano)},
+		{name: "unhealthy", line: dockerLine("health_status: unhealthy", "", nano), lifecycle: life(record.HealthCheckFailed, "health_status: unhealthy", -1)},
+		{name: "healthy", line: dockerLine("health_status: healthy", "", nano), lifecycle: life(record.LifecycleOther, "health_status: healthy", -1)},
+		{name: "a restart that is over", line: dockerLine("restart", "", nano), lifecycle: life(record.LifecycleOther, "restart", -1)},
 		{name: "a signal that asks for something else", line: dockerLine("kill", `"signal":"1",`, nano)},
 		{name: "a command within the container", line: dockerLine("exec_die", `"exitCode":"1",`, nano)},
 		{

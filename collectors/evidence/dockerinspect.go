@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 
 	"github.com/valyala/fastjson"
@@ -54,8 +55,26 @@ func (p *dockerInspectParser) ParseLine(lineNo int64, line []byte, sink record.S
 		limit = int64(n)
 	}
 	started, finished := timeOf(state.Get("StartedAt")), timeOf(state.Get("FinishedAt"))
+	addresses := dockerAddresses(v)
+	if !state.GetBool("Running") {
+		addresses = nil // given out again
+	}
+	if len(addresses) > 0 {
+		o.address = addresses[0]
+	}
 	if err := kubernetesUp(&o, started, limit, sink); err != nil {
 		return true, err
+	}
+	if started != 0 && len(addresses) > 1 {
+		for _, a := range addresses[1:] {
+			also := o
+			also.time = started
+			l := also.lifecycle(record.LifecycleOther, "address", a)
+			l.Address = string(a)
+			if err := sink.Lifecycle(l); err != nil {
+				return true, err
+			}
+		}
 	}
 	restarts := v.GetInt("RestartCount")
 	told := 0
@@ -78,6 +97,20 @@ func (p *dockerInspectParser) ParseLine(lineNo int64, line []byte, sink record.S
 		})
 	}
 	return true, nil
+}
+
+// dockerAddresses are those of a container in each of its networks: a proxy may stand in any of them.
+func dockerAddresses(v *fastjson.Value) [][]byte {
+	var out [][]byte
+	add := func(a []byte) {
+		if len(a) > 0 && !slices.ContainsFunc(out, func(b []byte) bool { return bytes.Equal(a, b) }) {
+			out = append(out, a)
+		}
+	}
+	networks := v.GetObject("NetworkSettings", "Networks")
+	networks.Visit(func(_ []byte, n *fastjson.Value) { add(n.GetStringBytes("IPAddress")) })
+	add(v.GetStringBytes("NetworkSettings", "IPAddress")) // of the default bridge, as older engines tell it
+	return out
 }
 
 // ended makes the record of the last end of a container; forgotten says that nothing tells how it was.

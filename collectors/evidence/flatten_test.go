@@ -230,3 +230,38 @@ func FuzzFlatten(f *testing.F) {
 		checkSane(t, sink)
 	})
 }
+
+// TestDockerTellsAddresses: a proxy names what is behind it by those, of whatever network.
+func TestDockerTellsAddresses(t *testing.T) {
+	for name, c := range map[string]struct {
+		running  bool
+		networks string
+		want     []string
+	}{
+		"the default bridge":               {true, `"IPAddress":"172.17.0.2","Networks":{"bridge":{"IPAddress":"172.17.0.2"}}`, []string{"172.17.0.2"}},
+		"two networks":                     {true, `"IPAddress":"","Networks":{"back":{"IPAddress":"10.1.0.3"},"front":{"IPAddress":"10.2.0.3"}}`, []string{"10.1.0.3", "10.2.0.3"}},
+		"the network of the host":          {true, `"IPAddress":"","Networks":{"host":{"IPAddress":""}}`, nil},
+		"no network":                       {true, ``, nil},
+		"one that does not run any longer": {false, `"IPAddress":"172.17.0.2"`, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sink, unhandled := readLines(t, dockerInspect{}, fmt.Sprintf(`{"Id":"3f","Name":"/web-1","State":{"Running":%v,"ExitCode":0,"StartedAt":"2026-11-16T13:50:00Z","FinishedAt":"0001-01-01T00:00:00Z"},"HostConfig":{},"NetworkSettings":{%s}}`+"\n", c.running, c.networks))
+			var got []string
+			ups := 0
+			for _, l := range sink.Lifecycles {
+				if l.Container != "web-1" {
+					t.Errorf("%+v", l)
+				}
+				if l.Kind == record.Up {
+					ups++
+				}
+				if l.Address != "" {
+					got = append(got, l.Address)
+				}
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" || ups != 1 || len(unhandled) != 0 {
+				t.Errorf("%d starts, %v unhandled (-want +got):\n%s", ups, unhandled, diff)
+			}
+		})
+	}
+}

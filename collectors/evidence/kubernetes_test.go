@@ -283,6 +283,17 @@ func TestEventsTellOneStory(t *testing.T) {
 	}
 }
 
+// TestAStartTellsOfWhichContainer: two containers of a pod go by its name, and the start of one is not that of the other.
+func TestAStartTellsOfWhichContainer(t *testing.T) {
+	for message, want := range map[string]string{"Started container app": "Started container app", "Container started": "Container started: app"} {
+		sink := mustWhole(t, kubernetesJSON{}, "events.json", `{"apiVersion":"v1","kind":"Event","reason":"Started","message":"`+message+`","lastTimestamp":"2026-11-16T13:47:57Z",
+			"involvedObject":{"kind":"Pod","name":"web-0","fieldPath":"spec.containers{app}"}}`)
+		if len(sink.Lifecycles) != 1 || sink.Lifecycles[0].Text != want || sink.Lifecycles[0].Container != "web-0" {
+			t.Errorf("%q: %+v", message, sink.Lifecycles)
+		}
+	}
+}
+
 func TestObjectsAreCitedByTheirLine(t *testing.T) {
 	// Long enough for the reader to be far ahead of the object that it is at.
 	var b strings.Builder

@@ -42,6 +42,9 @@ func kubernetesEvent(pos record.Pos, v *fastjson.Value, sink *kubernetesStory) e
 	default:
 		o.service = name
 	}
+	if inner := innerContainer(obj.GetStringBytes("fieldPath")); reason == "Started" && !bytes.Contains(msg, inner) {
+		msg = append(append(bytes.Clone(msg), ": "...), inner...) // newer kubelets leave it to the field
+	}
 	if reason == "BackOff" && bytes.Contains(bytes.ToLower(msg), []byte("restarting failed")) {
 		return kubernetesBackOff(&o, first, count, msg, sink)
 	}
@@ -97,12 +100,17 @@ func mergedEvents(pos record.Pos, missing int, msg []byte, sink record.Sink) err
 // containerOfEvent names the container of a pod's event: the pod, unless the field says that it is about a companion or an
 // initialisation ("spec.initContainers{migrate}").
 func containerOfEvent(pod, path []byte) []byte {
-	list, rest, ok := bytes.Cut(path, []byte("{"))
-	inner := bytes.TrimSuffix(rest, []byte("}"))
-	if !ok || len(inner) == 0 || string(list) == "spec.containers" && !isSidecar(string(inner)) {
+	inner := innerContainer(path)
+	if list, _, _ := bytes.Cut(path, []byte("{")); len(inner) == 0 || string(list) == "spec.containers" && !isSidecar(string(inner)) {
 		return pod
 	}
 	return append(append(bytes.Clone(pod), '/'), inner...)
+}
+
+// innerContainer is the name in a field path such as "spec.containers{app}"; empty when there is none.
+func innerContainer(path []byte) []byte {
+	_, rest, _ := bytes.Cut(path, []byte("{"))
+	return bytes.TrimSuffix(rest, []byte("}"))
 }
 
 // kubernetesReason says what an event means; nil for the many that mean nothing here (Scheduled, Pulled, FailedMount, …).

@@ -356,6 +356,21 @@ func TestRequestLinesAreReadWithWhatTheySay(t *testing.T) {
 			seen{Format: "aws-alb", Start: "2023-04-26T12:23:00.186641Z", End: "2023-04-26T12:23:01.186641Z", Layer: router, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/robots.txt", ID: "1-58337281-1d84", Container: "10.0.0.1:80", Client: "192.168.1.11", RequestsInSink: 1},
 		},
 		{
+			"an AWS load balancer that says when the request came in, before a long answer",
+			`h2 2023-04-26T12:23:41.186641Z app/my-lb/50dc 192.168.1.11:44740 10.0.0.1:80 0.086 0.900 0.014 200 200 0 57 "GET https://www.example.com:443/export HTTP/2.0" "a \"quoted\" agent" ECDHE TLSv1.2 arn:x "Root=1-58337281-1d84" "www.example.com" "-" 1 2023-04-26T12:23:00.186641Z "forward" "-" "-" "10.0.0.1:80" "200" "-" "-"`,
+			seen{Format: "aws-alb", Start: "2023-04-26T12:23:00.186641Z", End: "2023-04-26T12:23:41.186641Z", Layer: router, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/export", ID: "1-58337281-1d84", Container: "10.0.0.1:80", Client: "192.168.1.11", RequestsInSink: 1},
+		},
+		{
+			"an AWS load balancer whose target broke off",
+			`https 2023-04-26T12:23:31.186641Z app/my-lb/50dc 192.168.1.11:44740 10.0.0.1:80 0.001 -1 -1 502 - 0 57 "GET https://www.example.com:443/export HTTP/1.1" "curl/7.46.0" ECDHE TLSv1.2 arn:x "Root=1-58337281-1d84" "www.example.com" "-" 1 2023-04-26T12:23:00.186641Z "forward" "-" "-" "10.0.0.1:80" "-" "-" "-"`,
+			seen{Format: "aws-alb", Start: "2023-04-26T12:23:00.186641Z", End: "2023-04-26T12:23:31.186641Z", Layer: router, Outcome: record.Cut, Status: 502, Method: "GET", Path: "/export", ID: "1-58337281-1d84", Container: "10.0.0.1:80", Client: "192.168.1.11", RequestsInSink: 1},
+		},
+		{
+			"an AWS load balancer whose target broke off, and that does not say when the request came in",
+			`https 2023-04-26T12:23:31.186641Z app/my-lb/50dc 192.168.1.11:44740 10.0.0.1:80 0.001 -1 -1 502 - 0 57 "GET https://www.example.com:443/export HTTP/1.1" "curl/7.46.0" ECDHE TLSv1.2 arn:x "Root=1-58337281-1d84" "www.example.com" "-" 1 - "forward" "-"`,
+			seen{Format: "aws-alb", End: "2023-04-26T12:23:31.186641Z", Layer: router, Outcome: record.Cut, Status: 502, Method: "GET", Path: "/export", ID: "1-58337281-1d84", Container: "10.0.0.1:80", Client: "192.168.1.11", RequestsInSink: 1},
+		},
+		{
 			"uWSGI",
 			`[pid: 88185|app: 0|req: 1/1] 127.0.0.1 () {38 vars in 696 bytes} [Sun Mar 13 22:49:12 2016] POST /update_metrics => generated 47 bytes in 129 msecs (HTTP/1.1 200) 9 headers in 378 bytes (1 switches on core 3)`,
 			seen{Format: "uwsgi", Start: "2016-03-13T22:49:12Z", End: "2016-03-13T22:49:12.129Z", Layer: app, Outcome: record.Answered, Status: 200, Method: "POST", Path: "/update_metrics", Instance: "88185", Client: "127.0.0.1", RequestsInSink: 1, Warnings: "no_timezone "},
