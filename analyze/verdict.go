@@ -24,6 +24,7 @@ const (
 	sureShare        = 0.8  // share of the deaths that an endpoint must support when the load was at its peak as well
 	sameLikely       = 20   // e-value of one request retried from crash to crash
 	sameConclusive   = 1000 // the same, with at least three hops
+	standsOut        = 10   // how many times the likelihood ratio of the next one that of an endpoint must be to stand out at a death
 	secondBlame      = 0.9  // crashes blamed on the first culprit this much are left out when a second is looked for
 	hostWindow       = 60 * time.Second
 	memoryShort      = 0.9 // share of the limit from which memory, not the CPU, is why a container stops answering
@@ -206,12 +207,15 @@ func (q *inquiry) gradeInflight(res *inflight.Result, deaths []int) (g finding.G
 	return g, why
 }
 
-// contested counts the deaths that support the leader and another endpoint as well. A culprit stands out alone, but for what happens to be
-// sent with it; where a container has been slow for so long that base rates say little, many do.
+// contested counts the deaths that support the leader and, not much less, another endpoint as well. A culprit stands out alone, but for what
+// happens to be sent with it; where a container has been slow for so long that base rates say little, many do.
 func (q *inquiry) contested(res *inflight.Result) (n int) {
 	for i, lr := range res.Endpoints[res.Leader].LR {
-		others := func(e inflight.Endpoint) bool { return e.LR[i] >= inflight.Supported }
-		if lr >= inflight.Supported && (slices.ContainsFunc(res.Endpoints[:res.Leader], others) || slices.ContainsFunc(res.Endpoints[res.Leader+1:], others)) {
+		if lr < inflight.Supported {
+			continue
+		}
+		others := func(e inflight.Endpoint) bool { return e.LR[i] >= inflight.Supported && e.LR[i]*standsOut > lr }
+		if slices.ContainsFunc(res.Endpoints[:res.Leader], others) || slices.ContainsFunc(res.Endpoints[res.Leader+1:], others) {
 			n++
 		}
 	}

@@ -15,7 +15,7 @@ func Rules() []finding.Rule {
 			{Name: "conclusive", Value: "P ≥ 0.99, 3 crashes with a ratio of 5 or more, P ≥ 0.9 with any crash left out, two separate stories or one request that came back", Why: "measured on generated incidents, see the table of the README: none of that grade accused an innocent"},
 			{Name: "likely", Value: "P ≥ 0.95 and 2 crashes, or P ≥ 0.99", Why: "the same incidents; below it nobody is accused"},
 			{Name: "possible", Value: "P ≥ 0.5", Why: "worth a look, never an accusation"},
-			{Name: "contested", Value: "half of the crashes that support it", Why: "where others stand out at these as well, something slowed everything down: possible at most"},
+			{Name: "contested", Value: "half of the crashes that support it", Why: "where others stand out at these as well, with a tenth of its ratio or more, something slowed everything down: possible at most"},
 			{Name: "around the death", Value: "20 min before to 10 min after", Why: "what is done for half an hour of a day is open at every death of that half hour"},
 			{Name: "lookback", Value: "16 min", Why: "longer than the slow-downs recorded; older requests count if they never ended"}},
 		Source: "Vovk and Wang, E-values: calibration, combination and applications (2021); case-crossover designs (Maclure 1991) for the idea of self-matched controls, matched in time as well; Kaplan and Meier (1958) for requests that a death cuts",
