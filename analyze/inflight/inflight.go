@@ -474,11 +474,11 @@ var pacesNear = [...]factor{paced(1, 0.8), paced(0.6, 0.1), paced(0.35, 0.05), p
 // nearOnset is how long before an onset its pace is measured, in seconds.
 const nearOnset = 120
 
-// paceNear is the logarithm, but for a constant, of how likely each of pacesNear is shortly before an onset: of requests that spent so much
-// surprise, so many ended.
+// paceNear is how likely each of pacesNear is shortly before an onset.
 type paceNear [len(pacesNear)]float64
 
-// pacesNearOnsets returns it for each onset, and the index of the onset from which on the time before each was measured.
+// pacesNearOnsets returns it for each onset, as of requests that spent so much surprise so many ended, and the index of the onset from which
+// on the time before each was measured.
 func (m *pace) pacesNearOnsets(lags []float64) (near []paceNear, from []int) {
 	n := len(lags)
 	near, from = make([]paceNear, n), make([]int, n)
@@ -495,24 +495,39 @@ func (m *pace) pacesNearOnsets(lags []float64) (near []paceNear, from []int) {
 		for i, p := range pacesNear {
 			near[k][i] = p.weight + ended*p.log - p.pace*spent
 		}
+		normalise(near[k][:])
 	}
 	return near, from
 }
 
-// average averages f over the paces; own is what of the surprise is not to count.
-func (l *paceNear) average(own float64, f func(pace float64) float64) float64 {
-	top := math.Inf(-1)
-	for i, p := range pacesNear {
-		top = max(top, l[i]+p.pace*own)
+// without is how likely the paces are when one request is left out that spent so much surprise in that time, which is at most maxSurprise.
+func (l *paceNear) without(own float64) paceNear {
+	if own == 0 {
+		return *l
 	}
-	sum, weights := 0.0, 0.0
+	var out paceNear
+	sum := 0.0
 	for i, p := range pacesNear {
-		if w := expOf(l[i] + p.pace*own - top); w > 1e-9 {
-			weights += w
-			sum += w * f(p.pace)
+		if l[i] > unlikely {
+			out[i] = l[i] * math.Exp(p.pace*own)
+			sum += out[i]
 		}
 	}
-	return sum / weights
+	for i := range out {
+		out[i] /= sum
+	}
+	return out
+}
+
+// unlikely is a weight that even the surprise of one request cannot make matter.
+const unlikely = 1e-15
+
+// mean is the mean of a value that each pace has.
+func (l *paceNear) mean(of *[len(pacesNear)]float64) (sum float64) {
+	for i, w := range l {
+		sum += w * of[i]
+	}
+	return sum
 }
 
 func logSum(l []float64) float64 {
@@ -760,9 +775,12 @@ func evaluateCase(b *Baseline, surv *survival, c *Case, i int, eps []Endpoint) f
 				ran := q.End.Sub(q.Start).Seconds()
 				bin := BinOf(ran)
 				// Where everything takes longer, what took so long is what usually takes less.
+				var ended [len(pacesNear)]float64
+				for j, p := range pacesNear {
+					ended[j] = (surv.completions(q.Endpoint, BinOf(p.pace*ran)) + 1) / b.Seconds
+				}
 				for k := lo; k < hi; k++ {
-					lambda := near[k].average(0, func(pace float64) float64 { return surv.completions(q.Endpoint, BinOf(pace*ran)) + 1 }) / b.Seconds
-					ep.LR[i] += base[k] * late * ageWeight[bin] / weightSum / (lambda * lateWindow * load)
+					ep.LR[i] += base[k] * late * ageWeight[bin] / weightSum / (near[k].mean(&ended) * lateWindow * load)
 				}
 			}
 			continue
@@ -800,7 +818,7 @@ func evaluateCase(b *Baseline, surv *survival, c *Case, i int, eps []Endpoint) f
 				innocent += w[k] * starts * math.Exp(constant[k]-steady(m.after[k]-total, m.endedAfter[k]))
 				continue
 			}
-			if w[k] < negligible {
+			if w[k] < unlikely {
 				continue
 			}
 			age := t.Sub(q.Start).Seconds()
@@ -810,10 +828,13 @@ func evaluateCase(b *Baseline, surv *survival, c *Case, i int, eps []Endpoint) f
 			if from := nearFrom[k]; from < n {
 				own -= spent[from]
 			}
-			innocent += w[k] * near[k].average(own, func(pace float64) float64 {
-				usual := BinOf(pace * age) // what is so old at that pace would usually be so old
-				return rate(q.Endpoint, usual) / (Ages[usual+1] - Ages[usual])
-			})
+			pace := near[k].without(own)
+			for j, share := range pace {
+				if share > 0 {
+					usual := BinOf(pacesNear[j].pace * age) // what is so old at that pace would usually be so old
+					innocent += w[k] * share * rate(q.Endpoint, usual) / (Ages[usual+1] - Ages[usual])
+				}
+			}
 			if age < Ages[Bins] { // the base rates end there: such a request may be open at any moment
 				guilty += w[k] * ageWeight[bin] / weightSum / width
 			}
