@@ -1,7 +1,6 @@
 package analyze
 
 import (
-	"sort"
 	"time"
 
 	"lastcall/analyze/inflight"
@@ -14,6 +13,9 @@ type around struct {
 	row   []int32 // by endpoint; -1 for those without an unanswered request, which nobody asks for
 	sums  [][][inflight.Bins]float64
 	quiet []float64 // by death, container-seconds
+	// died is all deaths in the order of their times, and ends are the ends of the times around them.
+	died []int
+	ends cursor
 }
 
 const (
@@ -46,20 +48,20 @@ func (m *measuring) lookAround() {
 		return
 	}
 	alive := m.aliveSpans()
+	n.died = m.died
 	n.sums, n.quiet = make([][][inflight.Bins]float64, len(m.died)), make([]float64, len(m.died))
 	for _, d := range m.died {
 		n.sums[d] = make([][inflight.Bins]float64, rows)
+		n.ends.times = append(n.ends.times, m.deathAt[d].Add(nearAfter))
 		n.quiet[d] = m.quietWithin(alive, m.deathAt[d].Add(-nearBefore), m.deathAt[d].Add(nearAfter))
 	}
 	m.near = n
 }
 
-// open counts how long a request was open in one bin of ages, in microseconds, near each of the deaths that it began near. died is all
-// deaths in the order of their times at.
-func (n *around) open(died []int, at []record.Time, row int, start record.Time, bin int, us float64) {
-	i := sort.Search(len(died), func(i int) bool { return at[died[i]].Add(nearAfter) >= start })
-	for ; i < len(died) && at[died[i]].Add(-nearBefore) <= start; i++ {
-		n.sums[died[i]][row][bin] += us
+// open counts how long a request was open in one bin of ages, in microseconds, near each of the deaths that it began near.
+func (n *around) open(row int, start record.Time, bin int, us float64) {
+	for i := n.ends.since(start); i < len(n.died) && n.ends.times[i].Add(-nearBefore-nearAfter) <= start; i++ {
+		n.sums[n.died[i]][row][bin] += us
 	}
 }
 

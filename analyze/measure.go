@@ -362,7 +362,7 @@ func (m *measuring) openFor(e uint32, start record.Time, bin int, d time.Duratio
 	us := float64(d / time.Microsecond)
 	m.open[e][bin] += us
 	if m.near != nil && m.near.row[e] >= 0 {
-		m.near.open(m.died, m.deathAt, int(m.near.row[e]), start, bin, us)
+		m.near.open(int(m.near.row[e]), start, bin, us)
 	}
 	if m.openByHour != nil {
 		m.openByHour[e][start.Std().Hour()][bin] += us

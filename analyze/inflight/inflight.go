@@ -780,6 +780,9 @@ func evaluateCase(b *Baseline, surv *survival, c *Case, i int, eps []Endpoint) f
 					ended[j] = (surv.completions(q.Endpoint, BinOf(p.pace*ran)) + 1) / b.Seconds
 				}
 				for k := lo; k < hi; k++ {
+					if base[k] < unlikely {
+						continue
+					}
 					ep.LR[i] += base[k] * late * ageWeight[bin] / weightSum / (near[k].mean(&ended) * lateWindow * load)
 				}
 			}
