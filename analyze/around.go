@@ -37,23 +37,19 @@ func (m *measuring) lookAround() {
 	for e := range n.row {
 		n.row[e] = -1
 	}
-	rows := int32(0)
-	for i := range m.pend {
-		if e := m.pend[i].Endpoint; e != 0 && n.row[e] < 0 {
-			n.row[e] = rows
-			rows++
-		}
-	}
-	if int(rows)*len(m.died) > maxAround {
+	endpoints := m.unansweredEndpoints()
+	if len(endpoints)*len(m.died) > maxAround {
 		return
 	}
-	alive := m.aliveSpans()
+	for row, e := range endpoints {
+		n.row[e] = int32(row)
+	}
 	n.died = m.died
 	n.sums, n.quiet = make([][][inflight.Bins]float64, len(m.died)), make([]float64, len(m.died))
 	for _, d := range m.died {
-		n.sums[d] = make([][inflight.Bins]float64, rows)
+		n.sums[d] = make([][inflight.Bins]float64, len(endpoints))
 		n.ends.times = append(n.ends.times, m.deathAt[d].Add(nearAfter))
-		n.quiet[d] = m.quietWithin(alive, m.deathAt[d].Add(-nearBefore), m.deathAt[d].Add(nearAfter))
+		n.quiet[d] = m.quietWithin(m.deathAt[d].Add(-nearBefore), m.deathAt[d].Add(nearAfter))
 	}
 	m.near = n
 }
@@ -77,7 +73,7 @@ func (m *measuring) nearbyOf(d int) map[int][inflight.Bins]float64 {
 		}
 		var mean [inflight.Bins]float64
 		for k, us := range m.near.sums[d][row] {
-			mean[k] = (us*1e-6 + nearPrior*m.base.Open[e][k]) / (m.near.quiet[d] + nearPrior)
+			mean[k] = (us*microsecond + nearPrior*m.base.Open[e][k]) / (m.near.quiet[d] + nearPrior)
 		}
 		out[e] = mean
 	}

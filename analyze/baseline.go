@@ -14,7 +14,7 @@ import (
 // pressureWindows marks the time around deaths: [death - lookback, death + after] of the container that died, and
 // [death, death + after] of the others.
 func (t *traffic) pressureWindows() {
-	alive := t.aliveSpans()
+	t.alive = t.aliveSpans()
 	for t.lookback = pressureBefore; ; t.lookback /= 2 {
 		after := min(pressureAfter, t.lookback)
 		everywhere, own := []life.Span(nil), make([][]life.Span, len(t.containers))
@@ -26,14 +26,14 @@ func (t *traffic) pressureWindows() {
 		}
 		everywhere = union(everywhere)
 		t.everywhere, t.before = newPressure(everywhere, len(t.containers)), make([]pressure, len(t.containers))
-		t.aliveSecs, t.quietSecs = 0, 0
+		t.aliveSecs = 0
 		for c := range t.before {
 			t.before[c] = newPressure(minus(union(own[c]), everywhere), 1)
-			for _, s := range alive[c] {
+			for _, s := range t.alive[c] {
 				t.aliveSecs += s.To.Sub(s.From).Seconds()
-				t.quietSecs += (s.To.Sub(s.From) - overlap(s, everywhere) - overlap(s, t.before[c].spans)).Seconds()
 			}
 		}
+		t.quietSecs = t.quietWithin(math.MinInt64, math.MaxInt64)
 		if t.quietSecs >= minQuietShare*t.aliveSecs || t.lookback < time.Minute {
 			break
 		}
@@ -41,8 +41,8 @@ func (t *traffic) pressureWindows() {
 }
 
 // quietWithin is how long it is quiet within a span, in seconds over all containers.
-func (t *traffic) quietWithin(alive [][]life.Span, from, to record.Time) (secs float64) {
-	for c, spans := range alive {
+func (t *traffic) quietWithin(from, to record.Time) (secs float64) {
+	for c, spans := range t.alive {
 		for _, s := range spans {
 			s.From, s.To = max(s.From, from), min(s.To, to)
 			if s.From < s.To {

@@ -97,6 +97,9 @@ func (m *measuring) returned() map[uint64]inflight.Returning {
 	return out
 }
 
+// microsecond is in seconds: how long requests were open is summed in microseconds.
+const microsecond = 1e-6
+
 // hourly: evidence of this long tells of base rates by the hour of the day.
 const hourly = 36 * time.Hour
 
@@ -448,7 +451,6 @@ func (m *measuring) openAt(p *pending, end record.Time) int {
 // baseline turns how long requests were open into how many are, at a random quiet moment: one more request that stays the whole bin
 // keeps the likelihood ratio of what was never seen finite (method.md 3.1).
 func (m *measuring) baseline() {
-	const us = 1e-6
 	b := m.base
 	b.Open, b.HourOpen = m.open, m.openByHour
 	lasting := map[int][inflight.Bins]float64{}
@@ -458,11 +460,11 @@ func (m *measuring) baseline() {
 	for e := range b.Open {
 		for k := range inflight.Bins {
 			one := min(inflight.Ages[k+1]-inflight.Ages[k], 600)
-			mean := (b.Open[e][k]*us + one) / b.Seconds
+			mean := (b.Open[e][k]*microsecond + one) / b.Seconds
 			if b.HourOpen != nil {
 				const kappa = 18_000
 				for h := range 24 {
-					b.HourOpen[e][h][k] = (b.HourOpen[e][h][k]*us + kappa*mean) / (m.quietSecs/24 + kappa)
+					b.HourOpen[e][h][k] = (b.HourOpen[e][h][k]*microsecond + kappa*mean) / (m.quietSecs/24 + kappa)
 				}
 			}
 			b.Open[e][k] = mean
@@ -483,13 +485,21 @@ func (m *measuring) baseline() {
 // keepAnswered keeps the durations of answered requests of the endpoints of those that were not, before these are added to them.
 func (m *measuring) keepAnswered() {
 	m.answered = map[uint32]inflight.Histogram{}
-	for i := range m.pend {
-		if e := m.pend[i].Endpoint; e != 0 {
-			if _, ok := m.answered[e]; !ok {
-				m.answered[e] = m.base.Durations[e]
-			}
+	for _, e := range m.unansweredEndpoints() {
+		m.answered[e] = m.base.Durations[e]
+	}
+}
+
+// unansweredEndpoints are the endpoints of the requests that were not answered, each once, but for the one that stands for many.
+func (t *traffic) unansweredEndpoints() (out []uint32) {
+	seen := make([]bool, len(t.endpoints))
+	for i := range t.pend {
+		if e := t.pend[i].Endpoint; e != 0 && !seen[e] {
+			seen[e] = true
+			out = append(out, e)
 		}
 	}
+	return out
 }
 
 // minExposure is for how many times its width, and at least how many seconds, requests must have been seen open in a bin of ages for the
@@ -501,22 +511,16 @@ const minExposure, minExposed = 5, 300
 // streams and other requests that never end by themselves: they are as old as the life of their container, so the oldest are seen just
 // before its death, which is no quiet time. Ages at which none were seen at quiet moments, as of what kills, tell nothing: 0.
 func (m *measuring) lasting(e uint32) (open [inflight.Bins]float64) {
-	const us = 1e-6
 	h := m.answered[e]
 	starts := max(float64(m.base.Durations[e].N)/m.base.Seconds, float64(m.perEp[e])/max(m.aliveSecs, 1))
 	survival := 1.0
 	for k := range open {
-		from, to := inflight.Ages[k], inflight.Ages[k+1]
-		width := to - from
-		exposed := m.open[e][k] * us
+		width := inflight.Ages[k+1] - inflight.Ages[k]
+		exposed := m.open[e][k] * microsecond
 		if exposed < max(minExposed, minExposure*width) {
 			return open
 		}
-		ended := 0.0
-		for b := inflight.DurationBin(from); b < 256 && (b < inflight.DurationBin(to) || k == inflight.Bins-1); b++ {
-			ended += float64(h.Bins[b])
-		}
-		hazard := ended / exposed
+		hazard := float64(h.OfAge(k)) / exposed
 		// The mean survival within the bin.
 		share := 1.0
 		if x := hazard * width; x > 1e-9 {

@@ -130,8 +130,9 @@ type traffic struct {
 	cutAt   []bool        // deathAt comes from cut requests
 	skew    []time.Duration
 
-	everywhere pressure   // after deaths
-	before     []pressure // per container, before its own deaths
+	alive      [][]life.Span // per container, when it could serve requests
+	everywhere pressure      // after deaths
+	before     []pressure    // per container, before its own deaths
 	lookback   time.Duration
 	aliveSecs  float64
 	quietSecs  float64
@@ -173,7 +174,8 @@ const loadStep = 30 * time.Second
 func (t *traffic) bound() {
 	const hour = record.Time(time.Hour)
 	hours := map[int64]int64{}
-	t.eachTime(func(at record.Time, weight, _ int64) { hours[int64(at/hour)] += weight })
+	stats := t.all.log.Stats()
+	t.eachTime(stats, func(at record.Time, weight, _ int64) { hours[int64(at/hour)] += weight })
 	for i := range t.jobs {
 		if at := t.jobs[i].Start; at != 0 {
 			hours[int64(at/hour)]++
@@ -186,14 +188,14 @@ func (t *traffic) bound() {
 	}
 	from, to := record.Time(lo)*hour, record.Time(hi+1)*hour
 	sp := span{}
-	t.eachTime(func(at record.Time, _, records int64) {
+	t.eachTime(stats, func(at record.Time, _, records int64) {
 		if at >= from && at < to {
 			sp.add(at)
 		} else {
 			t.outside += records
 		}
 	})
-	for _, s := range t.all.log.Stats() {
+	for _, s := range stats {
 		if s.First < from || s.First >= to {
 			continue
 		}
@@ -205,15 +207,15 @@ func (t *traffic) bound() {
 	t.cut(sp.first, sp.last)
 }
 
-// eachTime calls f for the times of all records but jobs, those of requests by the slot in which they begin. weight is what a record counts
+// eachTime calls f for the times of all records but jobs, those of requests by the slots in which they begin. weight is what a record counts
 // for in the choice of the window, records is how many there are.
-func (t *traffic) eachTime(f func(at record.Time, weight, records int64)) {
+func (t *traffic) eachTime(slots []reqlog.Stat, f func(at record.Time, weight, records int64)) {
 	see := func(at record.Time, weight int64) {
 		if at != 0 {
 			f(at, weight, 1)
 		}
 	}
-	for _, s := range t.all.log.Stats() {
+	for _, s := range slots {
 		f(s.First, s.N, s.N)
 	}
 	for _, q := range t.opened {

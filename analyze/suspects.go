@@ -231,11 +231,10 @@ func (q *inquiry) controls(ages map[int]float64, culprits map[uint32]bool) (map[
 	if q.total == 0 {
 		return out, nil
 	}
-	alive := q.aliveSpans()
-	moments := make([][]record.Time, len(alive))
+	moments := make([][]record.Time, len(q.alive))
 	total := 0
-	for c := range alive {
-		for _, s := range alive[c] {
+	for c := range q.alive {
+		for _, s := range q.alive[c] {
 			first := s.From.Add(quietStep / 2)
 			for t := first; t < s.To; t = t.Add(quietStep) {
 				if _, quiet := q.quietUntil(uint32(c), t); quiet {

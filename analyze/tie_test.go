@@ -41,11 +41,7 @@ func TestAContainerIsKnownByItsBrokenConnections(t *testing.T) {
 			var sources []*record.Source
 			give := func(s record.Sink) {
 				for _, src := range sources {
-					line := int64(0)
-					serve := func(of int, path string, start record.Time, dur time.Duration, out record.Outcome) {
-						line++
-						served(t, s, src, line, fmt.Sprintf(c.names, of), path, fmt.Sprint("r", line), start, dur, out)
-					}
+					serve := serving(t, s, src, c.names)
 					for i := range 4 * 3600 {
 						serve(i%3, "/usual", dawn.Add(time.Duration(i)*time.Second), 50*time.Millisecond, record.Answered)
 						if c.often && i%200 == 0 {
@@ -92,6 +88,16 @@ func TestAContainerIsKnownByItsBrokenConnections(t *testing.T) {
 	}
 }
 
+// serving returns what gives a log's next line: a request of a container by its number, named as names has it.
+func serving(t *testing.T, s record.Sink, src *record.Source, names string) func(of int, path string, start record.Time, dur time.Duration, out record.Outcome) {
+	line := int64(0)
+	return func(of int, path string, start record.Time, dur time.Duration, out record.Outcome) {
+		t.Helper()
+		line++
+		served(t, s, src, line, fmt.Sprintf(names, of), path, fmt.Sprint("r", line), start, dur, out)
+	}
+}
+
 // TestNobodyIsClearedByRequestsOfUnknownContainers: two deaths are too few to tie addresses by time, and where no source does, nobody knows
 // what was open on the dead.
 func TestNobodyIsClearedByRequestsOfUnknownContainers(t *testing.T) {
@@ -107,11 +113,7 @@ func TestNobodyIsClearedByRequestsOfUnknownContainers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := look(t, analyze.Options{}, func(s record.Sink) {
-				line := int64(0)
-				serve := func(of int, path string, start record.Time, dur time.Duration, out record.Outcome) {
-					line++
-					served(t, s, src, line, fmt.Sprintf(c.names, of), path, fmt.Sprint("r", line), start, dur, out)
-				}
+				serve := serving(t, s, src, c.names)
 				for i := range 2 * 3600 {
 					serve(i%3, "/usual", dawn.Add(time.Duration(i)*time.Second), 50*time.Millisecond, record.Answered)
 					if i%600 == 0 {

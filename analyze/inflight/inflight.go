@@ -226,6 +226,18 @@ func (h *Histogram) Above(bin int) float64 {
 	return n / float64(h.N)
 }
 
+// OfAge counts the durations that fall into an age bin.
+func (h *Histogram) OfAge(bin int) (n int64) {
+	to := len(h.Bins) // the last bin of ages takes all that is longer
+	if bin+1 < Bins {
+		to = DurationBin(Ages[bin+1])
+	}
+	for _, c := range h.Bins[DurationBin(Ages[bin]):to] {
+		n += int64(c)
+	}
+	return n
+}
+
 // Sub takes away durations that were counted.
 func (h *Histogram) Sub(o *Histogram) {
 	h.N -= o.N
@@ -858,7 +870,7 @@ func evaluateCase(b *Baseline, surv *survival, c *Case, i int, eps []Endpoint) f
 	return mean
 }
 
-// completions counts the durations of e that fall into an age bin.
+// completions is [Histogram.OfAge] of e, in two steps.
 func (s *survival) completions(e, bin int) float64 {
 	hi := 0.0
 	if bin+1 < Bins { // the last bin of ages takes all that is longer
@@ -873,16 +885,21 @@ func (s *survival) completions(e, bin int) float64 {
 // applications, 2021). Of a sudden death there is no such reason: nothing was slow before it.
 const together = time.Minute
 
-// moments numbers the moments of the cases.
-func moments(cases []Case) []int {
+// inTime returns the numbers of the cases in the order of their times.
+func inTime(cases []Case) []int {
 	order := make([]int, len(cases))
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(cases[a].Time, cases[b].Time) })
+	return order
+}
+
+// moments numbers the moments of the cases.
+func moments(cases []Case) []int {
 	out := make([]int, len(cases))
 	n, first := -1, record.Time(0)
-	for _, i := range order {
+	for _, i := range inTime(cases) {
 		if at := cases[i].Time; n < 0 || at.Sub(first) >= together || cases[i].Sudden {
 			n, first = n+1, at
 		}
@@ -1026,11 +1043,7 @@ type hop struct {
 // is rarely retried into each dying container. One that was answered in between was not tried again but sent anew, as by a page that
 // polls: the chain begins once more with it.
 func same(b *Baseline, surv *survival, cases []Case) *Same {
-	order := make([]int, len(cases))
-	for i := range order {
-		order[i] = i
-	}
-	sort.SliceStable(order, func(x, y int) bool { return cases[order[x]].Time < cases[order[y]].Time })
+	order := inTime(cases)
 	open := map[uint64][]hop{}
 	for _, i := range order {
 		for j := range cases[i].Requests {

@@ -8,6 +8,7 @@ package life
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"sort"
@@ -613,13 +614,8 @@ func (c *container) kubernetesStarts() [][]*record.Lifecycle {
 			state = append(state, e)
 		}
 	}
-	texts := make([]string, 0, len(events))
-	for text := range events {
-		texts = append(texts, text)
-	}
-	slices.Sort(texts)
 	var out [][]*record.Lifecycle
-	for _, text := range texts {
+	for _, text := range slices.Sorted(maps.Keys(events)) {
 		of := events[text]
 		if len(events) == 1 { // so it is the same container
 			of, state = append(of, state...), nil

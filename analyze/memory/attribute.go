@@ -321,8 +321,11 @@ func conclude(a *Attribution) {
 // leadIsReal reports whether the best endpoint has a part in the growth that chance does not give it. However small that part is: where one
 // endpoint keeps memory, others like it may, each too little to be told from time.
 func (a *Attribution) leadIsReal() bool {
-	return len(a.Endpoints) > 0 && a.Endpoints[0].Posterior >= likelyP && a.Endpoints[0].PlaceboP != nil && *a.Endpoints[0].PlaceboP <= placeboP
+	return len(a.Endpoints) > 0 && a.Endpoints[0].Posterior >= likelyP && a.Endpoints[0].beatsPlacebo()
 }
+
+// beatsPlacebo reports whether traffic dealt anew was tried, and seldom explains growth as well.
+func (e *EndpointGrowth) beatsPlacebo() bool { return e.PlaceboP != nil && *e.PlaceboP <= placeboP }
 
 // gradeLead grades the best endpoint.
 func gradeLead(a *Attribution) {
@@ -331,8 +334,7 @@ func gradeLead(a *Attribution) {
 	for _, s := range a.Also {
 		share += s.ShareOfGrowth.Value
 	}
-	placebo := e.PlaceboP != nil && *e.PlaceboP <= placeboP
-	solid := placebo && share >= accuseShare && e.ShareOfGrowth.Value >= accuseShare/2 && len(e.Partners) == 0
+	solid := e.beatsPlacebo() && share >= accuseShare && e.ShareOfGrowth.Value >= accuseShare/2 && len(e.Partners) == 0
 	switch {
 	case e.Posterior >= conclusiveP && solid && !a.Sticky && e.ShareOfGrowth.Value >= accuseShare && a.Lives >= 3 && a.Containers >= 2:
 		e.Grade = finding.Conclusive

@@ -159,8 +159,8 @@ func (l *Log) take(f *filling) error {
 }
 
 // chunkRecs is the size of a chunk: records of a slot are kept in pieces that are used again once spilled, as one slice that grows
-// would leave twice its size behind. Pieces of 100 kB are written in two thirds of the time of such of 30. The first chunks of a slot are smaller, from firstChunk on: months of a quiet service are tens
-// of thousands of slots with a few records each.
+// would leave twice its size behind. Pieces of 100 kB are written in two thirds of the time of such of 30. The first chunks of a slot are
+// smaller, from firstChunk on: months of a quiet service are tens of thousands of slots with a few records each.
 const (
 	chunkRecs  = 2048
 	firstChunk = 8

@@ -37,7 +37,7 @@ func files(t testing.TB) map[string]string {
 
 // digest is a sink that hashes what it is given.
 type digest struct {
-	discard
+	record.Discard
 	h        hash.Hash64
 	buf      []byte
 	requests int
@@ -479,23 +479,8 @@ func BenchmarkEmit(b *testing.B) {
 	for b.Loop() {
 		s := Random(kinds[i%uint64(len(kinds))].Name, 1000+i)
 		i++
-		if err := s.Emit(discard{}); err != nil {
+		if err := s.Emit(record.Discard{}); err != nil {
 			b.Fatal(err)
 		}
 	}
 }
-
-// discard is a sink that keeps nothing.
-type discard struct{}
-
-func (discard) Request(*record.Request) error     { return nil }
-func (discard) Sample(*record.Sample) error       { return nil }
-func (discard) Crash(*record.Crash) error         { return nil }
-func (discard) Lifecycle(*record.Lifecycle) error { return nil }
-func (discard) Job(*record.Job) error             { return nil }
-func (discard) Exposure(*record.Exposure) error   { return nil }
-func (discard) Profile(*record.Profile) error     { return nil }
-func (discard) Warn(*record.Warning) error        { return nil }
-func (discard) Cover(*record.Coverage) error      { return nil }
-func (d discard) Fork() record.Sink               { return d }
-func (discard) Join() error                       { return nil }
