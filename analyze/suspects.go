@@ -361,7 +361,7 @@ func (q *inquiry) example(i int, age float64, d int) finding.Example {
 
 // sensitivePath remembers a path that holds an identifier or a query; "/users/me" tells of nobody.
 func (q *inquiry) sensitivePath(path string) {
-	if string(endpoint.AppendTemplate(nil, []byte(path))) != strings.TrimSuffix(path, "/") {
+	if template := string(endpoint.AppendTemplate(nil, []byte(path))); template != path && template != strings.TrimSuffix(path, "/") {
 		q.sensitive("path", path)
 	}
 }

@@ -171,7 +171,8 @@ func (c *reportRedactor) collect(r *finding.Report) {
 	}
 	known := map[string]bool{}
 	add := func(kind, value string) {
-		if value = strings.TrimSpace(value); value != "" && !known[value] && !c.keepNames {
+		// What has no letter and no digit names nobody: the path of a front page, a dash for no user.
+		if value = strings.TrimSpace(value); strings.ContainsFunc(value, alnum) && !known[value] && !c.keepNames {
 			known[value] = true
 			c.sensitive = append(c.sensitive, finding.Sensitive{Kind: kindName(kind), Value: value})
 		}

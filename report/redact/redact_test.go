@@ -81,6 +81,16 @@ func TestReportKeepsWhoIsWho(t *testing.T) {
 	}
 }
 
+// The front page is a path like any other, and stands in all of them.
+func TestAValueWithoutALetterOrDigitIsNobodys(t *testing.T) {
+	r := testReport()
+	r.Verdict.Endpoint = new("GET /admin/customers/{id}/history")
+	r.Sensitive = []finding.Sensitive{{Kind: "path", Value: "/"}, {Kind: "user", Value: "-"}}
+	if got := *Report(r).Verdict.Endpoint; got != "GET /admin/customers/{id}/history" {
+		t.Errorf("the endpoint is shown as %q", got)
+	}
+}
+
 func TestPatternKinds(t *testing.T) {
 	for kind, want := range map[string]string{
 		"user": "user-1", "request": "request-1", "path": "path-1 (/api/users/{id}/x)", "endpoint": "/api/users/{id}/x", "job": "value-1",
