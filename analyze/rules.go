@@ -52,7 +52,7 @@ func ownRules() []finding.Rule {
 			Source: "survivorship bias: span exporters, endpoint counters and completion lines know finished requests only", Limits: "Without them nobody is accused of a burst."},
 		{ID: "evidence.requests", Title: "Requests", Question: "Were requests seen at all?", Test: "Any request line.", Source: "-", Limits: "-"},
 		{ID: "evidence.container", Title: "Requests name their container", Question: "Can a request be tied to the container that died?", Test: "At least half of the request lines name a container, or there is only one.", Source: "-", Limits: "-"},
-		{ID: "evidence.memory", Title: "Memory readings", Question: "Is there a curve to tell a leak from a burst?", Test: "At least eight readings of a life.", Source: "-", Limits: "-"},
+		{ID: "evidence.memory", Title: "Memory readings", Question: "Is there a curve to tell a leak from a burst?", Test: "At least eight readings of a life, or three in each of several lives that died.", Source: "-", Limits: "-"},
 		{ID: "evidence.platform", Title: "Platform log or events", Question: "Does a source tell crashes from stops?", Test: "Any exit line or lifecycle event.", Source: "-", Limits: "-"},
 	}
 }

@@ -35,7 +35,7 @@ func (q *inquiry) noShape(deaths []int) string {
 	}
 	why := "no memory readings cover the lives that ended"
 	if most > 0 {
-		why = fmt.Sprintf("the lives that ended have %d memory readings at most, and eight are needed", most)
+		why = fmt.Sprintf("the lives that ended have %d memory readings at most, where eight are needed, and do not grow alike", most)
 	}
 	return why + ", so a slow leak and a burst cannot be told apart by their curve"
 }

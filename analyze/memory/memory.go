@@ -110,6 +110,7 @@ type Curve struct {
 	// Reasons say what decided the shape, most important first.
 	Reasons []string
 
+	few      bool              // it has too few readings to be judged alone, and enough to be judged with others
 	unslowed bool              // the second half grows about as fast as the whole
 	ahead    *finding.Estimate // the time to the limit if it goes on so, whatever the shape
 }

@@ -11,6 +11,14 @@ import (
 const (
 	minReadings       = 8 // of a life, after the first minutes
 	confidentReadings = 20
+
+	// Of lives with fewer readings, which are judged together.
+	minPooled         = 3 // lives
+	minPooledReadings = 3 // of each of them
+	halfP             = 0.20
+	evenGrowth        = 0.5
+	minRestarts       = 2
+	mostAlike         = 2.0 / 3
 	intervalLevel     = 0.90
 
 	blockReadings = 5 // per floor, at least, where there are enough
@@ -121,7 +129,8 @@ func Rules() []finding.Rule {
 			Question: "Does memory grow for as long as a container lives, or is it only warming up, filling a cache, or following the load?",
 			Test: "For each metric of each life, the readings become floors (the lowest of each block, wider than a saw tooth of the garbage collector). The floors must " +
 				"rise (Theil and Sen's slope, Mann and Kendall's test with Hamed and Rao's variance), by enough, in the second half and the last third too, and not in one step. " +
-				"Where the number of requests rose meanwhile, growth must remain once that part is taken out. One short life proves nothing: a day of life, another life or container that grew alike, or growth into the limit must confirm it.",
+				"Where the number of requests rose meanwhile, growth must remain once that part is taken out. One short life proves nothing: a day of life, another life or container that grew alike, or growth into the limit must confirm it. " +
+				"Lives with fewer readings than that takes are judged together where they died: all of them must rise (Hirsch, Slack and Smith's test and slope), in both halves of their time and not in one step, and memory must begin from below in the next life.",
 			Thresholds: []finding.Threshold{
 				{Name: "p-value of the trend", Value: n(trendP), Why: "with the variance corrected for correlation, flat series alarm in about this share"},
 				{Name: "least growth in a life", Value: pct(growthShare) + " of the limit", Why: "less does not threaten a container within the lives seen"},
@@ -130,9 +139,13 @@ func Rules() []finding.Rule {
 				{Name: "step against line", Value: n(stepShare) + " of the squared error", Why: "one allocation that stays is no leak"},
 				{Name: "first minutes left out", Value: n(warmUp) + ", or " + pct(warmUpShare) + " of a short life", Why: "a process first allocates what it will keep"},
 				{Name: "life that confirms itself", Value: n(longLife), Why: "a day contains the daily wave of the load"},
+				{Name: "readings of a life that is judged by itself", Value: n(minReadings), Why: "half of them must still show a slope"},
+				{Name: "lives judged together", Value: fmt.Sprintf("%d, of %d readings each, two thirds of them alike, %d of which another followed", minPooled, minPooledReadings, minRestarts), Why: "the least in which a trend can be told from chance"},
+				{Name: "rise of each half of their time", Value: fmt.Sprintf("p < %g, %s of the whole slope", halfP, pct(secondHalf)), Why: "a warm-up rises in the first half, a burst at the end"},
+				{Name: "rise without the greatest step of each life", Value: pct(evenGrowth) + " of what even growth keeps", Why: "a burst or a cache filled at once is one step; measured in generated lives"},
 				{Name: "alike", Value: pct(alikeShare) + " of the slope, its interval above zero", Why: "containers get unequal traffic"},
 			},
-			Source: "Sen 1968; Mann 1945, Kendall 1975; Hamed and Rao 1998; the method's simulation of 270 series per cell",
+			Source: "Sen 1968; Mann 1945, Kendall 1975; Hamed and Rao 1998; Hirsch, Slack and Smith 1982; the method's simulation of 270 series per cell",
 			Limits: "A cache that takes longer to fill than any life seen looks like a leak. Without the load, growth in a morning of three to 23 hours is not called a leak.",
 		},
 		{

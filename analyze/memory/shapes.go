@@ -26,6 +26,7 @@ func Curves(lives []Life, o Options) []Curve {
 	}
 	confirm(out, lives, o)
 	promote(out, lives)
+	together(out, lives)
 	return out
 }
 
@@ -57,6 +58,7 @@ func readCurve(l Life, index int, m record.Metric, pts []Point, load []Point) Cu
 	t, v = dropWarmUp(t, v)
 	if len(v) < minReadings {
 		c.Shape = finding.ShapeInsufficient
+		c.few = len(v) >= minPooledReadings && t[len(t)-1] > t[0]
 		c.Reasons = append(c.Reasons, fmt.Sprintf("%d readings, at least %d are needed", len(pts), minReadings))
 		c.Note = boundNote(c, l)
 		return c

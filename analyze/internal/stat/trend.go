@@ -45,12 +45,42 @@ func FitTrend(x, y []float64, level float64) Trend {
 
 	mk := MannKendallHR(x, y, t.Slope)
 	t.S, t.P = mk.S, mk.P
+	t.Low, t.High = slopeInterval(slopes, mk.Var, level)
+	return t
+}
+
+// Segment is one of several series.
+type Segment struct{ X, Y []float64 }
+
+// FitTogether fits the trend that several short series have in common, each with a level of its own: the seasonal Kendall test and slope
+// of Hirsch, Slack and Smith (1982), of which pairs of points within one series count only. Serial correlation is not corrected for:
+// series of a few points do not show it. Intercept and Residual are NaN; without two points with different x in any series all fields are.
+func FitTogether(segments []Segment, level float64) Trend {
+	nan := math.NaN()
+	t := Trend{nan, nan, nan, nan, nan, nan, nan}
+	var slopes []float64
+	var s, v float64
+	for _, g := range segments {
+		slopes = append(slopes, pairSlopes(g.X, g.Y)...)
+		ss, vv := kendall(g.Y)
+		s, v = s+ss, v+vv
+	}
+	if len(slopes) == 0 {
+		return t
+	}
+	slices.Sort(slopes)
+	t.Slope, t.S, t.P = Quantile(slopes, 0.5), s, kendallP(s, v)
+	t.Low, t.High = slopeInterval(slopes, v, level)
+	return t
+}
+
+// slopeInterval is Sen's (1968): order statistics of the sorted slopes at (N ± z·sqrt(Var S))/2.
+func slopeInterval(slopes []float64, variance, level float64) (low, high float64) {
 	n := len(slopes)
-	c := NormalQuantile((1+level)/2) * math.Sqrt(mk.Var)
+	c := NormalQuantile((1+level)/2) * math.Sqrt(variance)
 	lo := int(math.Floor((float64(n) - c) / 2))
 	hi := int(math.Ceil((float64(n)+c)/2)) - 1
-	t.Low, t.High = slopes[min(max(lo, 0), n-1)], slopes[min(max(hi, 0), n-1)]
-	return t
+	return slopes[min(max(lo, 0), n-1)], slopes[min(max(hi, 0), n-1)]
 }
 
 // pairSlopes returns the slopes of all pairs of points with different x.
@@ -98,31 +128,8 @@ func MannKendallHR(x, y []float64, slope float64) MannKendall {
 	if n < 3 {
 		return MannKendall{P: 1, Var: 0}
 	}
-	var s float64
-	for i := range y {
-		for j := i + 1; j < n; j++ {
-			switch {
-			case y[j] > y[i]:
-				s++
-			case y[j] < y[i]:
-				s--
-			}
-		}
-	}
 	fn := float64(n)
-	v := fn * (fn - 1) * (2*fn + 5)
-	sorted := slices.Clone(y)
-	slices.Sort(sorted)
-	for i := 0; i < n; {
-		j := i
-		for j < n && sorted[j] == sorted[i] {
-			j++
-		}
-		t := float64(j - i)
-		v -= t * (t - 1) * (2*t + 5)
-		i = j
-	}
-	v /= 18
+	s, v := kendall(y)
 
 	resid := make([]float64, n)
 	for i := range y {
@@ -148,6 +155,42 @@ func MannKendallHR(x, y []float64, slope float64) MannKendall {
 	if n > 3 {
 		v *= max(1, 1+2/(fn*(fn-1)*(fn-2))*max(corr, first))
 	}
+	return MannKendall{S: s, Var: v, P: kendallP(s, v)}
+}
+
+// kendall returns Kendall's score of a series, pairs that rise less pairs that fall, and its variance without a trend; ties are accounted
+// for.
+func kendall(y []float64) (s, v float64) {
+	n := len(y)
+	for i := range y {
+		for j := i + 1; j < n; j++ {
+			switch {
+			case y[j] > y[i]:
+				s++
+			case y[j] < y[i]:
+				s--
+			}
+		}
+	}
+	fn := float64(n)
+	v = fn * (fn - 1) * (2*fn + 5)
+	sorted := slices.Clone(y)
+	slices.Sort(sorted)
+	for i := 0; i < n; {
+		j := i
+		for j < n && sorted[j] == sorted[i] {
+			j++
+		}
+		t := float64(j - i)
+		v -= t * (t - 1) * (2*t + 5)
+		i = j
+	}
+	v /= 18
+	return s, v
+}
+
+// kendallP is the two-sided p-value of a score, with the correction for continuity.
+func kendallP(s, v float64) float64 {
 	z := 0.0
 	if v > 0 {
 		switch {
@@ -157,7 +200,7 @@ func MannKendallHR(x, y []float64, slope float64) MannKendall {
 			z = (s + 1) / math.Sqrt(v)
 		}
 	}
-	return MannKendall{S: s, Var: v, P: 2 * NormalTail(math.Abs(z))}
+	return 2 * NormalTail(math.Abs(z))
 }
 
 // Ranks returns the ranks of xs from 1, ties sharing their mean rank.
