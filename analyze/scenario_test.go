@@ -21,6 +21,7 @@ var (
 	sweepFrom = flag.Int("sweep-from", 1, "first seed in TestSweep")
 	sweepName = flag.Int("sweep-people", 0, "parameters of paths are names of so many people in TestSweep, rather than ids")
 	sweepFast = flag.Bool("sweep-fastify", false, "logs are those of the application in TestSweep: ends without a path, ids that begin anew with every life")
+	sweepRead = flag.Duration("sweep-readings", 0, "time between the readings of metrics in TestSweep, for all incidents")
 	verbose   = flag.Bool("sweep-verbose", false, "print each incident of TestSweep")
 )
 
@@ -141,6 +142,9 @@ func TestSweep(t *testing.T) {
 				s.NamePeople(*sweepName)
 				if *sweepFast {
 					s.Fastify()
+				}
+				if *sweepRead > 0 {
+					s.MeasureEvery(*sweepRead)
 				}
 				r, err := reportOf(s)
 				if err != nil {

@@ -50,7 +50,38 @@ func (q *inquiry) calm() candidate {
 		c.verdict.Summary = strings.TrimSuffix(c.verdict.Summary, ".") + "; " + died + ", and a cache that fills looks the same at first."
 		return c
 	}
-	hasMemory := len(q.curves) > 0
+	q.calmWithout(&c, silent, again, planned)
+	if n, of := q.growing(); n > 0 && (c.verdict.Cause == finding.None || c.verdict.Cause == finding.PlannedRestart) {
+		// It was not enough for a leak, and it is not nothing either.
+		most := finding.Likely
+		if 2*n >= of {
+			most = finding.Possible
+		}
+		c.verdict.Grade = lower(c.verdict.Grade, most)
+		c.verdict.Summary += fmt.Sprintf(" Memory grew in lives of %d of %d containers, and as many others stayed level: too little to call it a leak.", n, of)
+	}
+	return c
+}
+
+// growing counts the containers of which some life grew like a leak, by any metric, of those whose memory could be read.
+func (q *inquiry) growing() (n, of int) {
+	grew := map[string]bool{}
+	for i := range q.curves {
+		if c := &q.curves[i]; c.Confidence != finding.Insufficient {
+			grew[c.Container] = grew[c.Container] || c.Shape == finding.ShapeLeak && c.Confidence.Rank() >= finding.Likely.Rank()
+		}
+	}
+	for _, g := range grew {
+		if g {
+			n++
+		}
+	}
+	return n, len(grew)
+}
+
+// calmWithout decides when nothing died and memory shows no leak.
+func (q *inquiry) calmWithout(c *candidate, silent, again, planned int) {
+	hasMemory, noMemory := q.memoryRead()
 	q.findBreaks()
 	switch {
 	case again > 0 && silent > planned:
@@ -64,6 +95,9 @@ func (q *inquiry) calm() candidate {
 			g = finding.Conclusive
 		}
 		c.verdict = finding.Verdict{Cause: finding.PlannedRestart, Grade: g, Summary: fmt.Sprintf("Nothing crashed: %d container(s) ended as asked (%s), and nothing else is wrong in what was seen.", planned, q.restartReasons())}
+		if !hasMemory {
+			c.verdict.Summary = strings.TrimSuffix(c.verdict.Summary, ".") + "; " + noMemory + " to show a leak."
+		}
 		if silent > 0 {
 			c.verdict.Grade = finding.Possible
 			c.verdict.Summary = fmt.Sprintf("No crash was told of: %d container(s) ended as asked, but no source says why %d other(s) ended.", planned, silent)
@@ -74,7 +108,7 @@ func (q *inquiry) calm() candidate {
 		// One may be a connection of the router's own that went away; two are not, even where events tell of no death.
 		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: fmt.Sprintf("Connections of a container broke all at once %d time(s), as they do when it dies, and no platform log or events say that it did.", len(q.breaks))}
 	case q.life.Told || hasMemory:
-		what := "no memory readings were there to show a leak"
+		what := noMemory + " to show a leak"
 		if hasMemory {
 			what = "no platform log or events were there to tell of a crash"
 		}
@@ -92,13 +126,37 @@ func (q *inquiry) calm() candidate {
 				times, listSome(on, 4), what)
 		}
 	case q.total > 0:
-		c.verdict = finding.Verdict{Cause: finding.None, Grade: finding.Possible, Summary: "The requests show no crash (no connection broke at once on a container), but no platform log and no memory readings were there to tell."}
+		c.verdict = finding.Verdict{Cause: finding.None, Grade: finding.Possible, Summary: "The requests show no crash (no connection broke at once on a container), but no platform log was there to tell, and " + noMemory + "."}
 	case len(q.profiles) > 0:
 		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: "Profiles alone tell what took memory, not who asked for it: no crashes, no requests and no memory readings were seen."}
 	default:
 		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: fmt.Sprintf("Nothing was seen%s: no crashes, no requests, no memory readings.", q.windowAsked())}
 	}
-	return c
+}
+
+// memoryRead reports whether a leak would show: half of the containers that were measured have a life with readings enough. missing says
+// why not.
+func (q *inquiry) memoryRead() (ok bool, missing string) {
+	read := map[string]bool{}
+	most := 0
+	for i := range q.curves {
+		c := &q.curves[i]
+		read[c.Container] = read[c.Container] || c.Confidence != finding.Insufficient
+		most = max(most, c.Samples)
+	}
+	if most == 0 {
+		return false, "no memory readings were there"
+	}
+	n := 0
+	for _, r := range read {
+		if r {
+			n++
+		}
+	}
+	if 2*n >= len(read) {
+		return true, ""
+	}
+	return false, fmt.Sprintf("too few memory readings were there (%d in a life at most)", most)
 }
 
 // nearLimit: a container that took so much of its limit may have died of it between two readings; many runtimes also live there.

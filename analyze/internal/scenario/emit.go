@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sort"
+	"time"
 
 	"lastcall/analyze/finding"
 	"lastcall/collectors/record"
@@ -18,6 +19,13 @@ func (s *Scenario) Fastify() {
 	l := &s.cfg.logs
 	l.router, l.app, l.started, l.ids, l.routes = false, true, true, true, false
 	s.cfg.fastify = true
+}
+
+// MeasureEvery sets the time between readings of memory and CPU, where they are measured at all.
+func (s *Scenario) MeasureEvery(d time.Duration) {
+	if s.cfg.metrics.every > 0 {
+		s.cfg.metrics.every = d.Seconds()
+	}
 }
 
 // Emit lets the world happen and pushes what was written down into sink, source after source. The same scenario gives the same
