@@ -80,6 +80,9 @@ func (q *inquiry) timeline() {
 		text := fmt.Sprintf("%s ended as asked (%s)", s.Container, s.Reason)
 		if s.Reason == finding.StoppedReporting {
 			text = s.Container + " stopped reporting; another instance followed"
+			if s.Again {
+				text = s.Container + " started again; no source says how it had ended"
+			}
 		}
 		add(s.Time, "restart", text, s.Pos, s.Reason != finding.StoppedReporting, s.Container, "")
 	}
@@ -118,7 +121,10 @@ func (q *inquiry) timeline() {
 		if x.Unreachable {
 			text = x.Container + " became unreachable and was moved"
 		}
-		add(x.Time, "crash", text, pos, true, x.Container, x.ID())
+		if x.Unfinished > 0 {
+			text = fmt.Sprintf("%s ended with %d request(s) open, and started again", x.Container, x.Unfinished)
+		}
+		add(x.Time, "crash", text, pos, x.Unfinished == 0, x.Container, x.ID())
 		for _, i := range lives[x.Container] {
 			if l := &q.life.Lives[i]; l.Start > x.Time && l.Start.Sub(x.Time) < 10*time.Minute {
 				add(l.Start, "start", x.Container+" starts again", told[begin{x.Container, l.Start}], true, x.Container, "")
@@ -288,6 +294,14 @@ func (q *inquiry) actions() {
 		add("fix", "hang.constant-duration", "Give calls a shorter timeout with one retry on another instance, and let health checks take hung instances off the list.")
 	case finding.HostFailure:
 		add("fix", "rival.host", "Spread the containers of one service over several hosts.")
+	case finding.Undetermined:
+		switch {
+		case v.Endpoint != nil:
+			add("mitigate", "burst.open-at-onset", "Limit or switch off "+ep+" until it is known how it kills, and block the request or caller shown in the examples.")
+			add("observe", "memory.shape", "Keep the last words of the process and readings of its heap: they tell memory from a held event loop.")
+		case len(q.life.Deaths) > 0 && q.growth.Gate.Open:
+			add("mitigate", "memory.leak", "Restart the containers in turn before they reach the limit, until it is known what grows.")
+		}
 	}
 	if len(q.life.Deaths) > 0 || v.Cause == finding.Undetermined {
 		if q.total > 0 && q.primary.layer == record.LayerApp && !q.hasStarts() {
@@ -314,6 +328,13 @@ func (q *inquiry) actions() {
 		if q.heap == nil && (v.Cause == finding.RequestLeak || v.Cause == finding.BackgroundLeak || v.Cause == finding.Undetermined && q.growth.Gate.Open) {
 			add("observe", "heap.growth", "Take two heap profiles of one container some minutes apart and add them: they name the code.")
 		}
+	}
+	if n := len(q.life.Deaths); n > 0 && v.Cause == finding.Undetermined && v.Endpoint == nil {
+		at := make([]string, 0, n)
+		for d := range q.life.Deaths {
+			at = append(at, clockTime(q.life.Deaths[d].Time))
+		}
+		add("observe", "burst.open-at-onset", "Look at what the processes do without a request just before "+listSome(at, 3)+" (jobs, timers, consumers), and let the runtime write a heap snapshot when memory runs out.")
 	}
 }
 

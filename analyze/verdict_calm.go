@@ -86,7 +86,7 @@ func (q *inquiry) calmWithout(c *candidate, silent, again, planned int) {
 	switch {
 	case again > 0 && silent > planned:
 		// Kubernetes tells of what it stops, so these ended by themselves or were killed for memory.
-		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: fmt.Sprintf("Containers started again %d time(s), and no source says how they ended before: the pods tell of the last end of each (kubectl get pods -o json).", again)}
+		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: fmt.Sprintf("Containers started again %d time(s), and no source says how they ended before: the platform's log tells it, and of the last end of each kubectl get pods -o json or docker inspect.", again)}
 	case silent > 0 && silent > planned:
 		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: fmt.Sprintf("%d container(s) were replaced and no source says why: a platform log or events would tell crashes from deploys.", silent)}
 	case planned > 0:

@@ -122,6 +122,7 @@ type pageView struct {
 	Missing                  []string
 	Warnings                 *tableView
 	Actions                  []actionView
+	NoActions                string
 	Method                   []string
 	Redaction, Version       string
 }
@@ -230,6 +231,7 @@ func newPageView(r *finding.Report, o Options) *pageView {
 	p.timelineTable(r, o)
 	p.checkTables(r)
 	p.coverageTables(r)
+	p.NoActions = noActions(r)
 	for _, a := range r.Actions {
 		p.Actions = append(p.Actions, actionView{strings.TrimSpace(actionTitle(a.Kind)), clean(a.Text), clean(a.Rule)})
 	}

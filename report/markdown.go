@@ -557,7 +557,7 @@ func (m *markdown) notSeen(r *finding.Report) {
 func (m *markdown) actions(r *finding.Report) {
 	m.heading(2, "Action items")
 	if len(r.Actions) == 0 {
-		m.printf("None.\n")
+		m.printf("%s\n", noActions(r))
 		return
 	}
 	for i, a := range r.Actions {

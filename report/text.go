@@ -965,7 +965,7 @@ var actionKinds = [...]struct{ kind, title string }{
 func (p *page) actions(r *finding.Report) {
 	p.heading("WHAT TO DO NEXT")
 	if len(r.Actions) == 0 {
-		p.para("Nothing needs to be done.")
+		p.para(noActions(r))
 		return
 	}
 	for i, a := range r.Actions {

@@ -44,7 +44,11 @@ func causeLine(r *finding.Report, v *finding.Verdict) string {
 	if nothingSeen(r) {
 		return "not known, because nothing was seen (" + clean(string(v.Cause)) + ")"
 	}
-	s := causeText(v.Cause) + " (" + clean(string(v.Cause))
+	text := causeText(v.Cause)
+	if v.Cause == finding.Undetermined && v.Endpoint != nil {
+		text = "a request killed, and the evidence cannot say how: by memory, by holding the CPU or by an error"
+	}
+	s := text + " (" + clean(string(v.Cause))
 	if len(r.Causes) > 1 {
 		s += ", " + clean(string(v.Grade))
 	}
@@ -111,7 +115,7 @@ func headline(r *finding.Report) string {
 		return "NOTHING SEEN"
 	case r.Verdict.Cause == finding.None:
 		return "NOTHING WRONG IN WHAT WAS SEEN"
-	case r.Verdict.Cause == finding.Undetermined:
+	case r.Verdict.Cause == finding.Undetermined && r.Verdict.Endpoint == nil:
 		return "UNDETERMINED"
 	case r.Verdict.Cause == finding.PlannedRestart:
 		return "PLANNED RESTART"
@@ -357,4 +361,12 @@ func shapeText(s finding.Shape) string {
 // missing reports whether the coverage row stands for something that was not there.
 func missing(c *finding.Coverage) bool {
 	return c.Records == 0 || (c.MissingReason != nil && *c.MissingReason != "")
+}
+
+// noActions stands where no action follows.
+func noActions(r *finding.Report) string {
+	if c := r.Verdict.Cause; c == finding.None || c == finding.PlannedRestart {
+		return "Nothing needs to be done."
+	}
+	return "Nothing follows from this evidence."
 }
