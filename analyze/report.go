@@ -83,7 +83,9 @@ func (a *Analyzer) ReportContext(ctx context.Context) (*finding.Report, error) {
 	if err := t.prepare(); err != nil {
 		return nil, err
 	}
-	t.lives()
+	if err := t.lives(); err != nil {
+		return nil, err
+	}
 	q, err := t.look(ctx)
 	if err != nil {
 		return nil, err
@@ -446,7 +448,10 @@ func (q *inquiry) writeCrashes() {
 		if x.Unreachable {
 			notes = append(notes, "the platform lost the container and moved it; nothing says that the process died")
 		}
-		if !x.Exited {
+		switch {
+		case x.Unfinished > 0:
+			notes = append(notes, fmt.Sprintf("inferred: it started again, and %d request(s) that it had begun never ended; no source tells how the process ended", x.Unfinished))
+		case !x.Exited:
 			notes = append(notes, "known by its last words only: no source tells how the process ended")
 		}
 		c.Note = strings.Join(notes, "; ")

@@ -34,6 +34,8 @@ const (
 	wordsLead = 40 * time.Second
 	// minQuietShare: when less of the time than this is quiet, the pressure window before deaths is shortened.
 	minQuietShare = 0.3
+	// listenSlack: a request that began so long before a process said that it listens, and ended so long after, was its own.
+	listenSlack = time.Second
 	// unloggedAfter: so long without a request of anyone is a time without logs, or one in which there was nothing to compare with.
 	unloggedAfter = 30 * time.Minute
 	// maxGap and maxWindow, in hours: evidence with nothing in between for so long is not of one time, and more than a year is not
@@ -804,8 +806,11 @@ func comparePending(a, b pending) int {
 }
 
 // lives asks the life package, then sets each death on the clock of the requests.
-func (t *traffic) lives() {
-	in := life.Input{Crashes: t.crashes, Events: t.events, End: t.to}
+func (t *traffic) lives() error {
+	if err := t.dropLateListening(); err != nil {
+		return err
+	}
+	in := life.Input{Crashes: t.crashes, Events: t.events, Unfinished: t.unfinishedStarts(), End: t.to}
 	for _, w := range t.opts.Planned {
 		in.Planned = append(in.Planned, life.Span{From: w.From, To: w.To})
 	}
@@ -846,6 +851,56 @@ func (t *traffic) lives() {
 	t.life = life.Analyze(in)
 	t.left.deaths = int64(t.life.KeepLast(maxDeaths))
 	t.alignDeaths()
+	return nil
+}
+
+// unfinishedStarts returns, by container, when the requests began of which only the start was logged.
+func (t *traffic) unfinishedStarts() map[string][]record.Time {
+	by := map[string][]record.Time{}
+	for i := range t.pend { // in the order of time
+		if p := &t.pend[i]; p.Phase == record.Started && p.done == 0 && p.Container != 0 {
+			by[t.containers[p.Container]] = append(by[t.containers[p.Container]], p.Start)
+		}
+	}
+	return by
+}
+
+// dropLateListening drops the lines by which an application says that it listens while it answers: where a request that had begun before
+// ended after, no process began. Servers open ports late, and consumers listen to queues.
+func (t *traffic) dropLateListening() error {
+	at := make([][]record.Time, len(t.containers))
+	said := func(e *record.Lifecycle) (c uint32, ok bool) {
+		c = t.containerIndex(e.Container)
+		return c, c != 0 && e.Kind == record.Up && e.Reason == record.Listening
+	}
+	any := false
+	for i := range t.events { // in the order of time
+		if c, ok := said(&t.events[i]); ok {
+			at[c] = append(at[c], t.events[i].Time)
+			any = any || t.spans[c].first != 0 && t.spans[c].first < t.events[i].Time
+		}
+	}
+	if !any {
+		return nil
+	}
+	late := make([]map[record.Time]bool, len(t.containers))
+	err := t.lines(t.all.log.EachUnsorted, completedLines, func(r *reqlog.Rec) {
+		if r.Layer == record.LayerRouter || r.Outcome != record.Answered || len(at[r.Container]) == 0 {
+			return // a router's request may end long after the process did
+		}
+		of := at[r.Container]
+		for i, _ := slices.BinarySearch(of, r.Start.Add(listenSlack)); i < len(of) && of[i] < r.End.Add(-listenSlack); i++ {
+			if late[r.Container] == nil {
+				late[r.Container] = map[record.Time]bool{}
+			}
+			late[r.Container][of[i]] = true
+		}
+	})
+	t.events = slices.DeleteFunc(t.events, func(e record.Lifecycle) bool {
+		c, ok := said(&e)
+		return ok && late[c][e.Time]
+	})
+	return err
 }
 
 // alignDeaths finds each death on the clock of the requests: where the connections of a container broke at once.

@@ -21,10 +21,18 @@ type appWorld struct {
 }
 
 func newAppWorld(ids bool) *appWorld {
+	return newAppWorldBut(ids, func(string, record.Time, record.Time) bool { return false })
+}
+
+// newAppWorldBut leaves out some of the ordinary requests.
+func newAppWorldBut(ids bool, skip func(container string, start, end record.Time) bool) *appWorld {
 	w := &appWorld{r: &recorder{}, rng: rand.New(rand.NewPCG(5, 5)), src: &record.Source{Name: "app.ndjson", Format: "pino"}, ids: ids}
 	for i := range 8000 {
 		at := dawn.Add(time.Duration(i) * 900 * time.Millisecond)
-		w.request(fmt.Sprintf("web-%d", 1+i%4), "GET", fmt.Sprintf("/ordinary/%c", 'a'+w.rng.IntN(20)), fmt.Sprintf("r%d", i), at, time.Duration(20+w.rng.IntN(400))*time.Millisecond)
+		container, path, dur := fmt.Sprintf("web-%d", 1+i%4), fmt.Sprintf("/ordinary/%c", 'a'+w.rng.IntN(20)), time.Duration(20+w.rng.IntN(400))*time.Millisecond
+		if !skip(container, at, at.Add(dur)) {
+			w.request(container, "GET", path, fmt.Sprintf("r%d", i), at, dur)
+		}
 	}
 	return w
 }
@@ -115,4 +123,58 @@ func TestTheLastLineOfTheEvidenceMayBeAStart(t *testing.T) {
 			t.Errorf("ids %v: the window ends at %v, the last line is of %v", ids, r.Window.To, last.Std())
 		}
 	}
+}
+
+// TestAnApplicationAloneTellsOfItsDeaths: its log is all there is, and a process that is killed says nothing.
+func TestAnApplicationAloneTellsOfItsDeaths(t *testing.T) {
+	listens := func(w *appWorld, container string, at record.Time) {
+		w.line++
+		_ = w.r.Lifecycle(&record.Lifecycle{Pos: record.Pos{Source: w.src, Line: w.line}, Time: at, Kind: record.Up, Reason: record.Listening, Container: container, ExitCode: -1, Text: "Server listening at 8080"})
+	}
+	ends := []struct {
+		container string
+		at        time.Duration
+	}{{"web-1", 30 * time.Minute}, {"web-2", 50 * time.Minute}, {"web-1", 80 * time.Minute}}
+	quiet := func() *appWorld { // nothing is answered on a container in the minute before it ends
+		return newAppWorldBut(true, func(container string, start, end record.Time) bool {
+			for _, e := range ends {
+				if container == e.container && end > dawn.Add(e.at-time.Minute) && start < dawn.Add(e.at) {
+					return true
+				}
+			}
+			return false
+		})
+	}
+	t.Run("one request at each end", func(t *testing.T) {
+		w := quiet()
+		for i, e := range ends {
+			w.request(e.container, "POST", "/import", fmt.Sprintf("k%d", i), dawn.Add(e.at-time.Minute), -1)
+			listens(w, e.container, dawn.Add(e.at))
+		}
+		r := concluded(t, analyze.Options{}, inOrder(w.r.items))
+		if v := r.Verdict; v.Endpoint == nil || *v.Endpoint != "POST /import" || v.Grade != finding.Likely || len(r.Crashes) != 3 {
+			t.Error(brief(r))
+		}
+	})
+	t.Run("nothing open at the ends", func(t *testing.T) {
+		w := quiet()
+		for _, e := range ends {
+			listens(w, e.container, dawn.Add(e.at))
+		}
+		r := concluded(t, analyze.Options{}, inOrder(w.r.items))
+		if v := r.Verdict; v.Cause != finding.Undetermined || v.Grade != finding.Insufficient || len(r.Crashes) != 0 || len(r.Restarts) != 3 {
+			t.Error(brief(r))
+		}
+	})
+	t.Run("a port that is opened late", func(t *testing.T) {
+		w := newAppWorld(true)
+		for _, e := range ends {
+			w.request(e.container, "GET", "/stream", "s"+e.at.String(), dawn.Add(e.at-5*time.Second), 10*time.Second)
+			listens(w, e.container, dawn.Add(e.at))
+		}
+		r := concluded(t, analyze.Options{}, inOrder(w.r.items))
+		if v := r.Verdict; v.Cause != finding.None || len(r.Restarts) != 0 {
+			t.Error(brief(r))
+		}
+	})
 }

@@ -123,6 +123,17 @@ func (q *inquiry) decide() error {
 	return q.plannedTraffic()
 }
 
+// inferred counts the deaths of which only the start after them tells.
+func (q *inquiry) inferred(deaths []int) int {
+	n := 0
+	for _, d := range deaths {
+		if q.life.Deaths[d].Unfinished > 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // gradeInflight grades the leader of an evaluation and says why.
 func (q *inquiry) gradeInflight(res *inflight.Result, deaths []int) (g finding.Grade, why []string) {
 	if res == nil || res.Leader < 0 {
@@ -193,6 +204,10 @@ func (q *inquiry) gradeInflight(res *inflight.Result, deaths []int) (g finding.G
 		if other := res.Endpoints[res.Partners[0]]; other.EValue*3 >= lead.EValue && g.Rank() > finding.Possible.Rank() {
 			g = finding.Possible
 		}
+	}
+	if n := q.inferred(deaths); 2*n > len(deaths) && g.Rank() > finding.Likely.Rank() {
+		g = finding.Likely
+		why = append(why, fmt.Sprintf("no source tells of %d of the deaths: containers started again with requests open", n))
 	}
 	if contested := q.contested(res); 2*contested > supported && !(ofLead && same.EValue >= sameLikely) && g.Rank() > finding.Possible.Rank() {
 		g = finding.Possible

@@ -8,7 +8,6 @@ package life
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"sort"
@@ -44,6 +43,8 @@ const (
 	// loopGap and loopDeaths: so many deaths of one container, each life shorter than loopGap, are one crash loop.
 	loopGap    = 5 * time.Minute
 	loopDeaths = 3
+	// deployTime is how long a deploy may take to replace the containers.
+	deployTime = 15 * time.Minute
 	// rollGap and rollShare: ends of most of the fleet, once each, closer than this are a rolling restart (method.md 2).
 	rollGap   = 5 * time.Minute
 	rollShare = 0.6
@@ -72,6 +73,8 @@ type Input struct {
 	Events  []record.Lifecycle
 	Seen    []Seen
 	Planned []Span
+	// Unfinished are, by container and in time order, the starts of the requests that a log tells of and whose ends it does not.
+	Unfinished map[string][]record.Time
 	// End is the end of the evidence.
 	End record.Time
 }
@@ -104,6 +107,9 @@ type Death struct {
 	DeployAge   time.Duration
 	// Unreachable is true when the platform lost the container rather than seeing it die.
 	Unreachable bool
+	// Unfinished, when not 0, is how many requests the process had begun and never ended before it started again, which is all that tells
+	// of its end.
+	Unfinished int
 }
 
 // ID returns the id used in reports.
@@ -169,7 +175,10 @@ func Analyze(in Input) *Result {
 	events := slices.Clone(in.Events)
 	SortCrashes(crashes)
 	SortEvents(events)
-	r := &Result{Told: len(events) > 0}
+	r := &Result{}
+	for i := range events {
+		r.Told = r.Told || !onlyStart(&events[i])
+	}
 	for i := range crashes {
 		r.Told = r.Told || crashes[i].Exited
 	}
@@ -215,9 +224,13 @@ func Analyze(in Input) *Result {
 	planned := slices.Clone(in.Planned)
 	planned = append(planned, announced(events)...)
 	r.Planned = planned
+	all := make([]*container, 0, len(r.Containers))
 	for _, name := range r.Containers {
-		c := byC[name]
-		c.analyze(r.Deploys, planned)
+		all = append(all, byC[name])
+		byC[name].analyze(r.Deploys, planned)
+	}
+	endsByOwnStarts(all, r.Deploys, planned, in.Unfinished)
+	for _, c := range all {
 		r.Deaths = append(r.Deaths, c.deaths...)
 		r.Restarts = append(r.Restarts, c.restarts...)
 	}
@@ -549,102 +562,6 @@ func (c *container) silentReplacements() {
 	}
 }
 
-// startedAgain finds the ends of which only the next start tells. Kubernetes says what it kills, and its events do not say what ends by
-// itself: a container that it started twice, with no end between that anybody tells of, ended once for a reason that is not known.
-func (c *container) startedAgain() {
-	var ends []record.Time
-	for i := range c.deaths {
-		ends = append(ends, c.deaths[i].Time)
-	}
-	for i := range c.restarts {
-		ends = append(ends, c.restarts[i].Time)
-	}
-	slices.Sort(ends)
-	for _, starts := range c.kubernetesStarts() {
-		explained := make([]bool, len(starts))
-		next := 1 // each end explains one start
-		for _, t := range ends {
-			if t <= starts[0].Time {
-				continue // of the life before
-			}
-			for next < len(starts) && starts[next].Time < t.Add(-tellLag) {
-				next++
-			}
-			if next < len(starts) {
-				explained[next] = true
-				next++
-			}
-		}
-		for i := 1; i < len(starts); i++ {
-			a, b := starts[i-1], starts[i]
-			if explained[i] || c.askedBetween(a.Time, b.Time.Add(clockSlack)) {
-				continue
-			}
-			at := b.Time
-			if k, found := slices.BinarySearch(c.begins, at); !found && k > 0 && c.begins[k-1] > a.Time && at.Sub(c.begins[k-1]) <= bootTime {
-				at = c.begins[k-1]
-			}
-			c.restart(Restart{Time: at, Reason: finding.StoppedReporting, Pos: b.Pos, Again: true,
-				Detail: "started again, and no source says how it had ended"})
-		}
-	}
-}
-
-// askedBetween reports whether the platform told of a stop, or that it lost the container, between two instants.
-func (c *container) askedBetween(from, to record.Time) bool {
-	return slices.ContainsFunc(c.between(from, to), func(e *record.Lifecycle) bool {
-		switch e.Kind {
-		case record.Stopping, record.Stopped, record.Restarting, record.Cycling, record.Unreachable:
-			return true
-		}
-		return false
-	})
-}
-
-// kubernetesStarts returns the starts that Kubernetes tells of, by what was started, each once and in time order. Its events come of the
-// containers of a pod, some of which go by the pod's name: those have different texts. The state of a pod is of its main container.
-func (c *container) kubernetesStarts() [][]*record.Lifecycle {
-	events, state := map[string][]*record.Lifecycle{}, []*record.Lifecycle(nil)
-	for _, e := range c.events {
-		switch {
-		case e.Kind != record.Up:
-		case e.Reason == "Started":
-			events[e.Text] = append(events[e.Text], e)
-		case e.Reason == "startedAt":
-			state = append(state, e)
-		}
-	}
-	var out [][]*record.Lifecycle
-	for _, text := range slices.Sorted(maps.Keys(events)) {
-		of := events[text]
-		if len(events) == 1 { // so it is the same container
-			of, state = append(of, state...), nil
-			slices.SortStableFunc(of, func(a, b *record.Lifecycle) int { return cmp.Compare(a.Time, b.Time) })
-		}
-		out = append(out, once(of))
-	}
-	if len(state) > 0 {
-		out = append(out, once(state))
-	}
-	return out
-}
-
-// once leaves out the starts that are told a second time. One source tells of each once; another one may have another clock.
-func once(starts []*record.Lifecycle) []*record.Lifecycle {
-	out := starts[:0]
-	for _, e := range starts {
-		if n := len(out); n > 0 {
-			last := out[n-1]
-			again := e.Text != "" && e.Text == last.Text && sourceName(e.Pos) == sourceName(last.Pos) && e.Time > last.Time
-			if !again && e.Time.Sub(last.Time) <= signGap {
-				continue
-			}
-		}
-		out = append(out, e)
-	}
-	return out
-}
-
 // explainSilentReplacements gives the ends that no source explains the reason of a deploy when one lies next to them. Not those of what
 // was started again in its place: a deploy puts another one there.
 func (r *Result) explainSilentReplacements() {
@@ -654,7 +571,7 @@ func (r *Result) explainSilentReplacements() {
 			continue
 		}
 		for _, d := range r.Deploys {
-			if s.Time >= d.Time.Add(-signGap) && s.Time <= d.Time.Add(15*time.Minute) {
+			if s.Time >= d.Time.Add(-signGap) && s.Time <= d.Time.Add(deployTime) {
 				s.Reason = "deploy"
 			}
 		}
@@ -790,7 +707,7 @@ func (c *container) reason(t record.Time, word string, deploys []Deploy) string 
 		}
 	}
 	for _, d := range deploys {
-		if t >= d.Time.Add(-clockSlack) && t <= d.Time.Add(15*time.Minute) {
+		if t >= d.Time.Add(-clockSlack) && t <= d.Time.Add(deployTime) {
 			return "deploy"
 		}
 	}

@@ -85,7 +85,7 @@ func (p *kubeletPod) emit(pos record.Pos, node string, names *podNames, sink rec
 		o := origin{pos: pos, container: []byte(names.name(p.Ref.Name, c.Name)), host: []byte(node)}
 		if t, _, ok := parseTime([]byte(c.Start)); ok {
 			o.time = t
-			if err := sink.Lifecycle(o.lifecycle(record.Up, "startTime", nil)); err != nil {
+			if err := sink.Lifecycle(o.lifecycle(record.Up, record.StartTime, nil)); err != nil {
 				return err
 			}
 		}

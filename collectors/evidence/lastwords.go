@@ -95,8 +95,7 @@ func (w *lastWords) line(o *origin, line []byte, sink record.Sink) (done, handle
 		return true, true, w.emit(o, s, line, sink)
 	}
 	if isListening(line) {
-		l := o.lifecycle(record.Up, "", line)
-		return true, true, sink.Lifecycle(l)
+		return true, true, sink.Lifecycle(o.lifecycle(record.Up, record.Listening, line))
 	}
 	w.rememberError(o, line)
 	return false, false, nil
@@ -480,6 +479,8 @@ func isListening(line []byte) bool {
 	}
 	has := func(s string) bool { return bytes.Contains(line, []byte(s)) }
 	switch {
+	case has("ebugger "):
+		return false // of a process that runs already
 	case has("istening on ") || has("istening at ") || has("istening at: ") || has("istening: ") || has("istening to port"):
 		return !has("top") && !has("not ") && !has("no longer") && !has("ailed") && !has("rror")
 	case has("erver started"), has("erver running at "), has("erver running on "), has("erver is running"), has("erver is listening"):

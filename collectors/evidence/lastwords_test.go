@@ -139,7 +139,7 @@ func TestServersThatListenAreUp(t *testing.T) {
 		if _, err := parseMessage(record.Pos{Source: &record.Source{}, Line: 3}, 5, "web-1", "23082", "api", "h", "v311", []byte(msg), sink); err != nil {
 			t.Fatal(err)
 		}
-		want := []record.Lifecycle{{Time: 5, Kind: record.Up, ExitCode: -1, Container: "web-1", Instance: "23082", Service: "api", Host: "h", Version: "v311"}}
+		want := []record.Lifecycle{{Time: 5, Kind: record.Up, Reason: record.Listening, ExitCode: -1, Container: "web-1", Instance: "23082", Service: "api", Host: "h", Version: "v311"}}
 		if diff := cmp.Diff(want, sink.Lifecycles, ignoring); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", msg, diff)
 		}

@@ -125,7 +125,7 @@ func (p *expositionParser) started(pos record.Pos, l *labelSet, at float64, sink
 		return nil
 	}
 	o := origin{pos: pos, time: t, container: []byte(names.container), instance: []byte(names.instance), service: []byte(names.service), host: []byte(names.host)}
-	return sink.Lifecycle(o.lifecycle(record.Up, "start time", nil))
+	return sink.Lifecycle(o.lifecycle(record.Up, record.StartTime, nil))
 }
 
 // exposition is one line: name{labels} value timestamp.

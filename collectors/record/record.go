@@ -259,13 +259,19 @@ type Lifecycle struct {
 	ExitCode int
 	// UsedBytes and LimitBytes are set where the event names them (R14); 0 when unknown.
 	UsedBytes, LimitBytes int64
-	// Reason is the source's own word ("deploy", "Unhealthy", "scale down").
+	// Reason is the source's own word ("deploy", "Unhealthy", "scale down"), or [Listening] or [StartTime].
 	Reason                                      string
 	Container, Instance, Service, Host, Version string
 	// Address is the network address of the container, where the source knows it (a pod's IP): a proxy in front may name it by that.
 	Address string
 	Text    string
 }
+
+// Reasons of an Up that says only that a process began, and never how one ended.
+const (
+	Listening = "listening"  // the application says that its server listens
+	StartTime = "start time" // a metric tells when the process began
+)
 
 // Job is one run of background work that a log tells of (a cron, a queue consumer): an explanation that rivals requests.
 type Job struct {
