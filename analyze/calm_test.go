@@ -53,3 +53,51 @@ func TestNothingIsWrongOnlyWhereEveryEndIsExplained(t *testing.T) {
 		})
 	}
 }
+
+// TestAContainerThatThrashesIsNoHungDependency: connections to a container that does not answer are tried again after the same times, as
+// calls to a peer that hangs end after the same time.
+func TestAContainerThatThrashesIsNoHungDependency(t *testing.T) {
+	src := &record.Source{Name: "router.log", Format: "nginx"}
+	paths := []string{"/orders", "/carts", "/users/me", "/search", "/prices", "/stocks", "/reviews", "/login"}
+	for name, c := range map[string]struct {
+		givenUp  time.Duration // when the router begins to give up on requests, against the first constant call
+		broken   time.Duration // when all connections of a container break, 0: never
+		expected finding.Cause
+	}{
+		"a peer hangs":                          {0, 0, finding.HungDependency},
+		"and long calls are given up on":        {30 * time.Second, 0, finding.HungDependency},
+		"hundreds were given up on before":      {-4 * time.Minute, 0, finding.None},
+		"connections of a container break then": {0, 3 * time.Minute, finding.Undetermined},
+		"connections broke hours before":        {0, -90 * time.Minute, finding.HungDependency},
+	} {
+		t.Run(name, func(t *testing.T) {
+			const begins = 100 * time.Minute
+			r := look(t, analyze.Options{}, func(s record.Sink) {
+				line := int64(0)
+				give := func(i int, at, took time.Duration, out record.Outcome) {
+					line++
+					served(t, s, src, line, "web-"+string(rune('1'+i%3)), paths[i%len(paths)], "", dawn.Add(at), took, out)
+				}
+				for i := range 7200 {
+					give(i, time.Duration(i)*time.Second, time.Duration(20+i%300)*time.Millisecond, record.Answered)
+				}
+				for i := range 60 {
+					give(i, begins+time.Duration(i)*time.Second, 15*time.Second+time.Duration(i%40)*time.Millisecond, record.Answered)
+				}
+				if c.givenUp != 0 {
+					for i := range 600 {
+						give(i, begins+c.givenUp+time.Duration(i)*time.Second/2-30*time.Second, 30*time.Second, record.GaveUp)
+					}
+				}
+				if c.broken != 0 {
+					for i := range 5 {
+						give(3*i, begins+c.broken-time.Duration(i)*time.Second, time.Duration(i)*time.Second, record.Cut)
+					}
+				}
+			})
+			if r.Verdict.Cause != c.expected {
+				t.Errorf("%s, %s: %s", r.Verdict.Cause, r.Verdict.Grade, r.Verdict.Summary)
+			}
+		})
+	}
+}

@@ -313,11 +313,11 @@ func (q *inquiry) actions() {
 		if q.total > 0 && !q.named {
 			add("observe", "evidence.container", "Let the request log say which container served each request.")
 		}
-		if len(q.curves) == 0 {
-			add("observe", "evidence.memory", "Add memory readings of each container (RSS and heap, every minute or finer).")
-		}
 		if !q.life.Told {
 			add("observe", "evidence.platform", "Add the platform's log or events: they tell a crash from a deploy.")
+		}
+		if len(q.curves) == 0 {
+			add("observe", "evidence.memory", "Add memory readings of each container (RSS and heap, every minute or finer).")
 		}
 		for i := range r.Memory {
 			if r.Memory[i].SampleIntervalSeconds >= 300 {

@@ -13,7 +13,8 @@ import (
 // calm decides when nothing died: a leak that has not crashed yet, a hang, planned restarts, or nothing.
 func (q *inquiry) calm() candidate {
 	c := candidate{endpoint: -1, named: -1}
-	if q.hang != nil {
+	q.findBreaks()
+	if q.hang != nil && !q.hangIsFallout() {
 		return q.hungCandidate(nil)
 	}
 	silent, again, planned := 0, 0, 0
@@ -63,6 +64,32 @@ func (q *inquiry) calm() candidate {
 	return c
 }
 
+const (
+	// failedBefore: what failed so long before the first call of a hang, and failedTimes as often, was not made by it.
+	failedBefore = time.Minute
+	failedTimes  = 3
+)
+
+// hangIsFallout reports whether more than a hang went on at its time: connections of a container broke all at once, and nobody says that
+// none died, or the router had given up on many more requests since before. A container that does not answer makes constant durations of
+// its own: connections to it are tried again after 1, 3, 7 and 15 seconds.
+func (q *inquiry) hangIsFallout() bool {
+	from, to := q.hang.From.Add(-pressureBefore), q.hang.To.Add(pressureBefore)
+	if !q.life.Told && slices.ContainsFunc(q.breaks, func(b breakage) bool { return b.at >= from && b.at <= to }) {
+		return true
+	}
+	n, before := 0, 0
+	for i := range q.pend {
+		if p := &q.pend[i]; p.Outcome == record.GaveUp && p.End >= from && p.End <= q.hang.To {
+			n++
+			if p.End < q.hang.From.Add(-failedBefore) {
+				before++
+			}
+		}
+	}
+	return n >= failedTimes*q.hang.Calls && 2*before >= n
+}
+
 // growing counts the containers of which some life grew like a leak, by any metric, of those whose memory could be read.
 func (q *inquiry) growing() (n, of int) {
 	grew := map[string]bool{}
@@ -82,7 +109,6 @@ func (q *inquiry) growing() (n, of int) {
 // calmWithout decides when nothing died and memory shows no leak.
 func (q *inquiry) calmWithout(c *candidate, silent, again, planned int) {
 	hasMemory, noMemory := q.memoryRead()
-	q.findBreaks()
 	switch {
 	case again > 0 && silent > planned:
 		// Kubernetes tells of what it stops, so these ended by themselves or were killed for memory.
