@@ -54,11 +54,7 @@ func (q *inquiry) calm() candidate {
 	q.calmWithout(&c, silent, again, planned)
 	if n, of := q.growing(); n > 0 && (c.verdict.Cause == finding.None || c.verdict.Cause == finding.PlannedRestart) {
 		// It was not enough for a leak, and it is not nothing either.
-		most := finding.Likely
-		if 2*n >= of {
-			most = finding.Possible
-		}
-		c.verdict.Grade = lower(c.verdict.Grade, most)
+		c.verdict.Grade = lower(c.verdict.Grade, finding.Likely)
 		c.verdict.Summary += fmt.Sprintf(" Memory grew in lives of %d of %d containers, and as many others stayed level: too little to call it a leak.", n, of)
 	}
 	return c

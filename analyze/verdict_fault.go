@@ -87,8 +87,12 @@ func (q *inquiry) explainFault(deaths []int) []candidate {
 	if grade.Rank() >= finding.Likely.Rank() {
 		return q.withSecond(finding.RequestCrash, byFault, deaths, res, grade, why)
 	}
-	c := q.undetermined(deaths, byFault, res, grade, why)
-	return []candidate{c}
+	// A runtime may be told to exit when its memory is full, and then says no more than a code.
+	onlyExits := !slices.ContainsFunc(deaths, func(d int) bool { return q.life.Deaths[d].Kind != record.CrashExit })
+	if onlyExits && q.growth.Gate.Open && q.endedFull(deaths) {
+		return []candidate{q.explainLeak(deaths, len(deaths))}
+	}
+	return []candidate{q.undetermined(deaths, byFault, res, grade, why)}
 }
 
 // vanished explains containers that the platform lost.

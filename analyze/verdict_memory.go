@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"lastcall/analyze/finding"
+	"lastcall/analyze/internal/stat"
+	"lastcall/analyze/memory"
 	"lastcall/collectors/record"
 )
 
@@ -23,6 +25,39 @@ func (q *inquiry) shapeAtDeath(d int) finding.Shape {
 	return best
 }
 
+const (
+	// fullAlike and fullTimes: memory was full at deaths at which it had grown to so many times its beginning, each time to the same level
+	// but for such a part.
+	fullAlike  = 0.15
+	fullTimes  = 2
+	fullDeaths = 3
+)
+
+// endedFull reports whether the lives that ended had grown to one level, which is then a limit, whatever the process said as it ended.
+func (q *inquiry) endedFull(deaths []int) bool {
+	var highest []float64
+	for _, d := range deaths {
+		id := q.life.Deaths[d].ID()
+		best := -1
+		for i := range q.curves {
+			if c := &q.curves[i]; c.Crash == id && c.Samples >= memory.MinReadings && (best < 0 || c.MaxBytes > q.curves[best].MaxBytes) {
+				best = i
+			}
+		}
+		if best < 0 {
+			continue
+		}
+		if c := &q.curves[best]; c.MaxBytes < fullTimes*c.FirstBytes {
+			return false
+		}
+		highest = append(highest, q.curves[best].MaxBytes)
+	}
+	if len(highest) < fullDeaths || 2*len(highest) < len(deaths) {
+		return false
+	}
+	return slices.Max(highest)-slices.Min(highest) <= fullAlike*stat.Median(highest)
+}
+
 // noShape says why the curves of memory before deaths tell nothing.
 func (q *inquiry) noShape(deaths []int) string {
 	most := 0
@@ -34,8 +69,11 @@ func (q *inquiry) noShape(deaths []int) string {
 		}
 	}
 	why := "no memory readings cover the lives that ended"
-	if most > 0 {
-		why = fmt.Sprintf("the lives that ended have %d memory readings at most, where eight are needed, and do not grow alike", most)
+	switch {
+	case most >= memory.MinReadings:
+		why = "memory rose in the lives that ended, and it is not certain that it would have gone on, or rose for more than the load"
+	case most > 0:
+		why = fmt.Sprintf("the lives that ended have %d memory readings at most, where %d are needed, and do not grow alike", most, memory.MinReadings)
 	}
 	return why + ", so a slow leak and a burst cannot be told apart by their curve"
 }

@@ -47,6 +47,8 @@ type EndpointGrowth struct {
 	// Grade is insufficient unless it stands out; an accusation needs likely or above.
 	Grade   finding.Grade
 	Reasons []string
+	// Against is what the deaths say against it; empty when they say nothing.
+	Against string
 }
 
 // Attribution is what the regression says.
@@ -106,11 +108,16 @@ func Attribute(lives []Life, ex Exposure, jobs []Job, o Options) Attribution {
 		d.fit(r)
 	}
 	d.fill(&a)
-	if len(a.Endpoints) > 0 && a.Endpoints[0].Posterior >= placeboFrom {
-		lead := d.ranked()[0]
+	endpoints := 0.0
+	for i := range a.Endpoints {
+		endpoints += a.Endpoints[i].Posterior
+	}
+	if len(a.Endpoints) > 0 && (a.Endpoints[0].Posterior >= placeboFrom || endpoints >= likelyP) {
+		e, lead := &a.Endpoints[0], d.ranked()[0]
 		a.Sticky = d.sticky()
-		a.Endpoints[0].PlaceboP = d.placebo(lead, o)
-		if a.Endpoints[0].ShareOfGrowth.Value < aloneShare {
+		e.PlaceboP = d.placebo(lead, o)
+		e.Against = d.sameLevel(pick.lives, lead, e.ShareOfGrowth.Value)
+		if e.ShareOfGrowth.Value < aloneShare {
 			a.Also = d.second(lead)
 		}
 	}
@@ -122,7 +129,7 @@ func Attribute(lives []Life, ex Exposure, jobs []Job, o Options) Attribution {
 func chooseDesign(lives []Life, m record.Metric, tr traffic) *design {
 	var readings, periods []float64
 	for _, l := range lives {
-		t, v := dropWarmUp(hours(l.Series[m], l.start()), values(l.Series[m]))
+		t, v := l.settled(l.Series[m])
 		if len(v) < minRegressed {
 			continue
 		}
@@ -293,7 +300,7 @@ func conclude(a *Attribution) {
 		e := a.Endpoints[0]
 		a.Cause, a.Endpoint, a.Grade = finding.RequestLeak, e.Endpoint, e.Grade
 		a.Explanation = fmt.Sprintf("%s keeps about %s per request; that explains %.0f%% of the growth", e.Endpoint, size(e.BytesPerRequest.Value), 100*e.ShareOfGrowth.Value)
-	case a.Background >= likelyP:
+	case a.Background >= likelyP && a.acquitted():
 		a.Cause, a.Grade = finding.BackgroundLeak, finding.Likely
 		if a.Background >= conclusiveP && a.Lives >= 3 && a.Containers >= 2 && !a.leadIsReal() {
 			a.Grade = finding.Conclusive
@@ -308,7 +315,7 @@ func conclude(a *Attribution) {
 	case a.Load.Posterior >= likelyP:
 		a.Cause, a.Grade = finding.Capacity, finding.Possible
 		a.Explanation = "memory goes with the number of requests, up and down; nothing is left that grows"
-	case endpoints >= likelyP:
+	case endpoints >= likelyP && a.Endpoints[0].beatsPlacebo() && a.Endpoints[0].Against == "":
 		e := a.Endpoints[0]
 		a.Cause, a.Grade = finding.RequestLeak, finding.Possible
 		a.Explanation = "requests make memory grow, most likely " + strings.Join(append([]string{e.Endpoint}, e.Partners...), " or ") + "; the evidence does not settle which"
@@ -316,6 +323,14 @@ func conclude(a *Attribution) {
 		a.Grade = finding.Insufficient
 		a.Explanation = "memory grows; requests and time explain it about equally well"
 	}
+}
+
+// acquitted reports whether no endpoint may make half of the growth. Where readings are few, time is the likeliest explanation by being
+// the simplest one, and that acquits nobody.
+func (a *Attribution) acquitted() bool {
+	return !slices.ContainsFunc(a.Endpoints, func(e EndpointGrowth) bool {
+		return e.ShareOfGrowth.High > accuseShare && e.LogBayesFactor > -partnerLog
+	})
 }
 
 // leadIsReal reports whether the best endpoint has a part in the growth that chance does not give it. However small that part is: where one
@@ -334,7 +349,7 @@ func gradeLead(a *Attribution) {
 	for _, s := range a.Also {
 		share += s.ShareOfGrowth.Value
 	}
-	solid := e.beatsPlacebo() && share >= accuseShare && e.ShareOfGrowth.Value >= accuseShare/2 && len(e.Partners) == 0
+	solid := e.Against == "" && e.beatsPlacebo() && share >= accuseShare && e.ShareOfGrowth.Value >= accuseShare/2 && len(e.Partners) == 0
 	switch {
 	case e.Posterior >= conclusiveP && solid && !a.Sticky && e.ShareOfGrowth.Value >= accuseShare && a.Lives >= 3 && a.Containers >= 2:
 		e.Grade = finding.Conclusive
@@ -353,6 +368,9 @@ func gradeLead(a *Attribution) {
 	}
 	if a.Sticky {
 		e.Reasons = append(e.Reasons, "containers keep traffic of their own, so that few of them can be compared")
+	}
+	if e.Against != "" {
+		e.Reasons = append(e.Reasons, e.Against)
 	}
 	if e.PlaceboP != nil {
 		e.Reasons = append(e.Reasons, fmt.Sprintf("when the containers' traffic is dealt anew, some endpoint fits as well in %.1f%% of the draws", 100**e.PlaceboP))

@@ -143,7 +143,7 @@ func (d *design) addRows(lives []Life, m record.Metric, perFloor int) {
 			}
 		}
 		start := l.start()
-		t, v := dropWarmUp(hours(pts, start), values(pts))
+		t, v := l.settled(pts)
 		ft, fv := stat.BlockMin(t, v, perFloor)
 		if len(ft) < minFloorsPerLife {
 			continue

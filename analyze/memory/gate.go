@@ -75,8 +75,7 @@ func growthGate(lives []Life, g Growth) Gate {
 	gate.Lives = 0
 	var growth, need, half []float64
 	for _, l := range lives {
-		pts := l.Series[g.Metric]
-		t, v := dropWarmUp(hours(pts, l.start()), values(pts))
+		t, v := l.settled(l.Series[g.Metric])
 		if len(v) < minRegressed {
 			continue
 		}

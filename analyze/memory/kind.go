@@ -33,8 +33,7 @@ func GrowthKind(lives []Life) Growth {
 		for _, m := range ms {
 			var s []float64
 			for _, l := range lives {
-				pts := l.Series[m]
-				t, v := dropWarmUp(hours(pts, l.start()), values(pts))
+				t, v := l.settled(l.Series[m])
 				if len(v) < minRegressed {
 					continue
 				}

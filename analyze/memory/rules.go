@@ -7,9 +7,11 @@ import (
 	"lastcall/analyze/finding"
 )
 
+// MinReadings of a life, after the first minutes, are needed to judge its curve by itself.
+const MinReadings = 8
+
 // Thresholds of the shapes; Rules gives them their reasons.
 const (
-	minReadings       = 8 // of a life, after the first minutes
 	confidentReadings = 20
 
 	// Of lives with fewer readings, which are judged together.
@@ -30,6 +32,14 @@ const (
 	toothWidths   = 1.2 // saw teeth per floor
 	warmUp        = 5 * time.Minute
 	warmUpShare   = 0.15
+
+	// Of memory that stands at a ceiling until the life ends.
+	ceilingRise    = 0.5 // of the lowest reading
+	ceilingReached = 0.9 // of the rise
+	ceilingFrom    = 0.5 // of the life: before, it is a cache that filled
+	ceilingAfter   = 5 * time.Minute
+	ceilingTime    = 0.2 // of the life: steady growth to the end is within a tenth of it
+	ceilingStays   = 0.6 // of the rise
 
 	trendP       = 0.01
 	growthShare  = 0.04 // of the limit
@@ -91,6 +101,10 @@ const (
 	// floors dated by their lowest reading. In generated fleets the regression's own interval was too narrow by about this.
 	systematic = 0.05
 
+	levelDeaths = 5
+	levelAlike  = 0.15
+	levelTimes  = 2.0
+
 	placeboFrom      = 0.5 // posterior
 	placeboP         = 0.05
 	placeboEndpoints = 60
@@ -139,7 +153,8 @@ func Rules() []finding.Rule {
 				{Name: "step against line", Value: n(stepShare) + " of the squared error", Why: "one allocation that stays is no leak"},
 				{Name: "first minutes left out", Value: n(warmUp) + ", or " + pct(warmUpShare) + " of a short life", Why: "a process first allocates what it will keep"},
 				{Name: "life that confirms itself", Value: n(longLife), Why: "a day contains the daily wave of the load"},
-				{Name: "readings of a life that is judged by itself", Value: n(minReadings), Why: "half of them must still show a slope"},
+				{Name: "time at a ceiling left out", Value: fmt.Sprintf("above %s of a rise by %s or more, from the second half of a life on to its death", pct(ceilingReached), pct(ceilingRise)), Why: "a full heap is collected for minutes before the process gives up, and grows no more"},
+				{Name: "readings of a life that is judged by itself", Value: n(MinReadings), Why: "half of them must still show a slope"},
 				{Name: "lives judged together", Value: fmt.Sprintf("%d, of %d readings each, two thirds of them alike, %d of which another followed", minPooled, minPooledReadings, minRestarts), Why: "the least in which a trend can be told from chance"},
 				{Name: "rise of each half of their time", Value: fmt.Sprintf("p < %g, %s of the whole slope", halfP, pct(secondHalf)), Why: "a warm-up rises in the first half, a burst at the end"},
 				{Name: "rise without the greatest step of each life", Value: pct(evenGrowth) + " of what even growth keeps", Why: "a burst or a cache filled at once is one step; measured in generated lives"},
@@ -206,6 +221,7 @@ func Rules() []finding.Rule {
 				{Name: "prior", Value: fmt.Sprintf("endpoints %g together, time and jobs %g, all requests %g, load %g", priorEndpoints, priorTimeOnly, priorAll, priorLoad), Why: "even between somebody and nobody; endpoints share theirs, which corrects for their number"},
 				{Name: "likely, conclusive", Value: fmt.Sprintf("%g, %g", likelyP, conclusiveP), Why: "in the sweep of generated fleets at least as many were right"},
 				{Name: "share of the growth", Value: pct(accuseShare), Why: "the culprit makes most of it; with a second one found, both together"},
+				{Name: "requests by the death", Value: fmt.Sprintf("what varies %g times as much as the ages over %d deaths at one level is possible at most", levelTimes, levelDeaths), Why: "containers die at one level, so what fills them must have done as much by each death"},
 				{Name: "inseparable", Value: fmt.Sprintf("within %d of the leader's log Bayes factor", partnerLog), Why: "a factor of twenty"},
 			},
 			Source: "Durbin and Koopman, Time Series Analysis by State Space Methods; the method, section 5.2",
@@ -217,6 +233,7 @@ func Rules() []finding.Rule {
 			Test:     "The rivals of " + RuleAttribution + " that blame no request: growth with the time that a container lives, or with the runs of a job that the logs tell of.",
 			Thresholds: []finding.Threshold{
 				{Name: "probability", Value: n(likelyP), Why: "that most of the growth goes with time or a job"},
+				{Name: "no endpoint that may make", Value: "more than " + pct(accuseShare) + " of the growth, with 90%", Why: "few readings make time likely by being the simplest explanation, and acquit nobody"},
 			},
 			Source: "the method, section 5.2", Limits: "Work that no log shows (a queue, another team's job) counts as time.",
 		},

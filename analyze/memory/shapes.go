@@ -54,12 +54,11 @@ func readCurve(l Life, index int, m record.Metric, pts []Point, load []Point) Cu
 		c.BlindSeconds = &blind
 	}
 
-	t, v := hours(pts, l.start()), values(pts)
-	t, v = dropWarmUp(t, v)
-	if len(v) < minReadings {
+	t, v := l.settled(pts)
+	if len(v) < MinReadings {
 		c.Shape = finding.ShapeInsufficient
 		c.few = len(v) >= minPooledReadings && t[len(t)-1] > t[0]
-		c.Reasons = append(c.Reasons, fmt.Sprintf("%d readings, at least %d are needed", len(pts), minReadings))
+		c.Reasons = append(c.Reasons, fmt.Sprintf("%d readings, at least %d are needed", len(pts), MinReadings))
 		c.Note = boundNote(c, l)
 		return c
 	}
@@ -295,7 +294,7 @@ func confirm(cs []Curve, lives []Life, o Options) {
 		alike, others, containers := 0, 0, map[string]bool{c.Container: true}
 		for j := range cs {
 			d := &cs[j]
-			if j == i || d.Kind != c.Kind || lives[d.Life].Version != l.Version || d.Samples < minReadings || d.To.Sub(d.From) < span/3 {
+			if j == i || d.Kind != c.Kind || lives[d.Life].Version != l.Version || d.Samples < MinReadings || d.To.Sub(d.From) < span/3 {
 				continue
 			}
 			others++
@@ -342,7 +341,7 @@ func promote(cs []Curve, lives []Life) {
 	}
 	slopes, compared := map[key][]float64{}, map[key]int{}
 	for _, c := range cs {
-		if c.Samples < minReadings || c.Shape == finding.ShapeInsufficient {
+		if c.Samples < MinReadings || c.Shape == finding.ShapeInsufficient {
 			continue
 		}
 		k := key{c.Kind, lives[c.Life].Version}
@@ -403,11 +402,11 @@ func learnHeapLimit(lives []Life) []Life {
 	limits := map[string]int64{}
 	for _, l := range lives {
 		s := l.Series[record.HeapUsed]
-		if l.Kind != record.CrashHeapLimit || !l.Died || l.HeapLimitBytes > 0 || len(s) < minReadings {
+		if l.Kind != record.CrashHeapLimit || !l.Died || l.HeapLimitBytes > 0 || len(s) < MinReadings {
 			continue
 		}
-		t, v := dropWarmUp(hours(s, l.start()), values(s))
-		if len(v) < minReadings {
+		t, v := l.settled(s)
+		if len(v) < MinReadings {
 			continue
 		}
 		ft, fv := floors(t, v)

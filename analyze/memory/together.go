@@ -83,8 +83,7 @@ func poolLives(cs []Curve, lives []Life, next, of []int) pooled {
 	var whole, early, late []stat.Segment
 	for _, i := range of {
 		l := lives[cs[i].Life]
-		pts := l.Series[cs[i].Kind]
-		t, v := dropWarmUp(hours(pts, l.start()), values(pts))
+		t, v := l.settled(l.Series[cs[i].Kind])
 		n := len(t)
 		whole = append(whole, stat.Segment{X: t, Y: v})
 		early = append(early, stat.Segment{X: t[:(n+1)/2], Y: v[:(n+1)/2]})

@@ -65,3 +65,15 @@ func BlockMin(x, y []float64, size int) (fx, fy []float64) {
 	}
 	return fx, fy
 }
+
+// Deviation is the standard deviation of a sample; 0 for fewer than two values.
+func Deviation(xs []float64) float64 {
+	if len(xs) < 2 {
+		return 0
+	}
+	m, s := Mean(xs), 0.0
+	for _, x := range xs {
+		s += (x - m) * (x - m)
+	}
+	return math.Sqrt(s / float64(len(xs)-1))
+}
