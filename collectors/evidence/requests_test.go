@@ -161,6 +161,16 @@ func TestRequestLinesAreReadWithWhatTheySay(t *testing.T) {
 			seen{Format: "heroku-router", Start: "2026-11-17T13:32:26Z", End: "2026-11-17T13:32:27Z", Layer: router, Outcome: record.ClientGone, Status: 499, Method: "GET", Path: "/", ID: "1", Container: "web.1", Client: "1.2.3.4", RequestsInSink: 1},
 		},
 		{
+			"a Heroku H18: the dyno's end of the connection broke",
+			`2026-11-17T13:32:27+00:00 heroku[router]: sock=backend at=error code=H18 desc="Server Request Interrupted" method=GET path="/export" host=h request_id=1 fwd="1.2.3.4" dyno=web.1 connect=1ms service=18449ms status=503 bytes=0 protocol=https`,
+			seen{Format: "heroku-router", Start: "2026-11-17T13:32:08.55Z", End: "2026-11-17T13:32:27Z", Layer: router, Outcome: record.Cut, Status: 503, Method: "GET", Path: "/export", ID: "1", Container: "web.1", Client: "1.2.3.4", RequestsInSink: 1},
+		},
+		{
+			"a Heroku H27 that names the socket: the client's end of the connection broke",
+			`2026-11-17T13:32:27+00:00 heroku[router]: sock=client at=warning code=H27 desc="Client Request Interrupted" method=POST path="/" host=h request_id=1 fwd="1.2.3.4" dyno=web.1 connect=1ms service=449ms status=499 bytes=0 protocol=https`,
+			seen{Format: "heroku-router", Start: "2026-11-17T13:32:26.55Z", End: "2026-11-17T13:32:27Z", Layer: router, Outcome: record.ClientGone, Status: 499, Method: "POST", Path: "/", ID: "1", Container: "web.1", Client: "1.2.3.4", RequestsInSink: 1},
+		},
+		{
 			"a completed pino line",
 			`{"level":30,"time":1794835850897,"pid":23208,"hostname":"web-3","req":{"id":"99e0","method":"GET","url":"/api/x?q=1","remoteAddress":"162.167.52.211"},"userId":"115838","res":{"statusCode":200},"responseTime":297.654,"msg":"request completed"}`,
 			seen{Format: "pino", Start: "2026-11-16T13:30:50.599346Z", End: "2026-11-16T13:30:50.897Z", Layer: app, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/api/x?q=1", ID: "99e0", Container: "web-3", Instance: "23208", User: "115838", Client: "162.167.52.211", RequestsInSink: 1},
@@ -239,6 +249,11 @@ func TestRequestLinesAreReadWithWhatTheySay(t *testing.T) {
 			"a router line that travels as a Datadog message",
 			`{"id":"A","type":"log","attributes":{"timestamp":"2026-11-16T14:15:50Z","host":"d.1","service":"heroku","message":"at=error code=H12 desc=\"Request timeout\" method=GET path=\"/x\" host=h request_id=9 fwd=\"1.2.3.4\" dyno=web.1 connect=0ms service=30000ms status=503 bytes=0","tags":[],"attributes":{}}}`,
 			seen{Format: "datadog-logs", Start: "2026-11-16T14:15:20Z", End: "2026-11-16T14:15:50Z", Layer: router, Outcome: record.GaveUp, Status: 503, Method: "GET", Path: "/x", ID: "9", Container: "web.1", Service: "heroku", Client: "1.2.3.4", RequestsInSink: 1},
+		},
+		{
+			"a Heroku H18 that travels as a Datadog message",
+			`{"id":"A","type":"log","attributes":{"timestamp":"2026-11-16T14:15:50Z","host":"d.1","service":"heroku","message":"sock=backend at=error code=H18 desc=\"Server Request Interrupted\" method=GET path=\"/x\" host=h request_id=9 fwd=\"1.2.3.4\" dyno=web.1 connect=0ms service=3000ms status=503 bytes=0","tags":[],"attributes":{}}}`,
+			seen{Format: "datadog-logs", Start: "2026-11-16T14:15:47Z", End: "2026-11-16T14:15:50Z", Layer: router, Outcome: record.Cut, Status: 503, Method: "GET", Path: "/x", ID: "9", Container: "web.1", Service: "heroku", Client: "1.2.3.4", RequestsInSink: 1},
 		},
 		{
 			"a crash that travels as a Datadog message",
