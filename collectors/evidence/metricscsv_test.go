@@ -67,6 +67,11 @@ func TestTables(t *testing.T) {
 			[]record.Sample{{Time: t0, Container: "web-1", Service: "api", Metric: record.RSS, Value: 5}, {Time: t0, Container: "web-2", Metric: record.RSS, Value: 6}},
 		},
 		{
+			"a column named after a series beside one of the row's container",
+			"time,container,\"rss_bytes{container=\"\"web-1\"\"}\",heap_used_bytes\n2026-11-14T09:17:43.869Z,web-9,5,6\n",
+			[]record.Sample{{Time: t0, Container: "web-1", Metric: record.RSS, Value: 5}, {Time: t0, Container: "web-9", Metric: record.HeapUsed, Value: 6}},
+		},
+		{
 			"a container's id is its instance",
 			"time,container_id,memory_usage_bytes\n2026-11-14T09:17:43.869Z,dc317786f4c6,5\n",
 			[]record.Sample{{Time: t0, Container: "dc317786f4c6", Instance: "dc317786f4c6", Metric: record.RSS, Value: 5}},
