@@ -73,7 +73,7 @@ func (p *albParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool
 	if !ok {
 		return false, nil
 	}
-	_, rest = word(rest)
+	targetCode, rest := word(rest)
 	_, rest = word(rest)
 	_, rest = word(rest)
 	method, path, rest, ok := requestLine(rest)
@@ -101,9 +101,13 @@ func (p *albParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool
 	if i := bytes.Index(rest, []byte(`"Root=`)); i >= 0 {
 		r.ID = between(rest[i:], `"Root=`, `"`)
 	}
-	r.Outcome = routerOutcome(status, nil, len(r.Container) > 0)
-	if status == 460 {
+	switch {
+	case status == 460:
 		r.Outcome = record.ClientGone
+	case bytes.Equal(targetCode, code): // the target's own; "-" where it sent none
+		r.Outcome = passedOn(status)
+	default:
+		r.Outcome = routerOutcome(status, nil, len(r.Container) > 0)
 	}
 	return true, sink.Request(r)
 }

@@ -111,8 +111,11 @@ func (p *envoyParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bo
 	return true, sink.Request(r)
 }
 
-// envoyOutcome reads the response flags. Source: Envoy documentation, "%RESPONSE_FLAGS%".
+// envoyOutcome reads the response flags, nil where the line has none. Source: Envoy documentation, "%RESPONSE_FLAGS%".
 func envoyOutcome(flags []byte, status int, backend bool) record.Outcome {
+	if backend && string(flags) == "-" { // nothing happened to the answer
+		return passedOn(status)
+	}
 	for len(flags) > 0 {
 		var flag []byte
 		flag, flags, _ = bytes.Cut(flags, []byte(","))

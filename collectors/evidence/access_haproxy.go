@@ -139,6 +139,10 @@ func haproxyOutcome(state []byte, status int, backend bool) record.Outcome {
 		return record.Refused
 	case 'P', 'L', 'I':
 		return record.Answered
+	case '-': // the session ended as it should
+		if backend {
+			return passedOn(status)
+		}
 	}
 	return routerOutcome(status, nil, backend)
 }

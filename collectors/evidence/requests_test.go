@@ -316,6 +316,21 @@ func TestRequestLinesAreReadWithWhatTheySay(t *testing.T) {
 			seen{Format: "haproxy", Start: "2018-12-10T12:01:46.395Z", End: "2018-12-10T12:01:51.395Z", Layer: router, Outcome: record.Cut, Status: 502, Method: "GET", Path: "/a", Container: "web-2", Client: "127.0.0.1", RequestsInSink: 1, Warnings: "no_timezone "},
 		},
 		{
+			"HAProxy when the server answered that something behind it gave up",
+			`127.0.0.1:35982 [10/Dec/2018:12:01:46.395] http back/web-2 0/0/1/4999/5000 504 213 - - ---- 1/1/0/0/0 0/0 "GET /a HTTP/1.1"`,
+			seen{Format: "haproxy", Start: "2018-12-10T12:01:46.395Z", End: "2018-12-10T12:01:51.395Z", Layer: router, Outcome: record.Answered, Status: 504, Method: "GET", Path: "/a", Container: "web-2", Client: "127.0.0.1", RequestsInSink: 1, Warnings: "no_timezone "},
+		},
+		{
+			"HAProxy when the server answered that something behind it broke off",
+			`127.0.0.1:35982 [10/Dec/2018:12:01:46.395] http back/web-2 0/0/1/4999/5000 502 213 - - ---- 1/1/0/0/0 0/0 "GET /a HTTP/1.1"`,
+			seen{Format: "haproxy", Start: "2018-12-10T12:01:46.395Z", End: "2018-12-10T12:01:51.395Z", Layer: router, Outcome: record.Answered, Status: 502, Method: "GET", Path: "/a", Container: "web-2", Client: "127.0.0.1", RequestsInSink: 1, Warnings: "no_timezone "},
+		},
+		{
+			"HAProxy when the server, a proxy of its own, says that the client left",
+			`127.0.0.1:35982 [10/Dec/2018:12:01:46.395] http back/web-2 0/0/1/4999/5000 499 213 - - ---- 1/1/0/0/0 0/0 "GET /a HTTP/1.1"`,
+			seen{Format: "haproxy", Start: "2018-12-10T12:01:46.395Z", End: "2018-12-10T12:01:51.395Z", Layer: router, Outcome: record.ClientGone, Status: 499, Method: "GET", Path: "/a", Container: "web-2", Client: "127.0.0.1", RequestsInSink: 1, Warnings: "no_timezone "},
+		},
+		{
 			"Envoy's text format",
 			`[2016-04-15T20:17:00.310Z] "POST /api/v1/locations HTTP/2" 204 - 154 0 226 100 "10.0.35.28" "nsq2http" "cc21d9b0-cf5c" "locations" "tcp://10.0.2.1:80"`,
 			seen{Format: "envoy", Start: "2016-04-15T20:17:00.31Z", End: "2016-04-15T20:17:00.536Z", Layer: router, Outcome: record.Answered, Status: 204, Method: "POST", Path: "/api/v1/locations", ID: "cc21d9b0-cf5c", Container: "10.0.2.1:80", Client: "10.0.35.28", RequestsInSink: 1},
@@ -324,6 +339,36 @@ func TestRequestLinesAreReadWithWhatTheySay(t *testing.T) {
 			"Istio's text format when the upstream died",
 			`[2020-11-25T21:26:18.409Z] "GET /status HTTP/1.1" 503 UC upstream_reset_before_response_started{connection_termination} - "-" 0 95 1500 - "-" "curl/7.73.0" "84961386" "httpbin:8000" "10.1.1.1:80" inbound|8000|| - 10.1.1.1:80`,
 			seen{Format: "envoy", Start: "2020-11-25T21:26:18.409Z", End: "2020-11-25T21:26:19.909Z", Layer: router, Outcome: record.Cut, Status: 503, Method: "GET", Path: "/status", ID: "84961386", Container: "10.1.1.1:80", RequestsInSink: 1},
+		},
+		{
+			"Istio's text format when the upstream answered that something behind it gave up",
+			`[2020-11-25T21:26:18.409Z] "GET /status HTTP/1.1" 504 - via_upstream - "-" 0 95 1500 - "-" "curl/7.73.0" "84961386" "httpbin:8000" "10.1.1.1:80" inbound|8000|| - 10.1.1.1:80`,
+			seen{Format: "envoy", Start: "2020-11-25T21:26:18.409Z", End: "2020-11-25T21:26:19.909Z", Layer: router, Outcome: record.Answered, Status: 504, Method: "GET", Path: "/status", ID: "84961386", Container: "10.1.1.1:80", RequestsInSink: 1},
+		},
+		{
+			"Istio's text format when the upstream answered that something behind it broke off",
+			`[2020-11-25T21:26:18.409Z] "GET /status HTTP/1.1" 502 - via_upstream - "-" 0 95 1500 - "-" "curl/7.73.0" "84961386" "httpbin:8000" "10.1.1.1:80" inbound|8000|| - 10.1.1.1:80`,
+			seen{Format: "envoy", Start: "2020-11-25T21:26:18.409Z", End: "2020-11-25T21:26:19.909Z", Layer: router, Outcome: record.Answered, Status: 502, Method: "GET", Path: "/status", ID: "84961386", Container: "10.1.1.1:80", RequestsInSink: 1},
+		},
+		{
+			"Istio's text format when the proxy gave up",
+			`[2020-11-25T21:26:18.409Z] "GET /status HTTP/1.1" 504 UT response_timeout - "-" 0 95 1500 - "-" "curl/7.73.0" "84961386" "httpbin:8000" "10.1.1.1:80" inbound|8000|| - 10.1.1.1:80`,
+			seen{Format: "envoy", Start: "2020-11-25T21:26:18.409Z", End: "2020-11-25T21:26:19.909Z", Layer: router, Outcome: record.GaveUp, Status: 504, Method: "GET", Path: "/status", ID: "84961386", Container: "10.1.1.1:80", RequestsInSink: 1},
+		},
+		{
+			"Istio's text format when no upstream answered, and no flag says why",
+			`[2020-11-25T21:26:18.409Z] "GET /status HTTP/1.1" 504 - - - "-" 0 95 1500 - "-" "curl/7.73.0" "84961386" "httpbin:8000" "-" inbound|8000|| - 10.1.1.1:80`,
+			seen{Format: "envoy", Start: "2020-11-25T21:26:18.409Z", End: "2020-11-25T21:26:19.909Z", Layer: router, Outcome: record.GaveUp, Status: 504, Method: "GET", Path: "/status", ID: "84961386", RequestsInSink: 1},
+		},
+		{
+			"Envoy's JSON format when the upstream answered that something behind it gave up",
+			`{"duration":11,"method":"GET","response_code":504,"response_flags":"-","start_time":"2025-12-31T16:37:40.479Z","upstream_host":"10.42.0.82:8080","path":"/x","x-request-id":"abc"}`,
+			seen{Format: "envoy", Start: "2025-12-31T16:37:40.479Z", End: "2025-12-31T16:37:40.49Z", Layer: router, Outcome: record.Answered, Status: 504, Method: "GET", Path: "/x", ID: "abc", Container: "10.42.0.82:8080", RequestsInSink: 1},
+		},
+		{
+			"Envoy's JSON format without flags, which leaves open who broke off",
+			`{"duration":11,"method":"GET","response_code":502,"start_time":"2025-12-31T16:37:40.479Z","upstream_host":"10.42.0.82:8080","path":"/x","x-request-id":"abc"}`,
+			seen{Format: "envoy", Start: "2025-12-31T16:37:40.479Z", End: "2025-12-31T16:37:40.49Z", Layer: router, Outcome: record.Cut, Status: 502, Method: "GET", Path: "/x", ID: "abc", Container: "10.42.0.82:8080", RequestsInSink: 1},
 		},
 		{
 			"Envoy's JSON format in a container's log",
@@ -384,6 +429,21 @@ func TestRequestLinesAreReadWithWhatTheySay(t *testing.T) {
 			"an AWS load balancer whose target broke off, and that does not say when the request came in",
 			`https 2023-04-26T12:23:31.186641Z app/my-lb/50dc 192.168.1.11:44740 10.0.0.1:80 0.001 -1 -1 502 - 0 57 "GET https://www.example.com:443/export HTTP/1.1" "curl/7.46.0" ECDHE TLSv1.2 arn:x "Root=1-58337281-1d84" "www.example.com" "-" 1 - "forward" "-"`,
 			seen{Format: "aws-alb", End: "2023-04-26T12:23:31.186641Z", Layer: router, Outcome: record.Cut, Status: 502, Method: "GET", Path: "/export", ID: "1-58337281-1d84", Container: "10.0.0.1:80", Client: "192.168.1.11", RequestsInSink: 1},
+		},
+		{
+			"an AWS load balancer whose target itself answered that something behind it gave up",
+			`https 2023-04-26T12:23:01.186641Z app/my-lb/50dc 192.168.1.11:44740 10.0.0.1:80 0.086 0.900 0.014 504 504 0 57 "GET https://www.example.com:443/x HTTP/1.1" "curl/7.46.0" ECDHE TLSv1.2 arn:x "Root=1-58337281-1d84" "www.example.com"`,
+			seen{Format: "aws-alb", Start: "2023-04-26T12:23:00.186641Z", End: "2023-04-26T12:23:01.186641Z", Layer: router, Outcome: record.Answered, Status: 504, Method: "GET", Path: "/x", ID: "1-58337281-1d84", Container: "10.0.0.1:80", Client: "192.168.1.11", RequestsInSink: 1},
+		},
+		{
+			"an AWS load balancer whose target itself answered that something behind it broke off",
+			`https 2023-04-26T12:23:01.186641Z app/my-lb/50dc 192.168.1.11:44740 10.0.0.1:80 0.086 0.900 0.014 502 502 0 57 "GET https://www.example.com:443/x HTTP/1.1" "curl/7.46.0" ECDHE TLSv1.2 arn:x "Root=1-58337281-1d84" "www.example.com"`,
+			seen{Format: "aws-alb", Start: "2023-04-26T12:23:00.186641Z", End: "2023-04-26T12:23:01.186641Z", Layer: router, Outcome: record.Answered, Status: 502, Method: "GET", Path: "/x", ID: "1-58337281-1d84", Container: "10.0.0.1:80", Client: "192.168.1.11", RequestsInSink: 1},
+		},
+		{
+			"an AWS load balancer that could not use what its target sent",
+			`https 2023-04-26T12:23:01.186641Z app/my-lb/50dc 192.168.1.11:44740 10.0.0.1:80 0.086 0.900 0.014 502 200 0 57 "GET https://www.example.com:443/x HTTP/1.1" "curl/7.46.0" ECDHE TLSv1.2 arn:x "Root=1-58337281-1d84" "www.example.com"`,
+			seen{Format: "aws-alb", Start: "2023-04-26T12:23:00.186641Z", End: "2023-04-26T12:23:01.186641Z", Layer: router, Outcome: record.Cut, Status: 502, Method: "GET", Path: "/x", ID: "1-58337281-1d84", Container: "10.0.0.1:80", Client: "192.168.1.11", RequestsInSink: 1},
 		},
 		{
 			"uWSGI",

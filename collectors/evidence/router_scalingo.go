@@ -229,6 +229,15 @@ func routerOutcome(status int, reason []byte, backend bool) record.Outcome {
 	return record.Answered
 }
 
+// passedOn is routerOutcome for an answer of which the proxy says that it passed it on whole: a 502 or 504 is then the application's own word
+// about something behind it, and nothing broke. Most proxies do not say that, and make such an answer themselves when a connection breaks.
+func passedOn(status int) record.Outcome {
+	if status == 499 {
+		return record.ClientGone // whom a proxy further back saw leave
+	}
+	return record.Answered
+}
+
 // containsFold reports whether b contains the lower-case ASCII word s, whatever the case of b.
 func containsFold(b []byte, s string) bool {
 	for i := 0; i+len(s) <= len(b); i++ {
