@@ -65,6 +65,11 @@ func (r *run) lines(ctx context.Context, src *record.Source, best Format, in *li
 			chain = append(chain, lf)
 		}
 	}
+	for i, f := range chain {
+		if j, ok := f.(*jsonLines); ok {
+			chain[i] = j.forHead(in.Head())
+		}
+	}
 	workers := r.opts.Workers
 	if sequential {
 		workers = 1

@@ -16,6 +16,7 @@ type jsonLines struct {
 	slots    [][]int16 // by dialect, by index of its paths
 	needs    []jsonSet // by dialect
 	jobs     jsonSet   // where the name of a job may stand
+	nanos    bool      // whole numbers that name no unit are nanoseconds
 }
 
 // jsonDialect is one way to write a log in JSON.
@@ -80,11 +81,27 @@ func (f *jsonLines) Dialect(head []byte) string {
 	return name
 }
 
+// forHead is the format for an input with this head.
+func (f *jsonLines) forHead(head []byte) *jsonLines {
+	p := f.NewParser(&record.Source{}).(*jsonLine)
+	p.unnamed = &unnamedUnits{}
+	f.sniffWith(p, head)
+	if !p.unnamed.nanoseconds() {
+		return f
+	}
+	of := *f
+	of.nanos = true
+	return &of
+}
+
 func (f *jsonLines) sniff(head []byte) (score int, name string) {
+	return f.sniffWith(f.NewParser(&record.Source{}).(*jsonLine), head)
+}
+
+func (f *jsonLines) sniffWith(p *jsonLine, head []byte) (score int, name string) {
 	if !bytes.Contains(head, []byte(`{"`)) && !bytes.Contains(head, []byte(`{ "`)) {
 		return 0, "json"
 	}
-	p := f.NewParser(&record.Source{}).(*jsonLine)
 	hits := make([]int, len(f.dialects))
 	var wrapped dockerLogLine
 	score = sniffLines(head, func(line []byte) bool {
@@ -150,6 +167,8 @@ type jsonLine struct {
 	sent   jsonRequest    // what send or say got last
 	sentBy requestDialect // of a completed request
 	said   bool           // it was say
+
+	unnamed *unnamedUnits // nil: not gathered
 
 	messages messageReader
 	jobs     jobReader

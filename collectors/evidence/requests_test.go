@@ -1,6 +1,9 @@
 package evidence
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -411,6 +414,21 @@ func TestRequestLinesAreReadWithWhatTheySay(t *testing.T) {
 			seen{Format: "json-access", Start: "2026-11-20T07:59:58.5Z", End: "2026-11-20T08:00:00Z", Layer: app, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", RequestsInSink: 1, Warnings: "duration_unit_assumed "},
 		},
 		{
+			"Echo's own JSON, in nanoseconds and in words",
+			`{"time":"2026-11-20T08:00:00Z","id":"","remote_ip":"10.0.0.1","method":"GET","uri":"/x","status":200,"error":"","latency":1009547000,"latency_human":"1.009547s","bytes_in":0,"bytes_out":5}`,
+			seen{Format: "json-access", Start: "2026-11-20T07:59:58.990453Z", End: "2026-11-20T08:00:00Z", Layer: app, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", Client: "10.0.0.1", RequestsInSink: 1},
+		},
+		{
+			"Echo's own JSON of a long request",
+			`{"time":"2026-11-20T08:00:00Z","method":"GET","uri":"/x","status":200,"latency":3662500000000,"latency_human":"1h1m2.5s"}`,
+			seen{Format: "json-access", Start: "2026-11-20T06:58:57.5Z", End: "2026-11-20T08:00:00Z", Layer: app, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", RequestsInSink: 1},
+		},
+		{
+			"a whole number without a unit that would be more than a day of milliseconds",
+			`{"time":"2026-11-20T08:00:00Z","level":"INFO","msg":"request","method":"GET","path":"/x","status":200,"duration":1009547000}`,
+			seen{Format: "json-access", Start: "2026-11-20T07:59:58.990453Z", End: "2026-11-20T08:00:00Z", Layer: app, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", RequestsInSink: 1, Warnings: "duration_unit_assumed "},
+		},
+		{
 			"an AWS load balancer",
 			`https 2023-04-26T12:23:01.186641Z app/my-lb/50dc 192.168.1.11:44740 10.0.0.1:80 0.086 0.900 0.014 200 200 0 57 "GET https://www.example.com:443/robots.txt HTTP/1.1" "curl/7.46.0" ECDHE TLSv1.2 arn:x "Root=1-58337281-1d84" "www.example.com"`,
 			seen{Format: "aws-alb", Start: "2023-04-26T12:23:00.186641Z", End: "2023-04-26T12:23:01.186641Z", Layer: router, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/robots.txt", ID: "1-58337281-1d84", Container: "10.0.0.1:80", Client: "192.168.1.11", RequestsInSink: 1},
@@ -466,6 +484,58 @@ func TestRequestLinesAreReadWithWhatTheySay(t *testing.T) {
 			got := readLine(t, c.line, nil)
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestWholeNumbersWithoutAUnitAreOfTheUnitThatFitsTheirLog(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		durations []int64
+		want      []time.Duration
+	}{
+		{
+			"Go's structured log: nanoseconds, the short ones as well",
+			[]int64{1_200_345, 350_120, 84_000_001, 2_750_000, 31_009_547_000, 990_210, 4_100_300},
+			[]time.Duration{1_200_345, 350_120, 84_000_001, 2_750_000, 31_009_547_000, 990_210, 4_100_300},
+		},
+		{
+			"milliseconds, one of them of half an hour",
+			[]int64{12, 350, 84, 1_800_000, 30_000, 99, 410},
+			[]time.Duration{12e6, 350e6, 84e6, 1800e9, 30e9, 99e6, 410e6},
+		},
+		{
+			"milliseconds of streams that stay open for minutes",
+			[]int64{300_000, 120_000, 600_000, 299_000, 240_000},
+			[]time.Duration{300e9, 120e9, 600e9, 299e9, 240e9},
+		},
+		{
+			"too few lines to tell",
+			[]int64{2_000_000, 300_000},
+			[]time.Duration{2000e9, 300e9},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var log strings.Builder
+			for i, d := range c.durations {
+				fmt.Fprintf(&log, `{"time":"2026-11-20T08:%02d:00Z","level":"INFO","msg":"request","method":"GET","path":"/x","status":200,"duration":%d}`+"\n", i, d)
+			}
+			var sink recordtest.Sink
+			if err := New(Options{Paths: []string{"-"}, Stdin: strings.NewReader(log.String())}).Collect(t.Context(), record.Query{}, &sink); err != nil {
+				t.Fatal(err)
+			}
+			var got []time.Duration
+			for _, r := range sink.Requests {
+				got = append(got, r.End.Sub(r.Start))
+			}
+			slices.Sort(got)
+			slices.Sort(c.want)
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+			if sink.WarningCount("duration_unit_assumed") != int64(len(c.want)) {
+				t.Errorf("warnings %v", sink.Warnings)
 			}
 		})
 	}
