@@ -370,8 +370,8 @@ func (l *jsonLine) message(t record.Time, container, instance, service, host, ve
 	return err
 }
 
-// unframeJSON finds the JSON object behind a platform's, a container runtime's or syslog's own text: `… app[web.1]: {…}`,
-// `… [web-1] {…}`, `… stdout F {…}`, `web  | {…}`.
+// unframeJSON finds the JSON object behind a platform's, a container runtime's, kubectl's or syslog's own text: `… app[web.1]: {…}`,
+// `… [web-1] {…}`, `… stdout F {…}`, `web  | {…}`, `[pod/web-5d8f/app] {…}`.
 func unframeJSON(line []byte, c *clock) (frame, []byte, bool) {
 	open := bytes.IndexByte(line, '{')
 	if open <= 0 || open > 300 || line[len(line)-1] != '}' {
@@ -385,13 +385,12 @@ func unframeJSON(line []byte, c *clock) (frame, []byte, bool) {
 		return frame{st.time, tag}, inner, true
 	}
 	head := line[:open]
-	t, n, _, ok := c.read(trimSyslogPriority(head))
-	if ok {
-		// The runtime's own log format: time, stream, "F" for a whole line.
-		rest := head[min(n, len(head)):]
-		if bytes.HasPrefix(rest, []byte(" stdout F ")) || bytes.HasPrefix(rest, []byte(" stderr F ")) {
-			return frame{time: t}, inner, true
-		}
+	if container, rest, ok := splitKubectl(head); ok {
+		t, _, _, timed := c.read(rest)
+		return frame{t, container}, inner, timed || len(bytes.TrimSpace(rest)) == 0
+	}
+	// Behind the time the runtime's own log format has the stream, and "F" for a whole line.
+	if t, _, _, ok := c.read(trimSyslogPriority(head)); ok {
 		return frame{time: t}, inner, true
 	}
 	if bar := bytes.IndexByte(head, '|'); bar > 0 && len(bytes.TrimSpace(head[bar+1:])) == 0 {

@@ -142,9 +142,8 @@ func splitPlain(line []byte) plainLine {
 		if name := bytes.TrimRight(line[:bar], " "); isContainerName(name) {
 			l.container, l.body = name, bytes.TrimPrefix(line[bar+1:], []byte(" "))
 		}
-	} else if tag, rest, ok := bracketed(line); ok && bytes.HasPrefix(tag, []byte("pod/")) {
-		pod, _, _ := bytes.Cut(tag[len("pod/"):], []byte("/"))
-		l.container, l.body = pod, rest
+	} else if container, rest, ok := splitKubectl(line); ok {
+		l.container, l.body = container, rest
 	}
 	body := l.body
 	boxed := len(body) > 1 && body[0] == '['
@@ -169,6 +168,20 @@ func splitPlain(line []byte) plainLine {
 	}
 	l.body = rest
 	return l
+}
+
+// splitKubectl takes apart what `kubectl logs --prefix` puts before a line, "[pod/web-5d8f/app] ". The container is the pod, or a companion
+// within it, as containerOfEvent names them.
+func splitKubectl(line []byte) (container, rest []byte, ok bool) {
+	tag, rest, ok := bracketed(line)
+	if !ok || !hasPrefix(tag, "pod/") {
+		return nil, nil, false
+	}
+	container = tag[len("pod/"):]
+	if pod, inner, ok := bytes.Cut(container, []byte("/")); ok && !isSidecar(string(inner)) {
+		container = pod
+	}
+	return container, rest, len(container) > 0
 }
 
 // containerOfLogFile reads the name of a log that the kubelet links: <pod>_<namespace>_<container>-<64 hex digits>.log.
