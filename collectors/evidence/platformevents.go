@@ -196,7 +196,8 @@ func eventKind(name []byte) event {
 		return eventCycling
 	case "maintenance", "maintenance_started", "maintenance_scheduled", "maintenance_planned", "maintenance_announced":
 		return eventMaintenance
-	case "maintenance_finished", "maintenance_ended", "maintenance_completed":
+	case "maintenance_finished", "maintenance_finish", "maintenance_ended", "maintenance_end", "maintenance_completed", "maintenance_complete",
+		"maintenance_over", "maintenance_disabled":
 		return eventMaintenanceOver
 	case "service_list_refreshed", "members_changed":
 		return eventMembers

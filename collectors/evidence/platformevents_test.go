@@ -62,6 +62,11 @@ func TestPlatformEventLines(t *testing.T) {
 			lifecycle: &record.Lifecycle{Time: when, End: when.Add(2 * time.Hour), Kind: record.Maintenance, ExitCode: -1},
 		},
 		{
+			name:      "a maintenance that is over says so in its reason",
+			line:      `{"time":"2026-11-16T13:47:57.859Z","type":"maintenance_over","app":"shop"}`,
+			lifecycle: &record.Lifecycle{Time: when, Kind: record.Maintenance, ExitCode: -1, Reason: "over", Service: "shop"},
+		},
+		{
 			name:      "a time in milliseconds since 1970",
 			line:      `{"timestamp":1794836877859,"type":"scale"}`,
 			lifecycle: &record.Lifecycle{Time: when, Kind: record.Scale, ExitCode: -1},
