@@ -123,6 +123,33 @@ func (d *accessDialect) text(l *jsonLine, field, value int) []byte {
 	return orNone(l.unescaped(field, v))
 }
 
+// served is the container that a line of a request names. What stands under "host" or "server" may be whom the client asked for instead,
+// the Host header, which proxies and Echo log under these names: that is one name for all containers.
+func (d *accessDialect) served(l *jsonLine, layer record.Layer) []byte {
+	asked := layer == record.LayerRouter || l.has(d.first[accessTook]) // Echo's latency_human
+	for i, name := range accessNames[accessContainer] {
+		v := l.at(d.first[accessContainer] + i)
+		if v.end == v.start {
+			continue
+		}
+		text := orNone(l.unescaped(bufContainer, v))
+		if (name == "host" || name == "server") && isHostHeader(text, asked) {
+			if name == "server" && layer == record.LayerRouter && len(text) > 0 && isDigit(text[0]) && bytes.IndexByte(text, ':') > 0 {
+				return text // address and port of an upstream
+			}
+			continue
+		}
+		return text
+	}
+	return nil
+}
+
+// isHostHeader tells what a client asked for from the name of a machine or container. Machines have dots in their names as well; asked says
+// that the line is of a writer who means the client's.
+func isHostHeader(name []byte, asked bool) bool {
+	return string(name) == "localhost" || bytes.IndexByte(name, ':') >= 0 || asked && bytes.IndexByte(name, '.') >= 0
+}
+
 func (accessDialect) needs() []int { return nil }
 
 // refuses implements refuser: a line without a duration is no request.
@@ -211,7 +238,7 @@ func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	case len(proxied) > 0:
 		r.Container = proxied
 	default:
-		r.Container = d.text(l, bufContainer, accessContainer)
+		r.Container = d.served(l, layer)
 	}
 	r.Instance, r.ID, r.User = d.text(l, bufInstance, accessInstance), d.text(l, bufID, accessID), d.text(l, bufUser, accessUser)
 	r.Client = firstAddress(d.text(l, bufClient, accessClient))

@@ -449,6 +449,46 @@ func TestRequestLinesAreReadWithWhatTheySay(t *testing.T) {
 			seen{Format: "json-access", Start: "2026-11-20T07:59:58.990453Z", End: "2026-11-20T08:00:00Z", Layer: app, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", RequestsInSink: 1, Warnings: "duration_unit_assumed "},
 		},
 		{
+			"nginx in JSON with the Host header, and no upstream",
+			`{"time_iso8601":"2026-11-20T08:00:00+00:00","request_method":"GET","request_uri":"/x","status":"200","request_time":"0.123","host":"api.example.com","upstream_addr":"-"}`,
+			seen{Format: "json-access", Start: "2026-11-20T07:59:59.877Z", End: "2026-11-20T08:00:00Z", Layer: router, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", RequestsInSink: 1},
+		},
+		{
+			"nginx in JSON with the name of its server",
+			`{"time_iso8601":"2026-11-20T08:00:00+00:00","request_method":"GET","request_uri":"/x","status":"200","request_time":"0.123","server":"api.example.com"}`,
+			seen{Format: "json-access", Start: "2026-11-20T07:59:59.877Z", End: "2026-11-20T08:00:00Z", Layer: router, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", RequestsInSink: 1},
+		},
+		{
+			"a proxy in JSON with the server that answered",
+			`{"time_iso8601":"2026-11-20T08:00:00+00:00","request_method":"GET","request_uri":"/x","status":"200","request_time":"0.123","server":"web-1"}`,
+			seen{Format: "json-access", Start: "2026-11-20T07:59:59.877Z", End: "2026-11-20T08:00:00Z", Layer: router, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", Container: "web-1", RequestsInSink: 1},
+		},
+		{
+			"a proxy in JSON with the address of the server that answered",
+			`{"time_iso8601":"2026-11-20T08:00:00+00:00","request_method":"GET","request_uri":"/x","status":"200","request_time":"0.123","server":"10.0.0.5:8080"}`,
+			seen{Format: "json-access", Start: "2026-11-20T07:59:59.877Z", End: "2026-11-20T08:00:00Z", Layer: router, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", Container: "10.0.0.5:8080", RequestsInSink: 1},
+		},
+		{
+			"Echo on a developer's machine: the Host header",
+			`{"time":"2026-11-20T08:00:00Z","host":"localhost:1323","method":"GET","uri":"/x","status":200,"latency_human":"1.5s"}`,
+			seen{Format: "json-access", Start: "2026-11-20T07:59:58.5Z", End: "2026-11-20T08:00:00Z", Layer: app, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", RequestsInSink: 1},
+		},
+		{
+			"Echo behind a domain: the Host header",
+			`{"time":"2026-11-20T08:00:00Z","host":"api.example.com","method":"GET","uri":"/x","status":200,"latency_human":"1.5s"}`,
+			seen{Format: "json-access", Start: "2026-11-20T07:59:58.5Z", End: "2026-11-20T08:00:00Z", Layer: app, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", RequestsInSink: 1},
+		},
+		{
+			"Echo with the container beside the Host header",
+			`{"time":"2026-11-20T08:00:00Z","host":"api.example.com","hostname":"web-1","method":"GET","uri":"/x","status":200,"latency_human":"1.5s"}`,
+			seen{Format: "json-access", Start: "2026-11-20T07:59:58.5Z", End: "2026-11-20T08:00:00Z", Layer: app, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", Container: "web-1", RequestsInSink: 1},
+		},
+		{
+			"an application's own JSON with the machine that it runs on",
+			`{"time":"2026-11-20T08:00:00Z","host":"ip-10-0-1-2.ec2.internal","method":"GET","path":"/x","status":200,"duration_ms":1500}`,
+			seen{Format: "json-access", Start: "2026-11-20T07:59:58.5Z", End: "2026-11-20T08:00:00Z", Layer: app, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", Container: "ip-10-0-1-2.ec2.internal", RequestsInSink: 1},
+		},
+		{
 			"an AWS load balancer",
 			`https 2023-04-26T12:23:01.186641Z app/my-lb/50dc 192.168.1.11:44740 10.0.0.1:80 0.086 0.900 0.014 200 200 0 57 "GET https://www.example.com:443/robots.txt HTTP/1.1" "curl/7.46.0" ECDHE TLSv1.2 arn:x "Root=1-58337281-1d84" "www.example.com"`,
 			seen{Format: "aws-alb", Start: "2023-04-26T12:23:00.186641Z", End: "2023-04-26T12:23:01.186641Z", Layer: router, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/robots.txt", ID: "1-58337281-1d84", Container: "10.0.0.1:80", Client: "192.168.1.11", RequestsInSink: 1},
