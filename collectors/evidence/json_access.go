@@ -224,7 +224,7 @@ func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	if !ok {
 		return l.malformed(sink, "a request whose duration is none; it was left out")
 	}
-	proxied := d.text(l, bufOther, accessProxied)
+	proxied := lastOfList(d.text(l, bufOther, accessProxied))
 	layer := record.LayerApp
 	if len(proxied) > 0 || d.named(l, accessSeconds).kind != jsonAbsent {
 		layer = record.LayerRouter

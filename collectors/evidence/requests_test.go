@@ -304,6 +304,31 @@ func TestRequestLinesAreReadWithWhatTheySay(t *testing.T) {
 			seen{Format: "access-log", Start: "2020-02-07T11:49:14.75Z", End: "2020-02-07T11:49:15Z", Layer: router, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/products/42", ID: "68fa971ce4dfce685fdc01c877bfa645", Container: "172.17.0.5:8080", Client: "192.168.64.1", RequestsInSink: 1},
 		},
 		{
+			"the ingress of nginx after a retry: the last upstream answered",
+			`1.2.3.4 - - [20/Nov/2026:08:00:01 +0000] "GET /x HTTP/1.1" 200 571 "-" "curl/8" 91 0.123 [default-web-8080] [] 172.17.0.5:8080, 172.17.0.6:8080 0, 59 0.100, 0.023 502, 200 68fa971ce4dfce685fdc01c877bfa645`,
+			seen{Format: "access-log", Start: "2026-11-20T08:00:00.877Z", End: "2026-11-20T08:00:01Z", Layer: router, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", ID: "68fa971ce4dfce685fdc01c877bfa645", Container: "172.17.0.6:8080", Client: "1.2.3.4", RequestsInSink: 1},
+		},
+		{
+			"nginx with named lists of upstreams",
+			`1.2.3.4 - - [20/Nov/2026:08:00:01 +0000] "GET /x HTTP/1.1" 200 571 "-" "curl/8" rt=0.123 ua="172.17.0.5:8080, 172.17.0.6:8080" urt="0.100, 0.023"`,
+			seen{Format: "access-log", Start: "2026-11-20T08:00:00.877Z", End: "2026-11-20T08:00:01Z", Layer: router, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", Container: "172.17.0.6:8080", Client: "1.2.3.4", RequestsInSink: 1},
+		},
+		{
+			"nginx with named lists of upstreams, and without the time of the request",
+			`1.2.3.4 - - [20/Nov/2026:08:00:01 +0000] "GET /x HTTP/1.1" 200 571 "-" "curl/8" ua="172.17.0.5:8080, 172.17.0.6:8080" urt="0.100, 0.023"`,
+			seen{Format: "access-log", Start: "2026-11-20T08:00:00.977Z", End: "2026-11-20T08:00:01Z", Layer: router, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", Container: "172.17.0.6:8080", Client: "1.2.3.4", RequestsInSink: 1},
+		},
+		{
+			"nginx with a named list that was redirected within",
+			`1.2.3.4 - - [20/Nov/2026:08:00:01 +0000] "GET /x HTTP/1.1" 200 571 "-" "curl/8" rt=0.123 ua="172.17.0.5:8080 : 172.17.0.6:8080" urt="0.100 : 0.023"`,
+			seen{Format: "access-log", Start: "2026-11-20T08:00:00.877Z", End: "2026-11-20T08:00:01Z", Layer: router, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", Container: "172.17.0.6:8080", Client: "1.2.3.4", RequestsInSink: 1},
+		},
+		{
+			"nginx with a named list whose last server was not reached",
+			`1.2.3.4 - - [20/Nov/2026:08:00:01 +0000] "GET /x HTTP/1.1" 502 571 "-" "curl/8" rt=0.123 ua="172.17.0.5:8080, backend" urt="0.100, -"`,
+			seen{Format: "access-log", Start: "2026-11-20T08:00:00.877Z", End: "2026-11-20T08:00:01Z", Layer: router, Outcome: record.Cut, Status: 502, Method: "GET", Path: "/x", Container: "172.17.0.5:8080", Client: "1.2.3.4", RequestsInSink: 1},
+		},
+		{
 			"Apache with %D, whose time is the beginning",
 			`1.2.3.4 - - [20/Nov/2026:08:00:01 +0000] "GET /x HTTP/1.1" 200 571 "-" "curl/8" 123456`,
 			seen{Format: "access-log", Start: "2026-11-20T08:00:01Z", End: "2026-11-20T08:00:01.123456Z", Layer: router, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", Client: "1.2.3.4", RequestsInSink: 1, Warnings: "duration_unit_assumed "},
@@ -482,6 +507,21 @@ func TestRequestLinesAreReadWithWhatTheySay(t *testing.T) {
 			"Echo with the container beside the Host header",
 			`{"time":"2026-11-20T08:00:00Z","host":"api.example.com","hostname":"web-1","method":"GET","uri":"/x","status":200,"latency_human":"1.5s"}`,
 			seen{Format: "json-access", Start: "2026-11-20T07:59:58.5Z", End: "2026-11-20T08:00:00Z", Layer: app, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", Container: "web-1", RequestsInSink: 1},
+		},
+		{
+			"nginx in JSON after a retry: the last upstream answered",
+			`{"time_iso8601":"2026-11-20T08:00:00+00:00","request_method":"GET","request_uri":"/x","status":"200","request_time":"0.123","upstream_addr":"10.0.0.1:80, 10.0.0.2:80"}`,
+			seen{Format: "json-access", Start: "2026-11-20T07:59:59.877Z", End: "2026-11-20T08:00:00Z", Layer: router, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", Container: "10.0.0.2:80", RequestsInSink: 1},
+		},
+		{
+			"nginx in JSON after a redirect within",
+			`{"time_iso8601":"2026-11-20T08:00:00+00:00","request_method":"GET","request_uri":"/x","status":"200","request_time":"0.123","upstream_addr":"10.0.0.1:80, unix:/tmp/a.sock : 10.0.0.3:80"}`,
+			seen{Format: "json-access", Start: "2026-11-20T07:59:59.877Z", End: "2026-11-20T08:00:00Z", Layer: router, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", Container: "10.0.0.3:80", RequestsInSink: 1},
+		},
+		{
+			"nginx in JSON when no server was left to try, and it names their group",
+			`{"time_iso8601":"2026-11-20T08:00:00+00:00","request_method":"GET","request_uri":"/x","status":"502","request_time":"0.123","upstream_addr":"10.0.0.1:80, backend"}`,
+			seen{Format: "json-access", Start: "2026-11-20T07:59:59.877Z", End: "2026-11-20T08:00:00Z", Layer: router, Outcome: record.Cut, Status: 502, Method: "GET", Path: "/x", Container: "10.0.0.1:80", RequestsInSink: 1},
 		},
 		{
 			"an application's own JSON with the machine that it runs on",
