@@ -114,7 +114,7 @@ func (w *lastWords) emit(o *origin, s sign, line []byte, sink record.Sink) error
 	if len(s.pid) > 0 && c.Instance == "" {
 		c.Instance = string(s.pid)
 	}
-	if m := w.said[string(o.container)]; m != nil && m.belongs(o) {
+	if m := w.said[string(o.speaker())]; m != nil && m.belongs(o) {
 		if s.kind == record.CrashHeapLimit && s.used == 0 {
 			c.UsedBytes = m.heapUsed
 		}
@@ -127,7 +127,7 @@ func (w *lastWords) emit(o *origin, s sign, line []byte, sink record.Sink) error
 }
 
 func (w *lastWords) remember(o *origin) *remembered {
-	m := w.said[string(o.container)]
+	m := w.said[string(o.speaker())]
 	if m == nil {
 		if len(w.said) >= maxRemembered {
 			return nil
@@ -136,7 +136,7 @@ func (w *lastWords) remember(o *origin) *remembered {
 			w.said = map[string]*remembered{}
 		}
 		m = &remembered{}
-		w.said[string(o.container)] = m
+		w.said[string(o.speaker())] = m
 	}
 	return m
 }

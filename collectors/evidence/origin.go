@@ -27,6 +27,14 @@ func (o *origin) crash(kind record.CrashKind, text []byte) *record.Crash {
 	}
 }
 
+// speaker is who says something: the container, or the process where no container is named.
+func (o *origin) speaker() []byte {
+	if len(o.container) > 0 {
+		return o.container
+	}
+	return o.instance
+}
+
 // exited is a crash that says with which status the process ended. reason is the source's own word, which may decide the kind.
 func (o *origin) exited(code int, reason string, text []byte) *record.Crash {
 	kind, signal := kindOfExit(code, reason)
