@@ -66,7 +66,8 @@ func (r *run) lines(ctx context.Context, src *record.Source, best Format, in *li
 		}
 	}
 	for i, f := range chain {
-		if j, ok := f.(*jsonLines); ok {
+		// Of a log that is mostly JSON of another kind the head was looked at in vain already.
+		if j, ok := f.(*jsonLines); ok && (f != best || src.Format == (accessDialect{}).name()) {
 			chain[i] = j.forHead(in.Head())
 		}
 	}

@@ -83,6 +83,9 @@ func (f *jsonLines) Dialect(head []byte) string {
 
 // forHead is the format for an input with this head.
 func (f *jsonLines) forHead(head []byte) *jsonLines {
+	if !holdsJSON(head) {
+		return f
+	}
 	p := f.NewParser(&record.Source{}).(*jsonLine)
 	p.unnamed = &unnamedUnits{}
 	f.sniffWith(p, head)
@@ -94,12 +97,16 @@ func (f *jsonLines) forHead(head []byte) *jsonLines {
 	return &of
 }
 
+func holdsJSON(head []byte) bool {
+	return bytes.Contains(head, []byte(`{"`)) || bytes.Contains(head, []byte(`{ "`))
+}
+
 func (f *jsonLines) sniff(head []byte) (score int, name string) {
 	return f.sniffWith(f.NewParser(&record.Source{}).(*jsonLine), head)
 }
 
 func (f *jsonLines) sniffWith(p *jsonLine, head []byte) (score int, name string) {
-	if !bytes.Contains(head, []byte(`{"`)) && !bytes.Contains(head, []byte(`{ "`)) {
+	if !holdsJSON(head) {
 		return 0, "json"
 	}
 	hits := make([]int, len(f.dialects))
