@@ -43,8 +43,7 @@ func (datadogQuery) Parse(ctx context.Context, src *record.Source, r io.Reader, 
 			return d.answer()
 		case json.Delim('['): // several answers in one array
 			return d.w.array(func() error {
-				_, err := d.w.objectValue(d.field)
-				return err
+				return d.w.objectValue(d.field)
 			})
 		}
 		return d.w.skipRest(first)
@@ -70,8 +69,7 @@ func (d *datadogQueryReader) answer() error { return d.w.object(d.field) }
 func (d *datadogQueryReader) field(key string) error {
 	switch key {
 	case "series":
-		_, err := d.w.arrayValue(d.series)
-		return err
+		return d.w.arrayValue(d.series)
 	case "error", "errors":
 		var raw json.RawMessage
 		if _, err := d.w.decode(&raw); err != nil {

@@ -121,7 +121,7 @@ func (d *timeseriesReader) field(key string) error {
 // attributes reads those of an answer, or looks for queries in those of a request.
 func (d *timeseriesReader) attributes() error {
 	var a timeseriesAttributes
-	_, err := d.w.objectValue(func(key string) error {
+	err := d.w.objectValue(func(key string) error {
 		var ok bool
 		var err error
 		switch key {

@@ -369,7 +369,7 @@ func (d *dispatcher) docker(no int64, line []byte) (bool, error) {
 	if text[0] == '{' {
 		for _, p := range d.json {
 			if j, ok := p.(*jsonLine); ok {
-				if handled, err := j.parseFramed(no, frame{time: t}, text, d.sink); handled || err != nil {
+				if handled, err := j.parseFramed(no, frame{}, text, d.sink); handled || err != nil {
 					return handled, err
 				}
 			}

@@ -150,11 +150,8 @@ func (f *jsonLines) NewParser(src *record.Source) LineParser {
 	return l
 }
 
-// frame is what the text around a JSON object says about it: the time at which a platform received it, and from which container.
-type frame struct {
-	time      record.Time
-	container []byte
-}
+// frame is what the text around a JSON object says about it: from which container a platform received it. Its time is the object's own.
+type frame struct{ container []byte }
 
 // jsonLine is the parser of one goroutine, and the line it is at.
 type jsonLine struct {
@@ -386,24 +383,24 @@ func unframeJSON(line []byte, c *clock) (frame, []byte, bool) {
 	}
 	inner := line[open:]
 	if h, ok := splitHeroku(line); ok && len(h.body) == len(inner) {
-		return frame{h.stamp.time, h.proc}, inner, true
+		return frame{h.proc}, inner, true
 	}
-	if st, tag, body, ok := splitScalingo(line); ok && len(body) == len(inner) {
-		return frame{st.time, tag}, inner, true
+	if _, tag, body, ok := splitScalingo(line); ok && len(body) == len(inner) {
+		return frame{tag}, inner, true
 	}
 	head := line[:open]
 	if container, rest, ok := splitKubectl(head); ok {
-		t, _, _, timed := c.read(rest)
-		return frame{t, container}, inner, timed || len(bytes.TrimSpace(rest)) == 0
+		_, _, _, timed := c.read(rest)
+		return frame{container}, inner, timed || len(bytes.TrimSpace(rest)) == 0
 	}
 	// Behind the time the runtime's own log format has the stream, and "F" for a whole line.
-	if t, _, _, ok := c.read(trimSyslogPriority(head)); ok {
-		return frame{time: t}, inner, true
+	if _, _, _, ok := c.read(trimSyslogPriority(head)); ok {
+		return frame{}, inner, true
 	}
 	if bar := bytes.IndexByte(head, '|'); bar > 0 && len(bytes.TrimSpace(head[bar+1:])) == 0 {
 		name := bytes.TrimSpace(head[:bar])
 		if isContainerName(name) {
-			return frame{container: name}, inner, true
+			return frame{name}, inner, true
 		}
 	}
 	if len(head) > 16 {

@@ -81,14 +81,13 @@ func (k *kubernetesReader) document() error {
 	err := k.w.object(func(key string) error {
 		switch key {
 		case "items":
-			_, err := k.w.arrayValue(func() error {
+			return k.w.arrayValue(func() error {
 				var raw json.RawMessage
 				if _, err := k.w.decode(&raw); err != nil {
 					return err
 				}
 				return k.object(k.w.lineOf(raw), raw)
 			})
-			return err
 		case "object": // of a watch: {"type":"MODIFIED","object":{…}}
 			var raw json.RawMessage
 			if _, err := k.w.decode(&raw); err != nil {

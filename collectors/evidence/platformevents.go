@@ -108,7 +108,7 @@ func (f platformEventList) Parse(ctx context.Context, src *record.Source, r io.R
 			if key != "events" {
 				return w.skip()
 			}
-			_, err := w.arrayValue(func() error {
+			return w.arrayValue(func() error {
 				var raw json.RawMessage
 				if _, err := w.decode(&raw); err != nil {
 					return err
@@ -124,7 +124,6 @@ func (f platformEventList) Parse(ctx context.Context, src *record.Source, r io.R
 				_, err = platformEvent(record.Pos{Source: src, Line: n}, v, raw, &clock, sink)
 				return err
 			})
-			return err
 		})
 	})
 }

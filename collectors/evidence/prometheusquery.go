@@ -55,11 +55,9 @@ type promReader struct {
 func (p *promReader) field(key string) error {
 	switch key {
 	case "data":
-		_, err := p.w.objectValue(p.field)
-		return err
+		return p.w.objectValue(p.field)
 	case "result":
-		_, err := p.w.arrayValue(p.series)
-		return err
+		return p.w.arrayValue(p.series)
 	case "error", "warnings":
 		var raw json.RawMessage
 		if _, err := p.w.decode(&raw); err != nil {

@@ -42,7 +42,7 @@ func readLine(t *testing.T, line string, zone *time.Location) seen {
 	src := &record.Source{Name: "x.log"}
 	all := formats(zone)
 	run := &run{Collector: &Collector{formats: all}}
-	best, _ := run.recognise([]byte(line))
+	best := run.recognise([]byte(line))
 	var chain []LineFormat
 	out := seen{}
 	if f, ok := best.(LineFormat); ok {
