@@ -71,15 +71,7 @@ func (d *datadogQueryReader) field(key string) error {
 	case "series":
 		return d.w.arrayValue(d.series)
 	case "error", "errors":
-		var raw json.RawMessage
-		if _, err := d.w.decode(&raw); err != nil {
-			return err
-		}
-		switch string(raw) {
-		case `""`, "null", "[]":
-			return nil
-		}
-		return warn(d.sink, record.Pos{Source: d.src}, "source_error", "the answer of Datadog carries an error; its series may be missing or partial", raw)
+		return sourceError(d.w, d.src, "the answer of Datadog carries an error", d.sink)
 	case "status":
 		s, err := d.w.text()
 		if err != nil || s == "" || s == "ok" {
