@@ -21,13 +21,7 @@ func (albLog) requests()    {}
 func (albLog) onlyText()    {}
 func (albLog) Name() string { return "aws-alb" }
 
-func (f albLog) Sniff(head []byte) int {
-	p := f.NewParser(&record.Source{})
-	return sniffLines(head, func(line []byte) bool {
-		handled, _ := p.ParseLine(1, line, record.Discard{})
-		return handled
-	})
-}
+func (f albLog) Sniff(head []byte) int { return sniffParser(f, head) }
 
 func (f albLog) NewParser(src *record.Source) LineParser {
 	return &albParser{clock: clock{zone: f.zone}, created: clock{zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}

@@ -29,13 +29,7 @@ func (combinedLog) needs() byte  { return '"' }
 func (combinedLog) onlyText()    {}
 func (combinedLog) Name() string { return "access-log" }
 
-func (f combinedLog) Sniff(head []byte) int {
-	p := f.NewParser(&record.Source{})
-	return sniffLines(head, func(line []byte) bool {
-		handled, _ := p.ParseLine(1, line, record.Discard{})
-		return handled
-	})
-}
+func (f combinedLog) Sniff(head []byte) int { return sniffParser(f, head) }
 
 func (f combinedLog) NewParser(src *record.Source) LineParser {
 	return &combinedParser{clock: clock{zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}

@@ -23,13 +23,7 @@ func (envoyLog) needs() byte  { return '"' }
 func (envoyLog) onlyText()    {}
 func (envoyLog) Name() string { return "envoy" }
 
-func (f envoyLog) Sniff(head []byte) int {
-	p := f.NewParser(&record.Source{})
-	return sniffLines(head, func(line []byte) bool {
-		handled, _ := p.ParseLine(1, line, record.Discard{})
-		return handled
-	})
-}
+func (f envoyLog) Sniff(head []byte) int { return sniffParser(f, head) }
 
 func (f envoyLog) NewParser(src *record.Source) LineParser {
 	return &envoyParser{clock: clock{zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}

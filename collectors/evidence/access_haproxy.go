@@ -21,13 +21,7 @@ func (haproxyLog) needs() byte  { return '"' }
 func (haproxyLog) onlyText()    {}
 func (haproxyLog) Name() string { return "haproxy" }
 
-func (f haproxyLog) Sniff(head []byte) int {
-	p := f.NewParser(&record.Source{})
-	return sniffLines(head, func(line []byte) bool {
-		handled, _ := p.ParseLine(1, line, record.Discard{})
-		return handled
-	})
-}
+func (f haproxyLog) Sniff(head []byte) int { return sniffParser(f, head) }
 
 func (f haproxyLog) NewParser(src *record.Source) LineParser {
 	return &haproxyParser{clock: clock{zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}

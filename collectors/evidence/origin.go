@@ -205,6 +205,15 @@ func sniffLines(head []byte, mine func(line []byte) bool) int {
 	return 10 + 85*hits/lines
 }
 
+// sniffParser is sniffLines for a format whose parser tells at once whether a line is its own.
+func sniffParser(f LineFormat, head []byte) int {
+	p := f.NewParser(&record.Source{})
+	return sniffLines(head, func(line []byte) bool {
+		handled, _ := p.ParseLine(1, line, record.Discard{})
+		return handled
+	})
+}
+
 // between returns what lies between the first occurrences of open and, after it, of end.
 func between(b []byte, open, end string) []byte {
 	i := bytes.Index(b, []byte(open))
