@@ -158,7 +158,7 @@ Tasks state (memory values in pages):
 	}
 }
 
-func TestCgroupPaths(t *testing.T) {
+func TestCgroupPathsNameTheContainer(t *testing.T) {
 	for path, want := range map[string]string{
 		"/docker/" + cid:                         cid,
 		"/system.slice/docker-" + cid + ".scope": cid,

@@ -157,7 +157,7 @@ func TestAnEvictedPodWasKilledForMemoryWhereItsNodeWasShortOfThat(t *testing.T) 
 	}
 }
 
-func TestKubernetesEvents(t *testing.T) {
+func TestEventsOfKubernetesTellLivesAndDeaths(t *testing.T) {
 	const pod = `"involvedObject":{"kind":"Pod","name":"web-0"},"lastTimestamp":"2026-11-16T13:47:57Z","source":{"component":"kubelet","host":"node-a"}`
 	when := at(t, "2026-11-16T13:47:57Z")
 	life := func(k record.LifecycleKind, reason string) *record.Lifecycle {
@@ -354,7 +354,7 @@ func TestATruncatedListIsUsedUpToTheBreak(t *testing.T) {
 	}
 }
 
-func TestQuantities(t *testing.T) {
+func TestQuantitiesOfKubernetesAreReadInBytes(t *testing.T) {
 	for in, want := range map[string]int64{"100Mi": 100 << 20, "1Gi": 1 << 30, "128974848": 128974848, "129e6": 129000000, "500M": 500000000, "0.5Gi": 1 << 29, "1500m": 1} {
 		if got, ok := parseQuantity([]byte(in)); !ok || got != want {
 			t.Errorf("%s: %d %v", in, got, ok)

@@ -28,7 +28,7 @@ func saySomething(t testing.TB, msg string) *recordtest.Sink {
 	return sink
 }
 
-func TestLastWordsOfRuntimes(t *testing.T) {
+func TestLastWordsOfRuntimesAreDeaths(t *testing.T) {
 	for msg, kind := range map[string]record.CrashKind{
 		"FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory":                             record.CrashHeapLimit,
 		"FATAL ERROR: Ineffective mark-compacts near heap limit Allocation failed - JavaScript heap out of memory":      record.CrashHeapLimit,
@@ -98,7 +98,7 @@ func TestLastWordsOfRuntimes(t *testing.T) {
 	}
 }
 
-func TestWordsThatAreNoLastOnes(t *testing.T) {
+func TestWordsThatAreNoLastOnesAreNoDeaths(t *testing.T) {
 	for _, msg := range []string{
 		"request completed", "FATAL ERROR: database is down, retrying", "http: panic serving 10.0.0.7:123: runtime error", "fatal error: foo.h: No such file or directory",
 		"recovered from panic: boom", "Using Node.js v20.20.2 and npm 10", "Node.js v20.20.2 is required", "user asked for memory usage", "Killed 3 stale sessions", "PHP Fatal error:  Uncaught Error",

@@ -6,7 +6,7 @@ import (
 	"lastcall/collectors/record"
 )
 
-func TestNamesOfMetrics(t *testing.T) {
+func TestNamesOfMetricsAreKnownWithTheirUnits(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		unit  unit
@@ -76,7 +76,7 @@ func TestNamesOfMetrics(t *testing.T) {
 	}
 }
 
-func TestNamesThatMeanSomethingElse(t *testing.T) {
+func TestNamesThatMeanSomethingElseAreRefused(t *testing.T) {
 	for _, name := range []string{
 		"system.mem.used", "node_memory_MemTotal_bytes", "redis.mem.rss", "mem_util_percent", "memory_usage_percent", "Memory Usage (%)", "cpu_usage", "cpu",
 		"container_memory_max_usage_bytes", "container_memory_failcnt", "go_memstats_alloc_bytes_total", "go_memstats_sys_bytes", "jvm.non_heap_memory_max", "sys_bytes",

@@ -9,7 +9,7 @@ import (
 	"lastcall/collectors/record"
 )
 
-func TestPlatformEventLines(t *testing.T) {
+func TestPlatformEventsTellLivesAndDeaths(t *testing.T) {
 	when := at(t, "2026-11-16T13:47:57.859Z")
 	const who = `"time":"2026-11-16T13:47:57.859Z","container":"web-1","container_id":"dc317786f4c66790fb508272"`
 	life := func(k record.LifecycleKind, reason string) *record.Lifecycle {
