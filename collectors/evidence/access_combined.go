@@ -371,12 +371,6 @@ func (m *nameMemo) known(b []byte, from int) bool {
 	return true
 }
 
-// areCapitals reports whether the eight bytes of x are all between A and Z.
-func areCapitals(x uint64) bool {
-	below, above := ^(x + (0x80-'A')*swarOnes), x+(0x7f-'Z')*swarOnes // of bytes below 128, by their high bits
-	return (x|below|above)&swarHigh == 0
-}
-
 // clientOf returns the address before "- user".
 func clientOf(head []byte) []byte {
 	head = bytes.TrimRight(head, " ")
@@ -758,15 +752,6 @@ func isSeconds(b []byte) bool {
 		}
 	}
 	return points == 1 && len(b) > 1
-}
-
-func isDigits(b []byte) bool {
-	for _, c := range b {
-		if !isDigit(c) {
-			return false
-		}
-	}
-	return len(b) > 0
 }
 
 // isRequestID recognises a UUID or 16 to 64 hexadecimal digits that are no decimal number.

@@ -104,25 +104,3 @@ func (p *envoyParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bo
 	}
 	return true, sink.Request(r)
 }
-
-// envoyOutcome reads the response flags, nil where the line has none. Source: Envoy documentation, "%RESPONSE_FLAGS%".
-func envoyOutcome(flags []byte, status int, backend bool) record.Outcome {
-	if backend && string(flags) == "-" { // nothing happened to the answer
-		return passedOn(status)
-	}
-	for len(flags) > 0 {
-		var flag []byte
-		flag, flags, _ = bytes.Cut(flags, []byte(","))
-		switch string(flag) {
-		case "UF", "UH", "UO", "NR", "NC", "NFCF", "LH":
-			return record.Refused
-		case "UT", "SI", "DT", "UMSDR":
-			return record.GaveUp
-		case "UC", "UR", "UPE", "LR":
-			return record.Cut
-		case "DC":
-			return record.ClientGone
-		}
-	}
-	return routerOutcome(status, nil, backend)
-}

@@ -330,32 +330,6 @@ func rssOfKilled(b []byte) int64 {
 	return sum
 }
 
-// containerOfCgroup finds the container id in a cgroup path: /docker/<id>, …/docker-<id>.scope, …/cri-containerd-<id>.scope,
-// /kubepods/burstable/pod<uid>/<id>, /ecs/<task>/<id>, …/crio-<id>.scope, …/libpod-<id>.scope.
-func containerOfCgroup(path []byte) []byte {
-	var found []byte
-	for len(path) > 0 {
-		path = bytes.TrimPrefix(path, []byte("/"))
-		part := path
-		if i := bytes.IndexByte(path, '/'); i >= 0 {
-			part, path = path[:i], path[i:]
-		} else {
-			path = nil
-		}
-		part = bytes.TrimSuffix(part, []byte(".scope"))
-		if i := bytes.LastIndexByte(part, '-'); i >= 0 {
-			part = part[i+1:]
-		}
-		if i := bytes.LastIndexByte(part, ':'); i >= 0 {
-			part = part[i+1:]
-		}
-		if len(part) == 64 && isHexID(part) {
-			found = part
-		}
-	}
-	return found
-}
-
 // unitOfCgroup finds the systemd service in a cgroup path.
 func unitOfCgroup(path []byte) []byte {
 	i := bytes.LastIndexByte(path, '/')

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"strings"
 
 	"github.com/valyala/fastjson"
 
@@ -222,37 +221,8 @@ func parseQuantity(s []byte) (int64, bool) {
 	return int64(v), v < 1<<62
 }
 
-// podNames gives the samples of a pod's containers names that agree with those of [kubernetesJSON]: the first container seen of a
-// pod is the pod, unless it is a known companion; the others are "pod/container".
-type podNames struct {
-	main map[string]string
-}
-
 // maxPodNames bounds the pods remembered; further ones go by their own name whatever the container.
 const maxPodNames = 100_000
-
-func (p *podNames) name(pod, container string) string {
-	switch {
-	case pod == "":
-		return container
-	case container == "" || container == pod:
-		return pod
-	case isSidecar(container):
-		return pod + "/" + container
-	}
-	main, known := p.main[pod]
-	if !known && len(p.main) < maxPodNames {
-		if p.main == nil {
-			p.main = map[string]string{}
-		}
-		p.main[strings.Clone(pod)] = strings.Clone(container)
-		return pod
-	}
-	if !known || main == container {
-		return pod
-	}
-	return pod + "/" + container
-}
 
 // isSidecar knows the companions that meshes and agents put into pods.
 func isSidecar(container string) bool {

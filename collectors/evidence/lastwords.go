@@ -2,7 +2,6 @@ package evidence
 
 import (
 	"bytes"
-	"strconv"
 	"time"
 
 	"lastcall/collectors/record"
@@ -256,9 +255,6 @@ func anywhereMatters(line []byte) bool {
 	return false
 }
 
-func hasPrefix(b []byte, s string) bool { return len(b) >= len(s) && string(b[:len(s)]) == s }
-func hasSuffix(b []byte, s string) bool { return len(b) >= len(s) && string(b[len(b)-len(s):]) == s }
-
 // lineStarts are the beginnings that matter, by their first letters.
 var lineStarts = [...][]byte{
 	[]byte("FATAL ERROR"), []byte("Fatal Python error"), []byte("fatal error: "), []byte("panic: "), []byte("Node.js v"), []byte("malloc"),
@@ -507,12 +503,4 @@ func isTraceLine(line []byte) bool {
 	// " 1: 0xb0b1a0 node::Abort() [node]"
 	_, n := leadingInt(b)
 	return n > 0 && bytes.HasPrefix(b[n:], []byte(": 0x"))
-}
-
-func digits64(b []byte) (int64, bool) {
-	if len(b) == 0 || len(b) > 18 {
-		return 0, false
-	}
-	v, err := strconv.ParseInt(string(b), 10, 64)
-	return v, err == nil && v >= 0
 }

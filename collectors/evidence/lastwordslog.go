@@ -195,50 +195,6 @@ func splitPlain(line []byte, year func(month, day int) int) plainLine {
 	return l
 }
 
-// syslogTag takes apart what journalctl and syslog put behind the time: "node-a api[123]: ", without the host where there is only one. Behind
-// a time that others write as well it may be a sentence or a logger's name ("collector saw: panic: …", "INFO worker[12]: …"): there the
-// number of the process must stand in it, and no level before it.
-func syslogTag(b []byte, others bool) (host, pid, rest []byte, ok bool) {
-	tag, rest := word(b)
-	if pid, ok := tagPID(tag); ok && len(pid) > 0 {
-		return nil, pid, rest, true
-	}
-	host = tag
-	tag, rest = word(rest)
-	pid, ok = tagPID(tag)
-	return host, pid, rest, ok && len(host) > 0 && (!others || len(pid) > 0 && !allUpper(host))
-}
-
-// tagPID reads "api[123]:" or "api:".
-func tagPID(tag []byte) (pid []byte, ok bool) {
-	tag, ok = bytes.CutSuffix(tag, []byte(":"))
-	if !ok || len(tag) == 0 {
-		return nil, false
-	}
-	if name, isPID := bytes.CutSuffix(tag, []byte("]")); isPID {
-		open := bytes.LastIndexByte(name, '[')
-		if open <= 0 || !isDigits(name[open+1:]) {
-			return nil, false
-		}
-		return name[open+1:], true
-	}
-	return nil, true
-}
-
-// splitKubectl takes apart what `kubectl logs --prefix` puts before a line, "[pod/web-5d8f/app] ". The container is the pod, or a companion
-// within it, as containerOfEvent names them.
-func splitKubectl(line []byte) (container, rest []byte, ok bool) {
-	tag, rest, ok := bracketed(line)
-	if !ok || !hasPrefix(tag, "pod/") {
-		return nil, nil, false
-	}
-	container = tag[len("pod/"):]
-	if pod, inner, ok := bytes.Cut(container, []byte("/")); ok && !isSidecar(string(inner)) {
-		container = pod
-	}
-	return container, rest, len(container) > 0
-}
-
 // containerOfLogFile reads the name of a log that the kubelet links: <pod>_<namespace>_<container>-<64 hex digits>.log.
 func containerOfLogFile(src *record.Source) []byte {
 	if src == nil {

@@ -330,3 +330,6 @@ func seconds(v float64) time.Duration {
 	}
 	return time.Duration(v * float64(time.Second))
 }
+
+func hasPrefix(b []byte, s string) bool { return len(b) >= len(s) && string(b[:len(s)]) == s }
+func hasSuffix(b []byte, s string) bool { return len(b) >= len(s) && string(b[len(b)-len(s):]) == s }
