@@ -13,6 +13,7 @@ import (
 	"sort"
 	"strings"
 	"time"
+	"unicode"
 
 	"lastcall/analyze/finding"
 	"lastcall/collectors/record"
@@ -282,9 +283,7 @@ func announced(events []record.Lifecycle) []Span {
 		if e.Kind != record.Maintenance {
 			continue
 		}
-		text := strings.ToLower(e.Reason + " " + e.Text)
-		over := strings.Contains(text, "finish") || strings.Contains(text, "ended") || strings.Contains(text, "complet") ||
-			strings.Contains(text, "over") || strings.Contains(text, "disable") || strings.Contains(text, "mode off")
+		over := tellsEnd(e)
 		switch {
 		case e.End > e.Time:
 			out = append(out, Span{e.Time, e.End})
@@ -296,6 +295,25 @@ func announced(events []record.Lifecycle) []Span {
 		}
 	}
 	return out
+}
+
+// tellsEnd reports whether an event of a maintenance says that it is over. It does so in whole words: "discovery-api", "failover" and
+// "extended" hold some of them. The text of an event that came as JSON is all of its fields, names among them; what it says is its reason.
+func tellsEnd(e *record.Lifecycle) bool {
+	text := e.Reason
+	if !strings.HasPrefix(e.Text, "{") {
+		text += " " + e.Text
+	}
+	text = strings.ToLower(text)
+	for word := range strings.FieldsFuncSeq(text, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_./", r)
+	}) {
+		switch strings.Trim(word, "-_./") {
+		case "finish", "finishes", "finished", "ended", "complete", "completes", "completed", "over", "disable", "disables", "disabled":
+			return true
+		}
+	}
+	return strings.Contains(text, "mode off")
 }
 
 type container struct {

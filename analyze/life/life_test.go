@@ -78,6 +78,11 @@ func (s *story) because(reason string) *story {
 	return s.but(func(e *record.Lifecycle) { e.Reason = reason })
 }
 
+// maintenance adds what a platform says of a window.
+func (s *story) maintenance(t float64, reason, text string) *story {
+	return s.event(t, record.Maintenance).because(reason).but(func(e *record.Lifecycle) { e.Container, e.Text = "", text })
+}
+
 // health adds the state that Docker says a container to be in.
 func (s *story) health(t float64, state string) *story {
 	kind := record.LifecycleOther
@@ -300,6 +305,18 @@ func TestEndsOfContainers(t *testing.T) {
 		{"an end outside of a planned window is a death", tell().planned(60, 120).exit(platform, 0, 137), "unknown 137 @0.0"},
 		{"a maintenance window that the platform announces counts as well",
 			tell().event(-60, record.Maintenance).but(func(e *record.Lifecycle) { e.Container, e.End = "", at(60) }).exit(platform, 0, 137), "restart maintenance @0.0"},
+		{"a window between two events of an application whose name holds what an end is told by",
+			tell().maintenance(-60, "", `{"app":"discovery-api","type":"maintenance_started"}`).maintenance(60, "over", `{"app":"discovery-api","type":"maintenance_ended"}`).exit(platform, 0, 137),
+			"restart maintenance @0.0"},
+		{"a window between two sentences",
+			tell().maintenance(-60, "", "Maintenance of roll-over-api has begun: failover of its database").maintenance(60, "", "Maintenance is over.").exit(platform, 0, 137),
+			"restart maintenance @0.0"},
+		{"a window that was extended is not over", tell().maintenance(-60, "", "Maintenance on").maintenance(-30, "", "Maintenance extended").
+			maintenance(60, "", "Maintenance completed").exit(platform, 0, 137), "restart maintenance @0.0"},
+		{"a window between the two modes of Heroku", tell().maintenance(-60, "", "Maintenance mode on by a@b.example").maintenance(60, "", "Maintenance mode off by a@b.example").
+			exit(platform, 0, 137), "restart maintenance @0.0"},
+		{"an end after the window is a death", tell().maintenance(-60, "", "Maintenance mode on").maintenance(-30, "", "Maintenance mode off").exit(platform, 0, 137),
+			"unknown 137 @0.0"},
 
 		{"nothing", tell(), ""},
 	} {

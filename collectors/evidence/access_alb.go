@@ -21,13 +21,7 @@ func (albLog) requests()    {}
 func (albLog) onlyText()    {}
 func (albLog) Name() string { return "aws-alb" }
 
-func (f albLog) Sniff(head []byte) int {
-	p := f.NewParser(&record.Source{})
-	return sniffLines(head, func(line []byte) bool {
-		handled, _ := p.ParseLine(1, line, record.Discard{})
-		return handled
-	})
-}
+func (f albLog) Sniff(head []byte) int { return sniffParser(f, head) }
 
 func (f albLog) NewParser(src *record.Source) LineParser {
 	return &albParser{clock: clock{zone: f.zone}, created: clock{zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}
@@ -73,7 +67,7 @@ func (p *albParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool
 	if !ok {
 		return false, nil
 	}
-	_, rest = word(rest)
+	targetCode, rest := word(rest)
 	_, rest = word(rest)
 	_, rest = word(rest)
 	method, path, rest, ok := requestLine(rest)
@@ -101,9 +95,13 @@ func (p *albParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool
 	if i := bytes.Index(rest, []byte(`"Root=`)); i >= 0 {
 		r.ID = between(rest[i:], `"Root=`, `"`)
 	}
-	r.Outcome = routerOutcome(status, nil, len(r.Container) > 0)
-	if status == 460 {
+	switch {
+	case status == 460:
 		r.Outcome = record.ClientGone
+	case bytes.Equal(targetCode, code): // the target's own; "-" where it sent none
+		r.Outcome = passedOn(status)
+	default:
+		r.Outcome = routerOutcome(status, nil, len(r.Container) > 0)
 	}
 	return true, sink.Request(r)
 }

@@ -29,13 +29,7 @@ func (combinedLog) needs() byte  { return '"' }
 func (combinedLog) onlyText()    {}
 func (combinedLog) Name() string { return "access-log" }
 
-func (f combinedLog) Sniff(head []byte) int {
-	p := f.NewParser(&record.Source{})
-	return sniffLines(head, func(line []byte) bool {
-		handled, _ := p.ParseLine(1, line, record.Discard{})
-		return handled
-	})
-}
+func (f combinedLog) Sniff(head []byte) int { return sniffParser(f, head) }
 
 func (f combinedLog) NewParser(src *record.Source) LineParser {
 	return &combinedParser{clock: clock{zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}
@@ -377,12 +371,6 @@ func (m *nameMemo) known(b []byte, from int) bool {
 	return true
 }
 
-// areCapitals reports whether the eight bytes of x are all between A and Z.
-func areCapitals(x uint64) bool {
-	below, above := ^(x + (0x80-'A')*swarOnes), x+(0x7f-'Z')*swarOnes // of bytes below 128, by their high bits
-	return (x|below|above)&swarHigh == 0
-}
-
 // clientOf returns the address before "- user".
 func clientOf(head []byte) []byte {
 	head = bytes.TrimRight(head, " ")
@@ -433,6 +421,7 @@ type tailState struct {
 	quoted, integers   int
 	integer            []byte
 	seconds, serverURL bool
+	listed             bool // an upstream came before, and a comma or colon behind it: after a retry nginx names them all
 }
 
 // read goes through the tokens after the status. It is false when what must be the duration is none.
@@ -447,7 +436,7 @@ func (t *combinedTail) read(b []byte, plan *tailPlan) bool {
 		}
 		if i < len(plan) {
 			if rest, ok := t.expected(b, plan[i], &s); ok {
-				b = rest
+				b, s.listed = rest, false
 				continue
 			}
 		}
@@ -549,7 +538,7 @@ func (t *combinedTail) expected(b []byte, kind tailKind, s *tailState) (rest []b
 		if all&inAddress == 0 || some&isColon == 0 || !isDigit(b[0]) {
 			return nil, false
 		}
-		if t.upstream == nil {
+		if t.upstream == nil || s.listed {
 			t.upstream = b[:end:end]
 		}
 	case tailID:
@@ -596,6 +585,8 @@ const (
 
 // token takes the next token off b, whatever it is. It is false when it must be the duration and is none.
 func (t *combinedTail) token(b []byte, s *tailState) (rest []byte, kind tailKind, ok bool) {
+	line, listed := b, s.listed
+	s.listed = false
 	tok, open, b := token(b)
 	if len(tok) == 0 || open == '[' || open == '{' || len(tok) == 1 && tok[0] == '-' {
 		switch open {
@@ -617,6 +608,8 @@ func (t *combinedTail) token(b []byte, s *tailState) (rest []byte, kind tailKind
 		if len(value) > 0 && value[0] == '"' && (len(value) == 1 || value[len(value)-1] != '"') {
 			// rt="0.1, 0.2": the value has blanks; up to the quote.
 			if j := bytes.IndexByte(b, '"'); j >= 0 {
+				end := len(line) - len(b)
+				value = line[end-1-len(value) : end+j]
 				b = b[j+1:]
 			}
 		}
@@ -662,11 +655,14 @@ func (t *combinedTail) token(b []byte, s *tailState) (rest []byte, kind tailKind
 				t.took, t.known, t.fromStart = d, true, true
 			}
 		case bytes.IndexByte(tok, ':') > 0 && open == 0:
-			if t.upstream == nil {
+			if t.upstream == nil || listed {
 				t.upstream = tok
 			}
+			s.listed = last == ','
 			return b, tailUpstream, true
 		}
+	case c == ':' && len(tok) == 1: // between the upstreams of a request and those that it was redirected to
+		s.listed = t.upstream != nil
 	case isRequestID(tok):
 		t.id = tok
 		return b, tailID, true
@@ -689,8 +685,9 @@ func (t *combinedTail) pair(key, value []byte) bool {
 	if len(value) == 0 || value[0] == '-' {
 		return true
 	}
+	first := value
 	if i := bytes.IndexAny(value, ", "); i > 0 {
-		value = value[:i]
+		first, value = value[:i], lastOfList(value)
 	}
 	scale := -1
 	switch string(key) {
@@ -711,7 +708,7 @@ func (t *combinedTail) pair(key, value []byte) bool {
 			t.upstream = value
 		}
 	case "request_id", "req_id", "reqid", "id", "trace_id":
-		t.id = value
+		t.id = first
 	}
 	if scale < 0 {
 		return true
@@ -722,6 +719,26 @@ func (t *combinedTail) pair(key, value []byte) bool {
 	}
 	t.took, t.known, t.fromStart = d, true, scale == 3
 	return true
+}
+
+// lastOfList is the last of the upstreams that nginx names ("10.0.0.1:80, 10.0.0.2:80", and behind a colon those of a redirect within), or of
+// their times: it tries one after the other, and the status and the time of the line are those of the last. Where none was left to try it
+// names their group, which has no port, and a dash for its time.
+func lastOfList(list []byte) []byte {
+	last := list
+	for rest := list; len(rest) > 0; {
+		i := bytes.LastIndexAny(rest, ", ")
+		one := rest[i+1:]
+		rest = rest[:max(i, 0)]
+		switch {
+		case bytes.IndexByte(one, ':') > 0:
+			return one
+		case len(one) == 0 || len(one) == 1 && (one[0] == '-' || one[0] == ':'):
+		case len(last) == len(list):
+			last = one
+		}
+	}
+	return last
 }
 
 // isSeconds recognises a number with a point, isDigits one without.
@@ -735,15 +752,6 @@ func isSeconds(b []byte) bool {
 		}
 	}
 	return points == 1 && len(b) > 1
-}
-
-func isDigits(b []byte) bool {
-	for _, c := range b {
-		if !isDigit(c) {
-			return false
-		}
-	}
-	return len(b) > 0
 }
 
 // isRequestID recognises a UUID or 16 to 64 hexadecimal digits that are no decimal number.

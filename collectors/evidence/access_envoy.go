@@ -23,13 +23,7 @@ func (envoyLog) needs() byte  { return '"' }
 func (envoyLog) onlyText()    {}
 func (envoyLog) Name() string { return "envoy" }
 
-func (f envoyLog) Sniff(head []byte) int {
-	p := f.NewParser(&record.Source{})
-	return sniffLines(head, func(line []byte) bool {
-		handled, _ := p.ParseLine(1, line, record.Discard{})
-		return handled
-	})
-}
+func (f envoyLog) Sniff(head []byte) int { return sniffParser(f, head) }
 
 func (f envoyLog) NewParser(src *record.Source) LineParser {
 	return &envoyParser{clock: clock{zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}
@@ -109,23 +103,4 @@ func (p *envoyParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bo
 		}
 	}
 	return true, sink.Request(r)
-}
-
-// envoyOutcome reads the response flags. Source: Envoy documentation, "%RESPONSE_FLAGS%".
-func envoyOutcome(flags []byte, status int, backend bool) record.Outcome {
-	for len(flags) > 0 {
-		var flag []byte
-		flag, flags, _ = bytes.Cut(flags, []byte(","))
-		switch string(flag) {
-		case "UF", "UH", "UO", "NR", "NC", "NFCF", "LH":
-			return record.Refused
-		case "UT", "SI", "DT", "UMSDR":
-			return record.GaveUp
-		case "UC", "UR", "UPE", "LR":
-			return record.Cut
-		case "DC":
-			return record.ClientGone
-		}
-	}
-	return routerOutcome(status, nil, backend)
 }

@@ -21,13 +21,7 @@ func (haproxyLog) needs() byte  { return '"' }
 func (haproxyLog) onlyText()    {}
 func (haproxyLog) Name() string { return "haproxy" }
 
-func (f haproxyLog) Sniff(head []byte) int {
-	p := f.NewParser(&record.Source{})
-	return sniffLines(head, func(line []byte) bool {
-		handled, _ := p.ParseLine(1, line, record.Discard{})
-		return handled
-	})
-}
+func (f haproxyLog) Sniff(head []byte) int { return sniffParser(f, head) }
 
 func (f haproxyLog) NewParser(src *record.Source) LineParser {
 	return &haproxyParser{clock: clock{zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}
@@ -139,6 +133,10 @@ func haproxyOutcome(state []byte, status int, backend bool) record.Outcome {
 		return record.Refused
 	case 'P', 'L', 'I':
 		return record.Answered
+	case '-': // the session ended as it should
+		if backend {
+			return passedOn(status)
+		}
 	}
 	return routerOutcome(status, nil, backend)
 }

@@ -21,13 +21,7 @@ func (uwsgiLog) needs() byte  { return '=' }
 func (uwsgiLog) onlyText()    {}
 func (uwsgiLog) Name() string { return "uwsgi" }
 
-func (f uwsgiLog) Sniff(head []byte) int {
-	p := f.NewParser(&record.Source{})
-	return sniffLines(head, func(line []byte) bool {
-		handled, _ := p.ParseLine(1, line, record.Discard{})
-		return handled
-	})
-}
+func (f uwsgiLog) Sniff(head []byte) int { return sniffParser(f, head) }
 
 func (f uwsgiLog) NewParser(src *record.Source) LineParser {
 	return &uwsgiParser{clock: clock{zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}

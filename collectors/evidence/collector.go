@@ -334,14 +334,15 @@ func formatName(f Format, head []byte) string {
 	return f.Name()
 }
 
-// recognise returns the format that is surest of the head, with how sure it is; nil when none knows it.
-func (r *run) recognise(head []byte) (best Format, score int) {
+// recognise returns the format that is surest of the head; nil when none knows it.
+func (r *run) recognise(head []byte) (best Format) {
+	score := 0
 	for _, f := range r.formats {
 		if s := f.Sniff(head); s > score {
 			best, score = f, s
 		}
 	}
-	return best, score
+	return best
 }
 
 // input reads one input.

@@ -259,19 +259,6 @@ func isProxy(name []byte) bool {
 	return false
 }
 
-// pathOfURL cuts scheme and host off a URL; a path stays as it is.
-func pathOfURL(u []byte) []byte {
-	i := bytes.Index(u, []byte("://"))
-	if i < 0 || i > 8 {
-		return u
-	}
-	rest := u[i+3:]
-	if j := bytes.IndexByte(rest, '/'); j >= 0 {
-		return rest[j:]
-	}
-	return []byte("/")
-}
-
 // datadogLogs is jsonLines for Datadog's logs alone.
 type datadogLogs struct{}
 

@@ -43,8 +43,7 @@ func (datadogQuery) Parse(ctx context.Context, src *record.Source, r io.Reader, 
 			return d.answer()
 		case json.Delim('['): // several answers in one array
 			return d.w.array(func() error {
-				_, err := d.w.objectValue(d.field)
-				return err
+				return d.w.objectValue(d.field)
 			})
 		}
 		return d.w.skipRest(first)
@@ -70,18 +69,9 @@ func (d *datadogQueryReader) answer() error { return d.w.object(d.field) }
 func (d *datadogQueryReader) field(key string) error {
 	switch key {
 	case "series":
-		_, err := d.w.arrayValue(d.series)
-		return err
+		return d.w.arrayValue(d.series)
 	case "error", "errors":
-		var raw json.RawMessage
-		if _, err := d.w.decode(&raw); err != nil {
-			return err
-		}
-		switch string(raw) {
-		case `""`, "null", "[]":
-			return nil
-		}
-		return warn(d.sink, record.Pos{Source: d.src}, "source_error", "the answer of Datadog carries an error; its series may be missing or partial", raw)
+		return sourceError(d.w, d.src, "the answer of Datadog carries an error", d.sink)
 	case "status":
 		s, err := d.w.text()
 		if err != nil || s == "" || s == "ok" {

@@ -99,14 +99,7 @@ func (d *timeseriesReader) field(key string) error {
 	case "attributes":
 		return d.attributes()
 	case "errors":
-		var raw json.RawMessage
-		if _, err := d.w.decode(&raw); err != nil {
-			return err
-		}
-		if s := string(raw); s == "null" || s == "[]" || s == `""` {
-			return nil
-		}
-		return warn(d.sink, record.Pos{Source: d.src}, "source_error", "the answer of Datadog carries an error; its series may be missing or partial", raw)
+		return sourceError(d.w, d.src, "the answer of Datadog carries an error", d.sink)
 	}
 	t, err := d.w.token()
 	if err != nil {
@@ -121,7 +114,7 @@ func (d *timeseriesReader) field(key string) error {
 // attributes reads those of an answer, or looks for queries in those of a request.
 func (d *timeseriesReader) attributes() error {
 	var a timeseriesAttributes
-	_, err := d.w.objectValue(func(key string) error {
+	err := d.w.objectValue(func(key string) error {
 		var ok bool
 		var err error
 		switch key {

@@ -85,3 +85,30 @@ func secondsIn(b []byte, from int) (d time.Duration, end int, ok bool) {
 	}
 	return time.Duration(v)*time.Second + time.Duration(int64(f)*powersOf10[9-k]), p + k, true
 }
+
+const (
+	swarOnes = 0x0101010101010101
+	swarHigh = 0x8080808080808080
+)
+
+// swarNoDigit marks, by the highest bit of its byte, the first byte of x that is no decimal digit; above the first mark there may be
+// false ones.
+func swarNoDigit(x uint64) uint64 {
+	x ^= '0' * swarOnes
+	return (x + 0x76*swarOnes | x) & swarHigh
+}
+
+// firstEight returns the first eight bytes of a piece as one number, and a mask of those that there are.
+func firstEight(piece []byte) (first, mask uint64) {
+	for i, c := range piece[:min(len(piece), 8)] {
+		first |= uint64(c) << (8 * i)
+		mask |= 0xff << (8 * i)
+	}
+	return first, mask
+}
+
+// areCapitals reports whether the eight bytes of x are all between A and Z.
+func areCapitals(x uint64) bool {
+	below, above := ^(x + (0x80-'A')*swarOnes), x+(0x7f-'Z')*swarOnes // of bytes below 128, by their high bits
+	return (x|below|above)&swarHigh == 0
+}

@@ -65,6 +65,12 @@ func (r *run) lines(ctx context.Context, src *record.Source, best Format, in *li
 			chain = append(chain, lf)
 		}
 	}
+	for i, f := range chain {
+		// Of a log that is mostly JSON of another kind the head was looked at in vain already.
+		if j, ok := f.(*jsonLines); ok && (f != best || src.Format == (accessDialect{}).name()) {
+			chain[i] = j.forHead(in.Head())
+		}
+	}
 	workers := r.opts.Workers
 	if sequential {
 		workers = 1
@@ -363,7 +369,7 @@ func (d *dispatcher) docker(no int64, line []byte) (bool, error) {
 	if text[0] == '{' {
 		for _, p := range d.json {
 			if j, ok := p.(*jsonLine); ok {
-				if handled, err := j.parseFramed(no, frame{time: t}, text, d.sink); handled || err != nil {
+				if handled, err := j.parseFramed(no, frame{}, text, d.sink); handled || err != nil {
 					return handled, err
 				}
 			}

@@ -85,7 +85,7 @@ func (p *dockerParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (b
 		if err != nil {
 			return true, warn(sink, pos, "malformed_line", "a Docker event that is broken JSON was left out", line)
 		}
-		return true, p.json(pos, v, line, sink)
+		return true, p.json(pos, v, sink)
 	case isDockerText(line):
 		return true, p.text(pos, line, sink)
 	}
@@ -99,7 +99,7 @@ type dockerEvent struct {
 	service, name, node []byte
 }
 
-func (p *dockerParser) json(pos record.Pos, v *fastjson.Value, line []byte, sink record.Sink) error {
+func (p *dockerParser) json(pos record.Pos, v *fastjson.Value, sink record.Sink) error {
 	if string(v.GetStringBytes("Type")) != "container" {
 		return nil
 	}

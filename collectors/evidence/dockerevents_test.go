@@ -16,7 +16,7 @@ func dockerLine(action, attrs string, nano string) string {
 		`","Attributes":{` + attrs + `"image":"api:1","name":"web-1","com.docker.compose.service":"web"}},"scope":"local","time":1794836877,"timeNano":` + nano + `}`
 }
 
-func TestDockerEvents(t *testing.T) {
+func TestEventsOfDockerTellLivesAndDeaths(t *testing.T) {
 	when := at(t, "2026-11-16T13:47:57.85998291Z")
 	life := func(k record.LifecycleKind, reason string, code int) *record.Lifecycle {
 		return &record.Lifecycle{Time: when, Kind: k, ExitCode: code, Reason: reason, Container: "web-1", Instance: dockerID, Service: "web"}

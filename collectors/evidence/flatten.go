@@ -48,7 +48,7 @@ func isSpreadJSON(head []byte) bool {
 
 // open recognises what an input is. JSON that is spread over lines, and is no document of its own, is read flattened.
 func (r *run) open(in *lines.Reader) (*lines.Reader, Format) {
-	best, _ := r.recognise(in.Head())
+	best := r.recognise(in.Head())
 	if _, whole := best.(WholeFormat); whole || !isSpreadJSON(in.Head()) {
 		return in, best
 	}
@@ -56,7 +56,7 @@ func (r *run) open(in *lines.Reader) (*lines.Reader, Format) {
 	if err != nil {
 		return in, best
 	}
-	f, _ := r.recognise(head)
+	f := r.recognise(head)
 	if _, ok := f.(LineFormat); !ok {
 		return in, best
 	}

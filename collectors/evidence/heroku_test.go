@@ -8,7 +8,7 @@ import (
 	"lastcall/collectors/record"
 )
 
-func TestHerokuPlatformLines(t *testing.T) {
+func TestHerokusLinesTellLivesAndDeaths(t *testing.T) {
 	when := at(t, "2026-11-17T13:33:28.051376Z")
 	const head = "2026-11-17T13:33:28.051376+00:00 "
 	checkLines(t, herokuPlatform{}, []lineCase{
@@ -124,7 +124,7 @@ func TestHerokuLeavesTheRoutersLines(t *testing.T) {
 	}
 }
 
-func TestHerokuMemoryLines(t *testing.T) {
+func TestHerokusMemoryLinesGiveUseAndQuota(t *testing.T) {
 	sink, unhandled := readLines(t, herokuPlatform{}, `2026-11-17T13:33:28.000000+00:00 heroku[web.4]: Process running mem=531M(103.8%)
 2026-11-17T13:33:28.100000+00:00 heroku[web.4]: Error R14 (Memory quota exceeded)
 2026-11-17T13:33:29.000000+00:00 heroku[web.5]: Error R14 (Memory quota exceeded)

@@ -6,7 +6,7 @@ import (
 	"lastcall/collectors/record"
 )
 
-func TestEntriesOfTheJournal(t *testing.T) {
+func TestEntriesOfTheJournalNameWhoPrintedThem(t *testing.T) {
 	when := at(t, "2026-11-16T13:47:57.859982Z")
 	const head = `{"__CURSOR":"s=1","__REALTIME_TIMESTAMP":"1794836877859982","_HOSTNAME":"node-a",`
 	checkLines(t, journald{}, []lineCase{

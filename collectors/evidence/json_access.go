@@ -2,6 +2,8 @@ package evidence
 
 import (
 	"bytes"
+	"slices"
+	"time"
 
 	"lastcall/collectors/record"
 )
@@ -13,7 +15,8 @@ import (
 //	 "upstream_addr":"10.0.0.5:8080"}
 //	{"timestamp":"2026-11-20T08:00:00Z","level":"info","http.method":"GET","http.route":"/x/:id","http.status_code":200,"duration_ms":12}
 //
-// The time is that of the end, as nginx has it. A duration of no told unit is milliseconds unless it names its unit; both are counted.
+// The time is that of the end, as nginx has it. A duration of which neither name nor text tells the unit is milliseconds, or nanoseconds
+// where it is a whole number that fits no other (see unnamedUnits); it is counted.
 type accessDialect struct {
 	first [len(accessNames)]int // index among the paths of the first name of each value
 }
@@ -53,7 +56,7 @@ var accessNames = [...][]string{
 	},
 	accessMicros:  {"duration_us", "latency_us", "elapsed_us"},
 	accessNanos:   {"event.duration", "duration_ns", "latency_ns", "elapsed_ns"},
-	accessTook:    {"duration", "latency", "elapsed", "response_time", "took"},
+	accessTook:    {"latency_human", "duration_human", "duration", "latency", "elapsed", "response_time", "took"}, // Echo writes two
 	accessProxied: {"upstream_addr", "upstream", "upstream_host"},
 	accessContainer: {
 		"kubernetes.pod_name", "kubernetes.pod.name", "pod_name", "pod", "container_name", "container.name", "container", "dyno", "hostname",
@@ -120,6 +123,33 @@ func (d *accessDialect) text(l *jsonLine, field, value int) []byte {
 	return orNone(l.unescaped(field, v))
 }
 
+// served is the container that a line of a request names. What stands under "host" or "server" may be whom the client asked for instead,
+// the Host header, which proxies and Echo log under these names: that is one name for all containers.
+func (d *accessDialect) served(l *jsonLine, layer record.Layer) []byte {
+	asked := layer == record.LayerRouter || l.has(d.first[accessTook]) // Echo's latency_human
+	for i, name := range accessNames[accessContainer] {
+		v := l.at(d.first[accessContainer] + i)
+		if v.end == v.start {
+			continue
+		}
+		text := orNone(l.unescaped(bufContainer, v))
+		if (name == "host" || name == "server") && isHostHeader(text, asked) {
+			if name == "server" && layer == record.LayerRouter && len(text) > 0 && isDigit(text[0]) && bytes.IndexByte(text, ':') > 0 {
+				return text // address and port of an upstream
+			}
+			continue
+		}
+		return text
+	}
+	return nil
+}
+
+// isHostHeader tells what a client asked for from the name of a machine or container. Machines have dots in their names as well; asked says
+// that the line is of a writer who means the client's.
+func isHostHeader(name []byte, asked bool) bool {
+	return string(name) == "localhost" || bytes.IndexByte(name, ':') >= 0 || asked && bytes.IndexByte(name, '.') >= 0
+}
+
 func (accessDialect) needs() []int { return nil }
 
 // refuses implements refuser: a line without a duration is no request.
@@ -181,7 +211,11 @@ func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	if scale < 0 {
 		scale = 6
 		if n := len(raw); isDigit(raw[n-1]) {
-			if err := warn(sink, l.pos, "duration_unit_assumed", "durations that name no unit; they were taken as milliseconds", l.line); err != nil {
+			text := "durations that name no unit; they were taken as milliseconds"
+			if l.inNanoseconds(raw) {
+				scale, text = 0, "durations that name no unit; they were taken as nanoseconds, in which Go counts, because in milliseconds they would be hours"
+			}
+			if err := warn(sink, l.pos, "duration_unit_assumed", text, l.line); err != nil {
 				return true, err
 			}
 		}
@@ -190,7 +224,7 @@ func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	if !ok {
 		return l.malformed(sink, "a request whose duration is none; it was left out")
 	}
-	proxied := d.text(l, bufOther, accessProxied)
+	proxied := lastOfList(d.text(l, bufOther, accessProxied))
 	layer := record.LayerApp
 	if len(proxied) > 0 || d.named(l, accessSeconds).kind != jsonAbsent {
 		layer = record.LayerRouter
@@ -204,7 +238,7 @@ func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	case len(proxied) > 0:
 		r.Container = proxied
 	default:
-		r.Container = d.text(l, bufContainer, accessContainer)
+		r.Container = d.served(l, layer)
 	}
 	r.Instance, r.ID, r.User = d.text(l, bufInstance, accessInstance), d.text(l, bufID, accessID), d.text(l, bufUser, accessUser)
 	r.Client = firstAddress(d.text(l, bufClient, accessClient))
@@ -216,6 +250,41 @@ func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 		r.Outcome = record.ClientGone
 	}
 	return true, sink.Request(r)
+}
+
+// unnamedUnits gathers the whole numbers of durations whose unit a log does not tell. Go's loggers write a time.Duration as nanoseconds
+// ("duration":1009547000), nearly all others milliseconds, and one line alone does not say which: 3,600,000 is an hour that kills or 3.6
+// ms. The lines of the head together do, which are the same whichever goroutine reads the rest.
+type unnamedUnits struct{ seen []int64 }
+
+const (
+	aDay            = int64(24 * time.Hour / time.Millisecond)     // of milliseconds, which no request takes; or 86 ms
+	aQuarterOfHour  = int64(1000 * time.Second / time.Millisecond) // or 1 ms
+	someMinutes     = int64(100 * time.Second / time.Millisecond)  // or 0.1 ms
+	minUnnamedUnits = 5
+)
+
+// nanoseconds reports whether in milliseconds half of the requests would take a quarter of an hour, or some minutes and one of them a day.
+// One stream that was open for hours, or many that were for minutes, do not bring that about.
+func (u *unnamedUnits) nanoseconds() bool {
+	if len(u.seen) < minUnnamedUnits {
+		return false
+	}
+	slices.Sort(u.seen)
+	half := u.seen[len(u.seen)/2]
+	return half >= aQuarterOfHour || half >= someMinutes && u.seen[len(u.seen)-1] >= aDay
+}
+
+// inNanoseconds says whether a number that names no unit is of nanoseconds.
+func (l *jsonLine) inNanoseconds(raw []byte) bool {
+	if !isDigits(raw) {
+		return false // Go's are whole
+	}
+	v, ok := decimal(raw, 0)
+	if ok && l.unnamed != nil {
+		l.unnamed.seen = append(l.unnamed.seen, v)
+	}
+	return ok && (l.format.nanos || v >= aDay)
 }
 
 // messageDialect reads what an application says in JSON under names of its own choice, for the last words of a process among it.

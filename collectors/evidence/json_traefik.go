@@ -17,7 +17,6 @@ const (
 	traefikTook
 	traefikStart
 	traefikTime
-	traefikOrigin
 	traefikAddr
 	traefikURL
 	traefikURLHost
@@ -30,7 +29,7 @@ func (traefikDialect) name() string { return "traefik" }
 
 func (traefikDialect) paths() []string {
 	return []string{
-		"RequestMethod", "RequestPath", "DownstreamStatus", "Duration", "StartUTC", "time", "OriginStatus", "ServiceAddr", "ServiceURL",
+		"RequestMethod", "RequestPath", "DownstreamStatus", "Duration", "StartUTC", "time", "ServiceAddr", "ServiceURL",
 		"ServiceURL.Host", "ClientHost", "ServiceName", "request_X-Request-Id",
 	}
 }

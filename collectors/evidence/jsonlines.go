@@ -16,6 +16,7 @@ type jsonLines struct {
 	slots    [][]int16 // by dialect, by index of its paths
 	needs    []jsonSet // by dialect
 	jobs     jsonSet   // where the name of a job may stand
+	nanos    bool      // whole numbers that name no unit are nanoseconds
 }
 
 // jsonDialect is one way to write a log in JSON.
@@ -80,11 +81,34 @@ func (f *jsonLines) Dialect(head []byte) string {
 	return name
 }
 
-func (f *jsonLines) sniff(head []byte) (score int, name string) {
-	if !bytes.Contains(head, []byte(`{"`)) && !bytes.Contains(head, []byte(`{ "`)) {
-		return 0, "json"
+// forHead is the format for an input with this head.
+func (f *jsonLines) forHead(head []byte) *jsonLines {
+	if !holdsJSON(head) {
+		return f
 	}
 	p := f.NewParser(&record.Source{}).(*jsonLine)
+	p.unnamed = &unnamedUnits{}
+	f.sniffWith(p, head)
+	if !p.unnamed.nanoseconds() {
+		return f
+	}
+	of := *f
+	of.nanos = true
+	return &of
+}
+
+func holdsJSON(head []byte) bool {
+	return bytes.Contains(head, []byte(`{"`)) || bytes.Contains(head, []byte(`{ "`))
+}
+
+func (f *jsonLines) sniff(head []byte) (score int, name string) {
+	return f.sniffWith(f.NewParser(&record.Source{}).(*jsonLine), head)
+}
+
+func (f *jsonLines) sniffWith(p *jsonLine, head []byte) (score int, name string) {
+	if !holdsJSON(head) {
+		return 0, "json"
+	}
 	hits := make([]int, len(f.dialects))
 	var wrapped dockerLogLine
 	score = sniffLines(head, func(line []byte) bool {
@@ -126,11 +150,8 @@ func (f *jsonLines) NewParser(src *record.Source) LineParser {
 	return l
 }
 
-// frame is what the text around a JSON object says about it: the time at which a platform received it, and from which container.
-type frame struct {
-	time      record.Time
-	container []byte
-}
+// frame is what the text around a JSON object says about it: from which container a platform received it. Its time is the object's own.
+type frame struct{ container []byte }
 
 // jsonLine is the parser of one goroutine, and the line it is at.
 type jsonLine struct {
@@ -150,6 +171,8 @@ type jsonLine struct {
 	sent   jsonRequest    // what send or say got last
 	sentBy requestDialect // of a completed request
 	said   bool           // it was say
+
+	unnamed *unnamedUnits // nil: not gathered
 
 	messages messageReader
 	jobs     jobReader
@@ -351,8 +374,8 @@ func (l *jsonLine) message(t record.Time, container, instance, service, host, ve
 	return err
 }
 
-// unframeJSON finds the JSON object behind a platform's, a container runtime's or syslog's own text: `… app[web.1]: {…}`,
-// `… [web-1] {…}`, `… stdout F {…}`, `web  | {…}`.
+// unframeJSON finds the JSON object behind a platform's, a container runtime's, kubectl's or syslog's own text: `… app[web.1]: {…}`,
+// `… [web-1] {…}`, `… stdout F {…}`, `web  | {…}`, `[pod/web-5d8f/app] {…}`.
 func unframeJSON(line []byte, c *clock) (frame, []byte, bool) {
 	open := bytes.IndexByte(line, '{')
 	if open <= 0 || open > 300 || line[len(line)-1] != '}' {
@@ -360,25 +383,24 @@ func unframeJSON(line []byte, c *clock) (frame, []byte, bool) {
 	}
 	inner := line[open:]
 	if h, ok := splitHeroku(line); ok && len(h.body) == len(inner) {
-		return frame{h.stamp.time, h.proc}, inner, true
+		return frame{h.proc}, inner, true
 	}
-	if st, tag, body, ok := splitScalingo(line); ok && len(body) == len(inner) {
-		return frame{st.time, tag}, inner, true
+	if _, tag, body, ok := splitScalingo(line); ok && len(body) == len(inner) {
+		return frame{tag}, inner, true
 	}
 	head := line[:open]
-	t, n, _, ok := c.read(trimSyslogPriority(head))
-	if ok {
-		// The runtime's own log format: time, stream, "F" for a whole line.
-		rest := head[min(n, len(head)):]
-		if bytes.HasPrefix(rest, []byte(" stdout F ")) || bytes.HasPrefix(rest, []byte(" stderr F ")) {
-			return frame{time: t}, inner, true
-		}
-		return frame{time: t}, inner, true
+	if container, rest, ok := splitKubectl(head); ok {
+		_, _, _, timed := c.read(rest)
+		return frame{container}, inner, timed || len(bytes.TrimSpace(rest)) == 0
+	}
+	// Behind the time the runtime's own log format has the stream, and "F" for a whole line.
+	if _, _, _, ok := c.read(trimSyslogPriority(head)); ok {
+		return frame{}, inner, true
 	}
 	if bar := bytes.IndexByte(head, '|'); bar > 0 && len(bytes.TrimSpace(head[bar+1:])) == 0 {
 		name := bytes.TrimSpace(head[:bar])
 		if isContainerName(name) {
-			return frame{container: name}, inner, true
+			return frame{name}, inner, true
 		}
 	}
 	if len(head) > 16 {

@@ -500,11 +500,6 @@ func jsonBareEndSlow(b []byte, p int) (int, jsonKind, error) {
 	return i, jsonNumber, nil
 }
 
-const (
-	swarOnes = 0x0101010101010101
-	swarHigh = 0x8080808080808080
-)
-
 // swarSpecial marks, by the highest bit of its byte, the first byte of x that is a quote, a backslash or below 0x20; above the first
 // mark there may be false ones. A quote is 0x22 and becomes 0x20 when its second bit is flipped, a blank becomes 0x22, and bytes
 // below 0x20 stay there: one comparison finds both.
@@ -520,13 +515,6 @@ func swarUnusual(x uint64) uint64 {
 	y := x ^ (0x02 * swarOnes)
 	z := x ^ ('\\' * swarOnes)
 	return ((y - 0x21*swarOnes) | (z - swarOnes)) & swarHigh
-}
-
-// swarNoDigit marks, by the highest bit of its byte, the first byte of x that is no decimal digit; above the first mark there may be
-// false ones.
-func swarNoDigit(x uint64) uint64 {
-	x ^= '0' * swarOnes
-	return (x + 0x76*swarOnes | x) & swarHigh
 }
 
 // jsonStringEnd finds the quote that closes the string whose text begins at b[p], and checks the text as encoding/json does: no

@@ -276,28 +276,28 @@ func (w *jsonWalker) close() error {
 	return err
 }
 
-// arrayValue is array for a value that was not begun; anything but an array is skipped and not ok.
-func (w *jsonWalker) arrayValue(f func() error) (ok bool, err error) {
+// arrayValue is array for a value that was not begun; anything but an array is skipped.
+func (w *jsonWalker) arrayValue(f func() error) error {
 	t, err := w.token()
 	if err != nil {
-		return false, err
+		return err
 	}
 	if t != json.Delim('[') {
-		return false, w.skipRest(t)
+		return w.skipRest(t)
 	}
-	return true, w.array(f)
+	return w.array(f)
 }
 
-// objectValue is object for a value that was not begun; anything but an object is skipped and not ok.
-func (w *jsonWalker) objectValue(f func(key string) error) (ok bool, err error) {
+// objectValue is object for a value that was not begun; anything but an object is skipped.
+func (w *jsonWalker) objectValue(f func(key string) error) error {
 	t, err := w.token()
 	if err != nil {
-		return false, err
+		return err
 	}
 	if t != json.Delim('{') {
-		return false, w.skipRest(t)
+		return w.skipRest(t)
 	}
-	return true, w.object(f)
+	return w.object(f)
 }
 
 // skip consumes one value.

@@ -78,8 +78,12 @@ func (p *kernelParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (b
 	p.origin = origin{pos: record.Pos{Source: p.src, Line: lineNo}, time: h.stamp.time, host: h.host}
 	handled, err := p.report.line(&p.origin, body, sink)
 	if err != nil || !handled {
-		// The rest of a kernel log, and of a report printed without any header, is known and says nothing.
-		return h.kernel || (p.report.since > 0 && h.stamp.n == 0), err
+		// The rest of a kernel log, and of a report printed without any header, is known and says nothing. A report may be cut, so that
+		// only what looks like one is of it.
+		return h.kernel || p.report.bare && h.stamp.n == 0 && isDumpLine(body), err
+	}
+	if p.report.since == lineNo {
+		p.report.bare = h.stamp.n == 0 && !h.kernel
 	}
 	if h.stamp.n > 0 && !h.stamp.zoned {
 		if err := p.clock.tellZone(sink, p.origin.pos, line); err != nil {
@@ -160,6 +164,42 @@ func isKernelFault(b []byte) bool {
 	return bytes.Contains(b, []byte("]: segfault at ")) || (bytes.HasPrefix(b, []byte("traps: ")) && bytes.Contains(b, []byte("] trap ")))
 }
 
+// isDumpLine recognises what stands in a report between its first line and its victim: the stack and the registers of who asked, the
+// statistics of the memory, the table of tasks. Source: Linux dump_header, show_regs, show_mem, dump_tasks.
+func isDumpLine(b []byte) bool {
+	for _, s := range [...]string{
+		"CPU: ", "Hardware name: ", "Workqueue: ", "Call Trace:", "RIP: ", "Code: ", "RSP: ", "RAX: ", "RDX: ", "RBP: ", "R10: ", "R13: ", "ORIG_RAX: ", "Mem-Info:",
+		"active_anon:", "lowmem_reserve[]: ", "Swap cache stats: ", "Free swap ", "Total swap ", "Tasks state (", "memory+swap: usage ", "swap: usage ",
+		"kmem: usage ", "Memory cgroup stats for ", "Unreclaimable slab info:", "oom_reaper: ",
+	} {
+		if hasPrefix(b, s) {
+			return true
+		}
+	}
+	first, rest := word(bytes.TrimPrefix(b, []byte(" ")))
+	switch {
+	case len(b) > 1 && b[0] == ' ': // stack and statistics; not " 1: 0xb0b1a0 node::Abort()" of a process
+		b = b[1:]
+		return b[0] == '<' || hasPrefix(b, "[<") || bytes.Contains(b, []byte("+0x")) || len(first) == 16 && isHexID(first) || isStatistic(first)
+	case hasPrefix(b, "["): // a task, or the head of their table
+		pid := bytes.TrimSpace(between(b, "[", "]"))
+		return isDigits(pid) || string(pid) == "pid"
+	case string(first) == "Node": // of memory
+		return len(rest) > 0 && isDigit(rest[0])
+	case isDigits(first):
+		return hasPrefix(rest, "pages ") || hasPrefix(rest, "total pagecache")
+	case isDigits(rest): // "slab_reclaimable 12345", of a cgroup
+		return isContainerName(first)
+	}
+	return bytes.Contains(rest, []byte("mems_allowed="))
+}
+
+// isStatistic recognises "active_file:29".
+func isStatistic(b []byte) bool {
+	name, value, ok := bytes.Cut(b, []byte(":"))
+	return ok && isContainerName(name) && isDigits(value)
+}
+
 // kernelReport gathers one report until its victim is named.
 type kernelReport struct {
 	asker       []byte
@@ -169,6 +209,7 @@ type kernelReport struct {
 	taskMemcg   []byte
 	pid         int64
 	since       int64 // line of the first line of the report
+	bare        bool  // which had no header
 }
 
 // reportLines bounds how far apart the lines of one report may lie: a dump lists every process of the machine.
@@ -287,32 +328,6 @@ func rssOfKilled(b []byte) int64 {
 		}
 	}
 	return sum
-}
-
-// containerOfCgroup finds the container id in a cgroup path: /docker/<id>, …/docker-<id>.scope, …/cri-containerd-<id>.scope,
-// /kubepods/burstable/pod<uid>/<id>, /ecs/<task>/<id>, …/crio-<id>.scope, …/libpod-<id>.scope.
-func containerOfCgroup(path []byte) []byte {
-	var found []byte
-	for len(path) > 0 {
-		path = bytes.TrimPrefix(path, []byte("/"))
-		part := path
-		if i := bytes.IndexByte(path, '/'); i >= 0 {
-			part, path = path[:i], path[i:]
-		} else {
-			path = nil
-		}
-		part = bytes.TrimSuffix(part, []byte(".scope"))
-		if i := bytes.LastIndexByte(part, '-'); i >= 0 {
-			part = part[i+1:]
-		}
-		if i := bytes.LastIndexByte(part, ':'); i >= 0 {
-			part = part[i+1:]
-		}
-		if len(part) == 64 && isHexID(part) {
-			found = part
-		}
-	}
-	return found
 }
 
 // unitOfCgroup finds the systemd service in a cgroup path.

@@ -90,7 +90,75 @@ func TestASegmentationFaultInTheKernelsLog(t *testing.T) {
 	}
 }
 
-func TestCgroupPaths(t *testing.T) {
+const someAsked = "node invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0\n"
+
+// A report that is cut off before it names its victim, and a log of something else behind it.
+func TestAKernelReportThatIsCutHidesNothingBehindIt(t *testing.T) {
+	rest := []string{
+		`1.2.3.4 - - [16/Nov/2026:13:47:58 +0000] "GET /x HTTP/1.1" 200 571 "-" "curl/8" 0.123 web-1`,
+		"panic: boom",
+		"FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory",
+		"node 7 is up",
+		" 1: 0xb0b1a0 node::Abort() [node]",
+	}
+	for name, first := range map[string]string{"with a time": "[Mon Nov 16 13:47:57 2026] " + someAsked, "without one": someAsked} {
+		_, unhandled := readLines(t, kernelOOM{}, first+strings.Join(rest, "\n"))
+		if diff := cmp.Diff(rest, unhandled); diff != "" {
+			t.Errorf("%s: what is left to others (-want +got):\n%s", name, diff)
+		}
+	}
+	var sink recordtest.Sink
+	in := strings.NewReader("[Mon Nov 16 13:47:57 2026] " + someAsked + strings.Join(rest, "\n"))
+	if err := New(Options{Paths: []string{"-"}, Stdin: in}).Collect(t.Context(), record.Query{}, &sink); err != nil {
+		t.Fatal(err)
+	}
+	if len(sink.Requests) != 1 || len(sink.Crashes) != 2 {
+		t.Errorf("%d requests and %d crashes, want 1 and 2", len(sink.Requests), len(sink.Crashes))
+	}
+}
+
+func TestTheDumpWithinAKernelReportIsKnownWithoutItsHeader(t *testing.T) {
+	dump := someAsked + `CPU: 4 PID: 29481 Comm: sed Not tainted 3.10.0-514.6.1.el7.x86_64 #1
+sed cpuset=/ mems_allowed=0-1
+Hardware name: HP ProLiant DL385 G7, BIOS A18 12/08/2012
+ ffff880182272f10 00000000021dcb0a ffff880418207938 ffffffff816861ac
+Call Trace:
+ <TASK>
+ dump_stack_lvl+0x48/0x60
+ ? sched_clock_cpu+0xd/0xb0
+ [<ffffffff816861ac>] dump_stack+0x19/0x1b
+ </TASK>
+RIP: 0033:0x7f5ba27c6d6f
+Code: Unable to access opcode bytes at 0x7f5ba27c6d45.
+RSP: 002b:00007ffd84637ec0 EFLAGS: 00010206
+RAX: 0000000000015fd1 RBX: 0000000000001010 RCX: 00005658cf73d030
+memory: usage 131072kB, limit 131072kB, failcnt 83420
+swap: usage 0kB, limit 0kB, failcnt 0
+Memory cgroup stats for /docker/x:
+anon 130000000
+slab_reclaimable 12345
+Mem-Info:
+active_anon:1413442 inactive_anon:1509191 isolated_anon:0
+ active_file:29 inactive_file:186 isolated_file:0
+Node 0 DMA free:13312kB boost:0kB min:64kB
+lowmem_reserve[]: 0 3191 15659 15659 15659
+44659 total pagecache pages
+24863 pages in swap cache
+Swap cache stats: add 0, delete 0, find 0/0
+Free swap  = 84kB
+Total swap = 25165820kB
+4115400 pages RAM
+Tasks state (memory values in pages):
+[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name
+[    246]     0   246    16404       66   159744      303          -250 systemd-journal
+[29021]     0 29021    36254      314      69        0             0 sshd
+`
+	if _, unhandled := readLines(t, kernelOOM{}, dump); len(unhandled) > 0 {
+		t.Errorf("left to others: %q", unhandled)
+	}
+}
+
+func TestCgroupPathsNameTheContainer(t *testing.T) {
 	for path, want := range map[string]string{
 		"/docker/" + cid:                         cid,
 		"/system.slice/docker-" + cid + ".scope": cid,

@@ -65,7 +65,7 @@ func (kubeletStats) Parse(ctx context.Context, src *record.Source, r io.Reader, 
 				node = v.Name
 				return err
 			case "pods":
-				_, err := w.arrayValue(func() error {
+				return w.arrayValue(func() error {
 					n++
 					var p kubeletPod
 					if _, err := w.decode(&p); err != nil {
@@ -73,7 +73,6 @@ func (kubeletStats) Parse(ctx context.Context, src *record.Source, r io.Reader, 
 					}
 					return p.emit(record.Pos{Source: src, Line: n}, node, &names, sink)
 				})
-				return err
 			}
 			return w.skip()
 		})

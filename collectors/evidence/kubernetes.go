@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"strings"
 
 	"github.com/valyala/fastjson"
 
@@ -81,14 +80,13 @@ func (k *kubernetesReader) document() error {
 	err := k.w.object(func(key string) error {
 		switch key {
 		case "items":
-			_, err := k.w.arrayValue(func() error {
+			return k.w.arrayValue(func() error {
 				var raw json.RawMessage
 				if _, err := k.w.decode(&raw); err != nil {
 					return err
 				}
 				return k.object(k.w.lineOf(raw), raw)
 			})
-			return err
 		case "object": // of a watch: {"type":"MODIFIED","object":{…}}
 			var raw json.RawMessage
 			if _, err := k.w.decode(&raw); err != nil {
@@ -223,37 +221,8 @@ func parseQuantity(s []byte) (int64, bool) {
 	return int64(v), v < 1<<62
 }
 
-// podNames gives the samples of a pod's containers names that agree with those of [kubernetesJSON]: the first container seen of a
-// pod is the pod, unless it is a known companion; the others are "pod/container".
-type podNames struct {
-	main map[string]string
-}
-
 // maxPodNames bounds the pods remembered; further ones go by their own name whatever the container.
 const maxPodNames = 100_000
-
-func (p *podNames) name(pod, container string) string {
-	switch {
-	case pod == "":
-		return container
-	case container == "" || container == pod:
-		return pod
-	case isSidecar(container):
-		return pod + "/" + container
-	}
-	main, known := p.main[pod]
-	if !known && len(p.main) < maxPodNames {
-		if p.main == nil {
-			p.main = map[string]string{}
-		}
-		p.main[strings.Clone(pod)] = strings.Clone(container)
-		return pod
-	}
-	if !known || main == container {
-		return pod
-	}
-	return pod + "/" + container
-}
 
 // isSidecar knows the companions that meshes and agents put into pods.
 func isSidecar(container string) bool {

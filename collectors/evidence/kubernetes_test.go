@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -137,7 +138,26 @@ func TestPodsTellTheirAddress(t *testing.T) {
 	}
 }
 
-func TestKubernetesEvents(t *testing.T) {
+func TestAnEvictedPodWasKilledForMemoryWhereItsNodeWasShortOfThat(t *testing.T) {
+	for message, want := range map[string]int{
+		"The node was low on resource: memory. Container app was using 5Gi, which exceeds its request of 0. ":                   1,
+		"The node was low on resource: ephemeral-storage. Container app-memory was using 5Gi, which exceeds its request of 0. ": 0,
+		`Usage of EmptyDir volume "memory-cache" exceeds the limit "1Gi". `:                                                     0,
+		"Pod was rejected: The node had condition: [MemoryPressure]. ":                                                          0,
+	} {
+		text, err := json.Marshal(message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sink := mustWhole(t, kubernetesJSON{}, "pods.json", `{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web-0"},"spec":{},
+			"status":{"phase":"Failed","reason":"Evicted","startTime":"2026-11-16T13:47:57Z","message":`+string(text)+`}}]}`)
+		if len(sink.Crashes) != want || len(sink.Lifecycles) != 1-want {
+			t.Errorf("%q: %d crashes and %d stops, want %d crashes", message, len(sink.Crashes), len(sink.Lifecycles), want)
+		}
+	}
+}
+
+func TestEventsOfKubernetesTellLivesAndDeaths(t *testing.T) {
 	const pod = `"involvedObject":{"kind":"Pod","name":"web-0"},"lastTimestamp":"2026-11-16T13:47:57Z","source":{"component":"kubelet","host":"node-a"}`
 	when := at(t, "2026-11-16T13:47:57Z")
 	life := func(k record.LifecycleKind, reason string) *record.Lifecycle {
@@ -161,6 +181,10 @@ func TestKubernetesEvents(t *testing.T) {
 		{"started", pod + `,"reason":"Started","message":"Started container app"`, nil, life(record.Up, "Started")},
 		{"evicted for memory", pod + `,"reason":"Evicted","message":"The node was low on resource: memory."`, crash(record.CrashOOMKill), nil},
 		{"evicted for disk", pod + `,"reason":"Evicted","message":"The node was low on resource: ephemeral-storage."`, nil, life(record.Stopping, "Evicted")},
+		{"evicted for memory, as newer kubelets say it", pod + `,"reason":"Evicted","message":"The node was low on resource: memory. Threshold quantity: 100Mi, available: 53Mi. Container app was using 5Gi, request is 0, has larger consumption of memory. "`, crash(record.CrashOOMKill), nil},
+		{"evicted for disk, whose user is called after memory", pod + `,"reason":"Evicted","message":"The node was low on resource: ephemeral-storage. Container app-memory was using 5Gi, which exceeds its request of 0. "`, nil, life(record.Stopping, "Evicted")},
+		{"evicted for a volume that is called after memory", pod + `,"reason":"Evicted","message":"Usage of EmptyDir volume \"memory-cache\" exceeds the limit \"1Gi\". "`, nil, life(record.Stopping, "Evicted")},
+		{"refused by a node that is short of memory: it never ran", pod + `,"reason":"Evicted","message":"The node had condition: [MemoryPressure]. "`, nil, life(record.Stopping, "Evicted")},
 		{"pulled says nothing", pod + `,"reason":"Pulled","message":"ok"`, nil, nil},
 		{
 			"scaling is of the deployment",
@@ -330,7 +354,7 @@ func TestATruncatedListIsUsedUpToTheBreak(t *testing.T) {
 	}
 }
 
-func TestQuantities(t *testing.T) {
+func TestQuantitiesOfKubernetesAreReadInBytes(t *testing.T) {
 	for in, want := range map[string]int64{"100Mi": 100 << 20, "1Gi": 1 << 30, "128974848": 128974848, "129e6": 129000000, "500M": 500000000, "0.5Gi": 1 << 29, "1500m": 1} {
 		if got, ok := parseQuantity([]byte(in)); !ok || got != want {
 			t.Errorf("%s: %d %v", in, got, ok)

@@ -168,7 +168,7 @@ func kubernetesReason(kind, reason string, msg []byte) func(*origin, record.Sink
 		}
 		return nil
 	case "Evicted":
-		if has("memory") {
+		if evictedForMemory(msg) {
 			return crash(record.CrashOOMKill)
 		}
 		return life(record.Stopping)
@@ -198,4 +198,10 @@ func kubernetesReason(kind, reason string, msg []byte) func(*origin, record.Sink
 		return life(record.MemoryPressure)
 	}
 	return nil
+}
+
+// evictedForMemory reports whether the kubelet put a pod off for memory. It names the resource in one way; "memory" elsewhere is the name
+// of a container or volume, or the condition of a node that refused a pod, which then never ran.
+func evictedForMemory(msg []byte) bool {
+	return bytes.Contains(msg, []byte("low on resource: memory"))
 }

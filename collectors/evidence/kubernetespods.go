@@ -200,7 +200,7 @@ func kubernetesEvicted(o *origin, status *fastjson.Value, sink record.Sink) erro
 	if o.time == 0 {
 		return warn(sink, o.pos, "no_time", noTimeText, msg)
 	}
-	if bytes.Contains(msg, []byte("memory")) {
+	if evictedForMemory(msg) {
 		c := o.crash(record.CrashOOMKill, msg)
 		c.Exited = true
 		return sink.Crash(c)

@@ -2,7 +2,6 @@ package evidence
 
 import (
 	"bytes"
-	"strconv"
 	"time"
 
 	"lastcall/collectors/record"
@@ -113,7 +112,7 @@ func (w *lastWords) emit(o *origin, s sign, line []byte, sink record.Sink) error
 	if len(s.pid) > 0 && c.Instance == "" {
 		c.Instance = string(s.pid)
 	}
-	if m := w.said[string(o.container)]; m != nil && m.belongs(o) {
+	if m := w.said[string(o.speaker())]; m != nil && m.belongs(o) {
 		if s.kind == record.CrashHeapLimit && s.used == 0 {
 			c.UsedBytes = m.heapUsed
 		}
@@ -126,7 +125,7 @@ func (w *lastWords) emit(o *origin, s sign, line []byte, sink record.Sink) error
 }
 
 func (w *lastWords) remember(o *origin) *remembered {
-	m := w.said[string(o.container)]
+	m := w.said[string(o.speaker())]
 	if m == nil {
 		if len(w.said) >= maxRemembered {
 			return nil
@@ -135,7 +134,7 @@ func (w *lastWords) remember(o *origin) *remembered {
 			w.said = map[string]*remembered{}
 		}
 		m = &remembered{}
-		w.said[string(o.container)] = m
+		w.said[string(o.speaker())] = m
 	}
 	return m
 }
@@ -254,9 +253,6 @@ func anywhereMatters(line []byte) bool {
 	}
 	return false
 }
-
-func hasPrefix(b []byte, s string) bool { return len(b) >= len(s) && string(b[:len(s)]) == s }
-func hasSuffix(b []byte, s string) bool { return len(b) >= len(s) && string(b[len(b)-len(s):]) == s }
 
 // lineStarts are the beginnings that matter, by their first letters.
 var lineStarts = [...][]byte{
@@ -508,12 +504,4 @@ func isTraceLine(line []byte) bool {
 	// " 1: 0xb0b1a0 node::Abort() [node]"
 	_, n := leadingInt(b)
 	return n > 0 && bytes.HasPrefix(b[n:], []byte(": 0x"))
-}
-
-func digits64(b []byte) (int64, bool) {
-	if len(b) == 0 || len(b) > 18 {
-		return 0, false
-	}
-	v, err := strconv.ParseInt(string(b), 10, 64)
-	return v, err == nil && v >= 0
 }

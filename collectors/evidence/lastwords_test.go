@@ -1,10 +1,14 @@
 package evidence
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"lastcall/collectors/record"
 	"lastcall/collectors/record/recordtest"
@@ -24,7 +28,7 @@ func saySomething(t testing.TB, msg string) *recordtest.Sink {
 	return sink
 }
 
-func TestLastWordsOfRuntimes(t *testing.T) {
+func TestLastWordsOfRuntimesAreDeaths(t *testing.T) {
 	for msg, kind := range map[string]record.CrashKind{
 		"FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory":                             record.CrashHeapLimit,
 		"FATAL ERROR: Ineffective mark-compacts near heap limit Allocation failed - JavaScript heap out of memory":      record.CrashHeapLimit,
@@ -94,7 +98,7 @@ func TestLastWordsOfRuntimes(t *testing.T) {
 	}
 }
 
-func TestWordsThatAreNoLastOnes(t *testing.T) {
+func TestWordsThatAreNoLastOnesAreNoDeaths(t *testing.T) {
 	for _, msg := range []string{
 		"request completed", "FATAL ERROR: database is down, retrying", "http: panic serving 10.0.0.7:123: runtime error", "fatal error: foo.h: No such file or directory",
 		"recovered from panic: boom", "Using Node.js v20.20.2 and npm 10", "Node.js v20.20.2 is required", "user asked for memory usage", "Killed 3 stale sessions", "PHP Fatal error:  Uncaught Error",
@@ -193,6 +197,80 @@ web-1  | FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out
 	}
 	if sink.WarningCount("no_timezone") != 1 {
 		t.Errorf("the time without a zone is not told: %v", sink.Warnings)
+	}
+}
+
+func TestLastWordsAreFoundBehindTheHeaderOfTheJournalAndOfSyslog(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "syslog")
+	read := func(text string) *recordtest.Sink {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		written := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
+		if err := os.Chtimes(path, written, written); err != nil {
+			t.Fatal(err)
+		}
+		sink := &recordtest.Sink{}
+		if err := New(Options{Paths: []string{path}}).Collect(t.Context(), record.Query{}, sink); err != nil {
+			t.Fatal(err)
+		}
+		return sink
+	}
+	when := at(t, "2026-11-16T13:47:57Z")
+	for _, c := range []struct {
+		name, text string
+		want       record.Crash
+	}{
+		{
+			"journalctl -o short-iso",
+			"2026-11-16T13:47:57+0000 node-a api[123]: panic: boom\n2026-11-16T13:47:57+0000 node-a api[123]: goroutine 1 [running]:\n",
+			record.Crash{Time: when, Kind: record.CrashException, ExitCode: -1, Host: "node-a", Instance: "123"},
+		},
+		{
+			"journalctl, of Go's runtime",
+			"Nov 16 13:47:50 node-a systemd[1]: Started api.\nNov 16 13:47:57 node-a api[123]: fatal error: runtime: out of memory\n",
+			record.Crash{Time: when, Kind: record.CrashHeapLimit, ExitCode: -1, Host: "node-a", Instance: "123"},
+		},
+		{
+			"syslog without the number of the process",
+			"Nov 16 13:47:57 node-a java: java.lang.OutOfMemoryError: Java heap space\n",
+			record.Crash{Time: when, Kind: record.CrashHeapLimit, ExitCode: -1, Host: "node-a"},
+		},
+		{
+			"syslog without the host",
+			"Nov 16 13:47:57 gunicorn[77]: MemoryError\n",
+			record.Crash{Time: when, Kind: record.CrashHeapLimit, ExitCode: -1, Instance: "77"},
+		},
+		{
+			"what another process said is not the reason of this one",
+			"Nov 16 13:47:56 node-a web[7]: TypeError: of another\nNov 16 13:47:56 node-a api[123]: RangeError: its own\nNov 16 13:47:56 node-a web[7]: TypeError: of another\n" +
+				"Nov 16 13:47:57 node-a api[123]: Node.js v20.20.2\n",
+			record.Crash{Time: when, Kind: record.CrashException, ExitCode: -1, Host: "node-a", Instance: "123", Text: "RangeError: its own · Node.js v20.20.2"},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			sink := read(c.text)
+			if len(sink.Crashes) == 1 && c.want.Text == "" {
+				sink.Crashes[0].Text = ""
+			}
+			if diff := cmp.Diff([]record.Crash{c.want}, sink.Crashes, cmpopts.IgnoreFields(record.Crash{}, "Pos")); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if noYear := sink.WarningCount("no_year") == 1; noYear != strings.HasPrefix(c.text, "Nov") {
+				t.Errorf("warnings %v", sink.Warnings)
+			}
+		})
+	}
+	for _, text := range []string{
+		"2026-11-16T13:47:57Z the shipper said: panic: no more\n2026-11-16T13:47:57Z FATAL ERROR: Reached heap limit\n", // a sentence is no header
+		"2026-11-16T13:47:57Z collector saw: fatal error: of somebody\nFATAL ERROR: Reached heap limit\n",
+		"2026-11-16T13:47:57Z INFO worker[12]: panic: of a job, which was caught\nFATAL ERROR: Reached heap limit\n",
+		"seen api[123]: panic: boom\n2026-11-16T13:47:57Z FATAL ERROR: Reached heap limit\n", // nor without a time
+	} {
+		if sink := read(text); len(sink.Crashes) != 1 || !strings.HasPrefix(sink.Crashes[0].Text, "FATAL ERROR") {
+			t.Errorf("%q: %+v", text, sink.Crashes)
+		}
 	}
 }
 

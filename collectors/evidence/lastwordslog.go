@@ -13,6 +13,7 @@ import (
 //	web-1  | FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory
 //	[pod/web-5d8f/app] 2026-11-16T13:47:57.249Z panic: runtime error: index out of range
 //	2026-11-16T13:47:57.249768066Z stderr F java.lang.OutOfMemoryError: Java heap space
+//	Nov 16 13:47:57 node-a api[123]: fatal error: runtime: out of memory
 //
 // It comes last: every other format has been offered the line before. A line without a time gets that of the last line before it
 // that had one: nothing is printed after the end, so that it lies close.
@@ -33,7 +34,7 @@ func (lastWordsLog) Sniff(head []byte) int {
 		if !lineMayMatter(line) || line[0] == '{' && line[len(line)-1] == '}' {
 			return // what stands in JSON is not for this format
 		}
-		p := splitPlain(line)
+		p := splitPlain(line, func(int, int) int { return 2000 })
 		if _, ok := signOf(p.body); ok && found < 8 {
 			found = 8
 		}
@@ -56,6 +57,8 @@ type lastWordsParser struct {
 	origin origin
 	clock  clock
 
+	year func(month, day int) int
+
 	last     record.Time // of the last line that had a time
 	lastLine int64
 	sign     int64
@@ -75,7 +78,10 @@ type surroundings interface {
 
 // ParseLine implements LineParser.
 func (p *lastWordsParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
-	l := splitPlain(line)
+	if p.year == nil {
+		p.year = yearFinder(modified(p.src))
+	}
+	l := splitPlain(line, p.year)
 	if !l.stamp.zoned {
 		l.stamp.time = p.clock.local(l.stamp.time)
 	}
@@ -86,7 +92,7 @@ func (p *lastWordsParser) ParseLine(lineNo int64, line []byte, sink record.Sink)
 	if !matters && !isUpperStart(l.body) {
 		return p.follows(lineNo, l.body), nil
 	}
-	p.origin = origin{pos: record.Pos{Source: p.src, Line: lineNo}, time: l.stamp.time, container: l.container}
+	p.origin = origin{pos: record.Pos{Source: p.src, Line: lineNo}, time: l.stamp.time, container: l.container, host: l.host, instance: l.pid}
 	o := &p.origin
 	if len(o.container) == 0 {
 		o.container = p.file
@@ -100,7 +106,10 @@ func (p *lastWordsParser) ParseLine(lineNo int64, line []byte, sink record.Sink)
 			o.time = t
 		}
 		if len(o.container) == 0 {
-			o.container, o.instance = container, instance
+			o.container = container
+			if len(o.instance) == 0 {
+				o.instance = instance
+			}
 		}
 	}
 	if !matters {
@@ -116,7 +125,12 @@ func (p *lastWordsParser) ParseLine(lineNo int64, line []byte, sink record.Sink)
 	}
 	p.sign = lineNo
 	if l.stamp.time != 0 && !l.stamp.zoned {
-		return true, p.clock.tellZone(sink, o.pos, line)
+		if err := p.clock.tellZone(sink, o.pos, line); err != nil {
+			return true, err
+		}
+	}
+	if l.noYear && l.stamp.time != 0 {
+		return true, warn(sink, o.pos, "no_year", noYearText, line)
 	}
 	return true, nil
 }
@@ -131,20 +145,22 @@ func isUpperStart(b []byte) bool { return len(b) > 0 && isUpper(b[0]) }
 // plainLine is a line of text without what was put before it.
 type plainLine struct {
 	stamp     stamp
+	noYear    bool
 	container []byte
+	host, pid []byte
 	body      []byte
 }
 
-// splitPlain cuts prefixes off: those of Docker Compose and kubectl, a time, the stream tag of a container runtime.
-func splitPlain(line []byte) plainLine {
+// splitPlain cuts prefixes off: those of Docker Compose and kubectl, a time, the stream tag of a container runtime, the header of syslog.
+// year is that of a time which names none.
+func splitPlain(line []byte, year func(month, day int) int) plainLine {
 	l := plainLine{body: line}
 	if bar := bytes.IndexByte(line, '|'); bar > 0 && bar < 80 {
 		if name := bytes.TrimRight(line[:bar], " "); isContainerName(name) {
 			l.container, l.body = name, bytes.TrimPrefix(line[bar+1:], []byte(" "))
 		}
-	} else if tag, rest, ok := bracketed(line); ok && bytes.HasPrefix(tag, []byte("pod/")) {
-		pod, _, _ := bytes.Cut(tag[len("pod/"):], []byte("/"))
-		l.container, l.body = pod, rest
+	} else if container, rest, ok := splitKubectl(line); ok {
+		l.container, l.body = container, rest
 	}
 	body := l.body
 	boxed := len(body) > 1 && body[0] == '['
@@ -153,6 +169,11 @@ func splitPlain(line []byte) plainLine {
 	}
 	st, ok := readStamp(body)
 	if !ok {
+		if st, ok = readSyslogStamp(body, year); ok && !boxed {
+			if host, pid, rest, ok := syslogTag(bytes.TrimLeft(body[st.n:], " "), false); ok {
+				l.stamp, l.noYear, l.host, l.pid, l.body = st, true, host, pid, rest
+			}
+		}
 		return l
 	}
 	rest := body[st.n:]
@@ -166,6 +187,9 @@ func splitPlain(line []byte) plainLine {
 	rest = bytes.TrimLeft(rest, " ")
 	for _, tag := range []string{"stderr F ", "stdout F ", "stderr P ", "stdout P "} {
 		rest = bytes.TrimPrefix(rest, []byte(tag))
+	}
+	if host, pid, tail, ok := syslogTag(rest, true); ok {
+		l.host, l.pid, rest = host, pid, tail
 	}
 	l.body = rest
 	return l

@@ -153,15 +153,6 @@ func (l *logfmt) predicted(b []byte, n int, all bool) bool {
 	return !all || p == len(b)
 }
 
-// firstEight returns the first eight bytes of a piece as one number, and a mask of those that there are.
-func firstEight(piece []byte) (first, mask uint64) {
-	for i, c := range piece[:min(len(piece), 8)] {
-		first |= uint64(c) << (8 * i)
-		mask |= 0xff << (8 * i)
-	}
-	return first, mask
-}
-
 // learn takes the line apart pair by pair and remembers their order.
 func (l *logfmt) learn(b []byte, all bool) bool {
 	l.steps = l.steps[:0]

@@ -113,6 +113,27 @@ type metricRule struct {
 // process collectors of Prometheus, cAdvisor, kube-state-metrics, and what people call columns. A rule fits a name whose last words
 // (without the unit) are its own, so that a prefix of somebody's own ("acme.checkout.memory.rss") does no harm. The first that fits counts.
 var metricRules = [...]metricRule{
+	// Names that end as those of a whole do, and are parts: each comes as one series for every pool, buffer or space (OpenTelemetry,
+	// Micrometer, client_java), which under one metric would be a curve that jumps between them; or it is what one request uses (PHP), or
+	// another memory. Their limits are the runtime's own, not the container's.
+	{"jvm.memory.used", record.MetricUnknown, 0, unitByte, false},
+	{"jvm.memory.usage", record.MetricUnknown, 0, unitByte, false},
+	{"jvm.memory.limit", record.MetricUnknown, 0, unitByte, false},
+	{"jvm.buffer.memory.used", record.MetricUnknown, 0, unitByte, false},
+	{"jvm.buffer.memory.usage", record.MetricUnknown, 0, unitByte, false},
+	{"jvm.buffer.memory.limit", record.MetricUnknown, 0, unitByte, false},
+	{"non.heap.max", record.MetricUnknown, 0, unitByte, false},
+	{"non.heap.committed", record.MetricUnknown, 0, unitByte, false},
+	{"v8js.memory.heap.used", record.MetricUnknown, 0, unitByte, false},
+	{"v8js.memory.heap.limit", record.MetricUnknown, 0, unitByte, false},
+	{"go.memory.used", record.MetricUnknown, 0, unitByte, false},
+	{"php.memory.usage", record.MetricUnknown, 0, unitByte, false},
+	{"php.memory.limit", record.MetricUnknown, 0, unitByte, false},
+	{"opcache.memory.used", record.MetricUnknown, 0, unitByte, false},
+	{"accelerator.memory.used", record.MetricUnknown, 0, unitByte, false},
+	{"gpu.memory.used", record.MetricUnknown, 0, unitByte, false},
+	{"go.memory.limit", record.HeapLimit, 40, unitByte, false}, // GOMEMLIMIT
+
 	// Resident set.
 	{"container.memory.rss", record.RSS, 30, unitByte, false},
 	{"docker.mem.rss", record.RSS, 30, unitByte, false},

@@ -6,7 +6,7 @@ import (
 	"lastcall/collectors/record"
 )
 
-func TestNamesOfMetrics(t *testing.T) {
+func TestNamesOfMetricsAreKnownWithTheirUnits(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		unit  unit
@@ -39,6 +39,16 @@ func TestNamesOfMetrics(t *testing.T) {
 		{"kubernetes.memory.limits", unitNone, record.MemoryLimit, 1},
 		{"container_spec_memory_limit_bytes", unitNone, record.MemoryLimit, 1},
 		{"heap_size_limit", unitNone, record.HeapLimit, 1},
+		{"go_memory_limit_bytes", unitNone, record.HeapLimit, 1},
+		{"go.memory.limit", unitByte, record.HeapLimit, 1},
+		{"go_gc_gomemlimit_bytes", unitNone, record.HeapLimit, 1},
+		{"jvm.memory.heap.used", unitNone, record.HeapUsed, 1},
+		{"jvm.memory.heap.max", unitNone, record.HeapLimit, 1},
+		{"jvm.memory.non-heap.used", unitNone, record.External, 1},
+		{"process.memory.usage", unitByte, record.RSS, 1},
+		{"dotnet.process.memory.working_set", unitNone, record.WorkingSet, 1},
+		{"runtime.node.heap.total_heap_size", unitNone, record.HeapTotal, 1},
+		{"runtime.node.heap.heap_size_limit", unitNone, record.HeapLimit, 1},
 		{"cpu_percent", unitNone, record.CPU, 0.01},
 		{"container.cpu.usage", unitNone, record.CPU, 1e-9},
 		{"container.cpu.usage", unitPercent, record.CPU, 0.01},
@@ -66,7 +76,7 @@ func TestNamesOfMetrics(t *testing.T) {
 	}
 }
 
-func TestNamesThatMeanSomethingElse(t *testing.T) {
+func TestNamesThatMeanSomethingElseAreRefused(t *testing.T) {
 	for _, name := range []string{
 		"system.mem.used", "node_memory_MemTotal_bytes", "redis.mem.rss", "mem_util_percent", "memory_usage_percent", "Memory Usage (%)", "cpu_usage", "cpu",
 		"container_memory_max_usage_bytes", "container_memory_failcnt", "go_memstats_alloc_bytes_total", "go_memstats_sys_bytes", "jvm.non_heap_memory_max", "sys_bytes",
@@ -81,6 +91,65 @@ func TestNamesThatMeanSomethingElse(t *testing.T) {
 	}
 	if m, ok := meaningOf("container.memory.usage", unitPercent); ok {
 		t.Errorf("a share is taken for bytes: %v", m)
+	}
+}
+
+// What runtimes and their exporters tell of parts of a process's memory (a pool, a space, a buffer, a request), and of limits that are not
+// the container's. Each comes as several series, or is far from the whole: as resident memory it would be a curve that jumps.
+func TestPartsOfAProcessesMemoryAreNotItsMemory(t *testing.T) {
+	for from, names := range map[string][]string{
+		"OpenTelemetry, JVM": {
+			"jvm.memory.used", "jvm.memory.committed", "jvm.memory.limit", "jvm.memory.init", "jvm.memory.used_after_last_gc", "jvm.buffer.memory.used",
+			"jvm.buffer.memory.usage", "jvm.buffer.memory.limit", "jvm.buffer.count", "process.runtime.jvm.memory.usage", "process.runtime.jvm.memory.limit",
+			"process.runtime.jvm.memory.committed", "process.runtime.jvm.memory.usage_after_last_gc", "process.runtime.jvm.buffer.usage",
+			"process.runtime.jvm.buffer.limit", "jvm_memory_used_bytes", "jvm_memory_limit_bytes", "process_runtime_jvm_memory_usage_bytes",
+		},
+		"OpenTelemetry, Go": {
+			"go.memory.used", "go_memory_used_bytes", "go.memory.allocated", "go_memory_allocated_bytes_total", "go.memory.gc.goal", "process.runtime.go.mem.heap_idle",
+			"process.runtime.go.mem.heap_released", "process.runtime.go.mem.heap_objects",
+		},
+		"OpenTelemetry, V8": {
+			"v8js.memory.heap.used", "v8js.memory.heap.limit", "v8js_memory_heap_used_bytes", "v8js_memory_heap_limit_bytes", "v8js.memory.heap.space.available_size",
+			"v8js.memory.heap.space.physical_size", "v8js.heap.space.available_size",
+		},
+		"OpenTelemetry, .NET and Python": {
+			"dotnet.gc.last_collection.heap.size", "dotnet.gc.last_collection.memory.committed_size", "dotnet.gc.heap.total_allocated",
+			"process.runtime.dotnet.gc.heap.size", "process.runtime.dotnet.gc.committed_memory.size", "process.runtime.cpython.memory",
+			"process_runtime_cpython_memory_bytes", "process.memory.virtual",
+		},
+		"Micrometer": {
+			"jvm_memory_committed_bytes", "jvm_memory_max_bytes", "jvm_buffer_memory_used_bytes", "jvm_buffer_total_capacity_bytes", "jvm_memory_usage_after_gc_percent",
+			"jvm_gc_memory_allocated_bytes_total", "jvm_gc_live_data_size_bytes", "jvm_gc_max_data_size_bytes", "jvm_gc_pause_seconds_sum", "process_cpu_usage",
+		},
+		"Prometheus' client_java, now and before": {
+			"jvm_memory_init_bytes", "jvm_memory_pool_used_bytes", "jvm_memory_pool_max_bytes", "jvm_memory_pool_committed_bytes", "jvm_memory_pool_collection_used_bytes",
+			"jvm_buffer_pool_used_bytes", "jvm_buffer_pool_capacity_bytes", "jvm_native_memory_committed_bytes", "jvm_memory_bytes_used", "jvm_memory_bytes_max",
+			"jvm_memory_pool_bytes_used", "jvm_memory_pool_allocated_bytes_total",
+		},
+		"Dropwizard, Flink and Elastic": {
+			"jvm.memory.non-heap.max", "jvm.memory.non-heap.committed", "Status.JVM.Memory.NonHeap.Max", "Status.JVM.Memory.NonHeap.Committed",
+			"jvm.memory.non_heap.committed", "jvm.memory.pools.G1-Eden-Space.used", "jvm.memory.heap.pool.used", "jvm.memory.heap.pool.max",
+		},
+		"Datadog's libraries": {
+			"jvm.heap_memory_init", "jvm.non_heap_memory_init", "jvm.gc.eden_size", "jvm.gc.old_gen_size", "jvm.buffer_pool.direct.used", "jvm.buffer_pool.direct.capacity",
+			"runtime.node.heap.size.by.space", "runtime.node.heap.used_size.by.space", "runtime.node.heap.malloced_memory", "runtime.node.mem.free",
+			"runtime.go.mem_stats.stack_inuse", "runtime.go.mem_stats.sys", "runtime.dotnet.mem.committed", "runtime.dotnet.gc.size.gen2", "runtime.dotnet.gc.memory_load",
+		},
+		"the clients of Prometheus for Go and Node": {
+			"go_memstats_stack_inuse_bytes", "go_memstats_mspan_inuse_bytes", "go_memstats_heap_idle_bytes", "go_memstats_heap_released_bytes",
+			"go_memory_classes_heap_objects_bytes", "nodejs_heap_space_size_used_bytes", "nodejs_heap_space_size_total_bytes",
+		},
+		"PHP": {
+			"php_memory_usage_bytes", "php_memory_peak_bytes", "php_memory_limit_bytes", "shop_php_memory_usage_bytes", "php_opcache_memory_used_bytes",
+			"php_opcache_used_memory_bytes", "phpfpm_process_last_request_memory",
+		},
+		"cAdvisor, of the graphics card": {"container_accelerator_memory_used_bytes", "nvidia_gpu_memory_used_bytes"},
+	} {
+		for _, name := range names {
+			if m, ok := meaningOf(name, unitNone); ok {
+				t.Errorf("%s: %q is taken for %v", from, name, m.metric)
+			}
+		}
 	}
 }
 

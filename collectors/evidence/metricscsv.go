@@ -516,10 +516,11 @@ func (t *table) row(pos record.Pos, row []string, sink record.Sink) error {
 		if c.column >= len(row) {
 			continue
 		}
+		own := names
 		if c.labels != nil {
-			names = *c.labels
+			own = *c.labels
 		}
-		if err := t.emit(pos, at, names, c.meaning, row[c.column], row, sink); err != nil {
+		if err := t.emit(pos, at, own, c.meaning, row[c.column], row, sink); err != nil {
 			return err
 		}
 	}

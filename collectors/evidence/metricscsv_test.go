@@ -17,7 +17,7 @@ import (
 	"lastcall/collectors/record/recordtest"
 )
 
-func TestTables(t *testing.T) {
+func TestTablesAreReadInTheFormsThatPeopleSave(t *testing.T) {
 	t0, t1 := at(t, "2026-11-14T09:17:43.869Z"), at(t, "2026-11-14T09:17:53.869Z")
 	one := record.Sample{Time: t0, Container: "web-1", Instance: "30036", Service: "api"}
 	with := func(s record.Sample, m record.Metric, v float64) record.Sample {
@@ -65,6 +65,11 @@ func TestTables(t *testing.T) {
 			"columns named after series",
 			"Time,\"runtime.node.mem.rss{container:web-1,service:api}\",\"runtime.node.mem.rss{container:web-2}\"\n2026-11-14T09:17:43.869Z,5,6\n",
 			[]record.Sample{{Time: t0, Container: "web-1", Service: "api", Metric: record.RSS, Value: 5}, {Time: t0, Container: "web-2", Metric: record.RSS, Value: 6}},
+		},
+		{
+			"a column named after a series beside one of the row's container",
+			"time,container,\"rss_bytes{container=\"\"web-1\"\"}\",heap_used_bytes\n2026-11-14T09:17:43.869Z,web-9,5,6\n",
+			[]record.Sample{{Time: t0, Container: "web-1", Metric: record.RSS, Value: 5}, {Time: t0, Container: "web-9", Metric: record.HeapUsed, Value: 6}},
 		},
 		{
 			"a container's id is its instance",
@@ -291,7 +296,7 @@ func TestATableThatGivesNothingIsRefused(t *testing.T) {
 	}
 }
 
-func TestListsOfCrashes(t *testing.T) {
+func TestListsOfCrashesAreRead(t *testing.T) {
 	bare := "web-1,1794836877860\nweb-4,1794836997074\n"
 	if f, score := bestFormat([]byte(bare)); f == nil || f.Name() != "crashes-csv" {
 		t.Fatalf("recognised as %v (%d)", f, score)

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"math/big"
+	"strconv"
 	"time"
 )
 
@@ -166,7 +167,8 @@ func durationOf(b []byte, scale int) (time.Duration, bool) {
 	return time.Duration(v), true
 }
 
-// durationWithUnit reads "0.503s", "18ms", "68us", "1.5m"; a bare number is of 10^-(9-scale) seconds.
+// durationWithUnit reads "0.503s", "18ms", "68us", "1.5m", and "1m2.5s", as Go writes what takes longer than a minute; a bare number is of
+// 10^-(9-scale) seconds.
 func durationWithUnit(b []byte, scale int) (time.Duration, bool) {
 	n := len(b)
 	for n > 0 && !isDigit(b[n-1]) && b[n-1] != '.' {
@@ -189,9 +191,21 @@ func durationWithUnit(b []byte, scale int) (time.Duration, bool) {
 		}
 		return 60 * d, true
 	default:
+		return compoundDuration(b)
+	}
+	if d, ok := durationOf(b[:n], scale); ok {
+		return d, true
+	}
+	return compoundDuration(b)
+}
+
+// compoundDuration reads a duration of several units.
+func compoundDuration(b []byte) (time.Duration, bool) {
+	if len(b) > 64 {
 		return 0, false
 	}
-	return durationOf(b[:n], scale)
+	d, err := time.ParseDuration(string(b))
+	return d, err == nil && d >= 0 && d <= maxDuration
 }
 
 // statusOf reads an HTTP status of three digits.
@@ -238,4 +252,21 @@ func epochOf(b []byte) (ns int64, ok bool) {
 		return 0, false
 	}
 	return v * powersOf10[scale], true
+}
+
+func isDigits(b []byte) bool {
+	for _, c := range b {
+		if !isDigit(c) {
+			return false
+		}
+	}
+	return len(b) > 0
+}
+
+func digits64(b []byte) (int64, bool) {
+	if len(b) == 0 || len(b) > 18 {
+		return 0, false
+	}
+	v, err := strconv.ParseInt(string(b), 10, 64)
+	return v, err == nil && v >= 0
 }

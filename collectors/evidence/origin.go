@@ -27,6 +27,14 @@ func (o *origin) crash(kind record.CrashKind, text []byte) *record.Crash {
 	}
 }
 
+// speaker is who says something: the container, or the process where no container is named.
+func (o *origin) speaker() []byte {
+	if len(o.container) > 0 {
+		return o.container
+	}
+	return o.instance
+}
+
 // exited is a crash that says with which status the process ended. reason is the source's own word, which may decide the kind.
 func (o *origin) exited(code int, reason string, text []byte) *record.Crash {
 	kind, signal := kindOfExit(code, reason)
@@ -197,6 +205,15 @@ func sniffLines(head []byte, mine func(line []byte) bool) int {
 	return 10 + 85*hits/lines
 }
 
+// sniffParser is sniffLines for a format whose parser tells at once whether a line is its own.
+func sniffParser(f LineFormat, head []byte) int {
+	p := f.NewParser(&record.Source{})
+	return sniffLines(head, func(line []byte) bool {
+		handled, _ := p.ParseLine(1, line, record.Discard{})
+		return handled
+	})
+}
+
 // between returns what lies between the first occurrences of open and, after it, of end.
 func between(b []byte, open, end string) []byte {
 	i := bytes.Index(b, []byte(open))
@@ -313,3 +330,6 @@ func seconds(v float64) time.Duration {
 	}
 	return time.Duration(v * float64(time.Second))
 }
+
+func hasPrefix(b []byte, s string) bool { return len(b) >= len(s) && string(b[:len(s)]) == s }
+func hasSuffix(b []byte, s string) bool { return len(b) >= len(s) && string(b[len(b)-len(s):]) == s }

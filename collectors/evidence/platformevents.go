@@ -108,7 +108,7 @@ func (f platformEventList) Parse(ctx context.Context, src *record.Source, r io.R
 			if key != "events" {
 				return w.skip()
 			}
-			_, err := w.arrayValue(func() error {
+			return w.arrayValue(func() error {
 				var raw json.RawMessage
 				if _, err := w.decode(&raw); err != nil {
 					return err
@@ -124,7 +124,6 @@ func (f platformEventList) Parse(ctx context.Context, src *record.Source, r io.R
 				_, err = platformEvent(record.Pos{Source: src, Line: n}, v, raw, &clock, sink)
 				return err
 			})
-			return err
 		})
 	})
 }
@@ -196,7 +195,8 @@ func eventKind(name []byte) event {
 		return eventCycling
 	case "maintenance", "maintenance_started", "maintenance_scheduled", "maintenance_planned", "maintenance_announced":
 		return eventMaintenance
-	case "maintenance_finished", "maintenance_ended", "maintenance_completed":
+	case "maintenance_finished", "maintenance_finish", "maintenance_ended", "maintenance_end", "maintenance_completed", "maintenance_complete",
+		"maintenance_over", "maintenance_disabled":
 		return eventMaintenanceOver
 	case "service_list_refreshed", "members_changed":
 		return eventMembers

@@ -9,7 +9,7 @@ import (
 	"lastcall/collectors/record"
 )
 
-func TestPlatformEventLines(t *testing.T) {
+func TestPlatformEventsTellLivesAndDeaths(t *testing.T) {
 	when := at(t, "2026-11-16T13:47:57.859Z")
 	const who = `"time":"2026-11-16T13:47:57.859Z","container":"web-1","container_id":"dc317786f4c66790fb508272"`
 	life := func(k record.LifecycleKind, reason string) *record.Lifecycle {
@@ -60,6 +60,11 @@ func TestPlatformEventLines(t *testing.T) {
 			name:      "a maintenance window has an end",
 			line:      `{"time":"2026-11-16T13:47:57.859Z","type":"maintenance_scheduled","until":"2026-11-16T15:47:57.859Z"}`,
 			lifecycle: &record.Lifecycle{Time: when, End: when.Add(2 * time.Hour), Kind: record.Maintenance, ExitCode: -1},
+		},
+		{
+			name:      "a maintenance that is over says so in its reason",
+			line:      `{"time":"2026-11-16T13:47:57.859Z","type":"maintenance_over","app":"shop"}`,
+			lifecycle: &record.Lifecycle{Time: when, Kind: record.Maintenance, ExitCode: -1, Reason: "over", Service: "shop"},
 		},
 		{
 			name:      "a time in milliseconds since 1970",

@@ -12,7 +12,7 @@ import (
 	"lastcall/collectors/record"
 )
 
-func TestNamesOfProfiles(t *testing.T) {
+func TestNamesOfProfilesTellContainerAndTime(t *testing.T) {
 	for _, c := range []struct {
 		name, container, at string
 		oom                 bool

@@ -10,7 +10,7 @@ import (
 	"lastcall/collectors/record"
 )
 
-func TestExpositionLines(t *testing.T) {
+func TestLinesOfAnExpositionAreTakenApart(t *testing.T) {
 	const text = `# HELP container_memory_working_set_bytes Current working set in bytes.
 # TYPE container_memory_working_set_bytes gauge
 container_memory_working_set_bytes{container="app",id="/kubepods/pod1/x",name="k8s_app_web-0",namespace="shop",pod="web-0"} 1.0485760e+08 1794836877859
@@ -88,7 +88,7 @@ func TestAnAnswerOfARangeQuery(t *testing.T) {
 	}
 }
 
-func TestStatisticsOfDocker(t *testing.T) {
+func TestStatisticsOfDockerAreSamples(t *testing.T) {
 	api := `{"read":"2026-11-16T13:47:57.859Z","name":"/web-1","id":"` + cid + `","memory_stats":{"usage":200,"limit":1000,"stats":{"anon":120,"inactive_file":50}},
 	"cpu_stats":{"cpu_usage":{"total_usage":3000},"system_cpu_usage":20000,"online_cpus":2},"precpu_stats":{"cpu_usage":{"total_usage":1000},"system_cpu_usage":10000,"online_cpus":2}}
 	{"read":"0001-01-01T00:00:00Z","name":"/gone","id":"x","memory_stats":{"usage":5},"cpu_stats":{}}`

@@ -55,20 +55,11 @@ type promReader struct {
 func (p *promReader) field(key string) error {
 	switch key {
 	case "data":
-		_, err := p.w.objectValue(p.field)
-		return err
+		return p.w.objectValue(p.field)
 	case "result":
-		_, err := p.w.arrayValue(p.series)
-		return err
+		return p.w.arrayValue(p.series)
 	case "error", "warnings":
-		var raw json.RawMessage
-		if _, err := p.w.decode(&raw); err != nil {
-			return err
-		}
-		if s := string(raw); s == "null" || s == "[]" || s == `""` {
-			return nil
-		}
-		return warn(p.sink, record.Pos{Source: p.src}, "source_error", "the answer of Prometheus carries an error or a warning; its series may be missing or partial", raw)
+		return sourceError(p.w, p.src, "the answer of Prometheus carries an error or a warning", p.sink)
 	}
 	return p.w.skip()
 }

@@ -1,6 +1,9 @@
 package evidence
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,7 +42,7 @@ func readLine(t *testing.T, line string, zone *time.Location) seen {
 	src := &record.Source{Name: "x.log"}
 	all := formats(zone)
 	run := &run{Collector: &Collector{formats: all}}
-	best, _ := run.recognise([]byte(line))
+	best := run.recognise([]byte(line))
 	var chain []LineFormat
 	out := seen{}
 	if f, ok := best.(LineFormat); ok {
@@ -161,6 +164,16 @@ func TestRequestLinesAreReadWithWhatTheySay(t *testing.T) {
 			seen{Format: "heroku-router", Start: "2026-11-17T13:32:26Z", End: "2026-11-17T13:32:27Z", Layer: router, Outcome: record.ClientGone, Status: 499, Method: "GET", Path: "/", ID: "1", Container: "web.1", Client: "1.2.3.4", RequestsInSink: 1},
 		},
 		{
+			"a Heroku H18: the dyno's end of the connection broke",
+			`2026-11-17T13:32:27+00:00 heroku[router]: sock=backend at=error code=H18 desc="Server Request Interrupted" method=GET path="/export" host=h request_id=1 fwd="1.2.3.4" dyno=web.1 connect=1ms service=18449ms status=503 bytes=0 protocol=https`,
+			seen{Format: "heroku-router", Start: "2026-11-17T13:32:08.55Z", End: "2026-11-17T13:32:27Z", Layer: router, Outcome: record.Cut, Status: 503, Method: "GET", Path: "/export", ID: "1", Container: "web.1", Client: "1.2.3.4", RequestsInSink: 1},
+		},
+		{
+			"a Heroku H27 that names the socket: the client's end of the connection broke",
+			`2026-11-17T13:32:27+00:00 heroku[router]: sock=client at=warning code=H27 desc="Client Request Interrupted" method=POST path="/" host=h request_id=1 fwd="1.2.3.4" dyno=web.1 connect=1ms service=449ms status=499 bytes=0 protocol=https`,
+			seen{Format: "heroku-router", Start: "2026-11-17T13:32:26.55Z", End: "2026-11-17T13:32:27Z", Layer: router, Outcome: record.ClientGone, Status: 499, Method: "POST", Path: "/", ID: "1", Container: "web.1", Client: "1.2.3.4", RequestsInSink: 1},
+		},
+		{
 			"a completed pino line",
 			`{"level":30,"time":1794835850897,"pid":23208,"hostname":"web-3","req":{"id":"99e0","method":"GET","url":"/api/x?q=1","remoteAddress":"162.167.52.211"},"userId":"115838","res":{"statusCode":200},"responseTime":297.654,"msg":"request completed"}`,
 			seen{Format: "pino", Start: "2026-11-16T13:30:50.599346Z", End: "2026-11-16T13:30:50.897Z", Layer: app, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/api/x?q=1", ID: "99e0", Container: "web-3", Instance: "23208", User: "115838", Client: "162.167.52.211", RequestsInSink: 1},
@@ -199,6 +212,26 @@ func TestRequestLinesAreReadWithWhatTheySay(t *testing.T) {
 			"pino within Scalingo's log",
 			`2026-11-16 13:30:51.1 +0000 UTC [web-2] {"level":30,"time":1794835850000,"pid":4,"hostname":"my-app-web-2","req":{"id":"1","method":"GET","url":"/x"},"res":{"statusCode":200},"responseTime":10,"msg":"request completed"}`,
 			seen{Format: "pino", Start: "2026-11-16T13:30:49.99Z", End: "2026-11-16T13:30:50Z", Layer: app, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", ID: "1", Container: "web-2", Instance: "4", Host: "my-app-web-2", RequestsInSink: 1},
+		},
+		{
+			"pino behind kubectl logs --prefix",
+			`[pod/web-5d8f/app] {"level":30,"time":1794835850000,"pid":4,"hostname":"web-5d8f","req":{"id":"1","method":"GET","url":"/x"},"res":{"statusCode":200},"responseTime":10,"msg":"request completed"}`,
+			seen{Format: "pino", Start: "2026-11-16T13:30:49.99Z", End: "2026-11-16T13:30:50Z", Layer: app, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", ID: "1", Container: "web-5d8f", Instance: "4", Host: "web-5d8f", RequestsInSink: 1},
+		},
+		{
+			"pino behind kubectl logs --prefix --timestamps",
+			`[pod/web-5d8f/app] 2026-11-16T13:30:50.123456789Z {"level":30,"time":1794835850000,"pid":4,"hostname":"web-5d8f","req":{"id":"1","method":"GET","url":"/x"},"res":{"statusCode":200},"responseTime":10,"msg":"request completed"}`,
+			seen{Format: "pino", Start: "2026-11-16T13:30:49.99Z", End: "2026-11-16T13:30:50Z", Layer: app, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", ID: "1", Container: "web-5d8f", Instance: "4", Host: "web-5d8f", RequestsInSink: 1},
+		},
+		{
+			"pino of a companion behind kubectl logs --prefix",
+			`[pod/web-5d8f/oauth2-proxy] {"level":30,"time":1794835850000,"pid":4,"hostname":"web-5d8f","req":{"id":"1","method":"GET","url":"/x"},"res":{"statusCode":200},"responseTime":10,"msg":"request completed"}`,
+			seen{Format: "pino", Start: "2026-11-16T13:30:49.99Z", End: "2026-11-16T13:30:50Z", Layer: app, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", ID: "1", Container: "web-5d8f/oauth2-proxy", Instance: "4", Host: "web-5d8f", RequestsInSink: 1},
+		},
+		{
+			"a sentence with an object behind kubectl logs --prefix",
+			`[pod/web-5d8f/app] request done {"level":30,"time":1794835850000,"pid":4,"hostname":"web-5d8f","req":{"id":"1","method":"GET","url":"/x"},"res":{"statusCode":200},"responseTime":10,"msg":"request completed"}`,
+			seen{Warnings: "unrecognised_lines "},
 		},
 		{
 			"pino within Docker's log file",
@@ -241,6 +274,11 @@ func TestRequestLinesAreReadWithWhatTheySay(t *testing.T) {
 			seen{Format: "datadog-logs", Start: "2026-11-16T14:15:20Z", End: "2026-11-16T14:15:50Z", Layer: router, Outcome: record.GaveUp, Status: 503, Method: "GET", Path: "/x", ID: "9", Container: "web.1", Service: "heroku", Client: "1.2.3.4", RequestsInSink: 1},
 		},
 		{
+			"a Heroku H18 that travels as a Datadog message",
+			`{"id":"A","type":"log","attributes":{"timestamp":"2026-11-16T14:15:50Z","host":"d.1","service":"heroku","message":"sock=backend at=error code=H18 desc=\"Server Request Interrupted\" method=GET path=\"/x\" host=h request_id=9 fwd=\"1.2.3.4\" dyno=web.1 connect=0ms service=3000ms status=503 bytes=0","tags":[],"attributes":{}}}`,
+			seen{Format: "datadog-logs", Start: "2026-11-16T14:15:47Z", End: "2026-11-16T14:15:50Z", Layer: router, Outcome: record.Cut, Status: 503, Method: "GET", Path: "/x", ID: "9", Container: "web.1", Service: "heroku", Client: "1.2.3.4", RequestsInSink: 1},
+		},
+		{
 			"a crash that travels as a Datadog message",
 			`{"id":"A","type":"log","attributes":{"timestamp":"2026-11-16T13:53:43.316Z","host":"web-4","service":"platform","status":"error","message":"[system] [web-4] Container web-4 (cd0e2c10b6ed) crashed, exit status 134","tags":["container:web-4"],"attributes":{}}}`,
 			seen{Format: "datadog-logs", Crashes: 2},
@@ -264,6 +302,31 @@ func TestRequestLinesAreReadWithWhatTheySay(t *testing.T) {
 			"the ingress of nginx",
 			`192.168.64.1 - - [07/Feb/2020:11:49:15 +0000] "GET /products/42 HTTP/1.1" 200 59 "-" "curl/7.54.0" 91 0.250 [default-web-8080] [] 172.17.0.5:8080 59 0.240 200 68fa971ce4dfce685fdc01c877bfa645`,
 			seen{Format: "access-log", Start: "2020-02-07T11:49:14.75Z", End: "2020-02-07T11:49:15Z", Layer: router, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/products/42", ID: "68fa971ce4dfce685fdc01c877bfa645", Container: "172.17.0.5:8080", Client: "192.168.64.1", RequestsInSink: 1},
+		},
+		{
+			"the ingress of nginx after a retry: the last upstream answered",
+			`1.2.3.4 - - [20/Nov/2026:08:00:01 +0000] "GET /x HTTP/1.1" 200 571 "-" "curl/8" 91 0.123 [default-web-8080] [] 172.17.0.5:8080, 172.17.0.6:8080 0, 59 0.100, 0.023 502, 200 68fa971ce4dfce685fdc01c877bfa645`,
+			seen{Format: "access-log", Start: "2026-11-20T08:00:00.877Z", End: "2026-11-20T08:00:01Z", Layer: router, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", ID: "68fa971ce4dfce685fdc01c877bfa645", Container: "172.17.0.6:8080", Client: "1.2.3.4", RequestsInSink: 1},
+		},
+		{
+			"nginx with named lists of upstreams",
+			`1.2.3.4 - - [20/Nov/2026:08:00:01 +0000] "GET /x HTTP/1.1" 200 571 "-" "curl/8" rt=0.123 ua="172.17.0.5:8080, 172.17.0.6:8080" urt="0.100, 0.023"`,
+			seen{Format: "access-log", Start: "2026-11-20T08:00:00.877Z", End: "2026-11-20T08:00:01Z", Layer: router, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", Container: "172.17.0.6:8080", Client: "1.2.3.4", RequestsInSink: 1},
+		},
+		{
+			"nginx with named lists of upstreams, and without the time of the request",
+			`1.2.3.4 - - [20/Nov/2026:08:00:01 +0000] "GET /x HTTP/1.1" 200 571 "-" "curl/8" ua="172.17.0.5:8080, 172.17.0.6:8080" urt="0.100, 0.023"`,
+			seen{Format: "access-log", Start: "2026-11-20T08:00:00.977Z", End: "2026-11-20T08:00:01Z", Layer: router, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", Container: "172.17.0.6:8080", Client: "1.2.3.4", RequestsInSink: 1},
+		},
+		{
+			"nginx with a named list that was redirected within",
+			`1.2.3.4 - - [20/Nov/2026:08:00:01 +0000] "GET /x HTTP/1.1" 200 571 "-" "curl/8" rt=0.123 ua="172.17.0.5:8080 : 172.17.0.6:8080" urt="0.100 : 0.023"`,
+			seen{Format: "access-log", Start: "2026-11-20T08:00:00.877Z", End: "2026-11-20T08:00:01Z", Layer: router, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", Container: "172.17.0.6:8080", Client: "1.2.3.4", RequestsInSink: 1},
+		},
+		{
+			"nginx with a named list whose last server was not reached",
+			`1.2.3.4 - - [20/Nov/2026:08:00:01 +0000] "GET /x HTTP/1.1" 502 571 "-" "curl/8" rt=0.123 ua="172.17.0.5:8080, backend" urt="0.100, -"`,
+			seen{Format: "access-log", Start: "2026-11-20T08:00:00.877Z", End: "2026-11-20T08:00:01Z", Layer: router, Outcome: record.Cut, Status: 502, Method: "GET", Path: "/x", Container: "172.17.0.5:8080", Client: "1.2.3.4", RequestsInSink: 1},
 		},
 		{
 			"Apache with %D, whose time is the beginning",
@@ -301,6 +364,21 @@ func TestRequestLinesAreReadWithWhatTheySay(t *testing.T) {
 			seen{Format: "haproxy", Start: "2018-12-10T12:01:46.395Z", End: "2018-12-10T12:01:51.395Z", Layer: router, Outcome: record.Cut, Status: 502, Method: "GET", Path: "/a", Container: "web-2", Client: "127.0.0.1", RequestsInSink: 1, Warnings: "no_timezone "},
 		},
 		{
+			"HAProxy when the server answered that something behind it gave up",
+			`127.0.0.1:35982 [10/Dec/2018:12:01:46.395] http back/web-2 0/0/1/4999/5000 504 213 - - ---- 1/1/0/0/0 0/0 "GET /a HTTP/1.1"`,
+			seen{Format: "haproxy", Start: "2018-12-10T12:01:46.395Z", End: "2018-12-10T12:01:51.395Z", Layer: router, Outcome: record.Answered, Status: 504, Method: "GET", Path: "/a", Container: "web-2", Client: "127.0.0.1", RequestsInSink: 1, Warnings: "no_timezone "},
+		},
+		{
+			"HAProxy when the server answered that something behind it broke off",
+			`127.0.0.1:35982 [10/Dec/2018:12:01:46.395] http back/web-2 0/0/1/4999/5000 502 213 - - ---- 1/1/0/0/0 0/0 "GET /a HTTP/1.1"`,
+			seen{Format: "haproxy", Start: "2018-12-10T12:01:46.395Z", End: "2018-12-10T12:01:51.395Z", Layer: router, Outcome: record.Answered, Status: 502, Method: "GET", Path: "/a", Container: "web-2", Client: "127.0.0.1", RequestsInSink: 1, Warnings: "no_timezone "},
+		},
+		{
+			"HAProxy when the server, a proxy of its own, says that the client left",
+			`127.0.0.1:35982 [10/Dec/2018:12:01:46.395] http back/web-2 0/0/1/4999/5000 499 213 - - ---- 1/1/0/0/0 0/0 "GET /a HTTP/1.1"`,
+			seen{Format: "haproxy", Start: "2018-12-10T12:01:46.395Z", End: "2018-12-10T12:01:51.395Z", Layer: router, Outcome: record.ClientGone, Status: 499, Method: "GET", Path: "/a", Container: "web-2", Client: "127.0.0.1", RequestsInSink: 1, Warnings: "no_timezone "},
+		},
+		{
 			"Envoy's text format",
 			`[2016-04-15T20:17:00.310Z] "POST /api/v1/locations HTTP/2" 204 - 154 0 226 100 "10.0.35.28" "nsq2http" "cc21d9b0-cf5c" "locations" "tcp://10.0.2.1:80"`,
 			seen{Format: "envoy", Start: "2016-04-15T20:17:00.31Z", End: "2016-04-15T20:17:00.536Z", Layer: router, Outcome: record.Answered, Status: 204, Method: "POST", Path: "/api/v1/locations", ID: "cc21d9b0-cf5c", Container: "10.0.2.1:80", Client: "10.0.35.28", RequestsInSink: 1},
@@ -309,6 +387,36 @@ func TestRequestLinesAreReadWithWhatTheySay(t *testing.T) {
 			"Istio's text format when the upstream died",
 			`[2020-11-25T21:26:18.409Z] "GET /status HTTP/1.1" 503 UC upstream_reset_before_response_started{connection_termination} - "-" 0 95 1500 - "-" "curl/7.73.0" "84961386" "httpbin:8000" "10.1.1.1:80" inbound|8000|| - 10.1.1.1:80`,
 			seen{Format: "envoy", Start: "2020-11-25T21:26:18.409Z", End: "2020-11-25T21:26:19.909Z", Layer: router, Outcome: record.Cut, Status: 503, Method: "GET", Path: "/status", ID: "84961386", Container: "10.1.1.1:80", RequestsInSink: 1},
+		},
+		{
+			"Istio's text format when the upstream answered that something behind it gave up",
+			`[2020-11-25T21:26:18.409Z] "GET /status HTTP/1.1" 504 - via_upstream - "-" 0 95 1500 - "-" "curl/7.73.0" "84961386" "httpbin:8000" "10.1.1.1:80" inbound|8000|| - 10.1.1.1:80`,
+			seen{Format: "envoy", Start: "2020-11-25T21:26:18.409Z", End: "2020-11-25T21:26:19.909Z", Layer: router, Outcome: record.Answered, Status: 504, Method: "GET", Path: "/status", ID: "84961386", Container: "10.1.1.1:80", RequestsInSink: 1},
+		},
+		{
+			"Istio's text format when the upstream answered that something behind it broke off",
+			`[2020-11-25T21:26:18.409Z] "GET /status HTTP/1.1" 502 - via_upstream - "-" 0 95 1500 - "-" "curl/7.73.0" "84961386" "httpbin:8000" "10.1.1.1:80" inbound|8000|| - 10.1.1.1:80`,
+			seen{Format: "envoy", Start: "2020-11-25T21:26:18.409Z", End: "2020-11-25T21:26:19.909Z", Layer: router, Outcome: record.Answered, Status: 502, Method: "GET", Path: "/status", ID: "84961386", Container: "10.1.1.1:80", RequestsInSink: 1},
+		},
+		{
+			"Istio's text format when the proxy gave up",
+			`[2020-11-25T21:26:18.409Z] "GET /status HTTP/1.1" 504 UT response_timeout - "-" 0 95 1500 - "-" "curl/7.73.0" "84961386" "httpbin:8000" "10.1.1.1:80" inbound|8000|| - 10.1.1.1:80`,
+			seen{Format: "envoy", Start: "2020-11-25T21:26:18.409Z", End: "2020-11-25T21:26:19.909Z", Layer: router, Outcome: record.GaveUp, Status: 504, Method: "GET", Path: "/status", ID: "84961386", Container: "10.1.1.1:80", RequestsInSink: 1},
+		},
+		{
+			"Istio's text format when no upstream answered, and no flag says why",
+			`[2020-11-25T21:26:18.409Z] "GET /status HTTP/1.1" 504 - - - "-" 0 95 1500 - "-" "curl/7.73.0" "84961386" "httpbin:8000" "-" inbound|8000|| - 10.1.1.1:80`,
+			seen{Format: "envoy", Start: "2020-11-25T21:26:18.409Z", End: "2020-11-25T21:26:19.909Z", Layer: router, Outcome: record.GaveUp, Status: 504, Method: "GET", Path: "/status", ID: "84961386", RequestsInSink: 1},
+		},
+		{
+			"Envoy's JSON format when the upstream answered that something behind it gave up",
+			`{"duration":11,"method":"GET","response_code":504,"response_flags":"-","start_time":"2025-12-31T16:37:40.479Z","upstream_host":"10.42.0.82:8080","path":"/x","x-request-id":"abc"}`,
+			seen{Format: "envoy", Start: "2025-12-31T16:37:40.479Z", End: "2025-12-31T16:37:40.49Z", Layer: router, Outcome: record.Answered, Status: 504, Method: "GET", Path: "/x", ID: "abc", Container: "10.42.0.82:8080", RequestsInSink: 1},
+		},
+		{
+			"Envoy's JSON format without flags, which leaves open who broke off",
+			`{"duration":11,"method":"GET","response_code":502,"start_time":"2025-12-31T16:37:40.479Z","upstream_host":"10.42.0.82:8080","path":"/x","x-request-id":"abc"}`,
+			seen{Format: "envoy", Start: "2025-12-31T16:37:40.479Z", End: "2025-12-31T16:37:40.49Z", Layer: router, Outcome: record.Cut, Status: 502, Method: "GET", Path: "/x", ID: "abc", Container: "10.42.0.82:8080", RequestsInSink: 1},
 		},
 		{
 			"Envoy's JSON format in a container's log",
@@ -351,6 +459,76 @@ func TestRequestLinesAreReadWithWhatTheySay(t *testing.T) {
 			seen{Format: "json-access", Start: "2026-11-20T07:59:58.5Z", End: "2026-11-20T08:00:00Z", Layer: app, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", RequestsInSink: 1, Warnings: "duration_unit_assumed "},
 		},
 		{
+			"Echo's own JSON, in nanoseconds and in words",
+			`{"time":"2026-11-20T08:00:00Z","id":"","remote_ip":"10.0.0.1","method":"GET","uri":"/x","status":200,"error":"","latency":1009547000,"latency_human":"1.009547s","bytes_in":0,"bytes_out":5}`,
+			seen{Format: "json-access", Start: "2026-11-20T07:59:58.990453Z", End: "2026-11-20T08:00:00Z", Layer: app, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", Client: "10.0.0.1", RequestsInSink: 1},
+		},
+		{
+			"Echo's own JSON of a long request",
+			`{"time":"2026-11-20T08:00:00Z","method":"GET","uri":"/x","status":200,"latency":3662500000000,"latency_human":"1h1m2.5s"}`,
+			seen{Format: "json-access", Start: "2026-11-20T06:58:57.5Z", End: "2026-11-20T08:00:00Z", Layer: app, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", RequestsInSink: 1},
+		},
+		{
+			"a whole number without a unit that would be more than a day of milliseconds",
+			`{"time":"2026-11-20T08:00:00Z","level":"INFO","msg":"request","method":"GET","path":"/x","status":200,"duration":1009547000}`,
+			seen{Format: "json-access", Start: "2026-11-20T07:59:58.990453Z", End: "2026-11-20T08:00:00Z", Layer: app, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", RequestsInSink: 1, Warnings: "duration_unit_assumed "},
+		},
+		{
+			"nginx in JSON with the Host header, and no upstream",
+			`{"time_iso8601":"2026-11-20T08:00:00+00:00","request_method":"GET","request_uri":"/x","status":"200","request_time":"0.123","host":"api.example.com","upstream_addr":"-"}`,
+			seen{Format: "json-access", Start: "2026-11-20T07:59:59.877Z", End: "2026-11-20T08:00:00Z", Layer: router, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", RequestsInSink: 1},
+		},
+		{
+			"nginx in JSON with the name of its server",
+			`{"time_iso8601":"2026-11-20T08:00:00+00:00","request_method":"GET","request_uri":"/x","status":"200","request_time":"0.123","server":"api.example.com"}`,
+			seen{Format: "json-access", Start: "2026-11-20T07:59:59.877Z", End: "2026-11-20T08:00:00Z", Layer: router, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", RequestsInSink: 1},
+		},
+		{
+			"a proxy in JSON with the server that answered",
+			`{"time_iso8601":"2026-11-20T08:00:00+00:00","request_method":"GET","request_uri":"/x","status":"200","request_time":"0.123","server":"web-1"}`,
+			seen{Format: "json-access", Start: "2026-11-20T07:59:59.877Z", End: "2026-11-20T08:00:00Z", Layer: router, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", Container: "web-1", RequestsInSink: 1},
+		},
+		{
+			"a proxy in JSON with the address of the server that answered",
+			`{"time_iso8601":"2026-11-20T08:00:00+00:00","request_method":"GET","request_uri":"/x","status":"200","request_time":"0.123","server":"10.0.0.5:8080"}`,
+			seen{Format: "json-access", Start: "2026-11-20T07:59:59.877Z", End: "2026-11-20T08:00:00Z", Layer: router, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", Container: "10.0.0.5:8080", RequestsInSink: 1},
+		},
+		{
+			"Echo on a developer's machine: the Host header",
+			`{"time":"2026-11-20T08:00:00Z","host":"localhost:1323","method":"GET","uri":"/x","status":200,"latency_human":"1.5s"}`,
+			seen{Format: "json-access", Start: "2026-11-20T07:59:58.5Z", End: "2026-11-20T08:00:00Z", Layer: app, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", RequestsInSink: 1},
+		},
+		{
+			"Echo behind a domain: the Host header",
+			`{"time":"2026-11-20T08:00:00Z","host":"api.example.com","method":"GET","uri":"/x","status":200,"latency_human":"1.5s"}`,
+			seen{Format: "json-access", Start: "2026-11-20T07:59:58.5Z", End: "2026-11-20T08:00:00Z", Layer: app, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", RequestsInSink: 1},
+		},
+		{
+			"Echo with the container beside the Host header",
+			`{"time":"2026-11-20T08:00:00Z","host":"api.example.com","hostname":"web-1","method":"GET","uri":"/x","status":200,"latency_human":"1.5s"}`,
+			seen{Format: "json-access", Start: "2026-11-20T07:59:58.5Z", End: "2026-11-20T08:00:00Z", Layer: app, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", Container: "web-1", RequestsInSink: 1},
+		},
+		{
+			"nginx in JSON after a retry: the last upstream answered",
+			`{"time_iso8601":"2026-11-20T08:00:00+00:00","request_method":"GET","request_uri":"/x","status":"200","request_time":"0.123","upstream_addr":"10.0.0.1:80, 10.0.0.2:80"}`,
+			seen{Format: "json-access", Start: "2026-11-20T07:59:59.877Z", End: "2026-11-20T08:00:00Z", Layer: router, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", Container: "10.0.0.2:80", RequestsInSink: 1},
+		},
+		{
+			"nginx in JSON after a redirect within",
+			`{"time_iso8601":"2026-11-20T08:00:00+00:00","request_method":"GET","request_uri":"/x","status":"200","request_time":"0.123","upstream_addr":"10.0.0.1:80, unix:/tmp/a.sock : 10.0.0.3:80"}`,
+			seen{Format: "json-access", Start: "2026-11-20T07:59:59.877Z", End: "2026-11-20T08:00:00Z", Layer: router, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", Container: "10.0.0.3:80", RequestsInSink: 1},
+		},
+		{
+			"nginx in JSON when no server was left to try, and it names their group",
+			`{"time_iso8601":"2026-11-20T08:00:00+00:00","request_method":"GET","request_uri":"/x","status":"502","request_time":"0.123","upstream_addr":"10.0.0.1:80, backend"}`,
+			seen{Format: "json-access", Start: "2026-11-20T07:59:59.877Z", End: "2026-11-20T08:00:00Z", Layer: router, Outcome: record.Cut, Status: 502, Method: "GET", Path: "/x", Container: "10.0.0.1:80", RequestsInSink: 1},
+		},
+		{
+			"an application's own JSON with the machine that it runs on",
+			`{"time":"2026-11-20T08:00:00Z","host":"ip-10-0-1-2.ec2.internal","method":"GET","path":"/x","status":200,"duration_ms":1500}`,
+			seen{Format: "json-access", Start: "2026-11-20T07:59:58.5Z", End: "2026-11-20T08:00:00Z", Layer: app, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", Container: "ip-10-0-1-2.ec2.internal", RequestsInSink: 1},
+		},
+		{
 			"an AWS load balancer",
 			`https 2023-04-26T12:23:01.186641Z app/my-lb/50dc 192.168.1.11:44740 10.0.0.1:80 0.086 0.900 0.014 200 200 0 57 "GET https://www.example.com:443/robots.txt HTTP/1.1" "curl/7.46.0" ECDHE TLSv1.2 arn:x "Root=1-58337281-1d84" "www.example.com"`,
 			seen{Format: "aws-alb", Start: "2023-04-26T12:23:00.186641Z", End: "2023-04-26T12:23:01.186641Z", Layer: router, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/robots.txt", ID: "1-58337281-1d84", Container: "10.0.0.1:80", Client: "192.168.1.11", RequestsInSink: 1},
@@ -369,6 +547,21 @@ func TestRequestLinesAreReadWithWhatTheySay(t *testing.T) {
 			"an AWS load balancer whose target broke off, and that does not say when the request came in",
 			`https 2023-04-26T12:23:31.186641Z app/my-lb/50dc 192.168.1.11:44740 10.0.0.1:80 0.001 -1 -1 502 - 0 57 "GET https://www.example.com:443/export HTTP/1.1" "curl/7.46.0" ECDHE TLSv1.2 arn:x "Root=1-58337281-1d84" "www.example.com" "-" 1 - "forward" "-"`,
 			seen{Format: "aws-alb", End: "2023-04-26T12:23:31.186641Z", Layer: router, Outcome: record.Cut, Status: 502, Method: "GET", Path: "/export", ID: "1-58337281-1d84", Container: "10.0.0.1:80", Client: "192.168.1.11", RequestsInSink: 1},
+		},
+		{
+			"an AWS load balancer whose target itself answered that something behind it gave up",
+			`https 2023-04-26T12:23:01.186641Z app/my-lb/50dc 192.168.1.11:44740 10.0.0.1:80 0.086 0.900 0.014 504 504 0 57 "GET https://www.example.com:443/x HTTP/1.1" "curl/7.46.0" ECDHE TLSv1.2 arn:x "Root=1-58337281-1d84" "www.example.com"`,
+			seen{Format: "aws-alb", Start: "2023-04-26T12:23:00.186641Z", End: "2023-04-26T12:23:01.186641Z", Layer: router, Outcome: record.Answered, Status: 504, Method: "GET", Path: "/x", ID: "1-58337281-1d84", Container: "10.0.0.1:80", Client: "192.168.1.11", RequestsInSink: 1},
+		},
+		{
+			"an AWS load balancer whose target itself answered that something behind it broke off",
+			`https 2023-04-26T12:23:01.186641Z app/my-lb/50dc 192.168.1.11:44740 10.0.0.1:80 0.086 0.900 0.014 502 502 0 57 "GET https://www.example.com:443/x HTTP/1.1" "curl/7.46.0" ECDHE TLSv1.2 arn:x "Root=1-58337281-1d84" "www.example.com"`,
+			seen{Format: "aws-alb", Start: "2023-04-26T12:23:00.186641Z", End: "2023-04-26T12:23:01.186641Z", Layer: router, Outcome: record.Answered, Status: 502, Method: "GET", Path: "/x", ID: "1-58337281-1d84", Container: "10.0.0.1:80", Client: "192.168.1.11", RequestsInSink: 1},
+		},
+		{
+			"an AWS load balancer that could not use what its target sent",
+			`https 2023-04-26T12:23:01.186641Z app/my-lb/50dc 192.168.1.11:44740 10.0.0.1:80 0.086 0.900 0.014 502 200 0 57 "GET https://www.example.com:443/x HTTP/1.1" "curl/7.46.0" ECDHE TLSv1.2 arn:x "Root=1-58337281-1d84" "www.example.com"`,
+			seen{Format: "aws-alb", Start: "2023-04-26T12:23:00.186641Z", End: "2023-04-26T12:23:01.186641Z", Layer: router, Outcome: record.Cut, Status: 502, Method: "GET", Path: "/x", ID: "1-58337281-1d84", Container: "10.0.0.1:80", Client: "192.168.1.11", RequestsInSink: 1},
 		},
 		{
 			"uWSGI",
@@ -391,6 +584,58 @@ func TestRequestLinesAreReadWithWhatTheySay(t *testing.T) {
 			got := readLine(t, c.line, nil)
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestWholeNumbersWithoutAUnitAreOfTheUnitThatFitsTheirLog(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		durations []int64
+		want      []time.Duration
+	}{
+		{
+			"Go's structured log: nanoseconds, the short ones as well",
+			[]int64{1_200_345, 350_120, 84_000_001, 2_750_000, 31_009_547_000, 990_210, 4_100_300},
+			[]time.Duration{1_200_345, 350_120, 84_000_001, 2_750_000, 31_009_547_000, 990_210, 4_100_300},
+		},
+		{
+			"milliseconds, one of them of half an hour",
+			[]int64{12, 350, 84, 1_800_000, 30_000, 99, 410},
+			[]time.Duration{12e6, 350e6, 84e6, 1800e9, 30e9, 99e6, 410e6},
+		},
+		{
+			"milliseconds of streams that stay open for minutes",
+			[]int64{300_000, 120_000, 600_000, 299_000, 240_000},
+			[]time.Duration{300e9, 120e9, 600e9, 299e9, 240e9},
+		},
+		{
+			"too few lines to tell",
+			[]int64{2_000_000, 300_000},
+			[]time.Duration{2000e9, 300e9},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var log strings.Builder
+			for i, d := range c.durations {
+				fmt.Fprintf(&log, `{"time":"2026-11-20T08:%02d:00Z","level":"INFO","msg":"request","method":"GET","path":"/x","status":200,"duration":%d}`+"\n", i, d)
+			}
+			var sink recordtest.Sink
+			if err := New(Options{Paths: []string{"-"}, Stdin: strings.NewReader(log.String())}).Collect(t.Context(), record.Query{}, &sink); err != nil {
+				t.Fatal(err)
+			}
+			var got []time.Duration
+			for _, r := range sink.Requests {
+				got = append(got, r.End.Sub(r.Start))
+			}
+			slices.Sort(got)
+			slices.Sort(c.want)
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+			if sink.WarningCount("duration_unit_assumed") != int64(len(c.want)) {
+				t.Errorf("warnings %v", sink.Warnings)
 			}
 		})
 	}

@@ -21,32 +21,6 @@ func routerRequest(r *record.Request, end record.Time, took time.Duration, known
 	}
 }
 
-// orNone cuts the dash that stands for nothing.
-func orNone(b []byte) []byte {
-	if len(b) == 1 && b[0] == '-' {
-		return nil
-	}
-	return b
-}
-
-// upperMethod returns the method in upper case; most are already.
-func upperMethod(b []byte) []byte {
-	for _, c := range b {
-		if c >= 'a' && c <= 'z' {
-			return bytes.ToUpper(b)
-		}
-	}
-	return b
-}
-
-// firstAddress cuts a list of addresses ("client, proxy1, proxy2") to the client's.
-func firstAddress(b []byte) []byte {
-	if i := bytes.IndexByte(b, ','); i >= 0 {
-		return bytes.TrimSpace(b[:i])
-	}
-	return b
-}
-
 // lineHead reads how the lines of one router begin, up to their first value: "2026-11-20T08:00:00.003000+00:00 heroku[router]: at=info
 // method=". It remembers the minute, the digits of the fraction, and the text from the zone on, and reads the rest: the same text means
 // what it meant on the line that was read in full.
@@ -200,4 +174,17 @@ func afterLine(b []byte, p int) int {
 		return p + i + 1
 	}
 	return len(b)
+}
+
+// pathOfURL cuts scheme and host off a URL; a path stays as it is.
+func pathOfURL(u []byte) []byte {
+	i := bytes.Index(u, []byte("://"))
+	if i < 0 || i > 8 {
+		return u
+	}
+	rest := u[i+3:]
+	if j := bytes.IndexByte(rest, '/'); j >= 0 {
+		return rest[j:]
+	}
+	return []byte("/")
 }

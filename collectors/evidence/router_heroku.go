@@ -162,11 +162,13 @@ func isHerokuRouterBody(b []byte) bool {
 
 func (p *herokuRouterParser) request(t record.Time, body, line []byte, sink record.Sink) (bool, error) {
 	pairs := p.info
-	isError := hasPrefix(body, "at=error")
-	if isError {
+	// What the router tells of a failure stands before the method, in one of several ways: `at=error code=H12`, `sock=backend at=error
+	// code=H18`, `at=info code=H27`. Only a line that comes to the method at once has no code.
+	failed := !hasPrefix(body, herokuInfo)
+	if failed {
 		pairs = p.failed
 	}
-	if !pairs.scan(body, isError) {
+	if !pairs.scan(body, failed) {
 		return true, warn(sink, p.req.Pos, "malformed_line", "a router line that is cut or broken; it was left out", line)
 	}
 	status, ok := statusOf(pairs.get(herokuStatus))

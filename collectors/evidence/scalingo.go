@@ -99,33 +99,6 @@ func scalingoAfter(line []byte, st stamp, ok bool) (_ stamp, tag, body []byte, _
 	return st, tag, body, ok && isContainerName(tag)
 }
 
-// bracketed takes "[tag] rest" apart.
-func bracketed(b []byte) (tag, rest []byte, ok bool) {
-	if len(b) < 2 || b[0] != '[' {
-		return nil, nil, false
-	}
-	end := bytes.IndexByte(b, ']')
-	if end < 2 {
-		return nil, nil, false
-	}
-	return b[1:end], bytes.TrimPrefix(b[end+1:], []byte(" ")), true
-}
-
-// isContainerName reports whether b could name a container: letters, digits, dashes, dots and underscores, beginning with a letter
-// or digit. Log levels and thread names in brackets are told apart from it by the letters of containers being lower case.
-func isContainerName(b []byte) bool {
-	if len(b) == 0 || len(b) > 128 {
-		return false
-	}
-	for i, c := range b {
-		if c >= 'a' && c <= 'z' || isDigit(c) || i > 0 && (c == '-' || c == '.' || c == '_') {
-			continue
-		}
-		return false
-	}
-	return b[0] >= 'a' && b[0] <= 'z'
-}
-
 // scalingoMessage handles an event as it stands in a message that has lost its own time: "[system] [web-1] Container web-1 …".
 func scalingoMessage(o *origin, msg []byte, sink record.Sink) (bool, error) {
 	tag, body, ok := bracketed(msg)
@@ -250,19 +223,6 @@ func containerAndID(text []byte) (name, id []byte) {
 		}
 	}
 	return name, id
-}
-
-// isHexID reports whether b looks like a container id, whole or shortened.
-func isHexID(b []byte) bool {
-	if len(b) < 8 || len(b) > 64 {
-		return false
-	}
-	for _, c := range b {
-		if !isDigit(c) && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
 }
 
 // parenthesised returns the last "(…)" of a text.

@@ -55,7 +55,7 @@ func checkLines(t *testing.T, f LineFormat, cases []lineCase) {
 	}
 }
 
-func TestScalingoPlatformLines(t *testing.T) {
+func TestScalingosLinesTellLivesAndDeaths(t *testing.T) {
 	when := at(t, "2026-11-16T13:47:57.85998291Z")
 	const head = "2026-11-16 13:47:57.859982910 +0000 UTC "
 	checkLines(t, scalingoPlatform{}, []lineCase{

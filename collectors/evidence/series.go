@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"encoding/json"
 	"math"
 	"slices"
 	"strings"
@@ -165,6 +166,19 @@ func tellUnplaced(sink record.Sink, pos record.Pos, name string, points int64) e
 		return nil
 	}
 	return sink.Warn(&record.Warning{Code: "no_time", Pos: pos, Count: points, Text: noTimeText, Example: clipTo([]byte(name), exampleLimit)})
+}
+
+// sourceError reads the next value, in which a source says what went wrong with its answer, and tells it; empty ones say nothing.
+func sourceError(w *jsonWalker, src *record.Source, what string, sink record.Sink) error {
+	var raw json.RawMessage
+	if _, err := w.decode(&raw); err != nil {
+		return err
+	}
+	switch string(raw) {
+	case `""`, "null", "[]":
+		return nil
+	}
+	return warn(sink, record.Pos{Source: src}, "source_error", what+"; its series may be missing or partial", raw)
 }
 
 // rate turns a counter's points, in order of time, into its increase per second over the time before each point. A decrease is a

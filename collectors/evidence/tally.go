@@ -127,8 +127,8 @@ func (t *tally) otherService(s signal, service string) bool {
 }
 
 // infrastructure are the service names under which platforms file their own words about everybody's containers.
-func infrastructure(service string) bool {
-	switch service {
+func infrastructure(service []byte) bool {
+	switch string(service) {
 	case "platform", "system", "router", "heroku", "scalingo", "kubernetes", "docker", "kernel":
 		return true
 	}
@@ -141,7 +141,10 @@ func (t *tally) Request(r *record.Request) error {
 	} else {
 		t.see(r.End, nil, nil) // whom a proxy asked is not who writes here
 	}
-	if t.query.Service != "" && len(r.Service) > 0 && string(r.Service) != t.query.Service {
+	// As the platform's crashes and lives, its router's requests are of whom it serves: without them a death has nothing that was open.
+	// Where one export holds the router's lines of several applications, those of the others come in as well.
+	if t.query.Service != "" && len(r.Service) > 0 && string(r.Service) != t.query.Service &&
+		!(r.Layer == record.LayerRouter && infrastructure(r.Service)) {
 		t.extents[sigRequests].outside++
 		return nil
 	}
@@ -160,7 +163,7 @@ func (t *tally) Sample(s *record.Sample) error {
 }
 
 func (t *tally) Crash(c *record.Crash) error {
-	if !infrastructure(c.Service) && t.otherService(sigCrashes, c.Service) || !t.in(sigCrashes, c.Time, c.Time) {
+	if !infrastructure([]byte(c.Service)) && t.otherService(sigCrashes, c.Service) || !t.in(sigCrashes, c.Time, c.Time) {
 		return nil
 	}
 	return t.fail(t.next.Crash(c))
@@ -168,7 +171,7 @@ func (t *tally) Crash(c *record.Crash) error {
 
 func (t *tally) Lifecycle(l *record.Lifecycle) error {
 	// A change in the members of another service is a sign about this one.
-	if l.Kind != record.MembersChanged && !infrastructure(l.Service) && t.otherService(sigLifecycle, l.Service) ||
+	if l.Kind != record.MembersChanged && !infrastructure([]byte(l.Service)) && t.otherService(sigLifecycle, l.Service) ||
 		!t.in(sigLifecycle, l.Time, max(l.Time, l.End)) {
 		return nil
 	}

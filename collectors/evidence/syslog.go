@@ -1,0 +1,133 @@
+package evidence
+
+import "bytes"
+
+// herokuLine is a line taken apart.
+type herokuLine struct {
+	stamp           stamp
+	app, proc, body []byte // "heroku" or "app"; "web.1", "api", "router"; the rest
+}
+
+// splitHeroku takes a line apart; a time that names no zone is taken as UTC.
+func splitHeroku(line []byte) (herokuLine, bool) {
+	line = trimSyslogPriority(line)
+	st, ok := readStamp(line)
+	return herokuAfter(line, st, ok)
+}
+
+// splitHerokuAt is splitHeroku for many lines: the clock remembers the minute, and its zone is that of times that name none.
+func splitHerokuAt(line []byte, c *clock) (herokuLine, bool) {
+	line = trimSyslogPriority(line)
+	t, n, zoned, ok := c.read(line)
+	return herokuAfter(line, stamp{t, n, zoned}, ok)
+}
+
+// herokuAfter takes apart what follows the time.
+func herokuAfter(line []byte, st stamp, ok bool) (herokuLine, bool) {
+	if !ok || st.n >= len(line) || line[st.n] != ' ' {
+		return herokuLine{}, false
+	}
+	rest := line[st.n+1:]
+	// The host name of a syslog header may stand between the time and "heroku[…]".
+	for range 3 {
+		if app, proc, body, ok := herokuTag(rest); ok {
+			return herokuLine{st, app, proc, body}, true
+		}
+		var first []byte
+		first, rest = word(rest)
+		// RFC 5424: host, "heroku" or "app", "web.4", "-", message.
+		if name, tail := word(rest); isHerokuApp(name) {
+			proc, tail := word(tail)
+			if isProcName(proc) && len(tail) > 1 && tail[0] == '-' && tail[1] == ' ' {
+				body := bytes.TrimPrefix(tail[2:], []byte("- "))
+				return herokuLine{st, name, proc, body}, true
+			}
+		}
+		if len(first) == 0 || rest == nil {
+			break
+		}
+	}
+	return herokuLine{}, false
+}
+
+func isHerokuApp(b []byte) bool { return string(b) == "heroku" || string(b) == "app" }
+
+// isProcName accepts "web.1", "api", "router", "run.1234", "heroku-postgres".
+func isProcName(b []byte) bool { return isContainerName(b) }
+
+// herokuTag takes "heroku[web.4]: body" apart.
+func herokuTag(b []byte) (app, proc, body []byte, ok bool) {
+	open := bytes.IndexByte(b, '[')
+	if open < 3 || open > 6 || !isHerokuApp(b[:open]) {
+		return nil, nil, nil, false
+	}
+	end := bytes.IndexByte(b, ']')
+	if end < open+2 || end+1 >= len(b) || b[end+1] != ':' || !isProcName(b[open+1:end]) {
+		return nil, nil, nil, false
+	}
+	return b[:open], b[open+1 : end], bytes.TrimPrefix(b[end+2:], []byte(" ")), true
+}
+
+// trimSyslogPriority cuts the octet count of RFC 6587 and the priority and version of RFC 5424: "83 <40>1 ".
+func trimSyslogPriority(line []byte) []byte {
+	b := line
+	if _, n := leadingInt(b); n > 0 && n < len(b) && b[n] == ' ' {
+		b = b[n+1:]
+	}
+	if len(b) < 3 || b[0] != '<' {
+		return line
+	}
+	_, n := leadingInt(b[1:])
+	if n == 0 || n > 3 || 1+n >= len(b) || b[1+n] != '>' {
+		return line
+	}
+	b = b[2+n:]
+	if len(b) > 2 && b[0] == '1' && b[1] == ' ' {
+		b = b[2:]
+	}
+	return b
+}
+
+// syslogTag takes apart what journalctl and syslog put behind the time: "node-a api[123]: ", without the host where there is only one. Behind
+// a time that others write as well it may be a sentence or a logger's name ("collector saw: panic: …", "INFO worker[12]: …"): there the
+// number of the process must stand in it, and no level before it.
+func syslogTag(b []byte, others bool) (host, pid, rest []byte, ok bool) {
+	tag, rest := word(b)
+	if pid, ok := tagPID(tag); ok && len(pid) > 0 {
+		return nil, pid, rest, true
+	}
+	host = tag
+	tag, rest = word(rest)
+	pid, ok = tagPID(tag)
+	return host, pid, rest, ok && len(host) > 0 && (!others || len(pid) > 0 && !allUpper(host))
+}
+
+// tagPID reads "api[123]:" or "api:".
+func tagPID(tag []byte) (pid []byte, ok bool) {
+	tag, ok = bytes.CutSuffix(tag, []byte(":"))
+	if !ok || len(tag) == 0 {
+		return nil, false
+	}
+	if name, isPID := bytes.CutSuffix(tag, []byte("]")); isPID {
+		open := bytes.LastIndexByte(name, '[')
+		if open <= 0 || !isDigits(name[open+1:]) {
+			return nil, false
+		}
+		return name[open+1:], true
+	}
+	return nil, true
+}
+
+// splitKubectl takes apart what `kubectl logs --prefix` puts before a line, "[pod/web-5d8f/app] ". The container is the pod, or a companion
+// within it, as containerOfEvent names them.
+func splitKubectl(line []byte) (container, rest []byte, ok bool) {
+	tag, rest, ok := bracketed(line)
+	if !ok || !hasPrefix(tag, "pod/") {
+		return nil, nil, false
+	}
+	container = tag[len("pod/"):]
+	if pod, inner, ok := bytes.Cut(container, []byte("/")); ok && !isSidecar(string(inner)) {
+		container = pod
+	}
+	return container, rest, len(container) > 0
+}
