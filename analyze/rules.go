@@ -33,6 +33,12 @@ func ownRules() []finding.Rule {
 		{ID: "stall.silence", Title: "Runtime metrics fall silent", Question: "Was the event loop held?",
 			Test:       "A runtime that cannot run its timers reports nothing: the age of its last reading at the death.",
 			Thresholds: []finding.Threshold{{Name: "silence", Value: "20 s", Why: "recorded: blocked loops are silent for 50 to 106 s before a death, others for 1 to 30 s"}}, Source: "recorded incidents", Limits: "Coarse metrics are always that old."},
+		{ID: "stall.others-answered", Title: "Other requests while the suspect was open", Question: "Did a request hold the CPU or the event loop, or did it wait for something else?",
+			Test: "From two seconds after the beginning of the oldest request of the suspect that was open at a death by health check, to the death: how many others the container answered that began later, against what it had answered in the five minutes before.",
+			Thresholds: []finding.Threshold{
+				{Name: "others answered", Value: "20% of the usual number, before more than half of the deaths", Why: "a held event loop answers nobody; requests that wait fill the workers one by one"},
+				{Name: "at least", Value: "10 s, and 10 requests usual in that time", Why: "less tells nothing"}},
+			Source: "recorded incidents, of both kinds", Limits: "A container of many processes goes on with the others while one is held."},
 		{ID: "planned.traffic", Title: "Traffic within a planned window", Question: "What should have stopped for the maintenance and did not?",
 			Test:       "The requests that began within each planned window (told with --planned, or announced by the platform): endpoints, callers, and how many were cut, given up on, refused or slow.",
 			Thresholds: []finding.Threshold{{Name: "slow", Value: "10 s", Why: "a request that waits for what is down, rather than an ordinary one"}}, Source: "method of the project", Limits: "Callers are counted by user or address, where the log has one."},

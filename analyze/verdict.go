@@ -173,7 +173,7 @@ func (q *inquiry) gradeInflight(res *inflight.Result, deaths []int) (g finding.G
 		why = append(why, fmt.Sprintf("one and the same request was open at %d of the crashes, on one container after the other", same.Hops))
 	}
 	if len(chains) == 1 && len(deaths) > 1 && !(ofLead && same.EValue >= sameLikely) && g == finding.Likely {
-		why = append(why, "all crashes are one story within 20 minutes, so they count for less than as many independent ones")
+		why = append(why, "all crashes are one story, each within 20 minutes of the one before, so they count for less than as many independent ones")
 	}
 	// A culprit explains its story: when most deaths of the stories that support it do not, it is more likely one of many victims.
 	inStories := 0
@@ -314,7 +314,7 @@ func (q *inquiry) withSecond(cause finding.Cause, c class, deaths []int, res *in
 		}
 	}
 	if len(rest) > 0 && len(rest) < len(deaths) {
-		out[0].verdict.Summary += fmt.Sprintf(" It does not explain %s.", q.deathsText(rest))
+		out[0].verdict.Summary += fmt.Sprintf(" It does not explain %d other death(s).", len(rest))
 	}
 	return out
 }

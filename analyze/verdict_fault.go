@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"lastcall/analyze/finding"
+	"lastcall/analyze/internal/reqlog"
 	"lastcall/collectors/record"
 )
 
@@ -43,12 +44,90 @@ func (q *inquiry) explainStall(deaths []int) []candidate {
 		return q.explainMemory(byStall, deaths)
 	}
 	if grade.Rank() >= finding.Likely.Rank() {
+		if c, ok := q.onlyWaits(deaths, res.Leader); ok {
+			return []candidate{c}
+		}
 		return q.withSecond(finding.CPUStall, byStall, deaths, res, grade, why)
 	}
 	if q.hang != nil {
 		return []candidate{q.hungCandidate(deaths)}
 	}
 	return []candidate{q.undetermined(deaths, byStall, res, grade, why)}
+}
+
+const (
+	// waitsFrom: requests that were open for so long before a death can have let others be answered meanwhile.
+	waitsFrom = 10 * time.Second
+	// waitsSettle is left out at the beginning: what was being answered already may have ended then.
+	waitsSettle = 2 * time.Second
+	// waitsShare of the usual number answered while it was open: it did not hold what answers.
+	waitsShare = 0.2
+	// waitsUsual is the time before it began that says what is usual.
+	waitsUsual = 5 * time.Minute
+	// waitsLeast answered are usual in the time that it was open, or nothing can be told.
+	waitsLeast = 10
+)
+
+// onlyWaits reports whether containers went on answering others while a request of an endpoint was open that is to have held their CPU until
+// a health check killed them. A request that waits for something that hangs does that, until it and its like fill all workers.
+func (q *inquiry) onlyWaits(deaths []int, endpoint int) (candidate, bool) {
+	type span struct {
+		from, to        record.Time // while the oldest request of the endpoint was open, up to the death
+		usual, answered int
+	}
+	on := make([][]*span, len(q.containers))
+	of := map[int]*span{}
+	for i := range q.pend {
+		p := &q.pend[i]
+		if p.death < 0 || int(p.Endpoint) != endpoint || !slices.Contains(deaths, p.death) {
+			continue
+		}
+		from, to := p.Start.Add(waitsSettle), q.deathAt[p.death]
+		if s := of[p.death]; s == nil && to.Sub(from) >= waitsFrom {
+			of[p.death] = &span{from: from, to: to}
+			on[p.Container] = append(on[p.Container], of[p.death])
+		} else if s != nil {
+			s.from = min(s.from, from)
+		}
+	}
+	if len(of) == 0 {
+		return candidate{}, false
+	}
+	err := q.lines(q.all.log.EachUnsorted, countedLines, func(r *reqlog.Rec) {
+		if r.Outcome != record.Answered {
+			return
+		}
+		for _, s := range on[r.Container] {
+			switch {
+			case r.Start >= s.from && r.End <= s.to:
+				s.answered++
+			case r.Start >= s.from.Add(-waitsUsual) && r.End < s.from:
+				s.usual++
+			}
+		}
+	})
+	if err != nil {
+		return candidate{}, false // the next pass fails alike, and says so
+	}
+	waits, asked := 0, 0
+	for _, s := range of {
+		usual := float64(s.usual) * s.to.Sub(s.from).Seconds() / waitsUsual.Seconds()
+		if usual < waitsLeast {
+			continue
+		}
+		asked++
+		if float64(s.answered) >= waitsShare*usual {
+			waits++
+		}
+	}
+	if asked == 0 || 2*waits <= asked {
+		return candidate{}, false
+	}
+	name := q.endpoints[endpoint]
+	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "stall.others-answered", Outcome: finding.Contradicts,
+		Detail: fmt.Sprintf("before %d of %d deaths other requests were answered while %s was open: it did not hold the CPU or the event loop", waits, asked, name)})
+	return candidate{deaths: deaths, class: byStall, endpoint: -1, named: endpoint, verdict: finding.Verdict{Cause: finding.Undetermined, Grade: finding.Possible,
+		Summary: fmt.Sprintf("Health checks killed %s while requests of %s waited, and others were answered meanwhile: it holds no CPU. Something that it calls may hang, until waiting requests fill all workers.", q.containersText(deaths), name)}}, true
 }
 
 // silences counts the deaths before which the runtime's readings stopped early.

@@ -97,7 +97,7 @@ func (q *inquiry) explainMemory(c class, deaths []int) []candidate {
 	q.check("memory.shape", known > 0, finding.Neutral, fmt.Sprintf("of %d deaths, memory had grown steadily before %d, jumped before %d, and was level when last read before %d", len(deaths), leaky, bursty, flat),
 		q.noShape(deaths))
 	var leak *candidate
-	if q.growth.Gate.Open && 2*leaky >= known && leaky > 0 {
+	if q.growth.Gate.Open && 2*leaky >= known && leaky > bursty {
 		c := q.explainLeak(deaths, leaky)
 		if c.verdict.Cause != finding.Undetermined {
 			return []candidate{c}
@@ -114,14 +114,16 @@ func (q *inquiry) explainMemory(c class, deaths []int) []candidate {
 	if grade.Rank() >= finding.Likely.Rank() {
 		return q.withSecond(q.howKilled(deaths, bursty), c, deaths, res, grade, why)
 	}
-	if q.growth.Gate.Open && leaky > 0 {
+	if q.growth.Gate.Open && leaky > bursty {
 		c := q.explainLeak(deaths, leaky)
 		if c.verdict.Cause != finding.Undetermined {
 			c.verdict.Grade = lower(c.verdict.Grade, finding.Possible)
-			if c.verdict.Endpoint != nil {
-				c.named, c.endpoint, c.verdict.Endpoint = c.endpoint, -1, nil
-				c.verdict.Cause = finding.Undetermined
-			}
+		}
+		if c.verdict.Endpoint != nil {
+			c.named, c.endpoint, c.verdict.Endpoint = c.endpoint, -1, nil
+			c.verdict.Cause = finding.Undetermined
+			c.verdict.Summary = fmt.Sprintf("A memory leak: memory grows in %d of %d lives, but had grown steadily before %d of %d deaths only; %s comes closest, which is not enough to accuse it.",
+				q.growth.Gate.Growing, q.growth.Gate.Lives, leaky, len(deaths), q.endpoints[c.named])
 		}
 		return []candidate{c}
 	}
