@@ -52,6 +52,11 @@ func (q *inquiry) calm() candidate {
 		return c
 	}
 	q.calmWithout(&c, silent, again, planned)
+	if calm := c.verdict.Cause == finding.None || c.verdict.Cause == finding.PlannedRestart; calm && q.failed >= failedLeast && float64(q.failed) >= failedShare*float64(q.total) {
+		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient,
+			Summary: fmt.Sprintf("No crash was seen, but %d of %d requests failed (cut, given up on or refused), and nothing says why.", q.failed, q.total)}
+		return c
+	}
 	if n, of := q.growing(); n > 0 && (c.verdict.Cause == finding.None || c.verdict.Cause == finding.PlannedRestart) {
 		// It was not enough for a leak, and it is not nothing either.
 		c.verdict.Grade = lower(c.verdict.Grade, finding.Likely)
@@ -61,6 +66,9 @@ func (q *inquiry) calm() candidate {
 }
 
 const (
+	// failedShare of all requests, and failedLeast of them: not all is well, whoever died.
+	failedShare = 0.05
+	failedLeast = 50
 	// failedBefore: what failed so long before the first call of a hang, and failedTimes as often, was not made by it.
 	failedBefore = time.Minute
 	failedTimes  = 3

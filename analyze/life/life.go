@@ -557,10 +557,24 @@ func (c *container) silentReplacements() {
 		}
 		return seen[i].Instance < seen[j].Instance
 	})
+	// The id of a process does not follow the id of a container: each kind has a story of its own.
+	pids := slices.DeleteFunc(slices.Clone(seen), func(s Seen) bool { return !isPID(s.Instance) })
+	seen = slices.DeleteFunc(seen, func(s Seen) bool { return isPID(s.Instance) })
+	c.followed(seen)
+	c.followed(pids)
+}
+
+// isPID tells the id of a process from that of a container.
+func isPID(id string) bool {
+	return len(id) <= len("4194304") && !strings.ContainsFunc(id, func(r rune) bool { return r < '0' || r > '9' })
+}
+
+// followed finds the instances of one kind, in the order of their first sight, that followed one another.
+func (c *container) followed(seen []Seen) {
 	for i := 1; i < len(seen); i++ {
 		a, b := seen[i-1], seen[i]
 		if b.First <= a.Last {
-			continue // two kinds of instance ids (pid and container id) overlap: not a replacement
+			continue // side by side
 		}
 		known := false
 		for k := range c.deaths {
