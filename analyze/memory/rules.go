@@ -57,6 +57,10 @@ const (
 	burstWidth = 0.15
 	burstTime  = 5 * time.Minute
 
+	// Of jumps just before deaths that the limit of the container is no measure of.
+	jumpAlike     = 0.8
+	jumpElsewhere = 0.25 // of the lives
+
 	plateauRise   = 0.10 // of the level
 	plateauStart  = 0.25 // counted from the very first readings
 	sawtoothSwing = 0.10
@@ -179,6 +183,7 @@ func Rules() []finding.Rule {
 			Test:     "The highest reading stands far above the middle of the life, and the time above half way is short.",
 			Thresholds: []finding.Threshold{
 				{Name: "rise", Value: fmt.Sprintf("%s of the limit (or %s of the level), and %d deviations", pct(burstLimit), pct(burstLevel), burstMADs), Why: "above what garbage collection and load make"},
+				{Name: "rise just before a death that is no kill for the container's limit", Value: fmt.Sprintf("%s of the level and %d deviations, and none like it at other times in more than %s of the lives", pct(burstLevel), burstMADs, pct(jumpElsewhere)), Why: "a full heap ends a process at a quarter or a half of the container's limit"},
 				{Name: "width", Value: fmt.Sprintf("%s of the life or %s", pct(burstWidth), burstTime), Why: "longer is a level of its own"},
 			},
 			Source: "recorded incidents: bursts took 1 to 5 minutes", Limits: "Readings rarer than the burst miss it: see " + RuleBlind + ".",

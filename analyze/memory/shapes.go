@@ -27,6 +27,7 @@ func Curves(lives []Life, o Options) []Curve {
 	confirm(out, lives, o)
 	promote(out, lives)
 	together(out, lives)
+	jumps(out, lives)
 	return out
 }
 
