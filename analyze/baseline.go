@@ -201,7 +201,7 @@ func (t *traffic) quietUntil(c uint32, t0 record.Time) (record.Time, bool) {
 	return min(end, before, after), ok
 }
 
-// loadFrom and loadUntil bound the time before a death whose traffic is the load (method.md 3.1): not the last minute, in which a
+// loadFrom and loadUntil bound the time before a death whose traffic is the load: not the last minute, in which a
 // container that is about to die may get less.
 const (
 	loadFrom  = 11 * time.Minute
@@ -219,7 +219,7 @@ func (t *traffic) loadBefore(d, n int) float64 {
 	return min(max((float64(n)+5)/(expected+5), 0.5), 5)
 }
 
-// chains numbers deaths that may follow from one another: less than 20 minutes apart (method.md 4.5).
+// chains numbers deaths that may follow from one another: less than 20 minutes apart.
 func (t *traffic) chains() {
 	chain := 0
 	for d := range t.cases {

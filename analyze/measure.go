@@ -449,7 +449,7 @@ func (m *measuring) openAt(p *pending, end record.Time) int {
 }
 
 // baseline turns how long requests were open into how many are, at a random quiet moment: one more request that stays the whole bin
-// keeps the likelihood ratio of what was never seen finite (method.md 3.1).
+// keeps the likelihood ratio of what was never seen finite.
 func (m *measuring) baseline() {
 	b := m.base
 	b.Open, b.HourOpen = m.open, m.openByHour

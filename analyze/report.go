@@ -259,7 +259,7 @@ func (q *inquiry) readLoad() {
 	}
 }
 
-// loadRival is the e-value of "the load did it" over some deaths: density 8u^7 of the rank (method.md 4.4), one factor per chain.
+// loadRival is the e-value of "the load did it" over some deaths: density 8u^7 of the rank, one factor per chain.
 func (q *inquiry) loadRival(deaths []int) float64 {
 	e := 1.0
 	last := -1

@@ -19,12 +19,12 @@ import (
 // Constants of the joins.
 const (
 	// lostAfter: a start that never ended in the log, on a container that did not die, counts as open for this long. Logs that
-	// lose lines so make their endpoints look open often, and weaken accusations by themselves (method.md 1.2).
+	// lose lines so make their endpoints look open often, and weaken accusations by themselves.
 	lostAfter = time.Hour
 	// abandonedAfter is the same for a request that the router gave up on or whose client left: the process goes on with it for
 	// minutes at most (recorded: up to 100 s), and holding each for an hour would hide real culprits.
 	abandonedAfter = 10 * time.Minute
-	// pressureBefore and pressureAfter: the time around a death in which everything is slow is no base rate (method.md 1.4).
+	// pressureBefore and pressureAfter: the time around a death in which everything is slow is no base rate.
 	pressureBefore = 15 * time.Minute
 	pressureAfter  = 5 * time.Minute
 	// cutEarly and cutLate bound how far the lines of cut requests may lie from the death as the platform tells it.

@@ -12,7 +12,7 @@ import (
 	"lastcall/collectors/record"
 )
 
-// Grades of the open-at-onset evidence (method.md 6).
+// Grades of the open-at-onset evidence.
 const (
 	conclusiveP      = 0.99
 	likelyP          = 0.95

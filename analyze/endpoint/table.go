@@ -14,10 +14,10 @@ const Overflow = "(other)"
 const (
 	// MaxRaw bounds the templates held before collapsing: a million different ones must not take the memory.
 	MaxRaw = 50_000
-	// MaxEndpoints bounds the endpoints after collapsing (method.md 1.1: 5,000, the rest is never accusable).
+	// MaxEndpoints bounds the endpoints after collapsing: the rest is never accused.
 	MaxEndpoints = 5_000
 	// minFanout: under one prefix, more than 30 different children, of which at least 80 % have fewer than 3 requests and none
-	// of which is 1 % of the prefix's traffic, are values rather than names (method.md 1.1).
+	// of which is 1 % of the prefix's traffic, are values rather than names.
 	minFanout    = 30
 	rareHits     = 3
 	rareShare    = 0.8

@@ -46,7 +46,7 @@ const (
 	loopDeaths = 3
 	// deployTime is how long a deploy may take to replace the containers.
 	deployTime = 15 * time.Minute
-	// rollGap and rollShare: ends of most of the fleet, once each, closer than this are a rolling restart (method.md 2).
+	// rollGap and rollShare: ends of most of the fleet, once each, closer than this are a rolling restart.
 	rollGap   = 5 * time.Minute
 	rollShare = 0.6
 	// afterDeploy: a first death this soon after a deploy is said as such.
