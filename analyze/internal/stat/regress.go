@@ -89,23 +89,6 @@ func Project(v []float64, basis [][]float64) {
 	}
 }
 
-// AR1 returns the lag-1 autocorrelation of residuals that come in separate segments (lives), in [-1, 1].
-func AR1(segments [][]float64) float64 {
-	var num, den float64
-	for _, s := range segments {
-		for i, x := range s {
-			den += x * x
-			if i > 0 {
-				num += x * s[i-1]
-			}
-		}
-	}
-	if den == 0 {
-		return 0
-	}
-	return min(1, max(-1, num/den))
-}
-
 // LogSumExp returns ln Σ exp(x) without overflow; -Inf when empty.
 func LogSumExp(xs []float64) float64 {
 	m := math.Inf(-1)

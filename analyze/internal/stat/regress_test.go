@@ -147,12 +147,3 @@ func TestLogSumExpSurvivesHugeExponents(t *testing.T) {
 		t.Error("a sum of nothing")
 	}
 }
-
-func TestAR1SeesCorrelationWithinSegmentsOnly(t *testing.T) {
-	if got := AR1([][]float64{{1, -1, 1, -1}}); got >= 0 {
-		t.Errorf("alternating: %g", got)
-	}
-	if got := AR1([][]float64{{2}, {2}, {2}}); got != 0 {
-		t.Errorf("separate segments: %g", got)
-	}
-}
