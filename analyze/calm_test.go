@@ -101,3 +101,39 @@ func TestAContainerThatThrashesIsNoHungDependency(t *testing.T) {
 		})
 	}
 }
+
+// TestWordsOfMemoryThatWereSurvivedAreNoDeath: an exception for want of memory ends a request or a thread.
+func TestWordsOfMemoryThatWereSurvivedAreNoDeath(t *testing.T) {
+	src := &record.Source{Name: "router.log", Format: "nginx"}
+	const when = 60 * time.Minute
+	for name, c := range map[string]struct {
+		text    string
+		pause   time.Duration // without answers, after the words
+		again   time.Duration // a start so long after, 0 for none
+		crashes int
+	}{
+		"a request's error":         {"MemoryError", 0, 0, 0},
+		"a thread's":                {"java.lang.OutOfMemoryError: Java heap space", 0, 0, 0},
+		"V8 aborts":                 {"FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory", 0, 0, 1},
+		"nothing is answered after": {"MemoryError", time.Minute, 0, 1},
+		"it started again":          {"MemoryError", 0, 5 * time.Second, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := look(t, analyze.Options{}, func(s record.Sink) {
+				for i := range 7200 {
+					at := time.Duration(i) * time.Second
+					if at < when-time.Second || at > when+c.pause {
+						served(t, s, src, int64(i), "web-1", "/orders", "", dawn.Add(at), 300*time.Millisecond, record.Answered)
+					}
+				}
+				_ = s.Crash(&record.Crash{Pos: record.Pos{Source: src, Line: 9000}, Time: dawn.Add(when), Kind: record.CrashHeapLimit, ExitCode: -1, Container: "web-1", Text: c.text})
+				if c.again > 0 {
+					_ = s.Lifecycle(&record.Lifecycle{Pos: record.Pos{Source: src, Line: 9001}, Time: dawn.Add(when + c.again), Kind: record.Up, ExitCode: -1, Container: "web-1"})
+				}
+			})
+			if len(r.Crashes) != c.crashes || r.Verdict.Cause != finding.Undetermined {
+				t.Errorf("%d crashes; %s: %s", len(r.Crashes), r.Verdict.Cause, r.Verdict.Summary)
+			}
+		})
+	}
+}

@@ -36,6 +36,13 @@ const (
 	minQuietShare = 0.3
 	// listenSlack: a request that began so long before a process said that it listens, and ended so long after, was its own.
 	listenSlack = time.Second
+	// survivedWords is the reason of a shortage of memory that a process survived.
+	survivedWords = "survived"
+	// survivedSoon, survivedLeast: where so many requests begin so soon after words of want of memory and are answered, and nothing begins or
+	// ends within survivedAgain, the process survived them.
+	survivedSoon  = 10 * time.Second
+	survivedLeast = 2
+	survivedAgain = 10 * time.Minute
 	// unloggedAfter: so long without a request of anyone is a time without logs, or one in which there was nothing to compare with.
 	unloggedAfter = 30 * time.Minute
 	// maxGap and maxWindow, in hours: evidence with nothing in between for so long is not of one time, and more than a year is not
@@ -810,6 +817,9 @@ func (t *traffic) lives() error {
 	if err := t.dropLateListening(); err != nil {
 		return err
 	}
+	if err := t.dropSurvived(); err != nil {
+		return err
+	}
 	in := life.Input{Crashes: t.crashes, Events: t.events, Unfinished: t.unfinishedStarts(), End: t.to}
 	for _, w := range t.opts.Planned {
 		in.Planned = append(in.Planned, life.Span{From: w.From, To: w.To})
@@ -863,6 +873,83 @@ func (t *traffic) unfinishedStarts() map[string][]record.Time {
 		}
 	}
 	return by
+}
+
+// dropSurvived turns words of want of memory that a process survived from signs of death into signs of pressure: an exception ends a thread
+// or a request, and the process goes on answering, with nothing that says that it started again.
+func (t *traffic) dropSurvived() error {
+	at := make([][]record.Time, len(t.containers))
+	words := func(c *record.Crash) (container uint32, ok bool) {
+		container = t.containerIndex(c.Container)
+		return container, container != 0 && !c.Exited && c.Kind == record.CrashHeapLimit && (strings.Contains(c.Text, "MemoryError") || strings.Contains(c.Text, "OutOfMemoryError"))
+	}
+	any := false
+	for i := range t.crashes { // in the order of time
+		if c, ok := words(&t.crashes[i]); ok {
+			at[c] = append(at[c], t.crashes[i].Time)
+			any = true
+		}
+	}
+	if !any {
+		return nil
+	}
+	type instant struct {
+		container uint32
+		at        record.Time
+	}
+	spanned, soon, again := map[instant]int{}, map[instant]int{}, map[instant]bool{}
+	err := t.lines(t.all.log.EachUnsorted, completedLines, func(r *reqlog.Rec) {
+		of := at[r.Container]
+		if len(of) == 0 || r.Outcome != record.Answered {
+			return
+		}
+		for i, _ := slices.BinarySearch(of, r.Start.Add(-survivedSoon)); i < len(of) && of[i] < r.End; i++ {
+			k := instant{r.Container, of[i]}
+			switch {
+			case r.Start > of[i]:
+				soon[k]++
+			case r.Start.Add(listenSlack) < of[i] && r.End.Add(-listenSlack) > of[i]:
+				spanned[k]++
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for i := range t.events {
+		e := &t.events[i]
+		c := t.containerIndex(e.Container)
+		if c == 0 || e.Kind != record.Up && e.Kind != record.Starting && e.Kind != record.Stopped {
+			continue
+		}
+		for _, x := range at[c] {
+			if d := e.Time.Sub(x); d >= -survivedSoon && d <= survivedAgain {
+				again[instant{c, x}] = true
+			}
+		}
+	}
+	for i := range t.crashes {
+		c := &t.crashes[i]
+		if n := t.containerIndex(c.Container); n != 0 && c.Exited {
+			for _, x := range at[n] {
+				if d := c.Time.Sub(x); d >= -survivedSoon && d <= survivedAgain {
+					again[instant{n, x}] = true
+				}
+			}
+		}
+	}
+	t.crashes = slices.DeleteFunc(t.crashes, func(c record.Crash) bool {
+		n, ok := words(&c)
+		k := instant{n, c.Time}
+		if !ok || again[k] || spanned[k] == 0 && soon[k] < survivedLeast {
+			return false
+		}
+		t.events = append(t.events, record.Lifecycle{Pos: c.Pos, Time: c.Time, Kind: record.MemoryPressure, ExitCode: -1, Reason: survivedWords, Container: c.Container, Instance: c.Instance,
+			Service: c.Service, Host: c.Host, Version: c.Version, Text: c.Text})
+		return true
+	})
+	life.SortEvents(t.events)
+	return nil
 }
 
 // dropLateListening drops the lines by which an application says that it listens while it answers: where a request that had begun before

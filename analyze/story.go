@@ -68,7 +68,11 @@ func (q *inquiry) timeline() {
 		case record.HostDown:
 			add(e.Time, "host", "host down"+after(e.Host), e.Pos, true, e.Container, "")
 		case record.MemoryPressure:
-			add(e.Time, "memory", e.Container+" is over its memory quota", e.Pos, true, e.Container, "")
+			text := e.Container + " is over its memory quota"
+			if e.Reason == survivedWords {
+				text = e.Container + " ran out of memory and went on: " + clip(e.Text, 140)
+			}
+			add(e.Time, "memory", text, e.Pos, true, e.Container, "")
 		}
 	}
 	for _, w := range q.opts.Planned {

@@ -57,6 +57,11 @@ func (q *inquiry) calm() candidate {
 			Summary: fmt.Sprintf("No crash was seen, but %d of %d requests failed (cut, given up on or refused), and nothing says why.", q.failed, q.total)}
 		return c
 	}
+	if times, on := q.shortOfMemory(); times > 0 && c.verdict.Cause == finding.None {
+		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient,
+			Summary: fmt.Sprintf("Nothing died, but memory ran short %d time(s), on %s, and the evidence cannot say why.", times, listSome(on, 4))}
+		return c
+	}
 	if n, of := q.growing(); n > 0 && (c.verdict.Cause == finding.None || c.verdict.Cause == finding.PlannedRestart) {
 		// It was not enough for a leak, and it is not nothing either.
 		c.verdict.Grade = lower(c.verdict.Grade, finding.Likely)
@@ -92,6 +97,18 @@ func (q *inquiry) hangIsFallout() bool {
 		}
 	}
 	return n >= failedTimes*q.hang.Calls && 2*before >= n
+}
+
+// shortOfMemory counts how often a source told that memory ran short, and names the containers.
+func (q *inquiry) shortOfMemory() (times int, on []string) {
+	for i := range q.events {
+		if e := &q.events[i]; e.Kind == record.MemoryPressure && e.Container != "" {
+			times++
+			on = append(on, e.Container)
+		}
+	}
+	slices.Sort(on)
+	return times, slices.Compact(on)
 }
 
 // growing counts the containers of which some life grew like a leak, by any metric, of those whose memory could be read.
