@@ -46,6 +46,12 @@ func isProcess(name string) (host string, ok bool) {
 	return host, processID(pid)
 }
 
+// sign is a record of a crash: a document without line breaks has all its records on one line.
+type sign struct {
+	pos record.Pos
+	at  record.Time
+}
+
 // openKill is a kill on a machine of which only the process is known: all processes killed at one moment, as a container may have several.
 type openKill struct {
 	crashes []*record.Crash
@@ -125,9 +131,9 @@ func (c *canon) tieByCount(s *shard, open []*record.Crash, first map[string]reco
 				forgetUntold(s, k.Pos)
 				tied[k] = true
 				if c.counted == nil {
-					c.counted = map[record.Pos]bool{}
+					c.counted = map[sign]bool{}
 				}
-				c.counted[k.Pos] = true
+				c.counted[sign{k.Pos, k.Time}] = true
 			}
 		}
 	}
@@ -276,9 +282,9 @@ func (h *history) owes(points []point, first record.Time, kills []*openKill) *ow
 }
 
 // endedBefore reports whether something else may be the end that a vague sign comes of.
-func (h *history) endedBefore(sign *record.Crash, kills []*openKill) bool {
+func (h *history) endedBefore(after *record.Crash, kills []*openKill) bool {
 	near := func(t record.Time) bool {
-		return t >= sign.Time.Add(-longestBackOff) && t <= sign.Time.Add(killClocks)
+		return t >= after.Time.Add(-longestBackOff) && t <= after.Time.Add(killClocks)
 	}
 	return slices.ContainsFunc(h.ends, func(k *record.Crash) bool { return !vague(k) && near(k.Time) }) ||
 		slices.ContainsFunc(kills, func(k *openKill) bool { return near(k.at) })
@@ -374,7 +380,7 @@ func forced(pods []*owed, kills []*openKill) []*owed {
 
 // byCount reports whether a death is known to be its container's by the count of restarts only.
 func (c *canon) byCount(d *life.Death) bool {
-	return slices.ContainsFunc(d.Signs, func(s life.Sign) bool { return c.counted[s.Pos] })
+	return slices.ContainsFunc(d.Signs, func(s life.Sign) bool { return c.counted[sign{s.Pos, s.Time}] })
 }
 
 // partProcesses sets apart the deaths of processes, which are of containers that may be counted already, and puts those into words.

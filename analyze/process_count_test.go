@@ -66,7 +66,7 @@ func (c *counted) report(t *testing.T) *finding.Report {
 	return look(t, analyze.Options{}, func(s record.Sink) {
 		for i := range c.crashes {
 			k := c.crashes[i]
-			k.Pos = record.Pos{Source: src, Line: int64(i + 1)}
+			k.Pos = record.Pos{Source: src, Line: 1} // a document without line breaks
 			if k.Container == "" {
 				if err := s.Warn(&record.Warning{Code: "container_not_told", Pos: k.Pos, Count: 1, Text: "no pod"}); err != nil {
 					t.Fatal(err)
@@ -158,6 +158,11 @@ func TestKillsAreDealtOutByCount(t *testing.T) {
 					open++
 				}
 				got.WriteString(of)
+			}
+			for _, d := range r.Crashes {
+				if d.ExitCode != nil && strings.Contains(d.Note, "restarts were counted") {
+					t.Errorf("%s is told by its pod, and the report says: %q", d.ID, d.Note)
+				}
 			}
 			if got.String() != c.want {
 				t.Errorf("got %s, want %s", got.String(), c.want)
