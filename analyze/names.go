@@ -51,6 +51,8 @@ type canon struct {
 	alone map[string]bool   // keys of names without a slash
 	alias map[string]string // key of a name or instance id -> display name
 	at    map[string]string // network address -> display name
+	// counted are the kills whose container is known by the count of its restarts.
+	counted map[sign]bool
 }
 
 // key is how names are compared: without what stands before them in a path (of a control group, an ARN) and in small letters.

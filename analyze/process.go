@@ -11,7 +11,8 @@ import (
 )
 
 // A kernel or a node tells of the process that it killed for memory, often without the container. Another source may tell of the end of that
-// container, or of its next start; else it is known by the process and the machine, as a process is no container.
+// container, of its next start, or how often it was started again (see tieByCount); else it is known by the process and the machine, as a
+// process is no container.
 
 const (
 	// killClocks is how far a kill may lie from the end of its container as another source tells it: both are often in whole seconds, and
@@ -74,7 +75,7 @@ func (c *canon) tieProcesses(s *shard, processes []*record.Crash) {
 	slices.SortFunc(ends, byTime)
 	slices.SortFunc(starts, byTime)
 	var first map[string]record.Time
-	last := map[string]*record.Crash{} // by machine: the last kill that was not tied
+	var open []*record.Crash
 	for i, k := range processes {
 		if k.Kind == record.CrashOOMKill && i < maxTied {
 			name := endedWith(ends, k)
@@ -90,10 +91,11 @@ func (c *canon) tieProcesses(s *shard, processes []*record.Crash) {
 				continue
 			}
 		}
-		k.Container = "process " + k.Instance
-		if k.Host != "" {
-			k.Container += " on " + k.Host
-		}
+		open = append(open, k)
+	}
+	last := map[string]*record.Crash{} // by machine: the last kill that was not tied
+	for _, k := range c.tieByCount(s, open, first) {
+		k.Container = processName(k.Instance, k.Host)
 		if k.Kind == record.CrashOOMKill {
 			// Several processes that are killed at one moment on one machine are usually of one container.
 			if o := last[k.Host]; o != nil && k.Time.Sub(o.Time) <= killClocks {

@@ -454,6 +454,9 @@ func (q *inquiry) writeCrashes() {
 		case !x.Exited:
 			notes = append(notes, "known by its last words only: no source tells how the process ended")
 		}
+		if q.canon.byCount(x) {
+			notes = append(notes, "inferred: the node told of the process only, and the container's restarts were counted")
+		}
 		c.Note = strings.Join(notes, "; ")
 		r.Crashes = append(r.Crashes, c)
 	}

@@ -146,6 +146,9 @@ func (q *inquiry) capacity(deaths []int) (candidate, bool) {
 	pools := map[string]bool{}
 	for _, d := range deaths {
 		x := &q.life.Deaths[d]
+		if _, process := isProcess(x.Container); process {
+			continue
+		}
 		died[x.Container] = true
 		pools[life.Pool(x.Container, x.Service)] = true
 	}

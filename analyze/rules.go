@@ -13,6 +13,7 @@ import (
 func Rules() []finding.Rule {
 	var r []finding.Rule
 	r = append(r, life.Rules()...)
+	r = append(r, processRules()...)
 	r = append(r, inflight.Rules()...)
 	r = append(r, memory.Rules()...)
 	r = append(r, heap.Rules()...)

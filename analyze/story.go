@@ -373,8 +373,15 @@ func (q *inquiry) method() {
 	if q.tied > 0 {
 		add("%d containers have other names in the requests than anywhere else, and were known by their connections, which broke when they died.", q.tied)
 	}
-	if len(q.containers) > 1 {
-		add("%d containers were seen, %d of them died.", len(q.containers)-1, len(q.containersOf(q.allDeaths())))
+	if len(q.canon.counted) > 0 {
+		add("%d memory kills were told by a node without the container, and are known by the count of restarts: the kills of the node that nothing else explains are as many as the restarts that nothing else explains.", len(q.canon.counted))
+	}
+	known, processes := q.partProcesses(q.allDeaths())
+	if n := q.containersSeen(); n > 0 {
+		add("%d containers were seen, %d of them died.", n, len(q.containersOf(known)))
+	}
+	if processes != "" {
+		add("Beside those died %s; some may be of containers that were seen.", processes)
 	}
 }
 

@@ -21,6 +21,12 @@ func (q *inquiry) deathsText(deaths []int) string {
 	if len(deaths) == 1 {
 		return q.life.Deaths[deaths[0]].Container
 	}
+	if known, processes := q.partProcesses(deaths); processes != "" {
+		if len(known) == 0 {
+			return processes
+		}
+		return q.deathsText(known) + " and " + processes
+	}
 	set := q.containersOf(deaths)
 	if len(set) == len(deaths) {
 		return fmt.Sprintf("%d containers", len(set))
@@ -47,6 +53,12 @@ func (q *inquiry) containersText(deaths []int) string {
 			return set[0]
 		}
 		return strings.Join(set[:len(set)-1], ", ") + " and " + set[len(set)-1]
+	}
+	if known, processes := q.partProcesses(deaths); processes != "" {
+		if len(known) == 0 {
+			return processes
+		}
+		return strings.ReplaceAll(q.containersText(known), " and ", ", ") + " and " + processes
 	}
 	return fmt.Sprintf("%d containers", len(set))
 }

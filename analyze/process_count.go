@@ -1,0 +1,441 @@
+package analyze
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"lastcall/analyze/finding"
+	"lastcall/analyze/life"
+	"lastcall/collectors/record"
+)
+
+// Kubernetes merges the starts of a container into a first and a last one and keeps its last end only, but it counts its restarts. Where the
+// kills that a node tells of are exactly as many as the restarts that nothing explains of the containers there, they are one another's.
+
+const (
+	// longestBackOff is how long after its end a container may be started again, or be said to wait for that: Kubernetes waits up to
+	// five minutes.
+	longestBackOff = 6 * time.Minute
+	// maxOpenKills bounds the kills of one machine that are compared with counts.
+	maxOpenKills = 1_000
+	// The main process of a container that ran into its limit holds most of what the limit allows; one that holds less is a child of it,
+	// after whose end the container may live on, and one that holds more is of another container. The limit may have been rounded, and
+	// pages that are shared with others count in full.
+	leastOfLimit, mostOfLimit = 0.5, 1.1
+)
+
+// processName is what a killed process is called that no container is known of.
+func processName(pid, host string) string {
+	if host == "" {
+		return "process " + pid
+	}
+	return "process " + pid + " on " + host
+}
+
+// isProcess reports whether a name is of a process and no container's, and on which machine it was.
+func isProcess(name string) (host string, ok bool) {
+	rest, ok := strings.CutPrefix(name, "process ")
+	if !ok {
+		return "", false
+	}
+	pid, host, _ := strings.Cut(rest, " on ")
+	return host, processID(pid)
+}
+
+// sign is a record of a crash: a document without line breaks has all its records on one line.
+type sign struct {
+	pos record.Pos
+	at  record.Time
+}
+
+// openKill is a kill on a machine of which only the process is known: all processes killed at one moment, as a container may have several.
+type openKill struct {
+	crashes []*record.Crash
+	at      record.Time
+	used    int64
+}
+
+// owed is a container that was restarted more often between two instants than its ends are told.
+type owed struct {
+	container string
+	from, to  record.Time
+	n         int
+	whole     []span // stretches in which it is known not to have ended
+	limit     float64
+	forMemory bool // a source tells that it was killed for memory, at some time
+	kills     []int
+}
+
+// tieByCount gives the kills of each machine that nothing else ties to the containers that owe restarts. It returns those that remain.
+func (c *canon) tieByCount(s *shard, open []*record.Crash, first map[string]record.Time) []*record.Crash {
+	var names []string // of machines
+	by := map[string][]*openKill{}
+	for _, k := range open {
+		if k.Kind != record.CrashOOMKill || k.Host == "" {
+			continue
+		}
+		of := by[k.Host]
+		if of == nil {
+			names = append(names, k.Host)
+		}
+		if n := len(of); n > 0 && k.Time.Sub(of[n-1].crashes[len(of[n-1].crashes)-1].Time) <= killClocks {
+			of[n-1].crashes = append(of[n-1].crashes, k)
+			of[n-1].used = max(of[n-1].used, k.UsedBytes)
+			continue
+		}
+		by[k.Host] = append(of, &openKill{[]*record.Crash{k}, k.Time, k.UsedBytes})
+	}
+	if len(by) == 0 {
+		return open
+	}
+	counts := c.restartCounts(s)
+	if len(counts) == 0 {
+		return open
+	}
+	told := newHistories(s)
+	limits := c.limits(s, counts)
+	slices.Sort(names)
+	tied := map[*record.Crash]bool{}
+	for _, host := range names {
+		kills := by[host]
+		if len(kills) > maxOpenKills {
+			continue
+		}
+		var pods []*owed
+		clear := true
+		for _, h := range told {
+			switch points := counts[h.container]; {
+			case h.host == "" || !sameHost(h.host, host):
+			case len(points) == 0:
+				clear = clear && !h.restartedUnexplained(first[h.container], kills)
+			default:
+				if p := h.owes(points, first[h.container], kills); p != nil {
+					p.limit = limits[h.container]
+					pods = append(pods, p)
+				}
+			}
+		}
+		if !clear {
+			continue
+		}
+		for i, p := range forced(pods, kills) {
+			if p == nil {
+				continue
+			}
+			for _, k := range kills[i].crashes {
+				k.Container, k.Instance = p.container, ""
+				forgetUntold(s, k.Pos)
+				tied[k] = true
+				if c.counted == nil {
+					c.counted = map[sign]bool{}
+				}
+				c.counted[sign{k.Pos, k.Time}] = true
+			}
+		}
+	}
+	return slices.DeleteFunc(open, func(k *record.Crash) bool { return tied[k] })
+}
+
+// restartCounts returns the restarts of each container as they were counted, in the order of time.
+func (c *canon) restartCounts(s *shard) map[string][]point {
+	counts := map[string][]point{}
+	for k, of := range s.series {
+		if name := c.of(k.container); k.metric == record.Restarts && name != "" {
+			counts[name] = append(counts[name], of.points...)
+		}
+	}
+	for _, points := range counts {
+		slices.SortFunc(points, func(a, b point) int { return cmp.Or(cmp.Compare(a.t, b.t), cmp.Compare(a.v, b.v)) })
+	}
+	return counts
+}
+
+// limits returns the highest memory limit of each container that has a count.
+func (c *canon) limits(s *shard, counts map[string][]point) map[string]float64 {
+	limits := map[string]float64{}
+	for k, of := range s.series {
+		if k.metric != record.MemoryLimit {
+			continue
+		}
+		if name := c.of(k.container); counts[name] != nil {
+			for _, p := range of.points {
+				limits[name] = max(limits[name], p.v)
+			}
+		}
+	}
+	return limits
+}
+
+// history is what is told of a container: where it is, when it started, and when and how it ended.
+type history struct {
+	container, host string
+	starts          instants
+	ends            []*record.Crash
+	stops           instants
+}
+
+// newHistories returns what is told of the containers whose only machine is known, by name.
+func newHistories(s *shard) []*history {
+	by := map[string]*history{}
+	moved := map[string]bool{}
+	see := func(container, host string) *history {
+		if container == "" {
+			return &history{}
+		}
+		h := by[container]
+		if h == nil {
+			h = &history{container: container}
+			by[container] = h
+		}
+		moved[container] = moved[container] || !sameHost(h.host, host)
+		if len(host) > len(h.host) {
+			h.host = host
+		}
+		return h
+	}
+	for i := range s.crashes {
+		k := &s.crashes[i]
+		if h := see(k.Container, k.Host); k.Exited || k.Kind == record.CrashOOMKill {
+			h.ends = append(h.ends, k)
+		}
+	}
+	for i := range s.events {
+		e := &s.events[i]
+		switch h := see(e.Container, e.Host); e.Kind {
+		case record.Up:
+			h.starts = append(h.starts, e.Time)
+		case record.Stopped:
+			h.stops = append(h.stops, e.Time)
+		}
+	}
+	list := make([]*history, 0, len(by))
+	for name, h := range by {
+		if moved[name] || h.host == "" {
+			continue
+		}
+		slices.Sort(h.starts)
+		slices.Sort(h.stops)
+		slices.SortFunc(h.ends, func(a, b *record.Crash) int { return cmp.Compare(a.Time, b.Time) })
+		list = append(list, h)
+	}
+	slices.SortFunc(list, func(a, b *history) int { return strings.Compare(a.container, b.container) })
+	return list
+}
+
+// vague reports whether a sign says that its container had ended some time before: Kubernetes tells so while it waits to start it again.
+func vague(k *record.Crash) bool {
+	return k.Kind == record.CrashOther && k.ExitCode < 0 && k.Signal == ""
+}
+
+// owes compares the restarts that were counted with the ends that are told. It returns nil where none is missing, where no kill lies within,
+// and where the counts contradict one another.
+func (h *history) owes(points []point, first record.Time, kills []*openKill) *owed {
+	if !slices.IsSortedFunc(points, func(a, b point) int { return cmp.Compare(a.v, b.v) }) {
+		return nil
+	}
+	last := points[len(points)-1]
+	p := &owed{container: h.container, from: first, to: last.t}
+	// Of two counts only what came between; of one, all since the container was first seen: if it has older restarts, the numbers differ.
+	base := 0.0
+	for _, x := range points {
+		if x.t >= kills[0].at {
+			break
+		}
+		p.from, base = x.t, x.v
+	}
+	// What ended after the last start is not restarted yet.
+	if i, _ := slices.BinarySearch(h.starts, last.t+1); i > 0 {
+		p.to = h.starts[i-1]
+	}
+	if first == 0 || p.from >= p.to {
+		return nil
+	}
+	within := func(t record.Time) bool { return t > p.from && t < p.to }
+	told := 0
+	var before record.Time
+	for _, k := range h.ends {
+		if k.Uptime > 0 {
+			p.whole = append(p.whole, span{k.Time.Add(-k.Uptime), k.Time.Add(-killClocks)})
+		}
+		p.forMemory = p.forMemory || k.Kind == record.CrashOOMKill
+		if !within(k.Time) || before != 0 && k.Time.Sub(before) <= killClocks || vague(k) && h.endedBefore(k, kills) {
+			continue
+		}
+		before = k.Time
+		told++
+	}
+	for i, t := range h.stops {
+		if within(t) && (i == 0 || t.Sub(h.stops[i-1]) > killClocks) {
+			told++
+		}
+	}
+	n := last.v - base - float64(told)
+	if n < 1 || n > maxOpenKills || n != math.Trunc(n) || !slices.ContainsFunc(kills, func(k *openKill) bool { return within(k.at) }) {
+		return nil
+	}
+	p.n = int(n)
+	return p
+}
+
+// endedBefore reports whether something else may be the end that a vague sign comes of.
+func (h *history) endedBefore(after *record.Crash, kills []*openKill) bool {
+	near := func(t record.Time) bool {
+		return t >= after.Time.Add(-longestBackOff) && t <= after.Time.Add(killClocks)
+	}
+	return slices.ContainsFunc(h.ends, func(k *record.Crash) bool { return !vague(k) && near(k.Time) }) ||
+		slices.ContainsFunc(kills, func(k *openKill) bool { return near(k.at) })
+}
+
+// restartedUnexplained reports whether a container whose restarts nobody counted started again among the kills, and no end is told that it
+// comes of: any of the kills may be its own.
+func (h *history) restartedUnexplained(first record.Time, kills []*openKill) bool {
+	for _, at := range h.starts {
+		if at.Sub(first) <= startsAgain || at < kills[0].at || at.Sub(kills[len(kills)-1].at) > longestBackOff {
+			continue
+		}
+		explained := func(t record.Time) bool { return t <= at && at.Sub(t) <= longestBackOff }
+		if !slices.ContainsFunc(h.ends, func(k *record.Crash) bool { return explained(k.Time) }) && !slices.ContainsFunc(h.stops, explained) {
+			return true
+		}
+	}
+	return false
+}
+
+// may reports whether a kill can be one of the container's ends.
+func (p *owed) may(k *openKill) bool {
+	if !p.forMemory || k.at <= p.from || k.at >= p.to {
+		return false
+	}
+	for _, w := range p.whole {
+		if k.at > w.first && k.at < w.last {
+			return false
+		}
+	}
+	return k.used <= 0 || p.limit <= 0 || float64(k.used) >= leastOfLimit*p.limit && float64(k.used) <= mostOfLimit*p.limit
+}
+
+// forced returns for each kill of a machine the container whose end it is in every way to deal the kills out; nil where there are several
+// ways, where the number of kills is another than that of the restarts owed, and where they do not fit together.
+func forced(pods []*owed, kills []*openKill) []*owed {
+	of := make([]*owed, len(kills))
+	need, among := 0, 0
+	for _, p := range pods {
+		need += p.n
+	}
+	ways := make([]int, len(kills))
+	for i, k := range kills {
+		in := false
+		for _, p := range pods {
+			in = in || k.at > p.from && k.at < p.to
+			if p.may(k) {
+				p.kills = append(p.kills, i)
+				ways[i]++
+			}
+		}
+		if !in {
+			continue
+		}
+		if among++; ways[i] == 0 {
+			return nil
+		}
+	}
+	if need != among {
+		return nil
+	}
+	take := func(p *owed, i int) {
+		of[i] = p
+		p.n--
+		for _, o := range pods {
+			o.kills = slices.DeleteFunc(o.kills, func(x int) bool { return x == i })
+		}
+	}
+	for again := true; again; {
+		again = false
+		for _, p := range pods {
+			if p.n < 0 || p.n > len(p.kills) {
+				return nil
+			}
+			if p.n == 0 {
+				for _, i := range p.kills {
+					ways[i]--
+				}
+				again = again || len(p.kills) > 0
+				p.kills = nil
+				continue
+			}
+			for _, i := range slices.Clone(p.kills) {
+				if ways[i] == 1 || p.n == len(p.kills) {
+					take(p, i)
+					again = true
+				}
+			}
+		}
+	}
+	return of
+}
+
+// byCount reports whether a death is known to be its container's by the count of restarts only.
+func (c *canon) byCount(d *life.Death) bool {
+	return slices.ContainsFunc(d.Signs, func(s life.Sign) bool { return c.counted[sign{s.Pos, s.Time}] })
+}
+
+// partProcesses sets apart the deaths of processes, which are of containers that may be counted already, and puts those into words.
+func (q *inquiry) partProcesses(deaths []int) (known []int, processes string) {
+	var hosts []string
+	for _, d := range deaths {
+		if host, ok := isProcess(q.life.Deaths[d].Container); !ok {
+			known = append(known, d)
+		} else if host != "" {
+			hosts = append(hosts, host)
+		}
+	}
+	n := len(deaths) - len(known)
+	if n == 0 {
+		return known, ""
+	}
+	slices.Sort(hosts)
+	where, whose := "", " whose containers no source names"
+	if hosts = slices.Compact(hosts); len(hosts) > 0 {
+		where = " on " + hosts[0]
+		if last := len(hosts) - 1; last > 3 {
+			where = fmt.Sprintf(" on %d machines", len(hosts))
+		} else if last > 0 {
+			where = " on " + strings.Join(hosts[:last], ", ") + " and " + hosts[last]
+		}
+	}
+	if n == 1 {
+		return known, "1 process" + where + " whose container no source names"
+	}
+	return known, fmt.Sprintf("%d processes", n) + where + whose
+}
+
+// containersSeen counts the containers; processes are none.
+func (q *inquiry) containersSeen() int {
+	n := 0
+	for _, name := range q.containers[1:] {
+		if _, process := isProcess(name); !process {
+			n++
+		}
+	}
+	return n
+}
+
+func processRules() []finding.Rule {
+	return []finding.Rule{{
+		ID: "death.process", Title: "A kill that names a process only", Question: "Which container did the killed process belong to?",
+		Test: "The end of a container on the machine at that time; else the only container there that starts again soon after it; else the count of restarts: " +
+			"the kills of the machine that nothing ties, within the life of its containers that were killed for memory before, are exactly as many as the restarts " +
+			"of those that nothing explains, and there is only one way to deal them out (by when each lived, what it may hold, and how often it was restarted).",
+		Thresholds: []finding.Threshold{
+			{Name: "clocks", Value: "5 s", Why: "a kill and the end of its container are told in whole seconds, by two clocks"},
+			{Name: "starts again", Value: "60 s", Why: "Kubernetes and Docker start at once again what did not die just before"},
+			{Name: "numbers", Value: "equal", Why: "kills of other pods of the machine, restarts before the evidence begins, and processes whose container lives on make them differ"},
+			{Name: "of the limit", Value: "0.5 to 1.1", Why: "the main process of a container that ran into its limit holds most of it; a process that holds less may be a child, one that holds more is of another container"}},
+		Source: "Kubernetes documentation (events are merged, restartCount is not)",
+		Limits: "Restarts of unknown reason, and as many kills of other pods within the same time, would be taken for one another. Of a pod with older restarts than the evidence nothing is tied by count.",
+	}}
+}
