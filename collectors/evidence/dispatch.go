@@ -118,6 +118,7 @@ type dispatcher struct {
 	json    []LineParser // for lines that hold a JSON object
 	first   *jsonLine    // the first of json, where it is that
 	next    nextParser   // the first of text, where it is that
+	words   LineParser   // the one of text that looks for last words in any line
 	kept    []LineParser // by index of the chain: those that are made once
 	used    bool         // lines were parsed
 	stale   bool         // the parsers that are made anew for every chunk are of an older one
@@ -185,7 +186,12 @@ func (d *dispatcher) parsers() {
 			d.text, d.needs = append(d.text, p), append(d.needs, needs(f))
 		}
 	}
-	d.first, d.next = nil, nil
+	d.first, d.next, d.words = nil, nil, nil
+	for _, p := range d.text {
+		if w, ok := p.(*lastWordsParser); ok {
+			d.words = w
+		}
+	}
 	if len(d.json) > 0 {
 		d.first, _ = d.json[0].(*jsonLine)
 	}
@@ -298,33 +304,32 @@ func (d *dispatcher) line(no int64, line []byte) error {
 	if isJSON {
 		parsers = d.json
 	}
+	framed := !isJSON && line[len(line)-1] == '}' // perhaps
 	for i, p := range parsers {
 		if !isJSON && d.needs[i] != 0 && bytes.IndexByte(line, d.needs[i]) < 0 {
 			continue
 		}
-		handled, err := p.ParseLine(no, line, d.sink)
-		if err != nil {
-			return err
+		if framed && p == d.words {
+			// The object says who wrote its message; for the words alone that is whoever wrote before.
+			framed = false
+			if handled, err := d.framed(no, line); handled || err != nil {
+				return d.handles(handled, err)
+			}
 		}
-		if handled {
-			d.handled++
-			return nil
+		if handled, err := p.ParseLine(no, line, d.sink); handled || err != nil {
+			return d.handles(handled, err)
 		}
 	}
 	var handled bool
 	var err error
 	switch {
-	case !isJSON && line[len(line)-1] == '}':
+	case framed:
 		handled, err = d.framed(no, line)
 	case isJSON:
 		handled, err = d.docker(no, line)
 	}
-	if err != nil {
-		return err
-	}
-	if handled {
-		d.handled++
-		return nil
+	if handled || err != nil {
+		return d.handles(handled, err)
 	}
 	switch {
 	case len(bytes.TrimSpace(line)) == 0:
@@ -336,6 +341,14 @@ func (d *dispatcher) line(no int64, line []byte) error {
 		d.unknown.see(no, line)
 	}
 	return nil
+}
+
+// handles counts a line that was handled.
+func (d *dispatcher) handles(handled bool, err error) error {
+	if handled && err == nil {
+		d.handled++
+	}
+	return err
 }
 
 // framed offers the JSON object within a line of text.
