@@ -86,6 +86,9 @@ func (r *run) lines(ctx context.Context, src *record.Source, best Format, in *li
 		return true, ctx.Err() // a worker may still be blocked: its sink is not touched any more
 	}
 	for _, d := range all {
+		if e := d.finish(); e != nil && err == nil {
+			err = e
+		}
 		d.flush()
 		known = known || d.handled > 0
 		if e := d.sink.Join(); e != nil && err == nil {
@@ -406,6 +409,26 @@ func (d *dispatcher) docker(no int64, line []byte) (bool, error) {
 		return d.messages.parse(pos, t, "", "", "", "", "", text, d.sink)
 	}
 	return false, nil
+}
+
+// finisher is implemented by the parsers of a Sequential format that hold records until their input ends.
+type finisher interface {
+	finish(sink record.Sink) error
+}
+
+// finish lets the parsers emit what they hold. Where several goroutines share an input none knows all of it, and what one got is chance.
+func (d *dispatcher) finish() error {
+	if !d.inOrder {
+		return nil
+	}
+	for _, p := range d.text {
+		if f, ok := p.(finisher); ok {
+			if err := f.finish(d.sink); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // flush turns the counts into warnings.
