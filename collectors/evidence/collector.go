@@ -146,6 +146,7 @@ type run struct {
 	read     int64
 	problems []*PathError
 	used     int // inputs of a known format
+	names    fileNames
 }
 
 // input is one file to read.
@@ -409,6 +410,9 @@ func (r *run) opened(ctx context.Context, name string, src io.Reader) (err error
 	}
 	source := &record.Source{Name: name}
 	t := newTally(r.sink, source, r.query)
+	if t.file = containerOfLogFile(source); t.file == nil {
+		t.file = r.names.containerOf(name)
+	}
 	in, best := r.open(outer)
 	known := false
 	switch f := best.(type) {
@@ -428,6 +432,7 @@ func (r *run) opened(ctx context.Context, name string, src io.Reader) (err error
 	if t.collect(); t.failed != nil {
 		return t.failed
 	}
+	r.names.addAll(&t.names)
 	if table, ok := errors.AsType[tableError](err); ok {
 		return r.refuse(&PathError{Path: name, Err: table, Hint: hintTable, Sample: clipTo(firstText(in.Head()), exampleLimit)}, "table_not_used")
 	}

@@ -236,6 +236,7 @@ func (d *dispatcher) Prepare(first int64, before []byte) {
 	d.reset()
 	kept := *d
 	d.sink = newTally(record.Discard{}, d.src, record.Query{})
+	d.sink.file = kept.sink.file
 	_ = d.each(first, before) // the sink has no errors
 	seen := d.sink
 	d.sink, d.handled, d.unknown, d.malformed, d.binary = kept.sink, kept.handled, kept.unknown, kept.malformed, kept.binary
@@ -396,7 +397,7 @@ func (d *dispatcher) docker(no int64, line []byte) (bool, error) {
 	d.sink.see(t, nil, nil)
 	_, timed := readStamp(text)
 	if !timed && (messageMayMatter(text) || isUpperStart(text)) {
-		if handled, err := d.messages.parse(pos, t, "", "", "", "", "", text, d.sink); handled || err != nil {
+		if handled, err := d.messages.parse(pos, t, string(d.sink.containerOfFile()), "", "", "", "", text, d.sink); handled || err != nil {
 			return handled, err
 		}
 	}
@@ -406,7 +407,7 @@ func (d *dispatcher) docker(no int64, line []byte) (bool, error) {
 		}
 	}
 	if timed && messageMayMatter(text) {
-		return d.messages.parse(pos, t, "", "", "", "", "", text, d.sink)
+		return d.messages.parse(pos, t, string(d.sink.containerOfFile()), "", "", "", "", text, d.sink)
 	}
 	return false, nil
 }

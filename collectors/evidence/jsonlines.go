@@ -351,6 +351,9 @@ func (l *jsonLine) malformed(sink record.Sink, why string) (bool, error) {
 func (l *jsonLine) message(t record.Time, container, instance, service, host, version []byte, msg []byte, sink record.Sink) error {
 	if s, ok := sink.(*tally); ok {
 		s.see(t, container, instance)
+		if len(container) == 0 {
+			container = s.containerOfFile()
+		}
 	}
 	// A job may fail for want of memory: its message counts all the same.
 	if l.scan.have.any(&l.format.jobs) && len(l.line) <= maxParsed {

@@ -74,6 +74,8 @@ func (p *lastWordsParser) forget() {
 // process that logs JSON) has neither time nor name of its own. The container is given only when all lines so far were of one.
 type surroundings interface {
 	lastSeen() (t record.Time, container, instance []byte)
+	// containerOfFile is the container whose log this is by the name of its file.
+	containerOfFile() []byte
 }
 
 // ParseLine implements LineParser.
@@ -110,6 +112,9 @@ func (p *lastWordsParser) ParseLine(lineNo int64, line []byte, sink record.Sink)
 			if len(o.instance) == 0 {
 				o.instance = instance
 			}
+		}
+		if len(o.container) == 0 {
+			o.container = s.containerOfFile()
 		}
 	}
 	if !matters {

@@ -82,6 +82,9 @@ type tally struct {
 	seenContainer, seenInstance []byte      // of the last that named them, as long as all name one container
 	seenMany                    bool        // they name several
 
+	names fileNames // of containers that this source told of
+	file  []byte    // the container whose log this is, by the name of the file; see fileNames
+
 	parent *tally
 	mu     sync.Mutex // guards joined
 	joined []*tally
@@ -151,6 +154,9 @@ func (t *tally) Request(r *record.Request) error {
 	if !t.in(sigRequests, r.Start, r.End) {
 		return nil
 	}
+	if len(r.Container) == 0 && r.Layer == record.LayerApp {
+		r.Container = t.containerOfFile()
+	}
 	return t.fail(t.next.Request(r))
 }
 
@@ -159,6 +165,7 @@ func (t *tally) Sample(s *record.Sample) error {
 	if t.otherService(sig, s.Service) || !t.in(sig, s.Time, s.Time.Add(s.Interval)) {
 		return nil
 	}
+	t.names.add(s.Container)
 	return t.fail(t.next.Sample(s))
 }
 
@@ -166,6 +173,7 @@ func (t *tally) Crash(c *record.Crash) error {
 	if !infrastructure([]byte(c.Service)) && t.otherService(sigCrashes, c.Service) || !t.in(sigCrashes, c.Time, c.Time) {
 		return nil
 	}
+	t.names.add(c.Container)
 	return t.fail(t.next.Crash(c))
 }
 
@@ -175,6 +183,7 @@ func (t *tally) Lifecycle(l *record.Lifecycle) error {
 		!t.in(sigLifecycle, l.Time, max(l.Time, l.End)) {
 		return nil
 	}
+	t.names.add(l.Container)
 	return t.fail(t.next.Lifecycle(l))
 }
 
@@ -216,6 +225,14 @@ func (t *tally) lastSeen() (at record.Time, container, instance []byte) {
 		return t.seen, nil, nil
 	}
 	return t.seen, t.seenContainer, t.seenInstance
+}
+
+// containerOfFile is the container whose log this is by the name of its file; nil where that is unknown, or the lines name others.
+func (t *tally) containerOfFile() []byte {
+	if t.seenMany {
+		return nil
+	}
+	return t.file
 }
 
 // forget implements forgetful.
@@ -273,7 +290,7 @@ func (t *tally) Cover(c *record.Coverage) error { return t.fail(t.next.Cover(c))
 // Fork gives another goroutine its own tally; Join brings its counts back.
 func (t *tally) Fork() record.Sink {
 	f := newTally(t.next.Fork(), t.src, t.query)
-	f.parent = t
+	f.parent, f.file = t, t.file
 	return f
 }
 
@@ -299,6 +316,7 @@ func (t *tally) collect() {
 		for _, w := range f.warns {
 			t.merge(w)
 		}
+		t.names.addAll(&f.names)
 		_ = t.fail(f.failed)
 	}
 	t.joined = nil
