@@ -147,6 +147,7 @@ type run struct {
 	problems []*PathError
 	used     int // inputs of a known format
 	names    fileNames
+	ends     endsTold
 }
 
 // input is one file to read.
@@ -193,7 +194,7 @@ func (c *Collector) Collect(ctx context.Context, q record.Query, sink record.Sin
 	if r.used == 0 {
 		return &NothingReadError{Paths: r.problems}
 	}
-	return nil
+	return r.ends.warn(r.sink)
 }
 
 // plan lists the files of one path.
@@ -433,6 +434,7 @@ func (r *run) opened(ctx context.Context, name string, src io.Reader) (err error
 		return t.failed
 	}
 	r.names.addAll(&t.names)
+	r.ends.addAll(&t.ends)
 	if table, ok := errors.AsType[tableError](err); ok {
 		return r.refuse(&PathError{Path: name, Err: table, Hint: hintTable, Sample: clipTo(firstText(in.Head()), exampleLimit)}, "table_not_used")
 	}

@@ -82,6 +82,7 @@ type tally struct {
 	seenContainer, seenInstance []byte      // of the last that named them, as long as all name one container
 	seenMany                    bool        // they name several
 
+	ends  endsTold
 	names fileNames // of containers that this source told of
 	file  []byte    // the container whose log this is, by the name of the file; see fileNames
 
@@ -170,6 +171,7 @@ func (t *tally) Sample(s *record.Sample) error {
 }
 
 func (t *tally) Crash(c *record.Crash) error {
+	t.ends.add(c.Container, endTold{c.Time, c.Exited, c.Pos})
 	if !infrastructure([]byte(c.Service)) && t.otherService(sigCrashes, c.Service) || !t.in(sigCrashes, c.Time, c.Time) {
 		return nil
 	}
@@ -178,6 +180,9 @@ func (t *tally) Crash(c *record.Crash) error {
 }
 
 func (t *tally) Lifecycle(l *record.Lifecycle) error {
+	if l.Kind == record.Stopped {
+		t.ends.add(l.Container, endTold{l.Time, true, l.Pos})
+	}
 	// A change in the members of another service is a sign about this one.
 	if l.Kind != record.MembersChanged && !infrastructure([]byte(l.Service)) && t.otherService(sigLifecycle, l.Service) ||
 		!t.in(sigLifecycle, l.Time, max(l.Time, l.End)) {
@@ -254,6 +259,10 @@ func (t *tally) Warn(w *record.Warning) error {
 		c.Pos.Source = t.src
 	}
 	c.Count = max(c.Count, 1)
+	if c.Code == earlierRestarts {
+		t.ends.untold = append(t.ends.untold, c) // until all inputs are read: others may tell of the ends
+		return nil
+	}
 	t.merge(&c)
 	return nil
 }
@@ -317,6 +326,7 @@ func (t *tally) collect() {
 			t.merge(w)
 		}
 		t.names.addAll(&f.names)
+		t.ends.addAll(&f.ends)
 		_ = t.fail(f.failed)
 	}
 	t.joined = nil
