@@ -163,7 +163,7 @@ func (t *tally) Request(r *record.Request) error {
 
 func (t *tally) Sample(s *record.Sample) error {
 	sig := signalOf(s.Metric)
-	if t.otherService(sig, s.Service) || !t.in(sig, s.Time, s.Time.Add(s.Interval)) {
+	if t.otherService(sig, s.Service) || !t.in(sig, s.Time.Add(-s.Interval), s.Time) {
 		return nil
 	}
 	t.names.add(s.Container)
