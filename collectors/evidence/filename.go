@@ -48,10 +48,13 @@ func (n *fileNames) containerOf(file string) []byte {
 	return nil
 }
 
-// containerBefore is the container that Docker Compose or `kubectl logs --prefix` put before a line; nil where they did not. What they put
+// containerBefore is the container that Docker Compose, `kubectl logs --prefix` or stern put before a line; nil where they did not. What they put
 // there ends before end.
 func containerBefore(line []byte, end int) []byte {
 	if container, _, ok := splitKubectl(line); ok {
+		return container
+	}
+	if container, _, ok := splitStern(line[:end]); ok {
 		return container
 	}
 	if bar := bytes.IndexByte(line[:min(end, 80)], '|'); bar > 0 {

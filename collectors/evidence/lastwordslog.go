@@ -11,6 +11,7 @@ import (
 // without a time before it, behind the prefixes that Docker Compose, kubectl and container runtimes put there:
 //
 //	web-1  | FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory
+//	web-5d8f7b9c4-x2x9q app FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory
 //	[pod/web-5d8f/app] 2026-11-16T13:47:57.249Z panic: runtime error: index out of range
 //	2026-11-16T13:47:57.249768066Z stderr F java.lang.OutOfMemoryError: Java heap space
 //	Nov 16 13:47:57 node-a api[123]: fatal error: runtime: out of memory
@@ -165,6 +166,8 @@ func splitPlain(line []byte, year func(month, day int) int) plainLine {
 			l.container, l.body = name, bytes.TrimPrefix(line[bar+1:], []byte(" "))
 		}
 	} else if container, rest, ok := splitKubectl(line); ok {
+		l.container, l.body = container, rest
+	} else if container, rest, ok := splitStern(line); ok {
 		l.container, l.body = container, rest
 	}
 	body := l.body
