@@ -194,6 +194,9 @@ func (c *Collector) Collect(ctx context.Context, q record.Query, sink record.Sin
 	if r.used == 0 {
 		return &NothingReadError{Paths: r.problems}
 	}
+	if err := r.ends.place(r.query, r.sink); err != nil {
+		return err
+	}
 	return r.ends.warn(r.sink)
 }
 

@@ -2,7 +2,9 @@ package evidence
 
 import (
 	"cmp"
+	"maps"
 	"slices"
+	"time"
 
 	"lastcall/collectors/record"
 )
@@ -16,16 +18,18 @@ type endsTold struct {
 	of     map[string][]endTold // by container
 	count  int
 	untold []record.Warning
+	words  []*record.Crash // by which processes aborted, without a time
 }
 
 type endTold struct {
 	time   record.Time
 	exited bool // otherwise what led to an end, of which another record may tell as well
+	abort  bool // with SIGABRT
 	pos    record.Pos
 }
 
 // maxEndsTold bounds the ends that are remembered; what is beyond is told as missing.
-const maxEndsTold = 100_000
+const maxEndsTold = 20_000
 
 func (e *endsTold) add(container string, end endTold) {
 	if container == "" || end.time == 0 || e.count >= maxEndsTold {
@@ -38,13 +42,77 @@ func (e *endsTold) add(container string, end endTold) {
 	e.count++
 }
 
+// addAll takes what another knows, who is done.
 func (e *endsTold) addAll(other *endsTold) {
-	for container, ends := range other.of {
-		for _, end := range ends {
+	e.untold = append(e.untold, other.untold...)
+	e.words = append(e.words, other.words...)
+	if e.count == 0 {
+		e.of, e.count = other.of, other.count
+		return
+	}
+	for _, container := range slices.Sorted(maps.Keys(other.of)) { // which are too many must not be chance
+		for _, end := range other.of[container] {
 			e.add(container, end)
 		}
 	}
-	e.untold = append(e.untold, other.untold...)
+}
+
+// place gives last words without a time, as `docker compose logs` has them unless it is asked for times, those of the ends that other
+// sources tell of: where a container aborted as often as its log has such words, each was said by one, in their order. All others are
+// counted.
+func (e *endsTold) place(q record.Query, sink record.Sink) error {
+	of := map[string][]*record.Crash{}
+	for _, c := range e.words {
+		of[c.Container] = append(of[c.Container], c)
+	}
+	var lost []*record.Crash
+	for _, container := range slices.Sorted(maps.Keys(of)) {
+		words, ends := of[container], e.aborts(container)
+		sortByPlace(words)
+		if len(words) != len(ends) || words[0].Pos.Source != words[len(words)-1].Pos.Source {
+			lost = append(lost, words...)
+			continue
+		}
+		for i, c := range words {
+			c.Time = ends[i]
+			if q.From != 0 && c.Time < q.From || q.To != 0 && c.Time > q.To {
+				continue
+			}
+			if err := sink.Crash(c); err != nil {
+				return err
+			}
+		}
+	}
+	sortByPlace(lost)
+	for len(lost) > 0 {
+		n := 1
+		for n < len(lost) && lost[n].Pos.Source == lost[0].Pos.Source {
+			n++
+		}
+		w := record.Warning{Code: "no_time", Pos: lost[0].Pos, Count: int64(n), Text: noTimeText, Example: lost[0].Text}
+		if err := sink.Warn(&w); err != nil {
+			return err
+		}
+		lost = lost[n:]
+	}
+	return nil
+}
+
+func sortByPlace(words []*record.Crash) {
+	slices.SortStableFunc(words, func(a, b *record.Crash) int {
+		return cmp.Or(cmp.Compare(a.Pos.Source.Name, b.Pos.Source.Name), cmp.Compare(a.Pos.Line, b.Pos.Line))
+	})
+}
+
+// aborts are the times at which a container aborted, each once although two sources tell of it.
+func (e *endsTold) aborts(container string) (times []record.Time) {
+	for _, end := range e.of[container] {
+		if end.abort {
+			times = append(times, end.time)
+		}
+	}
+	slices.Sort(times)
+	return slices.CompactFunc(times, func(a, b record.Time) bool { return a.Sub(b).Abs() < time.Second })
 }
 
 // warn tells of the restarts of which no source told the end, merged by source.

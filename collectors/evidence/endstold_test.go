@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"lastcall/collectors/record"
 	"lastcall/collectors/record/recordtest"
 )
 
@@ -83,4 +86,47 @@ func reversed(files [][2]string) (out [][2]string) {
 		out = append([][2]string{f}, out...)
 	}
 	return out
+}
+
+func TestLastWordsWithoutATimeAreOfTheAbortsThatEventsTellOf(t *testing.T) {
+	const compose = `web-1  | hello
+web-2  | hello
+web-1  | <--- Last few GCs --->
+web-1  | [17:0xd596c50]   105131 ms: Mark-Compact (reduce) 126.8 (133.6) -> 126.5 (131.6) MB, 19.95 / 0.01 ms
+web-1  | FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory
+web-1  | hello
+web-1  | FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory
+`
+	die := func(container, at string, code int) string {
+		return fmt.Sprintf("2026-11-16T%s.959982910Z container die 3f1c4e5d6a7b (exitCode=%d, image=api:1, name=%s)\n", at, code, container)
+	}
+	told := func(sink *recordtest.Sink) (out []string) {
+		for _, c := range sink.Crashes {
+			if c.Kind == record.CrashHeapLimit {
+				out = append(out, fmt.Sprintf("%s %s %d", c.Container, c.Time.Std().UTC().Format("15:04:05"), c.UsedBytes>>20))
+			}
+		}
+		return out
+	}
+	for _, c := range []struct {
+		name, events string
+		want         []string
+		lost         int64
+	}{
+		{"as many", die("web-1", "13:47:57", 134) + die("web-2", "13:48:00", 134) + die("web-1", "13:50:00", 134), []string{"web-1 13:47:57 126", "web-1 13:50:00 0"}, 0},
+		{"and others of another kind", die("web-1", "13:47:57", 134) + die("web-1", "13:48:00", 137) + die("web-1", "13:50:00", 134), []string{"web-1 13:47:57 126", "web-1 13:50:00 0"}, 0},
+		{"more than words", die("web-1", "13:47:57", 134) + die("web-1", "13:50:00", 134) + die("web-1", "13:55:00", 134), nil, 2},
+		{"of another container", die("web-2", "13:47:57", 134) + die("web-2", "13:50:00", 134), nil, 2},
+	} {
+		files := [][2]string{{"compose.log", compose}, {"events.txt", c.events}}
+		for _, files := range [][][2]string{files, reversed(files)} {
+			sink := collectFiles(t, files...)
+			if diff := cmp.Diff(c.want, told(sink)); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", c.name, diff)
+			}
+			if n := sink.WarningCount("no_time"); n != c.lost {
+				t.Errorf("%s: %d without a time", c.name, n)
+			}
+		}
+	}
 }

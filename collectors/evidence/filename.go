@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 	"strings"
 
@@ -16,7 +17,7 @@ type fileNames struct {
 }
 
 // maxFileNames bounds the names that are remembered.
-const maxFileNames = 100_000
+const maxFileNames = 10_000
 
 func (n *fileNames) add(container string) {
 	if container == n.last || len(n.known) >= maxFileNames {
@@ -31,8 +32,13 @@ func (n *fileNames) add(container string) {
 	}
 }
 
+// addAll takes what another knows, who is done.
 func (n *fileNames) addAll(other *fileNames) {
-	for name := range other.known {
+	if len(n.known) == 0 {
+		*n = *other
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(other.known)) { // which are too many must not be chance
 		n.add(name)
 	}
 }

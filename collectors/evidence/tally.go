@@ -171,7 +171,7 @@ func (t *tally) Sample(s *record.Sample) error {
 }
 
 func (t *tally) Crash(c *record.Crash) error {
-	t.ends.add(c.Container, endTold{c.Time, c.Exited, c.Pos})
+	t.ends.add(c.Container, endTold{c.Time, c.Exited, c.Exited && c.Signal == "SIGABRT", c.Pos})
 	if !infrastructure([]byte(c.Service)) && t.otherService(sigCrashes, c.Service) || !t.in(sigCrashes, c.Time, c.Time) {
 		return nil
 	}
@@ -181,7 +181,7 @@ func (t *tally) Crash(c *record.Crash) error {
 
 func (t *tally) Lifecycle(l *record.Lifecycle) error {
 	if l.Kind == record.Stopped {
-		t.ends.add(l.Container, endTold{l.Time, true, l.Pos})
+		t.ends.add(l.Container, endTold{l.Time, true, false, l.Pos})
 	}
 	// A change in the members of another service is a sign about this one.
 	if l.Kind != record.MembersChanged && !infrastructure([]byte(l.Service)) && t.otherService(sigLifecycle, l.Service) ||
