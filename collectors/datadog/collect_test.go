@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -168,7 +169,7 @@ func TestFaultsThatPassLoseAndDoubleNothing(t *testing.T) {
 			}
 			same(t, "requests", requestKeys(clean), requestKeys(s))
 			same(t, "crashes", crashKeys(clean), crashKeys(s))
-			same(t, "samples", sampleKeys(clean), sampleKeys(s))
+			same(t, "samples", sampleKeys(clean, math.MaxInt64), sampleKeys(s, math.MaxInt64))
 			for _, sig := range []string{"requests", "memory", "crashes"} {
 				if m := missing(s, sig); m != "" {
 					t.Errorf("%s is said to be missing: %s", sig, m)
@@ -434,7 +435,7 @@ func TestACaptureReplaysToTheSameRecordsAndHoldsNoKeys(t *testing.T) {
 	}
 	same(t, "requests", requestKeys(live), requestKeys(got))
 	same(t, "crashes", crashKeys(live), crashKeys(got))
-	same(t, "samples", sampleKeys(live), sampleKeys(got))
+	same(t, "samples", sampleKeys(live, math.MaxInt64), sampleKeys(got, math.MaxInt64))
 	if len(got.Exposures) != len(live.Exposures) || len(got.Profiles) != 2 || len(got.Coverages) != len(live.Coverages) {
 		t.Errorf("%d exposures, %d profiles, %d rows of coverage; live %d, %d, %d", len(got.Exposures), len(got.Profiles), len(got.Coverages),
 			len(live.Exposures), len(live.Profiles), len(live.Coverages))
@@ -609,7 +610,7 @@ func TestACollectionThatGotNothingGoesOnOnceItMay(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, "requests", requestKeys(want), requestKeys(got))
-	same(t, "samples", sampleKeys(want), sampleKeys(got))
+	same(t, "samples", sampleKeys(want, math.MaxInt64), sampleKeys(got, math.MaxInt64))
 	if len(got.Coverages) != len(want.Coverages) || missing(got, "memory") != "" {
 		t.Errorf("coverage %+v", got.Coverages)
 	}

@@ -95,7 +95,7 @@ func (r *run) series(ctx context.Context) error {
 				return err
 			}
 			values = tagValues(body)
-			return errors.Join(parseSeries(ctx, src, body, rename, r.o.ContainerTag, s), s.note(values))
+			return errors.Join(parseSeries(ctx, src, body, rename, r.o.ContainerTag, until{s, record.TimeOf(r.to)}), s.note(values))
 		})
 		r.join(values)
 		if err != nil && isGap(err) {
@@ -195,3 +195,19 @@ func (a *api) query(ctx context.Context, sp span, query string) ([]byte, error) 
 
 // stamp is a time in the key of a slice; keys sort as times do.
 func stamp(t time.Time) string { return t.UTC().Format("20060102T150405.000Z") }
+
+// until is the Sink of samples up to the end of the window. A sample has the time of the end of its bucket; of the last bucket there are
+// readings up to the end of the window only.
+type until struct {
+	record.Sink
+	to record.Time
+}
+
+func (u until) Sample(s *record.Sample) error {
+	if over := s.Time.Sub(u.to); over > 0 && over < s.Interval {
+		c := *s
+		c.Time, c.Interval = u.to, s.Interval-over
+		s = &c
+	}
+	return u.Sink.Sample(s)
+}

@@ -182,7 +182,9 @@ func (p *combinedParser) request(lineNo int64, l *combinedLine, line []byte, sin
 	r.Method, r.Path, r.Status, r.Client = l.method, l.path, l.status, l.client
 	r.ID, r.Container = tail.id, tail.container
 	if len(r.Container) == 0 {
-		r.Container = tail.upstream
+		if r.Container = tail.upstream; len(r.Container) == 0 && tail.byServer() {
+			r.Container = servedHere(l.front, sink)
+		}
 	}
 	if l.status >= 499 {
 		r.Outcome = routerOutcome(l.status, nil, true)
@@ -212,7 +214,8 @@ type combinedLine struct {
 	client       []byte
 	method, path []byte // no method: no request came
 	status       int
-	tail         int // where it begins: behind the status
+	tail         int    // where it begins: behind the status
+	front        []byte // the container that stands before the line
 }
 
 // any reads the beginning of any line of the format.
@@ -232,7 +235,7 @@ func (p *combinedParser) any(line []byte, l *combinedLine) bool {
 	if !ok || len(rest) > 4 && rest[4] != ' ' {
 		return false
 	}
-	*l = combinedLine{time: t, client: clientOf(line[:start]), method: method, path: pathOfURL(path), status: status, tail: len(line) - len(rest) + 4}
+	*l = combinedLine{front: containerBefore(line, start), time: t, client: clientOf(line[:start]), method: method, path: pathOfURL(path), status: status, tail: len(line) - len(rest) + 4}
 	return true
 }
 
@@ -394,6 +397,12 @@ type combinedTail struct {
 	fromStart               bool // the line's time is that of the beginning
 	assumed                 bool // the unit of took is a guess
 	container, upstream, id []byte
+}
+
+// byServer reports whether whoever wrote the line answered the request: Apache's %D, which Tomcat and gunicorn have as well, or a time finer
+// than the milliseconds of nginx. A proxy's line says as little about whom it asked as where the proxy itself runs.
+func (t *combinedTail) byServer() bool {
+	return t.known && (t.fromStart || t.took%time.Millisecond != 0)
 }
 
 // tailKind is what a token after the status turned out to be. The lines of one server have the same kinds of tokens in the same

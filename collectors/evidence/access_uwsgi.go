@@ -65,7 +65,7 @@ func (p *uwsgiParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bo
 	r.Start = p.clock.local(st.time)
 	r.End = r.Start + record.Time(took)
 	r.Status, r.Method, r.Path = status, method, path
-	r.Instance = between(b, "[pid: ", "|")
+	r.Instance, r.Container = between(b, "[pid: ", "|"), containerBefore(line, start)
 	r.Client, _ = word(bytes.TrimPrefix(b[bytes.IndexByte(b, ']')+1:], []byte(" ")))
 	r.Client = orNone(r.Client)
 	if err := warn(sink, r.Pos, "no_timezone", noTimezoneText, line); err != nil {

@@ -146,6 +146,8 @@ type run struct {
 	read     int64
 	problems []*PathError
 	used     int // inputs of a known format
+	names    fileNames
+	ends     endsTold
 }
 
 // input is one file to read.
@@ -192,7 +194,10 @@ func (c *Collector) Collect(ctx context.Context, q record.Query, sink record.Sin
 	if r.used == 0 {
 		return &NothingReadError{Paths: r.problems}
 	}
-	return nil
+	if err := r.ends.place(r.query, r.sink); err != nil {
+		return err
+	}
+	return r.ends.warn(r.sink)
 }
 
 // plan lists the files of one path.
@@ -409,6 +414,9 @@ func (r *run) opened(ctx context.Context, name string, src io.Reader) (err error
 	}
 	source := &record.Source{Name: name}
 	t := newTally(r.sink, source, r.query)
+	if t.file = containerOfLogFile(source); t.file == nil {
+		t.file = r.names.containerOf(name)
+	}
 	in, best := r.open(outer)
 	known := false
 	switch f := best.(type) {
@@ -428,6 +436,8 @@ func (r *run) opened(ctx context.Context, name string, src io.Reader) (err error
 	if t.collect(); t.failed != nil {
 		return t.failed
 	}
+	r.names.addAll(&t.names)
+	r.ends.addAll(&t.ends)
 	if table, ok := errors.AsType[tableError](err); ok {
 		return r.refuse(&PathError{Path: name, Err: table, Hint: hintTable, Sample: clipTo(firstText(in.Head()), exampleLimit)}, "table_not_used")
 	}

@@ -7,13 +7,17 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"lastcall/collectors/record"
 )
 
 // datadogQuery reads an answer of Datadog's GET /api/v1/query: series[] with metric, scope, tag_set, unit and
-// pointlist [[ms, value|null], …]. An answer can be 200 and still carry an error, which is told. The interval comes from the points,
-// because answers give it in seconds where the description says milliseconds.
+// pointlist [[ms, value|null], …]. An answer can be 200 and still carry an error, which is told.
+//
+// A point is stamped with the beginning of its bucket, and what was read in it was read later: of the bucket in which a container died the
+// reading may be of the process that followed. So a sample has the time of the bucket's end (as in datadogTimeseries): no life gets what
+// was read of the next one. What the next one may get of the one before it, the sample's interval tells.
 type datadogQuery struct{}
 
 // Name implements Format.
@@ -89,6 +93,7 @@ type datadogSeries struct {
 	Scope       string          `json:"scope"`
 	TagSet      []string        `json:"tag_set"`
 	Unit        json.RawMessage `json:"unit"`
+	Interval    json.RawMessage `json:"interval"`
 	Pointlist   [][]*float64    `json:"pointlist"`
 }
 
@@ -139,10 +144,30 @@ func (d *datadogQueryReader) series() error {
 		}
 	}
 	u, factor := datadogUnit(s.Unit)
+	bucket := bucketOf(stepOf(times), s.Interval)
 	for i := range points {
+		points[i].at = points[i].at.Add(bucket)
 		points[i].value *= factor
 	}
-	return d.set.add(name, u, names, d.n, stepOf(times), points)
+	return d.set.add(name, u, names, d.n, bucket, points)
+}
+
+// bucketOf is how long the buckets of a series are: the interval of the answer, unless the points are closer. Where an agent reports more
+// seldom than there are buckets the points are further apart, and a lone point tells nothing. Buckets are longer than 20,000 only in
+// milliseconds, which the description promises and no recorded answer has.
+func bucketOf(step time.Duration, interval json.RawMessage) time.Duration {
+	v, ok := parseNumber(interval)
+	if !ok || v <= 0 || v > 1e9 {
+		return step
+	}
+	told := seconds(v)
+	if v >= 20_000 && v != 86_400 {
+		told /= 1000
+	}
+	if step == 0 || told < step {
+		return told
+	}
+	return step
 }
 
 // addTags adds "key:value" tags; "*" and tags without a value say nothing.

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,7 +28,7 @@ func TestAnAnswerOfTheMetricsQuery(t *testing.T) {
 		t.Fatalf("recognised as %v (%d)", f, score)
 	}
 	sink := mustWhole(t, datadogQuery{}, "m.json", text)
-	t0 := at(t, "2026-11-16T13:30:40Z")
+	t0 := at(t, "2026-11-16T13:31:00Z") // the end of the first bucket
 	web1 := record.Sample{Container: "web-1", Service: "api", Interval: 20 * time.Second}
 	sample := func(base record.Sample, at record.Time, m record.Metric, v float64) record.Sample {
 		base.Time, base.Metric, base.Value = at, m, v
@@ -38,8 +39,9 @@ func TestAnAnswerOfTheMetricsQuery(t *testing.T) {
 		sample(web1, t0.Add(40*time.Second), record.RSS, 97564672.5),
 		sample(web1, t0, record.CPU, 0.5),
 		sample(web1, t0.Add(20*time.Second), record.CPU, 1.5),
-		sample(record.Sample{Container: "web-2", Service: "api"}, t0, record.CPU, 0.25),
-		sample(record.Sample{Container: "web-1"}, t0, record.EventLoopDelayMax, 0.25),
+		// Of how long a bucket is nothing tells.
+		sample(record.Sample{Container: "web-2", Service: "api"}, t0.Add(-20*time.Second), record.CPU, 0.25),
+		sample(record.Sample{Container: "web-1"}, t0.Add(-20*time.Second), record.EventLoopDelayMax, 0.25),
 	}
 	if diff := cmp.Diff(want, sink.Samples, ignoring); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -86,7 +88,7 @@ func TestAnAnswerOfTheTimeseriesQuery(t *testing.T) {
 	{"group_tags":["container:web-1"],"query_index":0,"unit":[{"family":"bytes","name":"byte","scale_factor":1},null]},
 	{"group_tags":["pod_name:web-2","kube_container_name:app"],"query_index":1,"unit":null}],
 	"times":[1794835840000,1794835860000,1794835880000],"values":[[1,null,3],[10,20,30]]}}`
-	t0 := at(t, "2026-11-16T13:30:40Z")
+	t0 := at(t, "2026-11-16T13:31:00Z") // the end of the first bucket
 	one := record.Sample{Container: "web-1", Interval: 20 * time.Second, Metric: record.HeapUsed}
 	two := record.Sample{Container: "web-2", Interval: 20 * time.Second, Metric: record.RSS}
 	at := func(s record.Sample, step int, v float64) record.Sample {
@@ -131,6 +133,41 @@ func TestTheIntervalIsThatOfThePoints(t *testing.T) {
 	} {
 		if got := stepOf(c.times); got != c.want {
 			t.Errorf("%v: %v", c.times, got)
+		}
+	}
+}
+
+func TestPointsOfBucketsAreOfTheirEnd(t *testing.T) {
+	series := func(interval string, points ...int) string {
+		var list []string
+		for _, at := range points {
+			list = append(list, fmt.Sprintf("[%d,7]", (1794835840+at)*1000))
+		}
+		return `{"series":[{"metric":"container.memory.rss","scope":"container:web-1",` + interval + `"pointlist":[` + strings.Join(list, ",") + `]}]}`
+	}
+	for _, c := range []struct {
+		name, text string
+		bucket     int // seconds
+		want       []int
+	}{
+		{"by the points", series("", 0, 20, 40), 20, []int{20, 40, 60}},
+		{"with a gap", series("", 0, 20, 80, 100), 20, []int{20, 40, 100, 120}},
+		{"of a lone point, by the answer", series(`"interval":20,`, 0), 20, []int{20}},
+		{"of a lone point, in the milliseconds that the description promises", series(`"interval":20000,`, 0), 20, []int{20}},
+		{"of agents that report more seldom than there are buckets", series(`"interval":20,`, 0, 60, 120), 20, []int{20, 80, 140}},
+		{"an interval that the points contradict", series(`"interval":300,`, 0, 20, 40), 20, []int{20, 40, 60}},
+		{"no interval", series(`"interval":0,`, 0), 0, []int{0}},
+	} {
+		sink := mustWhole(t, datadogQuery{}, "m.json", c.text)
+		var got []int
+		for _, s := range sink.Samples {
+			got = append(got, int(s.Time/1e9)-1794835840)
+			if s.Interval != time.Duration(c.bucket)*time.Second {
+				t.Errorf("%s: %v", c.name, s.Interval)
+			}
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.name, diff)
 		}
 	}
 }

@@ -189,7 +189,7 @@ func (d *timeseriesReader) flush() error {
 			u, factor := datadogUnit(s.Unit)
 			for j, v := range a.Values[i] {
 				if j < len(times) && times[j] != 0 && v != nil {
-					points = append(points, point{times[j], *v * factor})
+					points = append(points, point{times[j].Add(step), *v * factor}) // see datadogQuery
 				}
 			}
 			if name == "" {

@@ -86,6 +86,9 @@ func (r *run) lines(ctx context.Context, src *record.Source, best Format, in *li
 		return true, ctx.Err() // a worker may still be blocked: its sink is not touched any more
 	}
 	for _, d := range all {
+		if e := d.finish(); e != nil && err == nil {
+			err = e
+		}
 		d.flush()
 		known = known || d.handled > 0
 		if e := d.sink.Join(); e != nil && err == nil {
@@ -118,6 +121,7 @@ type dispatcher struct {
 	json    []LineParser // for lines that hold a JSON object
 	first   *jsonLine    // the first of json, where it is that
 	next    nextParser   // the first of text, where it is that
+	words   LineParser   // the one of text that looks for last words in any line
 	kept    []LineParser // by index of the chain: those that are made once
 	used    bool         // lines were parsed
 	stale   bool         // the parsers that are made anew for every chunk are of an older one
@@ -185,7 +189,12 @@ func (d *dispatcher) parsers() {
 			d.text, d.needs = append(d.text, p), append(d.needs, needs(f))
 		}
 	}
-	d.first, d.next = nil, nil
+	d.first, d.next, d.words = nil, nil, nil
+	for _, p := range d.text {
+		if w, ok := p.(*lastWordsParser); ok {
+			d.words = w
+		}
+	}
 	if len(d.json) > 0 {
 		d.first, _ = d.json[0].(*jsonLine)
 	}
@@ -227,6 +236,7 @@ func (d *dispatcher) Prepare(first int64, before []byte) {
 	d.reset()
 	kept := *d
 	d.sink = newTally(record.Discard{}, d.src, record.Query{})
+	d.sink.file = kept.sink.file
 	_ = d.each(first, before) // the sink has no errors
 	seen := d.sink
 	d.sink, d.handled, d.unknown, d.malformed, d.binary = kept.sink, kept.handled, kept.unknown, kept.malformed, kept.binary
@@ -298,33 +308,32 @@ func (d *dispatcher) line(no int64, line []byte) error {
 	if isJSON {
 		parsers = d.json
 	}
+	framed := !isJSON && line[len(line)-1] == '}' // perhaps
 	for i, p := range parsers {
 		if !isJSON && d.needs[i] != 0 && bytes.IndexByte(line, d.needs[i]) < 0 {
 			continue
 		}
-		handled, err := p.ParseLine(no, line, d.sink)
-		if err != nil {
-			return err
+		if framed && p == d.words {
+			// The object says who wrote its message; for the words alone that is whoever wrote before.
+			framed = false
+			if handled, err := d.framed(no, line); handled || err != nil {
+				return d.handles(handled, err)
+			}
 		}
-		if handled {
-			d.handled++
-			return nil
+		if handled, err := p.ParseLine(no, line, d.sink); handled || err != nil {
+			return d.handles(handled, err)
 		}
 	}
 	var handled bool
 	var err error
 	switch {
-	case !isJSON && line[len(line)-1] == '}':
+	case framed:
 		handled, err = d.framed(no, line)
 	case isJSON:
 		handled, err = d.docker(no, line)
 	}
-	if err != nil {
-		return err
-	}
-	if handled {
-		d.handled++
-		return nil
+	if handled || err != nil {
+		return d.handles(handled, err)
 	}
 	switch {
 	case len(bytes.TrimSpace(line)) == 0:
@@ -336,6 +345,14 @@ func (d *dispatcher) line(no int64, line []byte) error {
 		d.unknown.see(no, line)
 	}
 	return nil
+}
+
+// handles counts a line that was handled.
+func (d *dispatcher) handles(handled bool, err error) error {
+	if handled && err == nil {
+		d.handled++
+	}
+	return err
 }
 
 // framed offers the JSON object within a line of text.
@@ -380,7 +397,7 @@ func (d *dispatcher) docker(no int64, line []byte) (bool, error) {
 	d.sink.see(t, nil, nil)
 	_, timed := readStamp(text)
 	if !timed && (messageMayMatter(text) || isUpperStart(text)) {
-		if handled, err := d.messages.parse(pos, t, "", "", "", "", "", text, d.sink); handled || err != nil {
+		if handled, err := d.messages.parse(pos, t, string(d.sink.containerOfFile()), "", "", "", "", text, d.sink); handled || err != nil {
 			return handled, err
 		}
 	}
@@ -390,9 +407,29 @@ func (d *dispatcher) docker(no int64, line []byte) (bool, error) {
 		}
 	}
 	if timed && messageMayMatter(text) {
-		return d.messages.parse(pos, t, "", "", "", "", "", text, d.sink)
+		return d.messages.parse(pos, t, string(d.sink.containerOfFile()), "", "", "", "", text, d.sink)
 	}
 	return false, nil
+}
+
+// finisher is implemented by the parsers of a Sequential format that hold records until their input ends.
+type finisher interface {
+	finish(sink record.Sink) error
+}
+
+// finish lets the parsers emit what they hold. Where several goroutines share an input none knows all of it, and what one got is chance.
+func (d *dispatcher) finish() error {
+	if !d.inOrder {
+		return nil
+	}
+	for _, p := range d.text {
+		if f, ok := p.(finisher); ok {
+			if err := f.finish(d.sink); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // flush turns the counts into warnings.

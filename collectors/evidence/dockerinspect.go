@@ -92,7 +92,7 @@ func (p *dockerInspectParser) ParseLine(lineNo int64, line []byte, sink record.S
 	}
 	if untold := restarts - told; untold > 0 {
 		return true, sink.Warn(&record.Warning{
-			Code: "earlier_restarts", Pos: pos, Count: int64(untold), Example: string(o.container),
+			Code: earlierRestarts, Pos: pos, Count: int64(untold), Example: string(o.container),
 			Text: "restarts of containers of which Docker keeps no end: it tells of the last one only; its events tell of more (docker events --since 24h --until 0s --format json)",
 		})
 	}

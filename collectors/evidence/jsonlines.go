@@ -351,6 +351,9 @@ func (l *jsonLine) malformed(sink record.Sink, why string) (bool, error) {
 func (l *jsonLine) message(t record.Time, container, instance, service, host, version []byte, msg []byte, sink record.Sink) error {
 	if s, ok := sink.(*tally); ok {
 		s.see(t, container, instance)
+		if len(container) == 0 {
+			container = s.containerOfFile()
+		}
 	}
 	// A job may fail for want of memory: its message counts all the same.
 	if l.scan.have.any(&l.format.jobs) && len(l.line) <= maxParsed {
@@ -375,7 +378,7 @@ func (l *jsonLine) message(t record.Time, container, instance, service, host, ve
 }
 
 // unframeJSON finds the JSON object behind a platform's, a container runtime's, kubectl's or syslog's own text: `… app[web.1]: {…}`,
-// `… [web-1] {…}`, `… stdout F {…}`, `web  | {…}`, `[pod/web-5d8f/app] {…}`.
+// `… [web-1] {…}`, `… stdout F {…}`, `web  | {…}`, `[pod/web-5d8f/app] {…}`, `web-5d8f7b9c4-x2x9q app {…}`.
 func unframeJSON(line []byte, c *clock) (frame, []byte, bool) {
 	open := bytes.IndexByte(line, '{')
 	if open <= 0 || open > 300 || line[len(line)-1] != '}' {
@@ -393,6 +396,10 @@ func unframeJSON(line []byte, c *clock) (frame, []byte, bool) {
 		_, _, _, timed := c.read(rest)
 		return frame{container}, inner, timed || len(bytes.TrimSpace(rest)) == 0
 	}
+	if container, rest, ok := splitStern(head); ok {
+		_, _, _, timed := c.read(rest)
+		return frame{container}, inner, timed || len(bytes.TrimSpace(rest)) == 0
+	}
 	// Behind the time the runtime's own log format has the stream, and "F" for a whole line.
 	if _, _, _, ok := c.read(trimSyslogPriority(head)); ok {
 		return frame{}, inner, true
@@ -401,6 +408,12 @@ func unframeJSON(line []byte, c *clock) (frame, []byte, bool) {
 		name := bytes.TrimSpace(head[:bar])
 		if isContainerName(name) {
 			return frame{name}, inner, true
+		}
+	}
+	// A pod of a stateful set, as stern puts it before a line.
+	if pod, rest := word(head); isNumbered(pod) {
+		if container, rest := word(rest); isContainerName(container) && len(bytes.TrimSpace(rest)) == 0 {
+			return frame{pod}, inner, true
 		}
 	}
 	if len(head) > 16 {

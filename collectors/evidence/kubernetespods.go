@@ -122,7 +122,7 @@ func kubernetesContainer(o *origin, c *fastjson.Value, limit int64, sink record.
 	}
 	if untold := int64(min(restarts, 1<<31)) - int64(ends); untold > 0 {
 		err := sink.Warn(&record.Warning{
-			Code: "earlier_restarts", Pos: o.pos, Count: untold, Example: string(o.container),
+			Code: earlierRestarts, Pos: o.pos, Count: untold, Example: string(o.container),
 			Text: "restarts of containers of which Kubernetes keeps no end: a pod tells of the last one only; the events tell of some more (kubectl get events -o json)",
 		})
 		if err != nil {

@@ -54,11 +54,11 @@ func labelKindOf(name string) labelKind {
 // labelSet gathers labels and decides which of them names the container.
 type labelSet struct {
 	pod, container, kubeContainer, instance, pid, process, target, host, service, version string
-	// Of Prometheus only: the path of the cgroup, the number of the CPU, the area of the JVM's memory, whether there was a
-	// container label at all.
-	cgroup, cpu, area string
-	hasContainer      bool
-	prom              bool // they were written in its manner
+	// Of Prometheus only: the path of the cgroup, the number of the CPU, the area of the JVM's memory (also what OpenTelemetry calls its
+	// type) and the pool, whether there was a container label at all.
+	cgroup, cpu, area, memoryType, pool string
+	hasContainer                        bool
+	prom                                bool // they were written in its manner
 }
 
 func (l *labelSet) add(name, value string) {

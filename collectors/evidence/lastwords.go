@@ -104,7 +104,8 @@ func (w *lastWords) emit(o *origin, s sign, line []byte, sink record.Sink) error
 	if s.pressure {
 		return sink.Lifecycle(o.lifecycle(record.MemoryPressure, "told by the application", line))
 	}
-	if o.time == 0 {
+	t, held := sink.(*tally)
+	if held = held && s.signal == "SIGABRT" && len(o.container) > 0; o.time == 0 && !held {
 		return warn(sink, o.pos, "no_time", noTimeText, line)
 	}
 	c := o.crash(s.kind, line)
@@ -120,6 +121,10 @@ func (w *lastWords) emit(o *origin, s sign, line []byte, sink record.Sink) error
 			c.Text = clipTo([]byte(m.error+" · "+c.Text), quoteLimit)
 		}
 		*m = remembered{}
+	}
+	if o.time == 0 {
+		t.ends.words = append(t.ends.words, c) // others may tell when
+		return nil
 	}
 	return sink.Crash(c)
 }

@@ -11,6 +11,7 @@ import (
 // without a time before it, behind the prefixes that Docker Compose, kubectl and container runtimes put there:
 //
 //	web-1  | FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory
+//	web-5d8f7b9c4-x2x9q app FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory
 //	[pod/web-5d8f/app] 2026-11-16T13:47:57.249Z panic: runtime error: index out of range
 //	2026-11-16T13:47:57.249768066Z stderr F java.lang.OutOfMemoryError: Java heap space
 //	Nov 16 13:47:57 node-a api[123]: fatal error: runtime: out of memory
@@ -74,6 +75,8 @@ func (p *lastWordsParser) forget() {
 // process that logs JSON) has neither time nor name of its own. The container is given only when all lines so far were of one.
 type surroundings interface {
 	lastSeen() (t record.Time, container, instance []byte)
+	// containerOfFile is the container whose log this is by the name of its file.
+	containerOfFile() []byte
 }
 
 // ParseLine implements LineParser.
@@ -110,6 +113,9 @@ func (p *lastWordsParser) ParseLine(lineNo int64, line []byte, sink record.Sink)
 			if len(o.instance) == 0 {
 				o.instance = instance
 			}
+		}
+		if len(o.container) == 0 {
+			o.container = s.containerOfFile()
 		}
 	}
 	if !matters {
@@ -160,6 +166,8 @@ func splitPlain(line []byte, year func(month, day int) int) plainLine {
 			l.container, l.body = name, bytes.TrimPrefix(line[bar+1:], []byte(" "))
 		}
 	} else if container, rest, ok := splitKubectl(line); ok {
+		l.container, l.body = container, rest
+	} else if container, rest, ok := splitStern(line); ok {
 		l.container, l.body = container, rest
 	}
 	body := l.body

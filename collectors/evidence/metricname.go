@@ -98,6 +98,8 @@ type meaning struct {
 	counter bool
 	// bare is true for a memory of which nothing says the unit: it may be megabytes or percent as well as bytes.
 	bare bool
+	// pool is true for the memory of a JVM, of which each pool has a series: see heapPools.
+	pool bool
 }
 
 // metricRule gives a meaning to the names that end in its words.
@@ -114,8 +116,8 @@ type metricRule struct {
 // (without the unit) are its own, so that a prefix of somebody's own ("acme.checkout.memory.rss") does no harm. The first that fits counts.
 var metricRules = [...]metricRule{
 	// Names that end as those of a whole do, and are parts: each comes as one series for every pool, buffer or space (OpenTelemetry,
-	// Micrometer, client_java), which under one metric would be a curve that jumps between them; or it is what one request uses (PHP), or
-	// another memory. Their limits are the runtime's own, not the container's.
+	// Micrometer, client_java), which under one metric would be a curve that jumps between them (heapPools sums those of a heap); or it
+	// is what one request uses (PHP), or another memory. Their limits are the runtime's own, not the container's.
 	{"jvm.memory.used", record.MetricUnknown, 0, unitByte, false},
 	{"jvm.memory.usage", record.MetricUnknown, 0, unitByte, false},
 	{"jvm.memory.limit", record.MetricUnknown, 0, unitByte, false},

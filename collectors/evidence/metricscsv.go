@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -272,6 +273,13 @@ type metricColumn struct {
 	name    string
 	meaning meaning
 	labels  *labels // where the column's own name says whose it is
+	heap    *heapColumns
+}
+
+// heapColumns are the pools of a heap, each of which has a column.
+type heapColumns struct {
+	names   []string
+	columns []int
 }
 
 // longColumns are those of the long form; value < 0 when the table is wide, metric < 0 when all values are of one metric.
@@ -321,13 +329,21 @@ func newTable(header []string, rows [][]string, file string) *table {
 			continue
 		}
 		if metric, own, ok := splitSeries(name); ok {
-			names, isOwn := own.resolveWritten(&t.pods)
 			m, known := meaningOfColumn(metric, unitNone)
+			pool := ""
+			if !known {
+				if m, known = heapPoolMeaning(metric); known {
+					pool, known = own.heapPool()
+				}
+			}
+			names, isOwn := own.resolveWritten(&t.pods)
 			switch {
+			case known && isOwn && m.pool:
+				found = addHeapColumn(found, metricColumn{column: i, name: name, meaning: m, labels: &names}, pool)
 			case known && needsValues(name, m) && !sizesOf(cellsOf(rows, i)).areBytes():
 				unitless = append(unitless, name)
 			case known && isOwn && !m.counter:
-				found = append(found, metricColumn{i, name, m, &names})
+				found = append(found, metricColumn{column: i, name: name, meaning: m, labels: &names})
 			case metric == "" && isOwn:
 				nameless = append(nameless, metricColumn{column: i, name: name, labels: &names})
 			default:
@@ -393,6 +409,38 @@ func newTable(header []string, rows [][]string, file string) *table {
 	}
 	t.unused, t.unitless = unknown, unitless
 	return t
+}
+
+// addHeapColumn adds the column of one pool to those of its heap.
+func addHeapColumn(found []metricColumn, c metricColumn, pool string) []metricColumn {
+	for i := range found {
+		if f := &found[i]; f.heap != nil && f.meaning == c.meaning && *f.labels == *c.labels {
+			f.heap.names, f.heap.columns = append(f.heap.names, pool), append(f.heap.columns, c.column)
+			return found
+		}
+	}
+	c.heap = &heapColumns{[]string{pool}, []int{c.column}}
+	return append(found, c)
+}
+
+// cell is the heap of a row, as one cell would have it; empty where a pool has no value.
+func (h *heapColumns) cell(m meaning, row []string) string {
+	of := heapOfPools{meaning: m, pools: map[string][]point{}}
+	for i, column := range h.columns {
+		v, ok := parseNumberText(strings.TrimSpace(cellAt(row, column)))
+		if !ok {
+			var u unit
+			if v, u, ok = parseMeasure(strings.TrimSpace(cellAt(row, column))); !ok || !u.fits(quantityBytes) {
+				return ""
+			}
+			v *= u.scale() / m.scale
+		}
+		of.pools[h.names[i]] = append(of.pools[h.names[i]], point{0, v})
+	}
+	if sum := of.sum(); len(sum) == 1 {
+		return strconv.FormatFloat(sum[0].value, 'f', -1, 64)
+	}
+	return ""
 }
 
 // timeColumnRank says how well a column's name fits a time: 0 not at all. Of several the highest is used, so that a time with a
@@ -520,7 +568,11 @@ func (t *table) row(pos record.Pos, row []string, sink record.Sink) error {
 		if c.labels != nil {
 			own = *c.labels
 		}
-		if err := t.emit(pos, at, own, c.meaning, row[c.column], row, sink); err != nil {
+		cell := row[c.column]
+		if c.heap != nil {
+			cell = c.heap.cell(c.meaning, row)
+		}
+		if err := t.emit(pos, at, own, c.meaning, cell, row, sink); err != nil {
 			return err
 		}
 	}

@@ -29,6 +29,12 @@ func isContainerName(b []byte) bool {
 	return b[0] >= 'a' && b[0] <= 'z'
 }
 
+// isNumbered recognises the names that stateful sets give their pods, "web-0".
+func isNumbered(b []byte) bool {
+	i := bytes.LastIndexByte(b, '-')
+	return i > 0 && len(b)-i <= 5 && isDigits(b[i+1:]) && isContainerName(b)
+}
+
 // isHexID reports whether b looks like a container id, whole or shortened.
 func isHexID(b []byte) bool {
 	if len(b) < 8 || len(b) > 64 {

@@ -37,10 +37,25 @@ func (prometheusQuery) Parse(ctx context.Context, src *record.Source, r io.Reade
 		}
 		return p.w.object(p.field)
 	})
-	if closeErr := p.set.close(); closeErr != nil {
+	if closeErr := p.close(); closeErr != nil {
 		return closeErr
 	}
 	return err
+}
+
+// close emits what is held.
+func (p *promReader) close() error {
+	err := p.heap.close(func(h *heapOfPools, l labels, points []point) error {
+		if len(points) == 0 {
+			p.set.skip(h.name, h.count())
+			return nil
+		}
+		return p.set.addMeaning(h.name, h.meaning, l, h.line, 0, points)
+	})
+	if err != nil {
+		return err
+	}
+	return p.set.close()
 }
 
 type promReader struct {
@@ -49,6 +64,7 @@ type promReader struct {
 	w    *jsonWalker
 	set  *seriesSet
 	pods podNames
+	heap heapPools
 	n    int64
 }
 
@@ -120,9 +136,19 @@ func (p *promReader) series() error {
 	if name == "kube_pod_container_resource_limits" {
 		m, ok = meaning{metric: record.MemoryLimit, rank: 40, scale: 1}, s.Metric["resource"] == "memory"
 	}
+	pool := ""
+	if !ok {
+		if m, ok = heapPoolMeaning(name); ok {
+			pool, ok = l.heapPool()
+		}
+	}
 	names, own := l.resolveProm(&p.pods)
 	if !ok || !own {
 		p.set.skip(name, len(points))
+		return nil
+	}
+	if m.pool {
+		p.heap.add(name, m, names, pool, p.n, points...)
 		return nil
 	}
 	return p.set.addMeaning(name, m, names, p.n, 0, points)

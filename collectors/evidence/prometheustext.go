@@ -60,13 +60,14 @@ type expositionParser struct {
 	src   *record.Source
 	known map[string]meaning
 	pods  podNames
+	heaps heapPools
 }
 
 // Sequential implements Sequential: which container of a pod goes by its name depends on which came first.
 func (prometheusText) Sequential() bool { return true }
 
 // forget implements forgetful.
-func (p *expositionParser) forget() { p.pods = podNames{} }
+func (p *expositionParser) forget() { p.pods, p.heaps = podNames{}, heapPools{} }
 
 // ParseLine implements LineParser.
 func (p *expositionParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
@@ -86,7 +87,10 @@ func (p *expositionParser) ParseLine(lineNo int64, line []byte, sink record.Sink
 	}
 	m, known := p.known[name]
 	if !known {
-		m, _ = meaningOf(name, unitNone)
+		var ok bool
+		if m, ok = meaningOf(name, unitNone); !ok {
+			m, _ = heapPoolMeaning(name)
+		}
 		if len(p.known) < 10_000 {
 			p.known[name] = m
 		}
@@ -107,6 +111,12 @@ func (p *expositionParser) ParseLine(lineNo int64, line []byte, sink record.Sink
 		return true, nil
 	}
 	readPromLabels(e.labels, l.addProm)
+	pool := ""
+	if m.pool {
+		if pool, ok = l.heapPool(); !ok {
+			return true, nil
+		}
+	}
 	names, ok := l.resolveProm(&p.pods)
 	if !ok {
 		return true, nil
@@ -114,7 +124,18 @@ func (p *expositionParser) ParseLine(lineNo int64, line []byte, sink record.Sink
 	if e.at == 0 {
 		return true, warn(sink, pos, "no_time", "a scrape without timestamps says when nothing happened; its values were left out", line)
 	}
+	if m.pool {
+		p.heaps.add(name, m, names, pool, lineNo, point{e.at, e.value})
+		return true, nil
+	}
 	return true, emitPoints(sink, pos, m, names, 0, []point{{e.at, e.value}})
+}
+
+// finish implements finisher: the pools of one instant may stand anywhere.
+func (p *expositionParser) finish(sink record.Sink) error {
+	return p.heaps.close(func(h *heapOfPools, l labels, points []point) error {
+		return emitPoints(sink, record.Pos{Source: p.src, Line: h.line}, h.meaning, l, 0, points)
+	})
 }
 
 // started tells when a process or container began.
@@ -244,8 +265,12 @@ func (l *labelSet) addProm(key, value string) {
 		}
 	case "cpu":
 		l.cpu = value
-	case "area":
+	case "area", "jvm_memory_type", "jvm.memory.type":
 		l.area = value
+	case "type":
+		l.memoryType = value
+	case "pool", "jvm_memory_pool_name", "jvm.memory.pool.name":
+		l.pool = value
 	case "container", "container_name":
 		l.hasContainer = true
 		if value != "" {

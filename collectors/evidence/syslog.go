@@ -131,3 +131,39 @@ func splitKubectl(line []byte) (container, rest []byte, ok bool) {
 	}
 	return container, rest, len(container) > 0
 }
+
+// splitStern takes apart what stern puts before a line, "web-5d8f7b9c4-x2x9q app ", and the namespace before that where it follows several.
+// Only a name as Kubernetes gives it to pods tells that from a sentence.
+func splitStern(line []byte) (container, rest []byte, ok bool) {
+	pod, rest := word(line)
+	if !isPodName(pod) {
+		if !isContainerName(pod) {
+			return nil, nil, false
+		}
+		if pod, rest = word(rest); !isPodName(pod) {
+			return nil, nil, false
+		}
+	}
+	inner, rest := word(rest)
+	if !isContainerName(inner) {
+		return nil, nil, false
+	}
+	if isSidecar(string(inner)) {
+		pod = append(append(bytes.Clone(pod), '/'), inner...)
+	}
+	return pod, rest, true
+}
+
+// isPodName recognises the names that Kubernetes makes: they end in five letters or digits, none of them a vowel.
+func isPodName(b []byte) bool {
+	n := len(b) - 6
+	if n < 1 || b[n] != '-' {
+		return false
+	}
+	for _, c := range b[n+1:] {
+		if bytes.IndexByte([]byte("bcdfghjklmnpqrstvwxz2456789"), c) < 0 {
+			return false
+		}
+	}
+	return isContainerName(b)
+}

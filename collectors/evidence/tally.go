@@ -82,6 +82,10 @@ type tally struct {
 	seenContainer, seenInstance []byte      // of the last that named them, as long as all name one container
 	seenMany                    bool        // they name several
 
+	ends  endsTold
+	names fileNames // of containers that this source told of
+	file  []byte    // the container whose log this is, by the name of the file; see fileNames
+
 	parent *tally
 	mu     sync.Mutex // guards joined
 	joined []*tally
@@ -151,30 +155,40 @@ func (t *tally) Request(r *record.Request) error {
 	if !t.in(sigRequests, r.Start, r.End) {
 		return nil
 	}
+	if len(r.Container) == 0 && r.Layer == record.LayerApp {
+		r.Container = t.containerOfFile()
+	}
 	return t.fail(t.next.Request(r))
 }
 
 func (t *tally) Sample(s *record.Sample) error {
 	sig := signalOf(s.Metric)
-	if t.otherService(sig, s.Service) || !t.in(sig, s.Time, s.Time.Add(s.Interval)) {
+	if t.otherService(sig, s.Service) || !t.in(sig, s.Time.Add(-s.Interval), s.Time) {
 		return nil
 	}
+	t.names.add(s.Container)
 	return t.fail(t.next.Sample(s))
 }
 
 func (t *tally) Crash(c *record.Crash) error {
+	t.ends.add(c.Container, endTold{c.Time, c.Exited, c.Exited && c.Signal == "SIGABRT", c.Pos})
 	if !infrastructure([]byte(c.Service)) && t.otherService(sigCrashes, c.Service) || !t.in(sigCrashes, c.Time, c.Time) {
 		return nil
 	}
+	t.names.add(c.Container)
 	return t.fail(t.next.Crash(c))
 }
 
 func (t *tally) Lifecycle(l *record.Lifecycle) error {
+	if l.Kind == record.Stopped {
+		t.ends.add(l.Container, endTold{l.Time, true, false, l.Pos})
+	}
 	// A change in the members of another service is a sign about this one.
 	if l.Kind != record.MembersChanged && !infrastructure([]byte(l.Service)) && t.otherService(sigLifecycle, l.Service) ||
 		!t.in(sigLifecycle, l.Time, max(l.Time, l.End)) {
 		return nil
 	}
+	t.names.add(l.Container)
 	return t.fail(t.next.Lifecycle(l))
 }
 
@@ -218,6 +232,14 @@ func (t *tally) lastSeen() (at record.Time, container, instance []byte) {
 	return t.seen, t.seenContainer, t.seenInstance
 }
 
+// containerOfFile is the container whose log this is by the name of its file; nil where that is unknown, or the lines name others.
+func (t *tally) containerOfFile() []byte {
+	if t.seenMany {
+		return nil
+	}
+	return t.file
+}
+
 // forget implements forgetful.
 func (t *tally) forget() {
 	t.seen, t.seenMany = 0, false
@@ -237,6 +259,10 @@ func (t *tally) Warn(w *record.Warning) error {
 		c.Pos.Source = t.src
 	}
 	c.Count = max(c.Count, 1)
+	if c.Code == earlierRestarts {
+		t.ends.untold = append(t.ends.untold, c) // until all inputs are read: others may tell of the ends
+		return nil
+	}
 	t.merge(&c)
 	return nil
 }
@@ -273,7 +299,7 @@ func (t *tally) Cover(c *record.Coverage) error { return t.fail(t.next.Cover(c))
 // Fork gives another goroutine its own tally; Join brings its counts back.
 func (t *tally) Fork() record.Sink {
 	f := newTally(t.next.Fork(), t.src, t.query)
-	f.parent = t
+	f.parent, f.file = t, t.file
 	return f
 }
 
@@ -299,6 +325,8 @@ func (t *tally) collect() {
 		for _, w := range f.warns {
 			t.merge(w)
 		}
+		t.names.addAll(&f.names)
+		t.ends.addAll(&f.ends)
 		_ = t.fail(f.failed)
 	}
 	t.joined = nil

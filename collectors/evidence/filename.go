@@ -1,0 +1,96 @@
+package evidence
+
+import (
+	"bytes"
+	"maps"
+	"slices"
+	"strings"
+
+	"lastcall/collectors/record"
+)
+
+// fileNames are the containers that sources tell of. A file that is named after one, `web-1.log` or `web-1.access.log`, is its log: what
+// people save a container at a time often has no name in its lines. The zero value is ready.
+type fileNames struct {
+	known map[string]struct{}
+	last  string // added
+}
+
+// maxFileNames bounds the names that are remembered.
+const maxFileNames = 10_000
+
+func (n *fileNames) add(container string) {
+	if container == n.last || len(n.known) >= maxFileNames {
+		return
+	}
+	n.last = container
+	if n.known == nil {
+		n.known = map[string]struct{}{}
+	}
+	if _, known := n.known[container]; !known {
+		n.known[strings.Clone(container)] = struct{}{}
+	}
+}
+
+// addAll takes what another knows, who is done.
+func (n *fileNames) addAll(other *fileNames) {
+	if len(n.known) == 0 {
+		*n = *other
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(other.known)) { // which are too many must not be chance
+		n.add(name)
+	}
+}
+
+// containerOf is the longest of the names that the name of a file is, or begins with before a dot; nil where it has none.
+func (n *fileNames) containerOf(file string) []byte {
+	name := baseName(file)
+	for end := len(name); end > 0; end = strings.LastIndexByte(name[:end], '.') {
+		if _, ok := n.known[name[:end]]; ok {
+			return []byte(name[:end])
+		}
+	}
+	return nil
+}
+
+// containerBefore is the container that Docker Compose, `kubectl logs --prefix` or stern put before a line; nil where they did not. What they put
+// there ends before end.
+func containerBefore(line []byte, end int) []byte {
+	if container, _, ok := splitKubectl(line); ok {
+		return container
+	}
+	if container, _, ok := splitStern(line[:end]); ok {
+		return container
+	}
+	if bar := bytes.IndexByte(line[:min(end, 80)], '|'); bar > 0 {
+		if name := bytes.TrimRight(line[:bar], " "); isContainerName(name) {
+			return name
+		}
+	}
+	return nil
+}
+
+// servedHere is the container of a line that its server wrote: the one that stands before it, or whose log the file is.
+func servedHere(front []byte, sink record.Sink) []byte {
+	if len(front) == 0 {
+		if s, ok := sink.(*tally); ok {
+			front = s.containerOfFile()
+		}
+	}
+	if len(front) == 0 || isProxyName(string(front)) {
+		return nil
+	}
+	return front
+}
+
+// isProxyName knows the names of containers that hand requests on to others.
+func isProxyName(container string) bool {
+	return slices.ContainsFunc(wordsOf(container), func(word string) bool {
+		switch word {
+		case "nginx", "httpd", "apache", "traefik", "caddy", "haproxy", "envoy", "varnish", "proxy", "ingress", "gateway", "balancer", "loadbalancer", "lb", "router":
+			return true
+		}
+		return false
+	})
+}
