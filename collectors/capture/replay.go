@@ -154,7 +154,7 @@ func (s *bounded) Request(r *record.Request) error {
 }
 
 func (s *bounded) Sample(r *record.Sample) error {
-	if !s.touches(r.Time, r.Time.Add(r.Interval)) {
+	if !s.touches(r.Time.Add(-r.Interval), r.Time) {
 		return nil
 	}
 	return s.Sink.Sample(r)

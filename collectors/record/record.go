@@ -181,7 +181,7 @@ type Sample struct {
 	Metric Metric
 	// Value is in the unit of the metric; never NaN or infinite.
 	Value float64
-	// Interval is the time that the point stands for (a rollup bucket that begins at Time); 0 for an instantaneous reading.
+	// Interval is the time that the point stands for (a rollup bucket that ends at Time); 0 for an instantaneous reading.
 	Interval time.Duration
 	// Container is the name of the container; Instance is the id of its life, or the pid; both as the source has them.
 	Container, Instance, Service, Host, Version string
