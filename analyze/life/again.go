@@ -128,8 +128,8 @@ type ownEnd struct {
 	silent    bool        // another instance was seen to follow as well
 }
 
-// endsByOwnStarts finds the ends of which only the application and its metrics tell, by another start. Where requests were broken off it is a death of
-// unknown kind; otherwise, and where the fleet was replaced in turn, nobody knows.
+// endsByOwnStarts finds the ends of which only the application and its metrics tell, by another start. Where requests were broken off it is
+// a death of unknown kind; otherwise, and where the fleet was replaced in turn, nobody knows.
 func endsByOwnStarts(all []*container, deploys []Deploy, planned []Span, unfinished map[string][]record.Time) {
 	var ends []ownEnd
 	fleet := 0
@@ -138,16 +138,21 @@ func endsByOwnStarts(all []*container, deploys []Deploy, planned []Span, unfinis
 		if len(starts) > 0 || c.first != 0 {
 			fleet++
 		}
+		if len(starts) == 0 {
+			continue
+		}
+		told, silent := c.endTimes()
 		for i, e := range starts {
 			from := c.first
 			if i > 0 {
 				from = starts[i-1].Time
 			}
-			if from == 0 || e.Time.Sub(from) <= ownBoot || c.endKnown(from, e.Time, deploys, planned) {
+			if from == 0 || e.Time.Sub(from) <= ownBoot || anyWithin(told, from+1, e.Time.Add(tellLag)) ||
+				slices.ContainsFunc(deploys, func(d Deploy) bool { return e.Time >= d.Time.Add(-signGap) && e.Time <= d.Time.Add(deployTime) }) ||
+				in(planned, e.Time) || c.askedBetween(from, e.Time.Add(clockSlack)) {
 				continue
 			}
-			ends = append(ends, ownEnd{container: c, start: e, from: from, broken: brokenBefore(unfinished[c.name], from, e.Time),
-				silent: slices.ContainsFunc(c.restarts, func(s Restart) bool { return silentBetween(&s, from, e.Time) })})
+			ends = append(ends, ownEnd{container: c, start: e, from: from, broken: brokenBefore(unfinished[c.name], from, e.Time), silent: anyWithin(silent, from, e.Time)})
 		}
 	}
 	inTurn := replacedInTurn(ends, fleet)
@@ -164,20 +169,57 @@ func endsByOwnStarts(all []*container, deploys []Deploy, planned []Span, unfinis
 	if broken >= brokenEnds && 3*broken >= 2*of {
 		least = 1
 	}
+	died := map[*container][]Span{}
 	for i, x := range ends {
 		c, e := x.container, x.start
 		if x.broken < least || inTurn[i] {
-			if x.silent {
-				continue // said already
+			if !x.silent { // else it is said already
+				c.restart(Restart{Time: e.Time, Reason: finding.StoppedReporting, Pos: e.Pos, Again: true, Detail: "started again, and no source says how it had ended"})
 			}
-			c.restart(Restart{Time: e.Time, Reason: finding.StoppedReporting, Pos: e.Pos, Again: true, Detail: "started again, and no source says how it had ended"})
 			continue
 		}
-		c.restarts = slices.DeleteFunc(c.restarts, func(s Restart) bool { return silentBetween(&s, x.from, e.Time) })
-		c.addDeath(Death{Time: e.Time.Add(-time.Millisecond), First: e.Time.Add(-time.Millisecond), Container: c.name, Instance: e.Instance, Kind: record.CrashOther, ExitCode: -1,
+		if x.silent {
+			died[c] = append(died[c], Span{x.from, e.Time})
+		}
+		at := e.Time.Add(-time.Millisecond)
+		c.addDeath(Death{Time: at, First: at, Container: c.name, Instance: e.Instance, Kind: record.CrashOther, ExitCode: -1,
 			Service: e.Service, Host: e.Host, Version: e.Version, Unfinished: x.broken,
 			Signs: []Sign{{Pos: e.Pos, Time: e.Time, Kind: record.CrashOther, Text: e.Text}}})
 	}
+	for c, spans := range died {
+		c.restarts = slices.DeleteFunc(c.restarts, func(s Restart) bool {
+			// The spans follow one another.
+			i := sort.Search(len(spans), func(i int) bool { return spans[i].To >= s.Time })
+			return isSilent(&s) && i < len(spans) && spans[i].Contains(s.Time)
+		})
+	}
+}
+
+// endTimes returns when the container ended as far as some source tells why, and when all that tells of it is that another instance
+// followed; both sorted.
+func (c *container) endTimes() (told, silent []record.Time) {
+	for i := range c.deaths {
+		told = append(told, c.deaths[i].Time)
+	}
+	for i := range c.restarts {
+		if s := &c.restarts[i]; isSilent(s) {
+			silent = append(silent, s.Time)
+		} else {
+			told = append(told, s.Time)
+		}
+	}
+	slices.Sort(told)
+	slices.Sort(silent)
+	return told, silent
+}
+
+// isSilent reports whether all that tells of an end is that another instance followed.
+func isSilent(s *Restart) bool { return s.Reason == finding.StoppedReporting && !s.Again }
+
+// anyWithin reports whether one of some sorted instants lies in a stretch of time, ends included.
+func anyWithin(at []record.Time, from, to record.Time) bool {
+	i, _ := slices.BinarySearch(at, from)
+	return i < len(at) && at[i] <= to
 }
 
 // onlyStart reports whether an event says that a process began, of a source that never says how one ended.
@@ -199,20 +241,6 @@ func (c *container) ownStarts() []*record.Lifecycle {
 		last = e.Time
 	}
 	return out
-}
-
-// endKnown reports whether some source tells why a process that began at from was followed by one that began at to.
-func (c *container) endKnown(from, to record.Time, deploys []Deploy, planned []Span) bool {
-	within := func(t record.Time) bool { return t > from && t <= to.Add(tellLag) }
-	return slices.ContainsFunc(c.deaths, func(d Death) bool { return within(d.Time) }) ||
-		slices.ContainsFunc(c.restarts, func(s Restart) bool { return within(s.Time) && !silentBetween(&s, from, to) }) ||
-		slices.ContainsFunc(deploys, func(d Deploy) bool { return to >= d.Time.Add(-signGap) && to <= d.Time.Add(deployTime) }) ||
-		in(planned, to) || c.askedBetween(from, to.Add(clockSlack))
-}
-
-// silentBetween reports whether all that tells of an end between two starts is that another instance followed.
-func silentBetween(s *Restart, from, to record.Time) bool {
-	return s.Reason == finding.StoppedReporting && !s.Again && s.Time >= from && s.Time <= to
 }
 
 // brokenBefore counts the requests that began shortly before a new start and never ended, where they are more than the log loses anyway;
