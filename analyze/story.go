@@ -129,12 +129,12 @@ func (q *inquiry) timeline() {
 			text = fmt.Sprintf("%s ended with %d request(s) open, and started again", x.Container, x.Unfinished)
 		}
 		add(x.Time, "crash", text, pos, x.Unfinished == 0, x.Container, x.ID())
-		for _, i := range lives[x.Container] {
-			if l := &q.life.Lives[i]; l.Start > x.Time && l.Start.Sub(x.Time) < 10*time.Minute {
-				add(l.Start, "start", x.Container+" starts again", told[begin{x.Container, l.Start}], true, x.Container, "")
-				break
-			}
+		of := lives[x.Container] // in the order of time
+		if i := sort.Search(len(of), func(i int) bool { return q.life.Lives[of[i]].Start > x.Time }); i < len(of) && q.life.Lives[of[i]].Start.Sub(x.Time) < 10*time.Minute {
+			start := q.life.Lives[of[i]].Start
+			add(start, "start", x.Container+" starts again", told[begin{x.Container, start}], true, x.Container, "")
 		}
+
 	}
 	// The requests of whoever is accused or comes closest, on the containers that died.
 	for i := range q.report.Suspects {
