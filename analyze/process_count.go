@@ -399,13 +399,11 @@ func (q *inquiry) partProcesses(deaths []int) (known []int, processes string) {
 	}
 	slices.Sort(hosts)
 	where, whose := "", " whose containers no source names"
-	if hosts = slices.Compact(hosts); len(hosts) > 0 {
-		where = " on " + hosts[0]
-		if last := len(hosts) - 1; last > 3 {
-			where = fmt.Sprintf(" on %d machines", len(hosts))
-		} else if last > 0 {
-			where = " on " + strings.Join(hosts[:last], ", ") + " and " + hosts[last]
-		}
+	switch hosts = slices.Compact(hosts); {
+	case len(hosts) > 4:
+		where = fmt.Sprintf(" on %d machines", len(hosts))
+	case len(hosts) > 0:
+		where = " on " + listAll(hosts)
 	}
 	if n == 1 {
 		return known, "1 process" + where + " whose container no source names"

@@ -35,7 +35,7 @@ func (q *inquiry) calm() candidate {
 	}
 	leaks := 0
 	for i := range q.curves {
-		if q.curves[i].Shape == finding.ShapeLeak && q.curves[i].Confidence.Rank() >= finding.Likely.Rank() {
+		if q.curves[i].Leaks() {
 			leaks++
 		}
 	}
@@ -116,7 +116,7 @@ func (q *inquiry) growing() (n, of int) {
 	grew := map[string]bool{}
 	for i := range q.curves {
 		if c := &q.curves[i]; c.Confidence != finding.Insufficient {
-			grew[c.Container] = grew[c.Container] || c.Shape == finding.ShapeLeak && c.Confidence.Rank() >= finding.Likely.Rank()
+			grew[c.Container] = grew[c.Container] || c.Leaks()
 		}
 	}
 	for _, g := range grew {

@@ -49,10 +49,7 @@ func (q *inquiry) containersOf(deaths []int) []string {
 func (q *inquiry) containersText(deaths []int) string {
 	set := q.containersOf(deaths)
 	if len(set) <= 4 {
-		if len(set) == 1 {
-			return set[0]
-		}
-		return strings.Join(set[:len(set)-1], ", ") + " and " + set[len(set)-1]
+		return listAll(set)
 	}
 	if known, processes := q.partProcesses(deaths); processes != "" {
 		if len(known) == 0 {
@@ -61,6 +58,15 @@ func (q *inquiry) containersText(deaths []int) string {
 		return strings.ReplaceAll(q.containersText(known), " and ", ", ") + " and " + processes
 	}
 	return fmt.Sprintf("%d containers", len(set))
+}
+
+// listAll joins names: "web-1, web-2 and web-3".
+func listAll(names []string) string {
+	last := len(names) - 1
+	if last < 1 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
 func (q *inquiry) kindsText(deaths []int) string {

@@ -148,8 +148,7 @@ func endsByOwnStarts(all []*container, deploys []Deploy, planned []Span, unfinis
 				from = starts[i-1].Time
 			}
 			if from == 0 || e.Time.Sub(from) <= ownBoot || anyWithin(told, from+1, e.Time.Add(tellLag)) ||
-				slices.ContainsFunc(deploys, func(d Deploy) bool { return e.Time >= d.Time.Add(-signGap) && e.Time <= d.Time.Add(deployTime) }) ||
-				in(planned, e.Time) || c.askedBetween(from, e.Time.Add(clockSlack)) {
+				deployed(deploys, e.Time) || in(planned, e.Time) || c.askedBetween(from, e.Time.Add(clockSlack)) {
 				continue
 			}
 			ends = append(ends, ownEnd{container: c, start: e, from: from, broken: brokenBefore(unfinished[c.name], from, e.Time), silent: anyWithin(silent, from, e.Time)})
@@ -211,6 +210,11 @@ func (c *container) endTimes() (told, silent []record.Time) {
 	slices.Sort(told)
 	slices.Sort(silent)
 	return told, silent
+}
+
+// deployed reports whether an end that no source explains came with a deploy.
+func deployed(deploys []Deploy, at record.Time) bool {
+	return slices.ContainsFunc(deploys, func(d Deploy) bool { return at >= d.Time.Add(-signGap) && at <= d.Time.Add(deployTime) })
 }
 
 // isSilent reports whether all that tells of an end is that another instance followed.

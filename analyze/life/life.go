@@ -599,13 +599,8 @@ func (c *container) followed(seen []Seen) {
 func (r *Result) explainSilentReplacements() {
 	for i := range r.Restarts {
 		s := &r.Restarts[i]
-		if s.Reason != finding.StoppedReporting || s.Again {
-			continue
-		}
-		for _, d := range r.Deploys {
-			if s.Time >= d.Time.Add(-signGap) && s.Time <= d.Time.Add(deployTime) {
-				s.Reason = "deploy"
-			}
+		if isSilent(s) && deployed(r.Deploys, s.Time) {
+			s.Reason = "deploy"
 		}
 	}
 }

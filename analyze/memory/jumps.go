@@ -81,12 +81,17 @@ func swingsOf(cs []Curve, lives []Life, k poolKey) []float64 {
 			end := slices.IndexFunc(t, func(x float64) bool { return x >= t[len(t)-1]-burstTime.Hours() })
 			t, v = t[:end], v[:end]
 		}
-		greatest, from := 0.0, 0
+		greatest := 0.0
+		var lowest []int // the readings of the window that none after them is below, in order
 		for j := range v {
-			for t[j]-t[from] > burstTime.Hours() {
-				from++
+			for len(lowest) > 0 && v[lowest[len(lowest)-1]] >= v[j] {
+				lowest = lowest[:len(lowest)-1]
 			}
-			greatest = max(greatest, v[j]-slices.Min(v[from:j+1]))
+			lowest = append(lowest, j)
+			for t[j]-t[lowest[0]] > burstTime.Hours() {
+				lowest = lowest[1:]
+			}
+			greatest = max(greatest, v[j]-v[lowest[0]])
 		}
 		out = append(out, greatest)
 	}

@@ -115,6 +115,11 @@ type Curve struct {
 	ahead    *finding.Estimate // the time to the limit if it goes on so, whatever the shape
 }
 
+// Leaks reports whether the curve is called a leak, and that is likely at least.
+func (c *Curve) Leaks() bool {
+	return c.Shape == finding.ShapeLeak && c.Confidence.Rank() >= finding.Likely.Rank()
+}
+
 // Shapes describes every metric of every life, ordered by container, start and metric.
 func Shapes(lives []Life, o Options) []finding.Memory {
 	curves := Curves(lives, o)

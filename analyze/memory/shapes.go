@@ -336,24 +336,21 @@ func confirm(cs []Curve, lives []Life, o Options) {
 // promote calls a growth a leak that, seen alone, looks like a step or levels off, where most comparable lives leak and it grew as
 // fast: a leak of few big pieces makes steps.
 func promote(cs []Curve, lives []Life) {
-	type key struct {
-		kind    record.Metric
-		version string
-	}
-	slopes, compared := map[key][]float64{}, map[key]int{}
-	for _, c := range cs {
+	slopes, compared := map[poolKey][]float64{}, map[poolKey]int{}
+	for i := range cs {
+		c := &cs[i]
 		if c.Samples < MinReadings || c.Shape == finding.ShapeInsufficient {
 			continue
 		}
-		k := key{c.Kind, lives[c.Life].Version}
+		k := poolKey{c.Kind, lives[c.Life].Version}
 		compared[k]++
-		if c.Shape == finding.ShapeLeak && c.Confidence.Rank() >= finding.Likely.Rank() {
+		if c.Leaks() {
 			slopes[k] = append(slopes[k], c.SlopeBytesPerHour.Value)
 		}
 	}
 	for i := range cs {
 		c := &cs[i]
-		k := key{c.Kind, lives[c.Life].Version}
+		k := poolKey{c.Kind, lives[c.Life].Version}
 		if c.Shape != finding.ShapePlateau || len(slopes[k]) < 2 || 3*len(slopes[k]) < 2*compared[k] {
 			continue
 		}
