@@ -273,9 +273,17 @@ func (q *inquiry) loadRival(deaths []int) float64 {
 	return e
 }
 
-// maxPerStory: of a story with more deaths only the first are weighed. Those that follow come with the load and the retries of what
-// died before, so they are no independent evidence, whoever is open at them.
-const maxPerStory = 8
+const (
+	// maxPerStory: of a story with more deaths the first are weighed. Those that follow come with the load and the retries of what died
+	// before, so they are no independent evidence, whoever is open at them; but for those that began anew.
+	maxPerStory = 8
+	// maxAnew bounds the further deaths of a story that are asked whether they began anew.
+	maxAnew = 16
+	// anewAfter: the slow-down of a death that begins anew is so much later than the death before, and its container worked at its
+	// usual pace just before it, as probable as anewUsual.
+	anewAfter = time.Minute
+	anewUsual = 0.9
+)
 
 // readInflight evaluates the open-at-onset evidence per class of death.
 func (q *inquiry) readInflight() {
@@ -294,6 +302,9 @@ func (q *inquiry) readInflight() {
 	}
 	if len(q.base.Open) > 0 {
 		q.muteOverflow()
+		for c := range q.later {
+			q.beganAnew(class(c))
+		}
 	}
 	q.strangeDead, q.strangeAddresses = q.untied()
 	for c, deaths := range q.caseOf {
@@ -311,6 +322,27 @@ func (q *inquiry) readInflight() {
 		}
 		q.burst[c] = inflight.Evaluate(q.base, cases)
 	}
+}
+
+// beganAnew moves deaths of a class that follow in a story, but not from it, to those that are weighed.
+func (q *inquiry) beganAnew(c class) {
+	asked := map[int]int{} // by chain
+	var may []int
+	var cases []inflight.Case
+	for _, d := range q.later[c] {
+		if x := q.cases[d]; x.Time.Sub(q.cases[d-1].Time) >= anewAfter && asked[x.Chain] < maxAnew {
+			asked[x.Chain]++
+			may, cases = append(may, d), append(cases, x)
+		}
+	}
+	for i, b := range inflight.Begins(q.base, cases) {
+		d := may[i]
+		if since := cases[i].Time.Sub(q.cases[d-1].Time).Seconds() - b.Onset; since >= anewAfter.Seconds() && b.Usual >= anewUsual {
+			q.caseOf[c] = append(q.caseOf[c], d)
+			q.later[c] = slices.DeleteFunc(q.later[c], func(x int) bool { return x == d })
+		}
+	}
+	slices.Sort(q.caseOf[c])
 }
 
 // muteOverflow gives endpoint 0 so many open requests at any moment that no death speaks against it: it stands for many, and is never accused.

@@ -270,38 +270,14 @@ func (q *inquiry) actions() {
 	}
 	r.Actions = []finding.Action{}
 	v := &r.Verdict
-	ep := "what these requests share" // several endpoints, or all, and none of them accused
-	if v.Endpoint != nil {
-		ep = *v.Endpoint
+	causes := q.accusedBy()
+	for _, c := range causes {
+		q.actionsFor(c.cause, c.endpoints, add)
 	}
-	switch v.Cause {
-	case finding.RequestBurst:
-		add("mitigate", "burst.open-at-onset", "Limit or switch off "+ep+" until it is fixed, and block the request or caller shown in the examples.")
-		add("fix", "burst.open-at-onset", "In the code of "+ep+", look for work over a whole collection at once (Promise.all over a list, loading all rows): stream it or bound its concurrency, and cap the size.")
-		add("fix", "burst.open-at-onset", "Let the process stop working on a request once the router has given up on it, and do not let clients retry it without a limit.")
-	case finding.RequestLeak:
-		add("mitigate", "leak.attribution", "Restart the containers in turn before they reach the limit, until the leak is fixed.")
-		add("fix", "leak.attribution", "In the code of "+ep+", look for what is kept after the answer: caches without bound, listeners, timers, maps at module level.")
-	case finding.BackgroundLeak:
-		add("mitigate", "leak.time-only", "Restart the containers in turn before they reach the limit, until the leak is fixed.")
-		add("fix", "leak.time-only", "Look at what runs without a request: timers, jobs, consumers, metric buffers; compare two heap profiles some minutes apart.")
-	case finding.Capacity:
-		add("mitigate", "rival.load", "Add containers or raise the memory limit; limit concurrency per container.")
-	case finding.CPUStall:
-		add("mitigate", "stall.silence", "Limit or switch off "+ep+", and block the request shown in the examples.")
-		add("fix", "stall.silence", "In the code of "+ep+", look for work that never yields: regular expressions on user input, parsing, sorting, synchronous crypto; move it to a worker or bound its input.")
-	case finding.RequestCrash:
-		add("mitigate", "burst.open-at-onset", "Block the request shown in the examples.")
-		add("fix", "burst.open-at-onset", "Handle the error that ends the process in the code of "+ep+"; the last words in the crash's evidence say which.")
-	case finding.HungDependency:
-		add("mitigate", "hang.constant-duration", "Take the instance that hangs out of the list of live instances, or restart its clients so that they forget it.")
-		add("fix", "hang.constant-duration", "Give calls a shorter timeout with one retry on another instance, and let health checks take hung instances off the list.")
-	case finding.HostFailure:
-		add("fix", "rival.host", "Spread the containers of one service over several hosts.")
-	case finding.Undetermined:
+	if v.Cause == finding.Undetermined {
 		switch {
 		case v.Endpoint != nil:
-			add("mitigate", "burst.open-at-onset", "Limit or switch off "+ep+" until it is known how it kills, and block the request or caller shown in the examples.")
+			add("mitigate", "burst.open-at-onset", "Limit or switch off "+listAll(causes[0].endpoints)+" until it is known how it kills, and block the request or caller shown in the examples.")
 			add("observe", "memory.shape", "Keep the last words of the process and readings of its heap: they tell memory from a held event loop.")
 		case len(q.life.Deaths) > 0 && q.growth.Gate.Open:
 			add("mitigate", "memory.leak", "Restart the containers in turn before they reach the limit, until it is known what grows.")
@@ -339,6 +315,68 @@ func (q *inquiry) actions() {
 			at = append(at, clockTime(q.life.Deaths[d].Time))
 		}
 		add("observe", "burst.open-at-onset", "Look at what the processes do without a request just before "+listSome(at, 3)+" (jobs, timers, consumers), and let the runtime write a heap snapshot when memory runs out.")
+	}
+}
+
+// accused are the endpoints of one cause.
+type accused struct {
+	cause     finding.Cause
+	endpoints []string
+}
+
+// accusedBy returns the causes of the report, the main one first, each once, with the endpoints that are accused of it.
+func (q *inquiry) accusedBy() (out []accused) {
+	causes := q.report.Causes
+	if len(causes) == 0 {
+		causes = []finding.Verdict{q.report.Verdict}
+	}
+	for _, v := range causes {
+		i := slices.IndexFunc(out, func(a accused) bool { return a.cause == v.Cause })
+		if i < 0 {
+			i = len(out)
+			out = append(out, accused{cause: v.Cause})
+		}
+		if v.Endpoint != nil {
+			out[i].endpoints = append(out[i].endpoints, *v.Endpoint)
+		}
+	}
+	return out
+}
+
+// actionsFor says what to do about one cause.
+func (q *inquiry) actionsFor(cause finding.Cause, endpoints []string, add func(kind, rule, text string)) {
+	ep := "what these requests share" // several endpoints, or all, and none of them accused
+	are := "it is"
+	if len(endpoints) > 0 {
+		ep = listAll(endpoints)
+	}
+	if len(endpoints) > 1 {
+		are = "they are"
+	}
+	switch cause {
+	case finding.RequestBurst:
+		add("mitigate", "burst.open-at-onset", "Limit or switch off "+ep+" until "+are+" fixed, and block the request or caller shown in the examples.")
+		add("fix", "burst.open-at-onset", "In the code of "+ep+", look for work over a whole collection at once (Promise.all over a list, loading all rows): stream it or bound its concurrency, and cap the size.")
+		add("fix", "burst.open-at-onset", "Let the process stop working on a request once the router has given up on it, and do not let clients retry it without a limit.")
+	case finding.RequestLeak:
+		add("mitigate", "leak.attribution", "Restart the containers in turn before they reach the limit, until the leak is fixed.")
+		add("fix", "leak.attribution", "In the code of "+ep+", look for what is kept after the answer: caches without bound, listeners, timers, maps at module level.")
+	case finding.BackgroundLeak:
+		add("mitigate", "leak.time-only", "Restart the containers in turn before they reach the limit, until the leak is fixed.")
+		add("fix", "leak.time-only", "Look at what runs without a request: timers, jobs, consumers, metric buffers; compare two heap profiles some minutes apart.")
+	case finding.Capacity:
+		add("mitigate", "rival.load", "Add containers or raise the memory limit; limit concurrency per container.")
+	case finding.CPUStall:
+		add("mitigate", "stall.silence", "Limit or switch off "+ep+", and block the request shown in the examples.")
+		add("fix", "stall.silence", "In the code of "+ep+", look for work that never yields: regular expressions on user input, parsing, sorting, synchronous crypto; move it to a worker or bound its input.")
+	case finding.RequestCrash:
+		add("mitigate", "burst.open-at-onset", "Block the request shown in the examples.")
+		add("fix", "burst.open-at-onset", "Handle the error that ends the process in the code of "+ep+"; the last words in the crash's evidence say which.")
+	case finding.HungDependency:
+		add("mitigate", "hang.constant-duration", "Take the instance that hangs out of the list of live instances, or restart its clients so that they forget it.")
+		add("fix", "hang.constant-duration", "Give calls a shorter timeout with one retry on another instance, and let health checks take hung instances off the list.")
+	case finding.HostFailure:
+		add("fix", "rival.host", "Spread the containers of one service over several hosts.")
 	}
 }
 

@@ -66,13 +66,7 @@ func (q *inquiry) decide() error {
 			if deaths := q.caseOf[c]; len(deaths) > 0 {
 				found := q.explain(c, deaths)
 				if later := q.later[c]; len(later) > 0 {
-					found[0].deaths = append(slices.Clone(found[0].deaths), later...)
-					slices.Sort(found[0].deaths)
-					more := "Another death"
-					if len(later) > 1 {
-						more = fmt.Sprintf("%d more deaths", len(later))
-					}
-					found[0].verdict.Summary += " " + more + " followed in the same story."
+					q.giveLater(found, later)
 				}
 				cands = append(cands, found...)
 			}
@@ -123,6 +117,28 @@ func (q *inquiry) decide() error {
 	return q.plannedTraffic()
 }
 
+// giveLater gives deaths that were not weighed, as they follow in a story, to its explanations: each to the culprit whose request was the
+// oldest open at it, and to the first where none of them had one.
+func (q *inquiry) giveLater(to []candidate, later []int) {
+	for _, d := range later {
+		best, since := 0, record.Time(0)
+		for i := range to {
+			for _, r := range q.cases[d].Requests {
+				if r.End == 0 && r.Endpoint == to[i].endpoint && (since == 0 || r.Start < since) {
+					best, since = i, r.Start
+				}
+			}
+		}
+		to[best].deaths = append(slices.Clone(to[best].deaths), d)
+		slices.Sort(to[best].deaths)
+	}
+	more := "Another death"
+	if len(later) > 1 {
+		more = fmt.Sprintf("%d more deaths", len(later))
+	}
+	to[0].verdict.Summary += " " + more + " followed in the same story."
+}
+
 // inferred counts the deaths of which only the start after them tells.
 func (q *inquiry) inferred(deaths []int) int {
 	n := 0
@@ -141,11 +157,15 @@ func (q *inquiry) gradeInflight(res *inflight.Result, deaths []int) (g finding.G
 	}
 	lead := &res.Endpoints[res.Leader]
 	p := lead.Posterior
-	supported := 0
+	supported, explained := 0, 0 // by the leader; by it or the one that it shares the deaths with
 	chains := map[int]bool{}
 	for i, d := range deaths {
-		if lead.LR[i] >= inflight.Supported {
+		own := lead.LR[i] >= inflight.Supported
+		if own {
 			supported++
+		}
+		if own || res.Second >= 0 && res.Endpoints[res.Second].LR[i] >= inflight.Supported {
+			explained++
 			chains[q.cases[d].Chain] = true
 		}
 	}
@@ -182,11 +202,22 @@ func (q *inquiry) gradeInflight(res *inflight.Result, deaths []int) (g finding.G
 			inStories++
 		}
 	}
-	if float64(supported) < storyShare*float64(inStories) && !(ofLead && same.EValue >= sameLikely) {
+	if float64(explained) < storyShare*float64(inStories) && !(ofLead && same.EValue >= sameLikely) {
 		if g.Rank() > finding.Possible.Rank() {
 			g = finding.Possible
 		}
 		why = append(why, fmt.Sprintf("it supports only %d of the %d deaths that came with them", supported, inStories))
+	}
+	if res.Second >= 0 {
+		// Two explain more by luck than one: they must leave little over, and the second must stand where the first is not asked.
+		_, _, rest := byLeader(res, deaths)
+		second, _ := secondOf(res, rest)
+		g = lower(g, finding.Likely)
+		disputed, of := contested(res, res.Second)
+		if second != res.Second || 2*disputed > of || float64(explained) < sureShare*float64(inStories) {
+			g = lower(g, finding.Possible)
+		}
+		why = append(why, fmt.Sprintf("it and %s share the crashes: %d of %d support one of the two", q.endpoints[res.Second], explained, len(deaths)))
 	}
 	if load >= rivalE && (load > lead.EValue || float64(supported) < sureShare*float64(len(deaths))) && len(deaths) >= minDeathsForLoad {
 		if g.Rank() > finding.Possible.Rank() {
@@ -209,7 +240,7 @@ func (q *inquiry) gradeInflight(res *inflight.Result, deaths []int) (g finding.G
 		g = finding.Likely
 		why = append(why, fmt.Sprintf("no source tells of %d of the deaths: containers started again with requests open", n))
 	}
-	if contested := q.contested(res); 2*contested > supported && !(ofLead && same.EValue >= sameLikely) && g.Rank() > finding.Possible.Rank() {
+	if contested, _ := contested(res, res.Leader); 2*contested > supported && !(ofLead && same.EValue >= sameLikely) && g.Rank() > finding.Possible.Rank() {
 		g = finding.Possible
 		why = append(why, fmt.Sprintf("at %d of the %d crashes that support it others stand out as well, as where everything is slow", contested, supported))
 	}
@@ -222,19 +253,20 @@ func (q *inquiry) gradeInflight(res *inflight.Result, deaths []int) (g finding.G
 	return g, why
 }
 
-// contested counts the deaths that support the leader and, not much less, another endpoint as well. A culprit stands out alone, but for what
-// happens to be sent with it; where a container has been slow for so long that base rates say little, many do.
-func (q *inquiry) contested(res *inflight.Result) (n int) {
-	for i, lr := range res.Endpoints[res.Leader].LR {
+// contested counts the deaths that support an endpoint and, not much less, another as well, of all that support it. A culprit stands out
+// alone, but for what happens to be sent with it; where a container has been slow for so long that base rates say little, many do.
+func contested(res *inflight.Result, of int) (n, supported int) {
+	for i, lr := range res.Endpoints[of].LR {
 		if lr < inflight.Supported {
 			continue
 		}
+		supported++
 		others := func(e inflight.Endpoint) bool { return e.LR[i] >= inflight.Supported && e.LR[i]*standsOut > lr }
-		if slices.ContainsFunc(res.Endpoints[:res.Leader], others) || slices.ContainsFunc(res.Endpoints[res.Leader+1:], others) {
+		if slices.ContainsFunc(res.Endpoints[:of], others) || slices.ContainsFunc(res.Endpoints[of+1:], others) {
 			n++
 		}
 	}
-	return n
+	return n, supported
 }
 
 // hasStarts reports whether the evidence could show a request that never ended: starts are logged, or a router cut or gave up.
@@ -268,18 +300,15 @@ func lower(g, atMost finding.Grade) finding.Grade {
 	return g
 }
 
-// withSecond accuses the leader of its crashes, and looks for a second culprit among the rest.
-func (q *inquiry) withSecond(cause finding.Cause, c class, deaths []int, res *inflight.Result, grade finding.Grade, why []string) []candidate {
-	lead := &res.Endpoints[res.Leader]
-	var mine, rest []int
-	var restIdx []int
+// byLeader splits the deaths into those that the leader explains and the rest, with their places among the cases.
+func byLeader(res *inflight.Result, deaths []int) (mine, rest, restIdx []int) {
 	same := res.Same
 	if same != nil && (same.Endpoint != res.Leader || same.EValue < sameLikely) {
 		same = nil
 	}
 	for i, d := range deaths {
 		// The request that came back explains every death that it was open at.
-		if lead.Blame[i] >= 0.5 || same != nil && same.Refs[i] >= 0 {
+		if res.Endpoints[res.Leader].Blame[i] >= 0.5 || same != nil && same.Refs[i] >= 0 {
 			mine = append(mine, d)
 		} else {
 			rest = append(rest, d)
@@ -287,31 +316,46 @@ func (q *inquiry) withSecond(cause finding.Cause, c class, deaths []int, res *in
 		}
 	}
 	if len(mine) == 0 {
-		mine, rest = deaths, nil
+		return deaths, nil, nil
 	}
+	return mine, rest, restIdx
+}
+
+// secondOf returns the culprit of the cases that the leader leaves over, and how many of them support it; -1 when there is none.
+func secondOf(res *inflight.Result, rest []int) (second, supported int) {
+	if len(rest) < 2 {
+		return -1, 0
+	}
+	post, _ := res.PosteriorOf(rest)
+	best := -1
+	for e, p := range post {
+		if e != res.Leader && (best < 0 || p > post[best]) {
+			best = e
+		}
+	}
+	if best <= 0 || post[best] < likelyP {
+		return -1, 0
+	}
+	for _, i := range rest {
+		if res.Endpoints[best].LR[i] >= inflight.Supported {
+			supported++
+		}
+	}
+	if supported < 2 {
+		return -1, 0
+	}
+	return best, supported
+}
+
+// withSecond accuses the leader of its crashes, and looks for a second culprit among the rest.
+func (q *inquiry) withSecond(cause finding.Cause, c class, deaths []int, res *inflight.Result, grade finding.Grade, why []string) []candidate {
+	mine, rest, restIdx := byLeader(res, deaths)
 	out := []candidate{q.accuse(cause, c, mine, res, grade, why, deaths)}
-	if len(rest) >= 2 {
-		post, _ := res.PosteriorOf(restIdx)
-		best := -1
-		for e, p := range post {
-			if e != res.Leader && (best < 0 || p > post[best]) {
-				best = e
-			}
-		}
-		if best > 0 && post[best] >= likelyP {
-			supported := 0
-			for _, i := range restIdx {
-				if res.Endpoints[best].LR[i] >= inflight.Supported {
-					supported++
-				}
-			}
-			if supported >= 2 {
-				out = append(out, candidate{deaths: rest, class: c, endpoint: best, named: best, by: "inflight", verdict: finding.Verdict{
-					Cause: cause, Grade: finding.Likely, Endpoint: &q.endpoints[best],
-					Summary: fmt.Sprintf("A second culprit: %s was open at the onset of %d of the %d remaining crashes.", q.endpoints[best], supported, len(rest))}})
-				return out
-			}
-		}
+	if second, supported := secondOf(res, restIdx); second > 0 {
+		out[0].verdict.Summary += fmt.Sprintf(" A second culprit, %s, explains %d of the others.", q.endpoints[second], supported)
+		return append(out, candidate{deaths: rest, class: c, endpoint: second, named: second, by: "inflight", verdict: finding.Verdict{
+			Cause: cause, Grade: finding.Likely, Endpoint: &q.endpoints[second],
+			Summary: fmt.Sprintf("A second culprit: %s was open at the onset of %d of the %d remaining crashes.", q.endpoints[second], supported, len(rest))}})
 	}
 	if len(rest) > 0 && len(rest) < len(deaths) {
 		out[0].verdict.Summary += fmt.Sprintf(" It does not explain %d other death(s).", len(rest))

@@ -516,7 +516,7 @@ func TestHundredsOfCrashesNeitherOverflowNorTakeLong(t *testing.T) {
 	}
 	s := sharesOf(lr, all)
 	other := sharesOf(make([]float64, len(lr)), all)
-	post, nobody := posterior([]shares{s, other})
+	post, nobody := posterior([]shares{s, other}, nil)
 	if math.IsNaN(post[0]) || post[0] < 0.99 || nobody > 0.01 {
 		t.Errorf("posterior %v, nobody %v", post, nobody)
 	}
