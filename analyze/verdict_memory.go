@@ -93,6 +93,19 @@ func (q *inquiry) explainMemory(c class, deaths []int) []candidate {
 	}
 	res := q.burst[c]
 	grade, why := q.gradeInflight(res, deaths)
+	all := append(slices.Clone(deaths), q.later[c]...)
+	age := q.agesAt(all)
+	if age.alike() {
+		outcome := finding.Neutral
+		if q.lastStraw(age, res, deaths, all) {
+			if grade.Rank() >= finding.Possible.Rank() {
+				outcome = finding.Contradicts
+				why = append(why, age.String()+", and it was answered in them as well")
+			}
+			grade = lower(grade, finding.Possible)
+		}
+		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "rival.ages", Outcome: outcome, Detail: age.String() + ", whatever was asked of them: what ends them adds up with time"})
+	}
 	known := leaky + bursty + flat
 	q.check("memory.shape", known > 0, finding.Neutral, fmt.Sprintf("of %d deaths, memory had grown steadily before %d, jumped before %d, and was level when last read before %d", len(deaths), leaky, bursty, flat),
 		q.noShape(deaths))
@@ -105,7 +118,7 @@ func (q *inquiry) explainMemory(c class, deaths []int) []candidate {
 		leak = &c // memory grows, and nothing says why: a surge of load may do that as well
 	}
 	// A fleet that dies under too much load dies with its busiest requests open: only the surest accusation stands against that.
-	if c, ok := q.capacity(append(slices.Clone(deaths), q.later[c]...)); ok && (grade.Rank() < finding.Likely.Rank() || c.verdict.Grade.Rank() >= finding.Likely.Rank() && grade.Rank() < finding.Conclusive.Rank()) {
+	if c, ok := q.capacity(all); ok && (grade.Rank() < finding.Likely.Rank() || c.verdict.Grade.Rank() >= finding.Likely.Rank() && grade.Rank() < finding.Conclusive.Rank()) {
 		return []candidate{c}
 	}
 	if leak != nil {
@@ -127,7 +140,11 @@ func (q *inquiry) explainMemory(c class, deaths []int) []candidate {
 		}
 		return []candidate{c}
 	}
-	return []candidate{q.undetermined(deaths, c, res, grade, why)}
+	none := q.undetermined(deaths, c, res, grade, why)
+	if age.alike() {
+		none.verdict.Summary += fmt.Sprintf(" What ends them adds up with time: %s.", age)
+	}
+	return []candidate{none}
 }
 
 // howKilled says how a request killed containers of which no source says that memory was the reason: by memory if the curves jump

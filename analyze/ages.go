@@ -1,0 +1,89 @@
+package analyze
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"lastcall/analyze/finding"
+	"lastcall/analyze/inflight"
+)
+
+const (
+	// agesAlike is the standard deviation of the ages at death over their mean up to which something seems to add up over a life.
+	// Requests that kill come at any age: between events that do not wait for one another it is 1.
+	agesAlike = 0.1
+	// agesLives is how many lives are needed that began when another had died: those that a deploy began end at like ages if anything
+	// ends them within an hour of one another.
+	agesLives = 5
+	// strawAge is the share of a life up to which the last request of a suspect may have run: one that came with the restart and killed
+	// again, as the tries of a job do, makes ages alike by itself.
+	strawAge = 0.5
+)
+
+// ages are how old processes were when they died.
+type ages struct {
+	n    int
+	mean time.Duration
+	// spread is the standard deviation over the mean.
+	spread float64
+}
+
+func (a ages) alike() bool { return a.n >= agesLives && a.spread <= agesAlike }
+
+func (a ages) String() string {
+	return fmt.Sprintf("%d lives that began with a restart each ended after %s, within %s", a.n, minutes(a.mean.Round(time.Second)), percent(a.spread))
+}
+
+// agesAt returns the ages at deaths of processes that a death before had begun.
+func (q *inquiry) agesAt(deaths []int) (a ages) {
+	var sum, squares float64
+	for _, d := range deaths {
+		x := &q.life.Deaths[d]
+		if x.Uptime <= 0 {
+			continue
+		}
+		for b := range d {
+			if before := &q.life.Deaths[b]; before.Container == x.Container && before.Time < x.Time && x.Time.Sub(before.Time) >= x.Uptime {
+				s := x.Uptime.Seconds()
+				sum, squares, a.n = sum+s, squares+s*s, a.n+1
+				break
+			}
+		}
+	}
+	if a.n == 0 {
+		return a
+	}
+	mean := sum / float64(a.n)
+	a.mean = time.Duration(mean * 1e9)
+	a.spread = math.Sqrt(max(squares/float64(a.n)-mean*mean, 0)) / mean
+	return a
+}
+
+// lastStraw reports whether the leader may have been no more than what came when memory was full already, where lives end at one age:
+// it is answered in such lives as well. all are the deaths, of which those weighed are the cases.
+func (q *inquiry) lastStraw(a ages, res *inflight.Result, weighed, all []int) bool {
+	if !a.alike() || res == nil || res.Leader < 0 || q.perEp[res.Leader] < int64(len(all)+a.n) {
+		return false
+	}
+	ran, open := 0, 0
+	for i, d := range weighed {
+		o := res.Endpoints[res.Leader].Oldest[i]
+		if o < 0 || q.life.Deaths[d].Uptime <= 0 {
+			continue
+		}
+		open++
+		if age := q.deathAt[d].Sub(q.pend[o].Start); float64(age) > strawAge*float64(q.life.Deaths[d].Uptime) {
+			ran++
+		}
+	}
+	return 2*ran <= open
+}
+
+func agesRule() finding.Rule {
+	return finding.Rule{ID: "rival.ages", Title: "Ages at death", Question: "Did the processes die at one age, whatever was asked of them?",
+		Test: "The ages at death of the processes that began when another had died. What adds up over a life ends each at about the same age; requests that kill come at any age. A suspect that is answered at least once in such a life may be the last straw only.",
+		Thresholds: []finding.Threshold{{Name: "standard deviation over mean", Value: "10%, of at least 5 lives", Why: "between events that do not wait for one another it is 100%"},
+			{Name: "the suspect ran for", Value: "at most half of the life, at half of the deaths", Why: "a job that is tried again at once makes ages alike by itself"}},
+		Source: "recorded incidents, of both kinds", Limits: "What a timer sends every few minutes, now and then with too large an answer, ends lives at like ages as well: it is not accused."}
+}

@@ -1,0 +1,80 @@
+package analyze_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"lastcall/analyze"
+	"lastcall/analyze/finding"
+	"lastcall/collectors/record"
+)
+
+// generations gives three containers that die again and again, each life ages[i] long, with an export of eight seconds open at each death
+// that is answered every so often as well.
+func generations(t *testing.T, answeredEvery time.Duration, age func(life int) time.Duration) func(record.Sink) {
+	return func(s record.Sink) {
+		line := int64(0)
+		serve := func(container, path string, start record.Time, dur time.Duration, out record.Outcome) {
+			line++
+			served(t, s, routerLog, line, container, path, fmt.Sprint("r", line), start, dur, out)
+		}
+		n := 0
+		for w := range 3 {
+			web := fmt.Sprintf("web-%d", w+1)
+			at := dawn.Add(time.Duration(w) * 70 * time.Second)
+			if err := s.Lifecycle(&record.Lifecycle{Time: at, Container: web, Kind: record.Starting}); err != nil {
+				t.Fatal(err)
+			}
+			for range 4 {
+				end := at.Add(age(n))
+				n++
+				for i := 0; at.Add(time.Duration(i)*time.Second) < end.Add(-time.Second); i++ {
+					serve(web, []string{"/api/orders", "/api/products", "/api/carts"}[i%3], at.Add(time.Duration(i)*time.Second), 50*time.Millisecond, record.Answered)
+				}
+				for x := at.Add(answeredEvery / 2); x < end.Add(-20*time.Second); x = x.Add(answeredEvery) {
+					serve(web, "/api/export", x, 3*time.Second, record.Answered)
+				}
+				serve(web, "/api/export", end.Add(-8*time.Second), 8*time.Second, record.Cut)
+				if err := s.Crash(killed(web, end)); err != nil {
+					t.Fatal(err)
+				}
+				at = end.Add(10 * time.Second)
+				if err := s.Lifecycle(&record.Lifecycle{Time: at, Container: web, Kind: record.Starting}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+}
+
+// TestWhatComesAtTheEndOfEqualLivesIsNotAccused: where each process dies at the same age, a request that it answers at other times may be
+// the last straw only. Where lives end at any age, or the request never was answered, it is the culprit.
+func TestWhatComesAtTheEndOfEqualLivesIsNotAccused(t *testing.T) {
+	equal := func(n int) time.Duration { return 900*time.Second + time.Duration(n*7%5*17)*time.Second }
+	any := func(n int) time.Duration { return 200*time.Second + time.Duration(n*7%12*160)*time.Second }
+	for name, c := range map[string]struct {
+		every   time.Duration
+		age     func(int) time.Duration
+		accused bool
+	}{
+		"equal lives":                {5 * time.Minute, equal, false},
+		"lives of any length":        {5 * time.Minute, any, true},
+		"equal, and answered seldom": {5 * time.Hour, equal, true},
+	} {
+		r := look(t, analyze.Options{}, generations(t, c.every, c.age))
+		v := r.Verdict
+		said := slices.ContainsFunc(r.Checks, func(x finding.Check) bool { return x.Rule == "rival.ages" })
+		if (v.Endpoint != nil && *v.Endpoint == "GET /api/export") != c.accused {
+			t.Errorf("%s: %s (%s): %s", name, v.Cause, v.Grade, v.Summary)
+		}
+		if equals := name != "lives of any length"; said != equals {
+			t.Errorf("%s: ages are spoken of: %v", name, said)
+		}
+		if name == "equal lives" && !strings.Contains(v.Summary, "adds up with time: 9 lives") {
+			t.Errorf("%s: %s", name, v.Summary)
+		}
+	}
+}
