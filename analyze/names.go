@@ -123,10 +123,13 @@ func newCanon(s *shard, requestNames []string) *canon {
 	tie := func(name, instance string) {
 		instance = strings.ToLower(instance)
 		k := c.key(name)
-		if name == "" || !hexID(instance) || k == instance {
+		if name == "" || !hexID(instance) {
 			return
 		}
 		id := instance[:12]
+		if hexID(k) && k[:12] == id {
+			return // the id itself, whole or cut
+		}
 		if old, ok := pair[id]; !ok || k < old {
 			pair[id] = k
 		}

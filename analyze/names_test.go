@@ -72,3 +72,20 @@ func TestContainersOfAPodAreTheirOwn(t *testing.T) {
 		}
 	}
 }
+
+// TestAnIDTiesNoNameToItself: a kernel writes the id of a container whole, where others cut it; who else names it is asked for.
+func TestAnIDTiesNoNameToItself(t *testing.T) {
+	const whole = "32c17803261e84be89a221a65601153cafd6fe415fe8c2a7e7f77a18d2a53e21"
+	a := New(Options{})
+	for _, k := range []record.Crash{{Container: whole, Instance: whole[:12]}, {Container: "web-3", Instance: whole[:12]}, {Container: whole[:12], Instance: whole}} {
+		if err := a.Crash(&k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := newCanon(a.shard, nil)
+	for _, name := range []string{whole, whole[:12], "web-3"} {
+		if got := c.of(name); got != "web-3" {
+			t.Errorf("%q is %q", name, got)
+		}
+	}
+}
