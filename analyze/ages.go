@@ -3,6 +3,7 @@ package analyze
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"lastcall/analyze/finding"
@@ -13,6 +14,9 @@ const (
 	// agesAlike is the standard deviation of the ages at death over their mean up to which something seems to add up over a life.
 	// Requests that kill come at any age: between events that do not wait for one another it is 1.
 	agesAlike = 0.1
+	// agesDiffer is the distance of their quartiles over their median from which what grows with time alone is contradicted: at one rate
+	// and one limit lives are alike, but for deaths that a source puts down to the wrong container.
+	agesDiffer = 0.3
 	// agesLives is how many lives are needed that began when another had died: those that a deploy began end at like ages if anything
 	// ends them within an hour of one another.
 	agesLives = 5
@@ -25,11 +29,13 @@ const (
 type ages struct {
 	n    int
 	mean time.Duration
-	// spread is the standard deviation over the mean.
-	spread float64
+	// spread is the standard deviation over the mean; quartiles their distance over the median.
+	spread, quartiles float64
 }
 
 func (a ages) alike() bool { return a.n >= agesLives && a.spread <= agesAlike }
+
+func (a ages) differ() bool { return a.n >= agesLives && a.quartiles >= agesDiffer }
 
 func (a ages) String() string {
 	return fmt.Sprintf("%d lives that began with a restart each ended after %s, within %s", a.n, minutes(a.mean.Round(time.Second)), percent(a.spread))
@@ -37,7 +43,7 @@ func (a ages) String() string {
 
 // agesAt returns the ages at deaths of processes that a death before had begun.
 func (q *inquiry) agesAt(deaths []int) (a ages) {
-	var sum, squares float64
+	var old []float64
 	for _, d := range deaths {
 		x := &q.life.Deaths[d]
 		if x.Uptime <= 0 {
@@ -45,18 +51,23 @@ func (q *inquiry) agesAt(deaths []int) (a ages) {
 		}
 		for b := range d {
 			if before := &q.life.Deaths[b]; before.Container == x.Container && before.Time < x.Time && x.Time.Sub(before.Time) >= x.Uptime {
-				s := x.Uptime.Seconds()
-				sum, squares, a.n = sum+s, squares+s*s, a.n+1
+				old = append(old, x.Uptime.Seconds())
 				break
 			}
 		}
 	}
-	if a.n == 0 {
+	a.n = len(old)
+	if a.n < 2 {
 		return a
 	}
-	mean := sum / float64(a.n)
+	slices.Sort(old)
+	mean, squares := sum(old)/float64(a.n), 0.0
+	for _, s := range old {
+		squares += (s - mean) * (s - mean)
+	}
 	a.mean = time.Duration(mean * 1e9)
-	a.spread = math.Sqrt(max(squares/float64(a.n)-mean*mean, 0)) / mean
+	a.spread = math.Sqrt(squares/float64(a.n)) / mean
+	a.quartiles = (old[3*a.n/4] - old[a.n/4]) / old[a.n/2]
 	return a
 }
 
@@ -84,6 +95,7 @@ func agesRule() finding.Rule {
 	return finding.Rule{ID: "rival.ages", Title: "Ages at death", Question: "Did the processes die at one age, whatever was asked of them?",
 		Test: "The ages at death of the processes that began when another had died. What adds up over a life ends each at about the same age; requests that kill come at any age. A suspect that is answered at least once in such a life may be the last straw only.",
 		Thresholds: []finding.Threshold{{Name: "standard deviation over mean", Value: "10%, of at least 5 lives", Why: "between events that do not wait for one another it is 100%"},
+			{Name: "against a background leak: distance of the quartiles over the median", Value: "30%", Why: "at one rate, up to one limit, lives are alike; recorded ones differ by 1% to 6%"},
 			{Name: "the suspect ran for", Value: "at most half of the life, at half of the deaths", Why: "a job that is tried again at once makes ages alike by itself"}},
 		Source: "recorded incidents, of both kinds", Limits: "What a timer sends every few minutes, now and then with too large an answer, ends lives at like ages as well: it is not accused."}
 }

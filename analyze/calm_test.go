@@ -137,3 +137,25 @@ func TestWordsOfMemoryThatWereSurvivedAreNoDeath(t *testing.T) {
 		})
 	}
 }
+
+// TestManyAnswersOfErrorsAreNotNothing: no container died, and a tenth of all answers are errors.
+func TestManyAnswersOfErrorsAreNotNothing(t *testing.T) {
+	for every, want := range map[int]finding.Cause{10: finding.Undetermined, 50: finding.None} {
+		r := look(t, analyze.Options{}, func(s record.Sink) {
+			for i := range 2000 {
+				q := &record.Request{Pos: record.Pos{Source: routerLog, Line: int64(i + 1)}, Layer: record.LayerRouter, Outcome: record.Answered, Start: dawn.Add(time.Duration(i) * time.Second),
+					Status: 200, Method: []byte("GET"), Path: []byte("/api/orders"), Container: []byte("web-1")}
+				q.End = q.Start.Add(50 * time.Millisecond)
+				if i%every == 0 {
+					q.Status = 500
+				}
+				if err := s.Request(q); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+		if v := r.Verdict; v.Cause != want || (want == finding.Undetermined) != strings.Contains(v.Summary, "200 of 2000 requests were answered with status 5xx") {
+			t.Errorf("every %d: %s (%s): %s", every, v.Cause, v.Grade, v.Summary)
+		}
+	}
+}

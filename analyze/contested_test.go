@@ -19,7 +19,7 @@ func TestADeathIsContestedWhereAnotherEndpointStandsOutToo(t *testing.T) {
 		{"far above the others", inflight.Result{Leader: 0, Endpoints: []inflight.Endpoint{lr(90, 400, 70), lr(9, 30, 6)}}, 0},
 		{"of other deaths", inflight.Result{Leader: 2, Endpoints: []inflight.Endpoint{lr(0.05, 0.05, 0.05), lr(0.05, 80, 60), lr(40, 0.05, 2)}}, 0},
 	} {
-		if got, _ := contested(&c.result, c.result.Leader); got != c.want {
+		if got, _ := contested(&c.result, c.result.Leader, 1); got != c.want {
 			t.Errorf("%s: %d, want %d", c.name, got, c.want)
 		}
 	}

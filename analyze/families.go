@@ -214,18 +214,23 @@ func (t *traffic) renamed(nameOf []string, families map[string]bool, members int
 	return &again
 }
 
-// acceptFamily takes the second look where it accuses a family, and lowers its grade: what is asked twice is found by chance more often. It
-// returns false otherwise.
+// acceptFamily takes the second look where it accuses somebody, and lowers its grade: what is asked twice is found by chance more often. It
+// returns false otherwise. Whom it accuses need not be a family: where a third of the traffic has paths that are seen twice, nobody knows
+// how long its requests usually take, and so neither when a slow-down began.
 func (q *inquiry) acceptFamily() bool {
 	r := q.report
 	v := &r.Verdict
-	if v.Endpoint == nil || !q.familyOf[*v.Endpoint] || v.Grade.Rank() < finding.Likely.Rank() {
+	if v.Endpoint == nil || v.Grade.Rank() < finding.Likely.Rank() {
 		return false
 	}
 	again := func(v *finding.Verdict) {
 		v.Grade = lower(v.Grade, finding.Likely)
-		if v.Endpoint != nil && q.familyOf[*v.Endpoint] {
+		switch {
+		case v.Endpoint == nil:
+		case q.familyOf[*v.Endpoint]:
 			v.Summary += " Its paths differ in one segment ({id}), and were taken together after none of them stood out alone."
+		default:
+			v.Summary += " It stood out after paths of others that differ in one segment were taken together."
 		}
 	}
 	again(v)

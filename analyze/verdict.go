@@ -213,7 +213,7 @@ func (q *inquiry) gradeInflight(res *inflight.Result, deaths []int) (g finding.G
 		_, _, rest := byLeader(res, deaths)
 		second, _ := secondOf(res, rest)
 		g = lower(g, finding.Likely)
-		disputed, of := contested(res, res.Second)
+		disputed, of := contested(res, res.Second, q.contestants(deaths))
 		if second != res.Second || 2*disputed > of || float64(explained) < sureShare*float64(inStories) {
 			g = lower(g, finding.Possible)
 		}
@@ -240,7 +240,7 @@ func (q *inquiry) gradeInflight(res *inflight.Result, deaths []int) (g finding.G
 		g = finding.Likely
 		why = append(why, fmt.Sprintf("no source tells of %d of the deaths: containers started again with requests open", n))
 	}
-	if contested, _ := contested(res, res.Leader); 2*contested > supported && !(ofLead && same.EValue >= sameLikely) && g.Rank() > finding.Possible.Rank() {
+	if contested, _ := contested(res, res.Leader, q.contestants(deaths)); 2*contested > supported && !(ofLead && same.EValue >= sameLikely) && g.Rank() > finding.Possible.Rank() {
 		g = finding.Possible
 		why = append(why, fmt.Sprintf("at %d of the %d crashes that support it others stand out as well, as where everything is slow", contested, supported))
 	}
@@ -253,20 +253,34 @@ func (q *inquiry) gradeInflight(res *inflight.Result, deaths []int) (g finding.G
 	return g, why
 }
 
-// contested counts the deaths that support an endpoint and, not much less, another as well, of all that support it. A culprit stands out
-// alone, but for what happens to be sent with it; where a container has been slow for so long that base rates say little, many do.
-func contested(res *inflight.Result, of int) (n, supported int) {
+// contested counts the deaths that support an endpoint and, not much less, as many others as least as well, of all that support it. A culprit
+// stands out alone, but for what happens to be sent with it; where a container has been slow for so long that base rates say little, many do.
+func contested(res *inflight.Result, of, least int) (n, supported int) {
 	for i, lr := range res.Endpoints[of].LR {
 		if lr < inflight.Supported {
 			continue
 		}
 		supported++
-		others := func(e inflight.Endpoint) bool { return e.LR[i] >= inflight.Supported && e.LR[i]*standsOut > lr }
-		if slices.ContainsFunc(res.Endpoints[:of], others) || slices.ContainsFunc(res.Endpoints[of+1:], others) {
+		others := 0
+		for e := range res.Endpoints {
+			if x := res.Endpoints[e].LR[i]; e != of && x >= inflight.Supported && x*standsOut > lr {
+				others++
+			}
+		}
+		if others >= least {
 			n++
 		}
 	}
 	return n, supported
+}
+
+// contestants is how many others must stand out at a death for it to be contested. Before an error that ends a process at once nothing is
+// slow, and what is rare enough stands out where chance has it open: one of those tells nothing.
+func (q *inquiry) contestants(deaths []int) int {
+	if len(deaths) > 0 && classOf(&q.life.Deaths[deaths[0]]) == byFault {
+		return 2
+	}
+	return 1
 }
 
 // hasStarts reports whether the evidence could show a request that never ended: starts are logged, or a router cut or gave up.

@@ -52,10 +52,19 @@ func (q *inquiry) calm() candidate {
 		return c
 	}
 	q.calmWithout(&c, silent, again, planned)
-	if calm := c.verdict.Cause == finding.None || c.verdict.Cause == finding.PlannedRestart; calm && q.failed >= failedLeast && float64(q.failed) >= failedShare*float64(q.total) {
-		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient,
-			Summary: fmt.Sprintf("No crash was seen, but %d of %d requests failed (cut, given up on or refused), and nothing says why.", q.failed, q.total)}
-		return c
+	if c.verdict.Cause == finding.None || c.verdict.Cause == finding.PlannedRestart {
+		many := func(n int64) bool { return n >= failedLeast && float64(n) >= failedShare*float64(q.total) }
+		how := ""
+		switch {
+		case many(q.failed):
+			how = fmt.Sprintf("%d of %d requests failed (cut, given up on or refused)", q.failed, q.total)
+		case many(q.errors5xx):
+			how = fmt.Sprintf("%d of %d requests were answered with status 5xx", q.errors5xx, q.total)
+		}
+		if how != "" {
+			c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: "No crash was seen, but " + how + ", and nothing says why."}
+			return c
+		}
 	}
 	if times, on := q.shortOfMemory(); times > 0 && c.verdict.Cause == finding.None {
 		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient,

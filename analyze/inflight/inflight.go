@@ -32,6 +32,9 @@ const Bins = len(Ages) - 1
 // long priors named the same endpoints. With late and miss it sums to 1.
 var ageWeight = [Bins]float64{.12, .12, .17, .17, .15, .10, .07, .05}
 
+// suddenWeight is the same for what ends the process at once: an error comes soon after the request that meets it.
+var suddenWeight = [Bins]float64{.4, .2, .15, .1, .06, .04, .03, .02}
+
 // Constants of the method.
 const (
 	// miss is the chance that the culprit is not in the log at all.

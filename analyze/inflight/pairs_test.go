@@ -132,3 +132,19 @@ func TestBegins(t *testing.T) {
 		t.Errorf("of %d that slowed down at once %d were seen to, of %d that had been slow for long %d", n, anew, n, slow)
 	}
 }
+
+// TestASuddenDeathIsExpectedOfYoungRequests: what meets an error ends its process soon, so that one that began half a second before stands
+// out though its endpoint is not rare; before a slow-down such a one is a victim like another.
+func TestASuddenDeathIsExpectedOfYoungRequests(t *testing.T) {
+	rng := rand.New(rand.NewPCG(10, 1))
+	eps := services()
+	b := quiet(rng, eps)
+	const common = 10 // 0.4 s, once in 44 s
+	for sudden, stands := range map[bool]bool{true: true, false: false} {
+		c := die(rng, eps, t0, crash{culprit: -1, extra: []Request{{Endpoint: common, Start: t0.Add(-500 * time.Millisecond)}}})
+		c.Sudden = sudden
+		if lr := Evaluate(b, []Case{c}).Endpoints[common].LR[0]; (lr >= Supported) != stands {
+			t.Errorf("sudden %v: likelihood ratio %v", sudden, lr)
+		}
+	}
+}

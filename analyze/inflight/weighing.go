@@ -59,8 +59,9 @@ type weighing struct {
 	near     []paceNear
 	nearFrom []int
 	load     float64
-	ages     float64   // sum of ageWeight
-	spent    []float64 // scratch: what one request had spent of its surprise before each onset
+	weight   *[Bins]float64 // how old a culprit is expected to be
+	ages     float64        // sum of that
+	spent    []float64      // scratch: what one request had spent of its surprise before each onset
 }
 
 func newWeighing(b *Baseline, surv *survival, c *Case) *weighing {
@@ -76,7 +77,11 @@ func newWeighing(b *Baseline, surv *survival, c *Case) *weighing {
 	if w.load <= 0 {
 		w.load = 1
 	}
-	for _, p := range ageWeight {
+	w.weight = &ageWeight
+	if c.Sudden {
+		w.weight = &suddenWeight
+	}
+	for _, p := range w.weight {
 		w.ages += p
 	}
 	w.pace = newPace(prior)
@@ -185,7 +190,7 @@ func (w *weighing) ended(q *Request, lr *float64) {
 		if w.base[k] < unlikely {
 			continue
 		}
-		*lr += w.base[k] * late * ageWeight[bin] / w.ages / (w.near[k].mean(&ended) * lateWindow * w.load)
+		*lr += w.base[k] * late * w.weight[bin] / w.ages / (w.near[k].mean(&ended) * lateWindow * w.load)
 	}
 }
 
@@ -242,7 +247,7 @@ func (w *weighing) open(q *Request, lr *float64) {
 			}
 		}
 		if age < Ages[Bins] { // the base rates end there: such a request may be open at any moment
-			guilty += weights[k] * ageWeight[bin] / w.ages / width
+			guilty += weights[k] * w.weight[bin] / w.ages / width
 		}
 	}
 	if guilty > 0 {

@@ -355,6 +355,9 @@ func (c *container) analyze(deploys []Deploy, planned []Span) {
 	for _, k := range c.cluster() {
 		d := merge(k.signs, c.begins)
 		stop := c.stopBefore(d)
+		if stop != nil && c.spent(stop, d) {
+			stop = nil
+		}
 		if stop != nil && c.unhealthyBefore(stop, deploys) {
 			stop = nil // asked to stop because it did not answer
 			if d.Kind == record.CrashSigterm {
@@ -406,7 +409,7 @@ func (c *container) analyze(deploys []Deploy, planned []Span) {
 			slices.Reverse(d.Signs)
 			c.addDeath(d)
 		case record.Stopped:
-			if c.diedAt.near(e.Time, signGap/2) || c.restartedAt.near(e.Time, grace) {
+			if c.isDeath(e) || c.restartedAt.near(e.Time, grace) {
 				continue
 			}
 			d := Death{Time: e.Time, First: e.Time, Container: c.name, Instance: e.Instance, Kind: record.CrashOther, ExitCode: e.ExitCode,
@@ -769,6 +772,38 @@ func (c *container) sameDeath(k *cluster, s *record.Crash) bool {
 		return false
 	}
 	return !c.exitBetween(k.exit.Time.Add(sameSourceGap), s.Time.Add(clockSlack), sourceName(k.exit.Pos))
+}
+
+// isDeath reports whether an end that was asked for is that of a death, and not that of the life before.
+func (c *container) isDeath(stopped *record.Lifecycle) bool {
+	i := sort.Search(len(c.diedAt), func(i int) bool { return c.diedAt[i] >= stopped.Time.Add(-signGap/2) })
+	for ; i < len(c.diedAt) && c.diedAt[i] <= stopped.Time.Add(signGap/2); i++ {
+		if !c.startBetween(stopped.Time, c.diedAt[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// spent reports whether a stop had ended the container before, and it had started again: one stop is one end, and what starts after it and
+// fails, as a release that does not come up, has crashed. Both ends are of one source: another may tell of the first one late.
+func (c *container) spent(stop *record.Lifecycle, d Death) bool {
+	told := func(at record.Time, p record.Pos) bool {
+		return at >= stop.Time.Add(-clockSlack) && c.startBetween(at, d.First) &&
+			slices.ContainsFunc(d.Signs, func(s Sign) bool { return s.Exited && sourceName(s.Pos) == sourceName(p) })
+	}
+	for _, e := range c.between(stop.Time.Add(-clockSlack), d.First) {
+		if e.Kind == record.Stopped && told(e.Time, e.Pos) {
+			return true
+		}
+	}
+	i := sort.Search(len(c.crashes), func(i int) bool { return c.crashes[i].Time >= stop.Time.Add(-clockSlack) })
+	for ; i < len(c.crashes) && c.crashes[i].Time < d.First; i++ {
+		if k := c.crashes[i]; k.Exited && told(k.Time, k.Pos) {
+			return true
+		}
+	}
+	return false
 }
 
 // exitBetween reports whether the source tells of an exit between two instants.

@@ -251,6 +251,14 @@ func TestEndsOfContainers(t *testing.T) {
 		{"another code is an exit", tell().exit(platform, 0, 7), "exit 7 @0.0"},
 		{"an exception with exit 1 is an exception", tell().words(-1, record.CrashException).exit(platform, 0, 1), "exception 1 @0.0"},
 
+		// One stop is one end.
+		{"a release that ends soon after it came up has crashed",
+			tell().event(-30, record.Stopping).because("deploy").event(-20, record.Stopped).event(-18, record.Starting).exit(platform, 0, 139), "segfault 139 @0.0; restart stopped @-20.0"},
+		{"and so has what crashed again",
+			tell().event(-40, record.Stopping).because("deploy").event(-35, record.Stopped).event(-33, record.Starting).exit(platform, -20, 1).event(-10, record.Starting).exit(platform, 0, 1), "exit 1 @-20.0; exit 1 @0.0; restart stopped @-35.0"},
+		{"another source tells late of the end that was asked for",
+			tell().event(-30, record.Stopping).because("deploy").event(-20, record.Stopped).event(-18, record.Starting).exit(kubectl, 0, 137), "restart deploy @0.0"},
+
 		// Errors that were survived.
 		{"a caught exception is no death", tell().words(0, record.CrashException), ""},
 		{"an exception with a start soon after is one", tell().words(0, record.CrashException).event(3, record.Starting), "exception @0.0"},

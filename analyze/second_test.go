@@ -1,0 +1,91 @@
+package analyze
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"lastcall/analyze/finding"
+	"lastcall/analyze/inflight"
+	"lastcall/analyze/life"
+	"lastcall/collectors/record"
+)
+
+// TestTheSecondLookIsTakenWhereItAccuses: whom it accuses need not be of those that were taken together; it is never surer than likely.
+func TestTheSecondLookIsTakenWhereItAccuses(t *testing.T) {
+	family, other := "GET /b/{id}", "POST /boards/{id}/snapshot"
+	for _, c := range []struct {
+		endpoint *string
+		grade    finding.Grade
+		taken    bool
+		says     string
+	}{
+		{&family, finding.Conclusive, true, "were taken together after none of them stood out alone"},
+		{&other, finding.Conclusive, true, "after paths of others that differ in one segment were taken together"},
+		{&other, finding.Possible, false, ""},
+		{nil, finding.Likely, false, ""},
+	} {
+		r := &finding.Report{Verdict: finding.Verdict{Endpoint: c.endpoint, Grade: c.grade}, Suspects: []finding.Suspect{{Grade: finding.Conclusive}}}
+		q := &inquiry{traffic: &traffic{familyOf: map[string]bool{family: true}}, report: r}
+		if taken := q.acceptFamily(); taken != c.taken {
+			t.Errorf("%+v: taken %v", c, taken)
+		}
+		if c.taken && (r.Verdict.Grade != finding.Likely || r.Suspects[0].Grade != finding.Likely || !strings.Contains(r.Verdict.Summary, c.says)) {
+			t.Errorf("%+v: %+v", c, r.Verdict)
+		}
+	}
+}
+
+// TestOneByChanceDoesNotContestASuddenDeath: nothing is slow before it, and what is rare stands out where chance has it open.
+func TestOneByChanceDoesNotContestASuddenDeath(t *testing.T) {
+	at := func(kind record.CrashKind) *inquiry {
+		return &inquiry{traffic: &traffic{life: &life.Result{Deaths: []life.Death{{Kind: kind}}}}}
+	}
+	if n := at(record.CrashSegfault).contestants([]int{0}); n != 2 {
+		t.Errorf("%d", n)
+	}
+	if n := at(record.CrashOOMKill).contestants([]int{0}); n != 1 {
+		t.Errorf("%d", n)
+	}
+	res := &inflight.Result{Endpoints: []inflight.Endpoint{{LR: []float64{20, 20, 20}}, {LR: []float64{9, 0.1, 9}}, {LR: []float64{0.1, 0.1, 9}}}}
+	for least, want := range map[int]int{1: 2, 2: 1} {
+		if n, of := contested(res, 0, least); n != want || of != 3 {
+			t.Errorf("of %d: %d, by %d others: want %d", of, n, least, want)
+		}
+	}
+}
+
+// TestAgesAtDeath: the first life of a container began before the evidence or with a deploy, and a kill that a source puts down to the
+// wrong container does not make the others differ.
+func TestAgesAtDeath(t *testing.T) {
+	deaths := func(uptimes ...time.Duration) *inquiry {
+		r := &life.Result{}
+		at := record.Time(1_800_000_000_000_000_000)
+		for _, u := range uptimes {
+			at = at.Add(u + 10*time.Second)
+			r.Deaths = append(r.Deaths, life.Death{Container: "web-1", Time: at, Uptime: u})
+		}
+		return &inquiry{traffic: &traffic{life: r}}
+	}
+	m := time.Minute
+	for name, c := range map[string]struct {
+		uptimes       []time.Duration
+		n             int
+		alike, differ bool
+	}{
+		"alike":             {[]time.Duration{90 * m, 8 * m, 8*m + 10*time.Second, 8 * m, 7*m + 50*time.Second, 8 * m}, 5, true, false},
+		"of any length":     {[]time.Duration{90 * m, 2 * m, 19 * m, 5 * m, 11 * m, 7 * m}, 5, false, true},
+		"too few":           {[]time.Duration{8 * m, 8 * m, 8 * m, 8 * m, 8 * m}, 4, false, false},
+		"one of them wrong": {[]time.Duration{90 * m, 8 * m, 8 * m, time.Second, 8 * m, 8 * m, 8 * m, 8 * m, 8 * m}, 8, false, false},
+		"not known":         {[]time.Duration{90 * m, 0, 0, 0, 0, 0, 0}, 0, false, false},
+	} {
+		q := deaths(c.uptimes...)
+		all := make([]int, len(c.uptimes))
+		for i := range all {
+			all[i] = i
+		}
+		if a := q.agesAt(all); a.n != c.n || a.alike() != c.alike || a.differ() != c.differ {
+			t.Errorf("%s: %+v, alike %v, differ %v", name, a, a.alike(), a.differ())
+		}
+	}
+}
