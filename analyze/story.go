@@ -243,7 +243,8 @@ func (q *inquiry) impact() {
 	for _, of := range starts {
 		slices.Sort(of)
 	}
-	for d := range q.life.Deaths {
+	again := map[string]record.Time{} // the next death of each container: what does not come up is down once
+	for d := len(q.life.Deaths) - 1; d >= 0; d-- {
 		x := &q.life.Deaths[d]
 		next := q.to
 		of := starts[x.Container]
@@ -254,6 +255,10 @@ func (q *inquiry) impact() {
 		if i, _ := slices.BinarySearch(of, x.Time+1); i < len(of) && of[i].Sub(next) < 5*time.Minute {
 			next = max(next, of[i])
 		}
+		if at, ok := again[x.Container]; ok {
+			next = min(next, at)
+		}
+		again[x.Container] = x.Time
 		if next < q.to {
 			im.DownSeconds += next.Sub(x.Time).Seconds()
 		}
@@ -311,10 +316,18 @@ func (q *inquiry) actions() {
 	}
 	if n := len(q.life.Deaths); n > 0 && v.Cause == finding.Undetermined && v.Endpoint == nil {
 		at := make([]string, 0, n)
+		faults := 0
 		for d := range q.life.Deaths {
 			at = append(at, clockTime(q.life.Deaths[d].Time))
+			if classOf(&q.life.Deaths[d]) == byFault {
+				faults++
+			}
 		}
-		add("observe", "burst.open-at-onset", "Look at what the processes do without a request just before "+listSome(at, 3)+" (jobs, timers, consumers), and let the runtime write a heap snapshot when memory runs out.")
+		if 2*faults > n {
+			add("observe", "burst.open-at-onset", "Read what the processes wrote just before "+listSome(at, 3)+": they ended by an error, and its first line and trace say where.")
+		} else {
+			add("observe", "burst.open-at-onset", "Look at what the processes do without a request just before "+listSome(at, 3)+" (jobs, timers, consumers), and let the runtime write a heap snapshot when memory runs out.")
+		}
 	}
 }
 

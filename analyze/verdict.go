@@ -371,21 +371,25 @@ func (q *inquiry) withSecond(cause finding.Cause, c class, deaths []int, res *in
 			Cause: cause, Grade: finding.Likely, Endpoint: &q.endpoints[second],
 			Summary: fmt.Sprintf("A second culprit: %s was open at the onset of %d of the %d remaining crashes.", q.endpoints[second], supported, len(rest))}})
 	}
-	if len(rest) > 0 && len(rest) < len(deaths) {
+	if len(rest) > 0 && len(rest) < len(deaths) && openAt(res) < len(deaths) {
 		out[0].verdict.Summary += fmt.Sprintf(" It does not explain %d other death(s).", len(rest))
 	}
 	return out
 }
 
-func (q *inquiry) accuse(cause finding.Cause, c class, mine []int, res *inflight.Result, grade finding.Grade, why []string, all []int) candidate {
-	name := q.endpoints[res.Leader]
-	lead := &res.Endpoints[res.Leader]
-	open := 0
-	for _, o := range lead.Oldest {
+// openAt counts the deaths at which a request of the leader was open.
+func openAt(res *inflight.Result) (n int) {
+	for _, o := range res.Endpoints[res.Leader].Oldest {
 		if o >= 0 {
-			open++
+			n++
 		}
 	}
+	return n
+}
+
+func (q *inquiry) accuse(cause finding.Cause, c class, mine []int, res *inflight.Result, grade finding.Grade, why []string, all []int) candidate {
+	name := q.endpoints[res.Leader]
+	open := openAt(res)
 	verb := map[finding.Cause]string{
 		finding.RequestBurst: "took the memory of", finding.Undetermined: "killed", finding.CPUStall: "held the event loop or CPU of", finding.RequestCrash: "crashed",
 	}[cause]
