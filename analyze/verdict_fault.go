@@ -127,7 +127,7 @@ func (q *inquiry) onlyWaits(deaths []int, endpoint int) (candidate, bool) {
 	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "stall.others-answered", Outcome: finding.Contradicts,
 		Detail: fmt.Sprintf("before %d of %d deaths other requests were answered while %s was open: it did not hold the CPU or the event loop", waits, asked, name)})
 	return candidate{deaths: deaths, class: byStall, endpoint: -1, named: endpoint, verdict: finding.Verdict{Cause: finding.Undetermined, Grade: finding.Possible,
-		Summary: fmt.Sprintf("Health checks killed %s while requests of %s waited, and others were answered meanwhile: it holds no CPU. Something that it calls may hang, until waiting requests fill all workers.", q.containersText(deaths), name)}}, true
+		Summary: fmt.Sprintf("Health checks killed %s while requests of %s waited, and others were answered meanwhile, so it seems to hold no CPU. Something that it calls may hang, until waiting requests fill all workers.", q.containersText(deaths), name)}}, true
 }
 
 // silences counts the deaths before which the runtime's readings stopped early.

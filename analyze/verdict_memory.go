@@ -141,6 +141,9 @@ func (q *inquiry) explainMemory(c class, deaths []int) []candidate {
 		}
 		return []candidate{c}
 	}
+	if c, ok := q.limitLowered(deaths); ok {
+		return []candidate{c}
+	}
 	none := q.undetermined(deaths, c, res, grade, why)
 	if age.alike() {
 		none.verdict.Summary += fmt.Sprintf(" What ends them adds up with time: %s.", age)

@@ -1,0 +1,74 @@
+package analyze
+
+import (
+	"fmt"
+
+	"lastcall/analyze/finding"
+	"lastcall/analyze/life"
+	"lastcall/analyze/memory"
+	"lastcall/collectors/record"
+)
+
+const (
+	// loweredTimes: a limit that was so many times as high before was lowered, and not told by another source in other units.
+	loweredTimes = 1.25
+	// neededShare of the new limit that was needed under the old one leaves no room for what any request takes for a moment.
+	neededShare = 0.8
+)
+
+// limitLowered asks whether containers died of a limit that is lower than one under which they had lived with as much memory.
+func (q *inquiry) limitLowered(deaths []int) (candidate, bool) {
+	highest := func(l *memory.Life) (top float64) {
+		for _, m := range []record.Metric{record.RSS, record.WorkingSet} {
+			for _, p := range l.Series[m] {
+				top = max(top, p.V)
+			}
+		}
+		return top
+	}
+	var now, before int64
+	needed, explained := 0.0, 0
+	for _, d := range deaths {
+		of := q.memOf[d]
+		if len(of) == 0 || q.life.Deaths[d].Kind != record.CrashOOMKill {
+			continue
+		}
+		died := &q.mem[of[len(of)-1]]
+		met := false
+		for i := range q.mem {
+			l := &q.mem[i]
+			if l.Died || died.LimitBytes == 0 || float64(l.LimitBytes) < loweredTimes*float64(died.LimitBytes) || l.Start >= died.Start ||
+				life.Pool(l.Container, "") != life.Pool(died.Container, "") {
+				continue
+			}
+			if top := highest(l); top >= neededShare*float64(died.LimitBytes) {
+				met = true
+				if top > needed {
+					needed, now, before = top, died.LimitBytes, l.LimitBytes
+				}
+			}
+		}
+		if met {
+			explained++
+		}
+	}
+	if explained == 0 || 2*explained <= len(deaths) {
+		return candidate{}, false
+	}
+	grade := finding.Possible
+	if explained >= 2 && explained == len(deaths) {
+		grade = finding.Likely
+	}
+	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "capacity.limit-lowered", Outcome: finding.Supports,
+		Detail: fmt.Sprintf("%d of %d that died for memory had a limit of %s; containers like them had taken %s before, with a limit of %s, and lived", explained, len(deaths), mib(float64(now)), mib(needed), mib(float64(before)))})
+	return candidate{deaths: deaths, class: byMemory, endpoint: -1, named: -1, verdict: finding.Verdict{Cause: finding.Capacity, Grade: grade,
+		Summary: fmt.Sprintf("The memory limit was lowered from %s to %s, and %s died of it: as much as %s had been taken before.", mib(float64(before)), mib(float64(now)), q.containersText(deaths), mib(needed))}}, true
+}
+
+func loweredRule() finding.Rule {
+	return finding.Rule{ID: "capacity.limit-lowered", Title: "A limit that was lowered", Question: "Did containers die of a limit that is lower than before?",
+		Test: "The memory limit of the lives that were killed for memory, against that of earlier lives of the same service that were not, and the highest resident memory or working set of those.",
+		Thresholds: []finding.Threshold{{Name: "limit before", Value: "1.25 times the new one", Why: "less is a matter of units and rounding"},
+			{Name: "memory before", Value: "80% of the new limit", Why: "the rest is what any request takes for a moment"}},
+		Source: "recorded incidents", Limits: "Needs memory readings, and limits that the evidence tells for both times."}
+}
