@@ -127,10 +127,6 @@ func fraction(b []byte, n int) (int64, int) {
 	return nanos, n
 }
 
-var powersOf10 = [...]int64{
-	1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
-}
-
 // local takes a time that was read as UTC to the zone of the clock.
 func (c *clock) local(t record.Time) record.Time {
 	if c.zone == nil || c.zone == time.UTC || t == 0 {
@@ -139,8 +135,6 @@ func (c *clock) local(t record.Time) record.Time {
 	u := t.Std()
 	return record.TimeOf(time.Date(u.Year(), u.Month(), u.Day(), u.Hour(), u.Minute(), u.Second(), u.Nanosecond(), c.zone))
 }
-
-const noTimezoneText = "the time names no zone; it was taken as UTC unless told otherwise"
 
 // readAccess takes a time as access logs write it, "20/Nov/2026:08:00:00 +0000" or with a fraction "14/Jan/2015:12:48:57.127", from the
 // beginning of b and says how long it is. Without a zone that of the clock is taken.

@@ -6,6 +6,7 @@
 package evidence
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -515,4 +516,25 @@ func (u *untilDone) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	return u.r.Read(p)
+}
+
+// open recognises what an input is. JSON that is spread over lines, and is no document of its own, is read flattened.
+func (r *run) open(in *lines.Reader) (*lines.Reader, Format) {
+	best := r.recognise(in.Head())
+	if _, whole := best.(WholeFormat); whole || !isSpreadJSON(in.Head()) {
+		return in, best
+	}
+	head, err := io.ReadAll(&flattener{r: bytes.NewReader(in.Head())})
+	if err != nil {
+		return in, best
+	}
+	f := r.recognise(head)
+	if _, ok := f.(LineFormat); !ok {
+		return in, best
+	}
+	flat, err := lines.NewReader(&flattener{r: in})
+	if err != nil {
+		return in, best
+	}
+	return flat, f
 }

@@ -3,8 +3,6 @@ package evidence
 import (
 	"bytes"
 	"io"
-
-	"lastcall/collectors/internal/lines"
 )
 
 // flattener makes JSON lines of JSON that was laid out for people: objects over many lines, one after the other or in an array, as
@@ -44,27 +42,6 @@ func isSpreadJSON(head []byte) bool {
 		return len(rest) > 0 && rest[0] == '{'
 	}
 	return false
-}
-
-// open recognises what an input is. JSON that is spread over lines, and is no document of its own, is read flattened.
-func (r *run) open(in *lines.Reader) (*lines.Reader, Format) {
-	best := r.recognise(in.Head())
-	if _, whole := best.(WholeFormat); whole || !isSpreadJSON(in.Head()) {
-		return in, best
-	}
-	head, err := io.ReadAll(&flattener{r: bytes.NewReader(in.Head())})
-	if err != nil {
-		return in, best
-	}
-	f := r.recognise(head)
-	if _, ok := f.(LineFormat); !ok {
-		return in, best
-	}
-	flat, err := lines.NewReader(&flattener{r: in})
-	if err != nil {
-		return in, best
-	}
-	return flat, f
 }
 
 // Read implements io.Reader. The line ends that an object took may be more than fit into memory: they are counted, and made as they

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"bytes"
 	"context"
 	"io"
 
@@ -45,4 +46,32 @@ type WholeFormat interface {
 	// Parse reads the document from its beginning. An error that is neither the sink's nor the context's means that the document
 	// is broken; what was passed to the sink before is used all the same.
 	Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error
+}
+
+// sniffLines scores a line format: 0 when no line of the head is its own, else 10 to 95 with the share of lines that are. Empty
+// lines do not count.
+func sniffLines(head []byte, mine func(line []byte) bool) int {
+	lines, hits := 0, 0
+	firstLines(head, 400, func(line []byte) {
+		if len(bytes.TrimSpace(line)) == 0 {
+			return
+		}
+		lines++
+		if mine(line) {
+			hits++
+		}
+	})
+	if hits == 0 {
+		return 0
+	}
+	return 10 + 85*hits/lines
+}
+
+// sniffParser is sniffLines for a format whose parser tells at once whether a line is its own.
+func sniffParser(f LineFormat, head []byte) int {
+	p := f.NewParser(&record.Source{})
+	return sniffLines(head, func(line []byte) bool {
+		handled, _ := p.ParseLine(1, line, record.Discard{})
+		return handled
+	})
 }

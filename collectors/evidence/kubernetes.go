@@ -220,17 +220,3 @@ func parseQuantity(s []byte) (int64, bool) {
 	}
 	return int64(v), v < 1<<62
 }
-
-// maxPodNames bounds the pods remembered; further ones go by their own name whatever the container.
-const maxPodNames = 100_000
-
-// isSidecar knows the companions that meshes and agents put into pods.
-func isSidecar(container string) bool {
-	switch container {
-	case "istio-proxy", "istio-init", "linkerd-proxy", "linkerd-init", "envoy", "envoy-sidecar", "consul-connect-envoy-sidecar", "cloud-sql-proxy", "cloudsql-proxy",
-		"vault-agent", "datadog-agent", "datadog-init", "fluent-bit", "fluentd", "filebeat", "otel-collector", "otc-container", "jaeger-agent", "kube-rbac-proxy",
-		"config-reloader", "aws-for-fluent-bit", "log_router", "ecs-service-connect", "daprd", "oauth2-proxy", "nginx-sidecar":
-		return true
-	}
-	return false
-}

@@ -120,32 +120,3 @@ func (l *labelSet) resolve(pods *podNames) labels {
 	out.container = strings.TrimPrefix(out.container, "/")
 	return out
 }
-
-// podNames gives the samples of a pod's containers names that agree with those of [kubernetesJSON]: the first container seen of a
-// pod is the pod, unless it is a known companion; the others are "pod/container".
-type podNames struct {
-	main map[string]string
-}
-
-func (p *podNames) name(pod, container string) string {
-	switch {
-	case pod == "":
-		return container
-	case container == "" || container == pod:
-		return pod
-	case isSidecar(container):
-		return pod + "/" + container
-	}
-	main, known := p.main[pod]
-	if !known && len(p.main) < maxPodNames {
-		if p.main == nil {
-			p.main = map[string]string{}
-		}
-		p.main[strings.Clone(pod)] = strings.Clone(container)
-		return pod
-	}
-	if !known || main == container {
-		return pod
-	}
-	return pod + "/" + container
-}

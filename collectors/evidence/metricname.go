@@ -328,46 +328,6 @@ func hasLastWords(name, last string) bool {
 	return len(name) == len(last) || name[len(name)-len(last)-1] == '.'
 }
 
-// wordsOf cuts a name at everything but letters and digits, and where lower case changes to upper ("heapUsed"), into lower case.
-func wordsOf(name string) []string {
-	var words []string
-	start := -1
-	flush := func(end int) {
-		if start >= 0 {
-			words = append(words, strings.ToLower(name[start:end]))
-			start = -1
-		}
-	}
-	for i := range len(name) {
-		c := name[i]
-		switch {
-		case c >= 'a' && c <= 'z' || isDigit(c):
-			// "RSSBytes" is RSS and Bytes.
-			if start >= 0 && i-start >= 2 && !isDigit(c) && isUpper(name[i-1]) && isUpper(name[i-2]) {
-				flush(i - 1)
-				start = i - 1
-			}
-			if start < 0 {
-				start = i
-			}
-		case isUpper(c):
-			if start >= 0 && (name[i-1] >= 'a' && name[i-1] <= 'z' || isDigit(name[i-1])) {
-				flush(i)
-			}
-			if start < 0 {
-				start = i
-			}
-		case c == '%':
-			flush(i)
-			words = append(words, "percent")
-		default:
-			flush(i)
-		}
-	}
-	flush(len(name))
-	return words
-}
-
 // unitOfWords takes the unit off the end of a name.
 func unitOfWords(words []string) ([]string, unit) {
 	n := len(words)

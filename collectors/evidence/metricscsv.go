@@ -91,11 +91,6 @@ func headerAndRows(head []byte, most int) (header []string, rows [][]string) {
 	return header, rows
 }
 
-func firstLine(head []byte) []byte {
-	line, _, _ := bytes.Cut(head, []byte("\n"))
-	return line
-}
-
 // prepareTable finds the separator from the first line, and mends what some write there: "sep=;" for spreadsheets stands before the
 // header, and quotation marks within a quoted label are written \" instead of "". Lines keep their numbers.
 func prepareTable(head []byte) ([]byte, rune) {

@@ -1,18 +1,9 @@
 package evidence
 
-import "bytes"
-
-// bracketed takes "[tag] rest" apart.
-func bracketed(b []byte) (tag, rest []byte, ok bool) {
-	if len(b) < 2 || b[0] != '[' {
-		return nil, nil, false
-	}
-	end := bytes.IndexByte(b, ']')
-	if end < 2 {
-		return nil, nil, false
-	}
-	return b[1:end], bytes.TrimPrefix(b[end+1:], []byte(" ")), true
-}
+import (
+	"bytes"
+	"strings"
+)
 
 // isContainerName reports whether b could name a container: letters, digits, dashes, dots and underscores, beginning with a letter
 // or digit. Log levels and thread names in brackets are told apart from it by the letters of containers being lower case.
@@ -72,4 +63,61 @@ func containerOfCgroup(path []byte) []byte {
 		}
 	}
 	return found
+}
+
+// isPodName recognises the names that Kubernetes makes: they end in five letters or digits, none of them a vowel.
+func isPodName(b []byte) bool {
+	n := len(b) - 6
+	if n < 1 || b[n] != '-' {
+		return false
+	}
+	for _, c := range b[n+1:] {
+		if bytes.IndexByte([]byte("bcdfghjklmnpqrstvwxz2456789"), c) < 0 {
+			return false
+		}
+	}
+	return isContainerName(b)
+}
+
+// maxPodNames bounds the pods remembered; further ones go by their own name whatever the container.
+const maxPodNames = 100_000
+
+// isSidecar knows the companions that meshes and agents put into pods.
+func isSidecar(container string) bool {
+	switch container {
+	case "istio-proxy", "istio-init", "linkerd-proxy", "linkerd-init", "envoy", "envoy-sidecar", "consul-connect-envoy-sidecar", "cloud-sql-proxy", "cloudsql-proxy",
+		"vault-agent", "datadog-agent", "datadog-init", "fluent-bit", "fluentd", "filebeat", "otel-collector", "otc-container", "jaeger-agent", "kube-rbac-proxy",
+		"config-reloader", "aws-for-fluent-bit", "log_router", "ecs-service-connect", "daprd", "oauth2-proxy", "nginx-sidecar":
+		return true
+	}
+	return false
+}
+
+// podNames gives the samples of a pod's containers names that agree with those of [kubernetesJSON]: the first container seen of a
+// pod is the pod, unless it is a known companion; the others are "pod/container".
+type podNames struct {
+	main map[string]string
+}
+
+func (p *podNames) name(pod, container string) string {
+	switch {
+	case pod == "":
+		return container
+	case container == "" || container == pod:
+		return pod
+	case isSidecar(container):
+		return pod + "/" + container
+	}
+	main, known := p.main[pod]
+	if !known && len(p.main) < maxPodNames {
+		if p.main == nil {
+			p.main = map[string]string{}
+		}
+		p.main[strings.Clone(pod)] = strings.Clone(container)
+		return pod
+	}
+	if !known || main == container {
+		return pod
+	}
+	return pod + "/" + container
 }

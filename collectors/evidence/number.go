@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"math/big"
@@ -199,6 +200,31 @@ func durationWithUnit(b []byte, scale int) (time.Duration, bool) {
 	return compoundDuration(b)
 }
 
+// millisecondsIn reads a value such as "279ms" at b[from:to], as routers write it; other shapes are left to durationWithUnit.
+func millisecondsIn(b []byte, from, to int) (time.Duration, bool) {
+	v, n := digitRun(word8(b, from))
+	if n == 0 || n > 7 || to-from != n+2 || b[to-2] != 'm' || b[to-1] != 's' {
+		return durationWithUnit(b[from:to], 6)
+	}
+	return time.Duration(v) * time.Millisecond, true
+}
+
+// secondsIn reads a number with a point, such as "0.503", at b[from:], up to 7 digits before and after it. It returns where the number
+// ends; false says that there is none of that shape.
+func secondsIn(b []byte, from int) (d time.Duration, end int, ok bool) {
+	v, n := digitRun(word8(b, from))
+	p := from + n
+	if n == 0 || n > 7 || p >= len(b) || b[p] != '.' {
+		return 0, 0, false
+	}
+	p++
+	f, k := digitRun(word8(b, p))
+	if k == 0 || k > 7 {
+		return 0, 0, false
+	}
+	return time.Duration(v)*time.Second + time.Duration(int64(f)*powersOf10[9-k]), p + k, true
+}
+
 // compoundDuration reads a duration of several units.
 func compoundDuration(b []byte) (time.Duration, bool) {
 	if len(b) > 64 {
@@ -269,4 +295,118 @@ func digits64(b []byte) (int64, bool) {
 	}
 	v, err := strconv.ParseInt(string(b), 10, 64)
 	return v, err == nil && v >= 0
+}
+
+func digits(b []byte) (int, bool) {
+	if len(b) == 0 || len(b) > 9 {
+		return 0, false
+	}
+	n := 0
+	for _, c := range b {
+		if !isDigit(c) {
+			return 0, false
+		}
+		n = n*10 + int(c-'0')
+	}
+	return n, true
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+var powersOf10 = [...]int64{
+	1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+}
+
+// leadingInt reads a decimal integer at the beginning of b.
+func leadingInt(b []byte) (v int64, n int) {
+	for n < len(b) && isDigit(b[n]) && n < 18 {
+		v = v*10 + int64(b[n]-'0')
+		n++
+	}
+	return v, n
+}
+
+// intAfter reads the integer that follows the first occurrence of key, with an optional minus sign.
+func intAfter(b []byte, key string) (int64, bool) {
+	i := bytes.Index(b, []byte(key))
+	if i < 0 {
+		return 0, false
+	}
+	b = bytes.TrimLeft(b[i+len(key):], " ")
+	negative := len(b) > 0 && b[0] == '-'
+	if negative {
+		b = b[1:]
+	}
+	v, n := leadingInt(b)
+	if negative {
+		v = -v
+	}
+	return v, n > 0
+}
+
+// parseNumber reads a decimal number, strictly; NaN, infinities and hexadecimal are none.
+func parseNumber(b []byte) (float64, bool) {
+	if len(b) > 40 {
+		return 0, false
+	}
+	return parseNumberText(string(b))
+}
+
+func parseNumberText(s string) (float64, bool) {
+	if len(s) == 0 || len(s) > 40 {
+		return 0, false
+	}
+	for i := range len(s) {
+		if c := s[i]; !isDigit(c) && c != '.' && c != '-' && c != '+' && c != 'e' && c != 'E' {
+			return 0, false
+		}
+	}
+	v, err := strconv.ParseFloat(s, 64)
+	return v, err == nil
+}
+
+// parseSize reads a size with its unit, such as "128MB", "1.94GiB", "531M", "31211520kB" or "512.00MB", in bytes. Platforms print
+// "MB" for 2^20 bytes (their 128 MB limit is 134 217 728 bytes), and so do kernels and runtimes.
+func parseSize(b []byte) (bytesCount int64, n int, ok bool) {
+	for n < len(b) && (isDigit(b[n]) || b[n] == '.') {
+		n++
+	}
+	v, ok := parseNumber(b[:n])
+	if !ok {
+		return 0, 0, false
+	}
+	for n < len(b) && b[n] == ' ' {
+		n++
+	}
+	shift := 0
+	if n < len(b) {
+		switch b[n] {
+		case 'k', 'K':
+			shift, n = 10, n+1
+		case 'm', 'M':
+			shift, n = 20, n+1
+		case 'g', 'G':
+			shift, n = 30, n+1
+		case 't', 'T':
+			shift, n = 40, n+1
+		}
+	}
+	if shift > 0 && n < len(b) && b[n] == 'i' {
+		n++
+	}
+	if n < len(b) && (b[n] == 'B' || b[n] == 'b') {
+		n++
+	}
+	v *= float64(int64(1) << shift)
+	if v < 0 || v > 1<<62 {
+		return 0, 0, false
+	}
+	return int64(v), n, true
+}
+
+func seconds(v float64) time.Duration {
+	if v <= 0 || v > 1e9 {
+		return 0
+	}
+	return time.Duration(v * float64(time.Second))
 }

@@ -53,20 +53,6 @@ func passedOn(status int) record.Outcome {
 	return record.Answered
 }
 
-// containsFold reports whether b contains the lower-case ASCII word s, whatever the case of b.
-func containsFold(b []byte, s string) bool {
-	for i := 0; i+len(s) <= len(b); i++ {
-		j := 0
-		for j < len(s) && b[i+j]|0x20 == s[j] || j < len(s) && b[i+j] == s[j] {
-			j++
-		}
-		if j == len(s) {
-			return true
-		}
-	}
-	return false
-}
-
 // envoyOutcome reads the response flags, nil where the line has none. Source: Envoy documentation, "%RESPONSE_FLAGS%".
 func envoyOutcome(flags []byte, status int, backend bool) record.Outcome {
 	if backend && string(flags) == "-" { // nothing happened to the answer

@@ -147,14 +147,6 @@ func (c *contextReader) Read(b []byte) (int, error) {
 	return c.r.Read(b)
 }
 
-// baseName is the last element of a path, an archive's member or a URL's.
-func baseName(name string) string {
-	if i := strings.LastIndexAny(name, `/\!`); i >= 0 {
-		return name[i+1:]
-	}
-	return name
-}
-
 // profileName reads what the name of a profile tells: what precedes the time is the container, a word "oom" says that the runtime
 // wrote it as it ran out of memory. A name without a time tells of neither container nor time.
 func profileName(name string) (container string, at record.Time, onOOM bool) {

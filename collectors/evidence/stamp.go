@@ -247,29 +247,3 @@ func yearFinder(now time.Time) func(month, day int) int {
 		return y
 	}
 }
-
-func digits(b []byte) (int, bool) {
-	if len(b) == 0 || len(b) > 9 {
-		return 0, false
-	}
-	n := 0
-	for _, c := range b {
-		if !isDigit(c) {
-			return 0, false
-		}
-		n = n*10 + int(c-'0')
-	}
-	return n, true
-}
-
-func isDigit(c byte) bool { return c >= '0' && c <= '9' }
-func isUpper(c byte) bool { return c >= 'A' && c <= 'Z' }
-
-func allUpper(b []byte) bool {
-	for _, c := range b {
-		if !isUpper(c) {
-			return false
-		}
-	}
-	return len(b) > 0
-}

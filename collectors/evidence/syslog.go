@@ -153,17 +153,3 @@ func splitStern(line []byte) (container, rest []byte, ok bool) {
 	}
 	return pod, rest, true
 }
-
-// isPodName recognises the names that Kubernetes makes: they end in five letters or digits, none of them a vowel.
-func isPodName(b []byte) bool {
-	n := len(b) - 6
-	if n < 1 || b[n] != '-' {
-		return false
-	}
-	for _, c := range b[n+1:] {
-		if bytes.IndexByte([]byte("bcdfghjklmnpqrstvwxz2456789"), c) < 0 {
-			return false
-		}
-	}
-	return isContainerName(b)
-}

@@ -3,7 +3,6 @@ package evidence
 import (
 	"encoding/binary"
 	"math/bits"
-	"time"
 )
 
 // Lines hold many short numbers. Eight bytes are read at once and taken apart with arithmetic instead of a loop whose end the
@@ -59,31 +58,6 @@ func indexFrom(b []byte, p int, c byte) int {
 func hasByte(x uint64, c byte) bool {
 	x ^= uint64(c) * swarOnes
 	return (x-swarOnes)&^x&swarHigh != 0
-}
-
-// millisecondsIn reads a value such as "279ms" at b[from:to], as routers write it; other shapes are left to durationWithUnit.
-func millisecondsIn(b []byte, from, to int) (time.Duration, bool) {
-	v, n := digitRun(word8(b, from))
-	if n == 0 || n > 7 || to-from != n+2 || b[to-2] != 'm' || b[to-1] != 's' {
-		return durationWithUnit(b[from:to], 6)
-	}
-	return time.Duration(v) * time.Millisecond, true
-}
-
-// secondsIn reads a number with a point, such as "0.503", at b[from:], up to 7 digits before and after it. It returns where the number
-// ends; false says that there is none of that shape.
-func secondsIn(b []byte, from int) (d time.Duration, end int, ok bool) {
-	v, n := digitRun(word8(b, from))
-	p := from + n
-	if n == 0 || n > 7 || p >= len(b) || b[p] != '.' {
-		return 0, 0, false
-	}
-	p++
-	f, k := digitRun(word8(b, p))
-	if k == 0 || k > 7 {
-		return 0, 0, false
-	}
-	return time.Duration(v)*time.Second + time.Duration(int64(f)*powersOf10[9-k]), p + k, true
 }
 
 const (

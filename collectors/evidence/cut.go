@@ -1,0 +1,164 @@
+package evidence
+
+import (
+	"bytes"
+	"strings"
+	"unicode/utf8"
+)
+
+// quoteLimit bounds the text that a record quotes, exampleLimit that of a warning.
+const (
+	quoteLimit   = 300
+	exampleLimit = 200
+)
+
+func clip(b []byte) string { return clipTo(b, quoteLimit) }
+
+func clipTo(b []byte, limit int) string {
+	b = bytes.TrimSpace(b)
+	if len(b) <= limit {
+		return string(b)
+	}
+	cut := limit
+	for cut > limit-utf8.UTFMax && !utf8.RuneStart(b[cut]) {
+		cut--
+	}
+	return string(b[:cut]) + "…"
+}
+
+// firstLines calls f with up to max whole lines of the head and returns how many it gave. A last line that may be cut is left
+// out unless it is the only one.
+func firstLines(head []byte, max int, f func(line []byte)) int {
+	n := 0
+	for n < max && len(head) > 0 {
+		i := bytes.IndexByte(head, '\n')
+		if i < 0 {
+			if n == 0 || len(head) < 4096 {
+				f(bytes.TrimSuffix(head, []byte("\r")))
+				n++
+			}
+			return n
+		}
+		f(bytes.TrimSuffix(head[:i], []byte("\r")))
+		n++
+		head = head[i+1:]
+	}
+	return n
+}
+
+func firstLine(head []byte) []byte {
+	line, _, _ := bytes.Cut(head, []byte("\n"))
+	return line
+}
+
+// between returns what lies between the first occurrences of open and, after it, of end.
+func between(b []byte, open, end string) []byte {
+	i := bytes.Index(b, []byte(open))
+	if i < 0 {
+		return nil
+	}
+	b = b[i+len(open):]
+	j := bytes.Index(b, []byte(end))
+	if j < 0 {
+		return nil
+	}
+	return b[:j]
+}
+
+// bracketed takes "[tag] rest" apart.
+func bracketed(b []byte) (tag, rest []byte, ok bool) {
+	if len(b) < 2 || b[0] != '[' {
+		return nil, nil, false
+	}
+	end := bytes.IndexByte(b, ']')
+	if end < 2 {
+		return nil, nil, false
+	}
+	return b[1:end], bytes.TrimPrefix(b[end+1:], []byte(" ")), true
+}
+
+// word returns the text up to the first space, and what follows it.
+func word(b []byte) (first, rest []byte) {
+	i := bytes.IndexByte(b, ' ')
+	if i < 0 {
+		return b, nil
+	}
+	return b[:i], b[i+1:]
+}
+
+// wordsOf cuts a name at everything but letters and digits, and where lower case changes to upper ("heapUsed"), into lower case.
+func wordsOf(name string) []string {
+	var words []string
+	start := -1
+	flush := func(end int) {
+		if start >= 0 {
+			words = append(words, strings.ToLower(name[start:end]))
+			start = -1
+		}
+	}
+	for i := range len(name) {
+		c := name[i]
+		switch {
+		case c >= 'a' && c <= 'z' || isDigit(c):
+			// "RSSBytes" is RSS and Bytes.
+			if start >= 0 && i-start >= 2 && !isDigit(c) && isUpper(name[i-1]) && isUpper(name[i-2]) {
+				flush(i - 1)
+				start = i - 1
+			}
+			if start < 0 {
+				start = i
+			}
+		case isUpper(c):
+			if start >= 0 && (name[i-1] >= 'a' && name[i-1] <= 'z' || isDigit(name[i-1])) {
+				flush(i)
+			}
+			if start < 0 {
+				start = i
+			}
+		case c == '%':
+			flush(i)
+			words = append(words, "percent")
+		default:
+			flush(i)
+		}
+	}
+	flush(len(name))
+	return words
+}
+
+func hasPrefix(b []byte, s string) bool { return len(b) >= len(s) && string(b[:len(s)]) == s }
+
+func hasSuffix(b []byte, s string) bool { return len(b) >= len(s) && string(b[len(b)-len(s):]) == s }
+
+// containsFold reports whether b contains the lower-case ASCII word s, whatever the case of b.
+func containsFold(b []byte, s string) bool {
+	for i := 0; i+len(s) <= len(b); i++ {
+		j := 0
+		for j < len(s) && b[i+j]|0x20 == s[j] || j < len(s) && b[i+j] == s[j] {
+			j++
+		}
+		if j == len(s) {
+			return true
+		}
+	}
+	return false
+}
+
+func isUpper(c byte) bool { return c >= 'A' && c <= 'Z' }
+
+func allUpper(b []byte) bool {
+	for _, c := range b {
+		if !isUpper(c) {
+			return false
+		}
+	}
+	return len(b) > 0
+}
+
+// baseName is the last element of a path, an archive's member or a URL's.
+func baseName(name string) string {
+	if i := strings.LastIndexAny(name, `/\!`); i >= 0 {
+		return name[i+1:]
+	}
+	return name
+}
