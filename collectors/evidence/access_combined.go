@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"time"
 
+	"lastcall/collectors/evidence/internal/swar"
 	"lastcall/collectors/record"
 )
 
@@ -249,7 +250,7 @@ func (p *combinedParser) usual(b []byte, l *combinedLine) bool {
 			return false
 		}
 		x := binary.LittleEndian.Uint64(b[space:])
-		if hasByte(x, '[') {
+		if swar.HasByte(x, '[') {
 			return false
 		}
 		if found := below(x, ' '+1); found != 0 {
@@ -284,7 +285,7 @@ func (p *combinedParser) usual(b []byte, l *combinedLine) bool {
 		!isDigit(b[version+2]) || b[version+3] != '"' || b[version+4] != ' ' || b[status+3] != ' ' {
 		return false
 	}
-	if x := binary.LittleEndian.Uint64(b[path:]); hasByte(x, ':') || b[path+8] == ':' {
+	if x := binary.LittleEndian.Uint64(b[path:]); swar.HasByte(x, ':') || b[path+8] == ':' {
 		return false // perhaps a whole URL
 	}
 	var ok bool
@@ -315,7 +316,7 @@ func (p *combinedParser) usualTail(b []byte, t *combinedTail) bool {
 	if len(b) < 20 {
 		return false
 	}
-	_, n := digitRun(binary.LittleEndian.Uint64(b[1:]))
+	_, n := swar.DigitRun(binary.LittleEndian.Uint64(b[1:]))
 	at := 1 + n + len(` "-" "`)
 	if n == 0 || n == 8 || string(b[1+n:at]) != ` "-" "` {
 		return false
@@ -326,7 +327,7 @@ func (p *combinedParser) usualTail(b []byte, t *combinedTail) bool {
 	}
 	at += 2
 	took, end, ok := time.Duration(0), at+len("0.123"), true
-	if f, k := digitRun(word8(b, at+2)); k == 3 && isDigit(b[at]) && b[at+1] == '.' { // as nginx writes nearly all
+	if f, k := swar.DigitRun(swar.Word8(b, at+2)); k == 3 && isDigit(b[at]) && b[at+1] == '.' { // as nginx writes nearly all
 		took = time.Duration(b[at]-'0')*time.Second + time.Duration(f)*time.Millisecond
 	} else {
 		took, end, ok = secondsIn(b, at)
@@ -471,7 +472,7 @@ func (t *combinedTail) read(b []byte, plan *tailPlan) bool {
 // afterSize cuts the number of bytes off, as token does.
 func afterSize(b []byte) []byte {
 	if len(b) > 1 && b[0] == ' ' {
-		if _, n := digitRun(word8(b, 1)); n > 0 && n+1 < len(b) && b[n+1] == ' ' {
+		if _, n := swar.DigitRun(swar.Word8(b, 1)); n > 0 && n+1 < len(b) && b[n+1] == ' ' {
 			return b[n+2:]
 		}
 	}
@@ -523,7 +524,7 @@ func (t *combinedTail) expected(b []byte, kind tailKind, s *tailState) (rest []b
 			t.took, t.known, t.fromStart, s.seconds = d, true, false, true
 		}
 	case tailInteger:
-		if _, end = digitRun(word8(b, 0)); end == 0 || end == 8 || end < len(b) && b[end] != ' ' {
+		if _, end = swar.DigitRun(swar.Word8(b, 0)); end == 0 || end == 8 || end < len(b) && b[end] != ' ' {
 			return nil, false
 		}
 		s.integers++
@@ -551,7 +552,7 @@ func (t *combinedTail) expected(b []byte, kind tailKind, s *tailState) (rest []b
 			t.upstream = b[:end:end]
 		}
 	case tailID:
-		end = indexFrom(b, 0, ' ')
+		end = swar.IndexFrom(b, 0, ' ')
 		if !isRequestID(b[:end]) {
 			return nil, false
 		}

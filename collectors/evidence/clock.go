@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"time"
 
+	"lastcall/collectors/evidence/internal/swar"
 	"lastcall/collectors/record"
 )
 
@@ -32,8 +33,8 @@ type zoneSuffix struct {
 
 func newZoneSuffix(b []byte) zoneSuffix {
 	z := zoneSuffix{size: len(b), blank: b[0] == ' ', named: !isDigit(b[len(b)-1]) && b[0] == ' '}
-	z.first, z.firstMask = firstEight(b)
-	z.second, z.secondMask = firstEight(b[min(8, len(b)):])
+	z.first, z.firstMask = swar.FirstEight(b)
+	z.second, z.secondMask = swar.FirstEight(b[min(8, len(b)):])
 	return z
 }
 
@@ -48,7 +49,7 @@ func (z *zoneSuffix) at(b []byte, p int) bool {
 	case continuesZone(b[end]):
 		return false
 	}
-	return (word8(b, p)^z.first)&z.firstMask == 0 && (z.secondMask == 0 || (word8(b, p+8)^z.second)&z.secondMask == 0)
+	return (swar.Word8(b, p)^z.first)&z.firstMask == 0 && (z.secondMask == 0 || (swar.Word8(b, p+8)^z.second)&z.secondMask == 0)
 }
 
 // read takes a time such as "2026-11-16 13:30:50.937512207 +0000 UTC" or RFC 3339 from the beginning of b and says how long it is.
@@ -109,7 +110,7 @@ func fraction(b []byte, n int) (int64, int) {
 	if n+1 >= len(b) || (b[n] != '.' && b[n] != ',') {
 		return 0, n
 	}
-	v, k := digitRun(word8(b, n+1))
+	v, k := swar.DigitRun(swar.Word8(b, n+1))
 	if k == 0 {
 		return 0, n
 	}

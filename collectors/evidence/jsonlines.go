@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"time"
 
+	"lastcall/collectors/evidence/internal/jsonscan"
 	"lastcall/collectors/record"
 )
 
@@ -12,18 +13,18 @@ import (
 type jsonLines struct {
 	zone     *time.Location
 	dialects []jsonDialect
-	spec     *jsonSpec
-	slots    [][]int16 // by dialect, by index of its paths
-	needs    []jsonSet // by dialect
-	jobs     jsonSet   // where the name of a job may stand
-	nanos    bool      // whole numbers that name no unit are nanoseconds
+	spec     *jsonscan.Spec
+	slots    [][]int16      // by dialect, by index of its paths
+	needs    []jsonscan.Set // by dialect
+	jobs     jsonscan.Set   // where the name of a job may stand
+	nanos    bool           // whole numbers that name no unit are nanoseconds
 }
 
 // jsonDialect is one way to write a log in JSON.
 type jsonDialect interface {
 	// name is stable, such as "pino"; it becomes record.Source.Format.
 	name() string
-	// paths are the dotted paths of the values that the dialect looks at; see newJSONSpec.
+	// paths are the dotted paths of the values that the dialect looks at; see jsonscan.NewSpec.
 	paths() []string
 	// needs are the indexes of paths without which a line is of another dialect.
 	needs() []int
@@ -48,9 +49,9 @@ func newJSONLines(zone *time.Location, dialects ...jsonDialect) *jsonLines {
 			slots = append(slots, i)
 		}
 		f.slots = append(f.slots, slots)
-		var needs jsonSet
+		var needs jsonscan.Set
 		for _, i := range d.needs() {
-			needs.put(slots[i])
+			needs.Put(slots[i])
 		}
 		f.needs = append(f.needs, needs)
 	}
@@ -61,9 +62,9 @@ func newJSONLines(zone *time.Location, dialects ...jsonDialect) *jsonLines {
 			index[p] = i
 			all = append(all, p)
 		}
-		f.jobs.put(i)
+		f.jobs.Put(i)
 	}
-	f.spec = newJSONSpec(all...)
+	f.spec = jsonscan.NewSpec(all...)
 	return f
 }
 
@@ -144,9 +145,9 @@ func (f *jsonLines) sniffWith(p *jsonLine, head []byte) (score int, name string)
 }
 
 func (f *jsonLines) NewParser(src *record.Source) LineParser {
-	l := &jsonLine{format: f, scan: newJSONScan(f.spec), src: src}
+	l := &jsonLine{format: f, scan: jsonscan.New(f.spec), src: src}
 	l.clock.zone = f.zone
-	l.scan.wantTag = wantedDatadogTag
+	l.scan.WantTag = wantedDatadogTag
 	return l
 }
 
@@ -156,7 +157,7 @@ type frame struct{ container []byte }
 // jsonLine is the parser of one goroutine, and the line it is at.
 type jsonLine struct {
 	format *jsonLines
-	scan   *jsonScan
+	scan   *jsonscan.Scanner
 	src    *record.Source
 	clock  clock
 	req    record.Request
@@ -192,7 +193,7 @@ func (l *jsonLine) parseFramed(lineNo int64, fr frame, line []byte, sink record.
 	if len(line) == 0 || line[0] != '{' && line[0] != ' ' && line[0] != '\t' {
 		return false, nil
 	}
-	if l.scan.scan(line) != nil {
+	if l.scan.Scan(line) != nil {
 		return false, nil
 	}
 	return l.scanned(lineNo, fr, line, sink)
@@ -201,23 +202,26 @@ func (l *jsonLine) parseFramed(lineNo int64, fr frame, line []byte, sink record.
 // parseNext is ParseLine for the line at the beginning of data, if it is one of those that are predicted; otherwise ok is false and
 // nothing is done. It returns the length of the line without its end. That spares looking for the end of the line before.
 func (l *jsonLine) parseNext(lineNo int64, data []byte, sink record.Sink) (n int, ok, handled bool, err error) {
-	n, ok = l.scan.predict(data)
+	n, ok = l.scan.Predict(data)
 	if !ok {
 		return 0, false, false, nil
 	}
 	line := data[:n:n]
-	shape := l.scan.shapeOf()
-	if shape != nil && shape.plan != nil {
-		if done, err := l.planned(shape.plan, lineNo, line, sink); done {
+	shape := l.scan.Shape()
+	plan := planOf(shape)
+	if plan != nil {
+		if done, err := l.planned(plan, lineNo, line, sink); done {
 			return n, true, true, err
 		}
 	}
-	l.scan.recall(line)
+	l.scan.Recall(line)
 	l.sentBy, l.said = nil, false
 	handled, err = l.scanned(lineNo, frame{}, line, sink)
-	if shape != nil && shape.plan == nil && shape.tries < maxPlanTries && (l.sentBy != nil || l.said) {
-		shape.tries++
-		shape.plan = l.newPlan()
+	if shape != nil && plan == nil && shape.Tries < maxPlanTries && (l.sentBy != nil || l.said) {
+		shape.Tries++
+		if plan = l.newPlan(); plan != nil {
+			shape.Plan = plan
+		}
 	}
 	return n, true, handled, err
 }
@@ -227,7 +231,7 @@ func (l *jsonLine) scanned(lineNo int64, fr frame, line []byte, sink record.Sink
 	l.pos = record.Pos{Source: l.src, Line: lineNo}
 	l.line, l.frame = line, fr
 	for i, d := range l.format.dialects {
-		if !l.scan.have.all(&l.format.needs[i]) {
+		if !l.scan.Have.HasAll(&l.format.needs[i]) {
 			continue
 		}
 		l.slots = l.format.slots[i]
@@ -241,24 +245,24 @@ func (l *jsonLine) scanned(lineNo int64, fr frame, line []byte, sink record.Sink
 }
 
 // has reports whether the line has a string or a number at the dialect's path i.
-func (l *jsonLine) has(i int) bool { return l.scan.have.has(l.slots[i]) }
+func (l *jsonLine) has(i int) bool { return l.scan.Have.Has(l.slots[i]) }
 
 // at is the value of the dialect's path i; absent where the line has none.
-func (l *jsonLine) at(i int) jsonValue {
+func (l *jsonLine) at(i int) jsonscan.Value {
 	slot := l.slots[i]
-	if !l.scan.have.has(slot) {
-		return jsonValue{}
+	if !l.scan.Have.Has(slot) {
+		return jsonscan.Value{}
 	}
-	return l.scan.vals[slot]
+	return l.scan.Values[slot]
 }
 
 // raw is the value of the dialect's path i as it stands in the line; nil where the line has none.
 func (l *jsonLine) raw(i int) []byte {
 	slot := l.slots[i]
-	if !l.scan.have.has(slot) {
+	if !l.scan.Have.Has(slot) {
 		return nil
 	}
-	return l.scan.raw(l.scan.vals[slot])
+	return l.scan.Raw(l.scan.Values[slot])
 }
 
 // text is the text of the first of the paths that has one. field says which buffer to use when it has escapes: the texts of one
@@ -278,21 +282,21 @@ func (l *jsonLine) text(field, path int, others ...int) []byte {
 // textAt is the text at one path; nil where the line has none or an empty one.
 func (l *jsonLine) textAt(field, path int) []byte {
 	slot := l.slots[path]
-	if !l.scan.have.has(slot) {
+	if !l.scan.Have.Has(slot) {
 		return nil
 	}
-	v := l.scan.vals[slot]
+	v := l.scan.Values[slot]
 	switch {
-	case v.end == v.start:
+	case v.End == v.Start:
 		return nil
-	case !v.escaped:
-		return l.scan.line[v.start:v.end:v.end]
+	case !v.Escaped:
+		return l.scan.Raw(v)
 	}
 	return l.unescaped(field, v)
 }
 
-func (l *jsonLine) unescaped(field int, v jsonValue) []byte {
-	return l.scan.text(v, (*[]byte)(&l.bufs[field]))
+func (l *jsonLine) unescaped(field int, v jsonscan.Value) []byte {
+	return l.scan.Text(v, (*[]byte)(&l.bufs[field]))
 }
 
 // The buffers of text.
@@ -319,12 +323,12 @@ func (l *jsonLine) request(layer record.Layer) *record.Request {
 }
 
 // time reads a time that is a number since 1970 or a text; ok is false when it is neither. A text without a zone is counted.
-func (l *jsonLine) time(v jsonValue, sink record.Sink) (record.Time, bool, error) {
-	switch v.kind {
-	case jsonNumber:
-		t, ok := epochOf(l.scan.raw(v))
+func (l *jsonLine) time(v jsonscan.Value, sink record.Sink) (record.Time, bool, error) {
+	switch v.Kind {
+	case jsonscan.Number:
+		t, ok := epochOf(l.scan.Raw(v))
 		return record.Time(t), ok, nil
-	case jsonString:
+	case jsonscan.String:
 		b := l.unescaped(bufOther, v)
 		if len(b) > 4 && isDigit(b[0]) && b[4] != '-' {
 			if t, ok := epochOf(b); ok {
@@ -356,7 +360,7 @@ func (l *jsonLine) message(t record.Time, container, instance, service, host, ve
 		}
 	}
 	// A job may fail for want of memory: its message counts all the same.
-	if l.scan.have.any(&l.format.jobs) && len(l.line) <= maxParsed {
+	if l.scan.Have.HasAny(&l.format.jobs) && len(l.line) <= maxParsed {
 		if _, err := l.jobs.parse(l.pos, t, container, instance, l.line, sink); err != nil {
 			return err
 		}
@@ -426,7 +430,7 @@ func unframeJSON(line []byte, c *clock) (frame, []byte, bool) {
 
 // dockerLogLine takes the lines of Docker's log files apart: {"log":"text\n","stream":"stdout","time":"…"}.
 type dockerLogLine struct {
-	scan *jsonScan
+	scan *jsonscan.Scanner
 	buf  []byte
 }
 
@@ -436,18 +440,18 @@ func (d *dockerLogLine) open(line []byte, c *clock) (text []byte, t record.Time,
 		return nil, 0, false
 	}
 	if d.scan == nil {
-		d.scan = newJSONScan(newJSONSpec("log", "stream", "time"))
+		d.scan = jsonscan.New(jsonscan.NewSpec("log", "stream", "time"))
 	}
-	if d.scan.scan(line) != nil {
+	if d.scan.Scan(line) != nil {
 		return nil, 0, false
 	}
-	for i, v := range d.scan.vals {
-		if !d.scan.have.has(int16(i)) || v.kind != jsonString {
+	for i, v := range d.scan.Values {
+		if !d.scan.Have.Has(int16(i)) || v.Kind != jsonscan.String {
 			return nil, 0, false
 		}
 	}
-	t, _, _, ok = c.read(d.scan.raw(d.scan.vals[2]))
-	return bytes.TrimRight(d.scan.text(d.scan.vals[0], &d.buf), "\r\n"), t, ok
+	t, _, _, ok = c.read(d.scan.Raw(d.scan.Values[2]))
+	return bytes.TrimRight(d.scan.Text(d.scan.Values[0], &d.buf), "\r\n"), t, ok
 }
 
 // routerMessage reads router lines that travel as messages of another log.

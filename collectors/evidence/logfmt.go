@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"time"
+
+	"lastcall/collectors/evidence/internal/swar"
 )
 
 // logfmt reads lines of key=value pairs, values bare or in double quotes, such as routers write. It keeps the values of the keys it
@@ -129,7 +131,7 @@ func (l *logfmt) predicted(b []byte, n int, all bool) bool {
 				break
 			}
 			x := binary.LittleEndian.Uint64(b[end:]) ^ s.end
-			if found := (x - swarOnes) &^ x & swarHigh; found != 0 {
+			if found := (x - swar.Ones) &^ x & swar.High; found != 0 {
 				end += bits.TrailingZeros64(found) >> 3
 				break
 			}
@@ -224,11 +226,11 @@ func (l *logfmt) learn(b []byte, all bool) bool {
 }
 
 func newLogfmtStep(literal []byte, quoted bool, slot int) logfmtStep {
-	s := logfmtStep{literal: bytes.Clone(literal), size: len(literal), quoted: quoted, slot: slot, end: ' ' * swarOnes}
-	s.first, s.firstMask = firstEight(literal)
-	s.second, s.secondMask = firstEight(literal[min(8, len(literal)):])
+	s := logfmtStep{literal: bytes.Clone(literal), size: len(literal), quoted: quoted, slot: slot, end: ' ' * swar.Ones}
+	s.first, s.firstMask = swar.FirstEight(literal)
+	s.second, s.secondMask = swar.FirstEight(literal[min(8, len(literal)):])
 	if quoted {
-		s.end = '"' * swarOnes
+		s.end = '"' * swar.Ones
 	}
 	return s
 }

@@ -7,6 +7,8 @@ import (
 	"math/big"
 	"strconv"
 	"time"
+
+	"lastcall/collectors/evidence/internal/swar"
 )
 
 // decimal reads a whole decimal number, such as "5000000", "297.654", "5e6" or "-1", and returns it times 10^scale, cut towards
@@ -75,16 +77,16 @@ func wholeNumber(b []byte, start, end uint32) (v int64, ok bool) {
 	last := binary.LittleEndian.Uint64(b[end-8:])
 	if n <= 8 {
 		last = leadingZeros(last, n)
-		return int64(eightDigits(last)), swarNoDigit(last) == 0
+		return int64(eightDigits(last)), swar.NoDigit(last) == 0
 	}
 	first := leadingZeros(binary.LittleEndian.Uint64(b[end-16:]), n-8)
-	return int64(eightDigits(first)*1e8 + eightDigits(last)), swarNoDigit(first)|swarNoDigit(last) == 0
+	return int64(eightDigits(first)*1e8 + eightDigits(last)), swar.NoDigit(first)|swar.NoDigit(last) == 0
 }
 
 // leadingZeros makes all but the last n of eight characters zeros; n is 1 to 8.
 func leadingZeros(x uint64, n uint32) uint64 {
 	keep := ^uint64(0) << ((64 - 8*n) & 63)
-	return x&keep | '0'*swarOnes&^keep
+	return x&keep | '0'*swar.Ones&^keep
 }
 
 // eightDigits is the number that eight decimal digits make, by adding neighbours two, four and eight at a time.
@@ -202,7 +204,7 @@ func durationWithUnit(b []byte, scale int) (time.Duration, bool) {
 
 // millisecondsIn reads a value such as "279ms" at b[from:to], as routers write it; other shapes are left to durationWithUnit.
 func millisecondsIn(b []byte, from, to int) (time.Duration, bool) {
-	v, n := digitRun(word8(b, from))
+	v, n := swar.DigitRun(swar.Word8(b, from))
 	if n == 0 || n > 7 || to-from != n+2 || b[to-2] != 'm' || b[to-1] != 's' {
 		return durationWithUnit(b[from:to], 6)
 	}
@@ -212,13 +214,13 @@ func millisecondsIn(b []byte, from, to int) (time.Duration, bool) {
 // secondsIn reads a number with a point, such as "0.503", at b[from:], up to 7 digits before and after it. It returns where the number
 // ends; false says that there is none of that shape.
 func secondsIn(b []byte, from int) (d time.Duration, end int, ok bool) {
-	v, n := digitRun(word8(b, from))
+	v, n := swar.DigitRun(swar.Word8(b, from))
 	p := from + n
 	if n == 0 || n > 7 || p >= len(b) || b[p] != '.' {
 		return 0, 0, false
 	}
 	p++
-	f, k := digitRun(word8(b, p))
+	f, k := swar.DigitRun(swar.Word8(b, p))
 	if k == 0 || k > 7 {
 		return 0, 0, false
 	}

@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"time"
 
+	"lastcall/collectors/evidence/internal/swar"
 	"lastcall/collectors/record"
 )
 
@@ -57,7 +58,7 @@ func (h *lineHead) read(b []byte) (t record.Time, n int, ok bool) {
 	}
 	t, n = h.base+record.Time(int64(s1*10+s2)*1e9), 19
 	if h.places > 0 {
-		v, k := digitRun(binary.LittleEndian.Uint64(b[20:]))
+		v, k := swar.DigitRun(binary.LittleEndian.Uint64(b[20:]))
 		if b[19] != h.point || k != min(h.places, 8) {
 			return 0, 0, false
 		}
@@ -105,7 +106,7 @@ func readUsual(r *record.Request, b []byte, method int) (end int, ok bool) {
 // may not stand in it: then one comparison finds it, a line end, and whatever else the full reader must see.
 
 // below marks the bytes of x that are less than c, which is at most 128. The lowest mark is right; one above it may be wrong.
-func below(x uint64, c uint8) uint64 { return (x - uint64(c)*swarOnes) &^ x & swarHigh }
+func below(x uint64, c uint8) uint64 { return (x - uint64(c)*swar.Ones) &^ x & swar.High }
 
 // endBelow is the index of the first byte of b at or after p that is less than c; the length of b when there is none.
 func endBelow(b []byte, p int, c uint8) int {
@@ -162,7 +163,7 @@ func capitals(b []byte, p int) int {
 	if n == 8 || b[p+n] != ' ' {
 		return 0
 	}
-	if mask := uint64(1)<<(8*n) - 1; !areCapitals(x&mask | 'A'*swarOnes&^mask) {
+	if mask := uint64(1)<<(8*n) - 1; !swar.AreCapitals(x&mask | 'A'*swar.Ones&^mask) {
 		return 0
 	}
 	return n

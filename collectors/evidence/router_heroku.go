@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"time"
 
+	"lastcall/collectors/evidence/internal/swar"
 	"lastcall/collectors/record"
 )
 
@@ -94,13 +95,13 @@ func (p *herokuRouterParser) parseNext(lineNo int64, data []byte, sink record.Si
 	}
 	waited, k := uint64(data[connect]-'0'), 1 // to connect mostly takes less than ten
 	if waited > 9 || data[connect+1] != 'm' {
-		waited, k = digitRun(binary.LittleEndian.Uint64(data[connect:]))
+		waited, k = swar.DigitRun(binary.LittleEndian.Uint64(data[connect:]))
 	}
 	service := connect + k + len("ms service=")
 	if k == 0 || k > 7 || string(data[connect+k:service]) != "ms service=" {
 		return 0, false, nil
 	}
-	served, k := digitRun(binary.LittleEndian.Uint64(data[service:]))
+	served, k := swar.DigitRun(binary.LittleEndian.Uint64(data[service:]))
 	status := service + k + len("ms status=")
 	if k == 0 || k > 7 || status+4 > len(data) || string(data[service+k:status]) != "ms status=" || data[status+3] != ' ' {
 		return 0, false, nil

@@ -1,4 +1,4 @@
-package evidence
+package jsonscan
 
 import (
 	"bytes"
@@ -6,9 +6,11 @@ import (
 	"math"
 	"math/bits"
 	"unsafe"
+
+	"lastcall/collectors/evidence/internal/swar"
 )
 
-// The predictor of jsonScan. The lines of one service are made of the same pieces: `{"level":30,"time":`, a number,
+// The predictor of Scanner. The lines of one service are made of the same pieces: `{"level":30,"time":`, a number,
 // `,"pid":23208,"hostname":"`, a text, and so on. It learns these pieces from lines that the walk has read, and a line that is made
 // of them in an order that was seen before is read by comparing the pieces and finding the ends of the values between them.
 //
@@ -22,23 +24,22 @@ import (
 // shuffled keys would make too many beginnings.
 //
 // The chain of edges that a line took is its shape. Lines of one shape have values at the same places and of the same kinds: what
-// follows from that alone need be found out once per shape (see jsonPlan).
-type jsonPredictor struct {
-	start jsonState
-	edges []*jsonEdge // by id
+// follows from that alone need be found out once per shape.
+type predictor struct {
+	start junction
+	edges []*edge // by id
 
 	// What follow found in the line: the values between the pieces, and the chain of edges with the kinds of these values.
 	steps int
-	spans [maxJSONSteps]jsonSpan
-	chain [maxJSONSteps * 2]byte
+	spans [maxSteps]Span
+	chain [maxSteps * 2]byte
 
-	shapes map[string]*jsonShape // by chain
-	recent [16]*jsonShape        // the last one of so many steps
+	shapes map[string]*Shape // by chain
+	recent [16]*Shape        // the last one of so many steps
 
 	tracing, traceFull bool
-	trace              []jsonToken
-	places             []*jsonLearnt // those that have states, to be cleared
-	wantTag            func(raw []byte) bool
+	trace              []token
+	places             []*learnt // those that have states, to be cleared
 
 	size          int // bytes in pieces
 	count         int // lines that were tried
@@ -47,104 +48,106 @@ type jsonPredictor struct {
 	relearnt      int
 }
 
-// jsonSpan is where a value begins and ends in the line.
-type jsonSpan struct{ start, end uint32 }
+// Span is where a value begins and ends in the line.
+type Span struct{ Start, End uint32 }
 
-// jsonShape is what lines that took the same chain of edges have in common.
-type jsonShape struct {
+// Shape is what lines that took the same chain of edges have in common.
+type Shape struct {
 	chain string
-	plan  *jsonPlan
-	tries int // to make a plan
+	// Plan is what the caller made of the shape, and Tries how often it tried; both begin empty, and are the caller's alone.
+	Plan  any
+	Tries int
 }
 
-// jsonLearnt is what the predictor knows of one place.
-type jsonLearnt struct {
+// learnt is what the predictor knows of one place.
+type learnt struct {
 	seen, varies bool
 	constant     []byte
-	kind         jsonKind
-	states       [2]*jsonState // after a string; after anything else
+	kind         Kind
+	states       [2]*junction // after a string; after anything else
 }
 
-// jsonState is where the prediction stands after a value.
-type jsonState struct {
-	edges []*jsonEdge
-	first *jsonEdge // the first of edges, or one that leads nowhere
+// junction is where the prediction stands after a value.
+type junction struct {
+	edges []*edge
+	first *edge // the first of edges, or one that leads nowhere
 }
 
-// jsonEdge is a piece that may follow, and the value after it.
-type jsonEdge struct {
+// edge is a piece that may follow, and the value after it.
+type edge struct {
 	head, mask uint64 // the first eight bytes of the piece, to be compared at once
 	tail       uint64 // its last eight bytes, of a piece of more than eight
 	size       int    // of the piece
 	piece      []byte
-	to         *jsonState // nil: the piece ends the line
-	id         uint16     // its index, shifted by jsonStepBits
+	to         *junction // nil: the piece ends the line
+	id         uint16    // its index, shifted by stepBits
 	slot       int16
-	kind       jsonKind // a number stands for all that are no strings; absent: the piece ends the line
-	text       bool     // the value is a string
+	kind       Kind // a number stands for all that are no strings; absent: the piece ends the line
+	text       bool // the value is a string
 	isTag      bool
-	noted      bool        // the value is wanted
-	key        uint8       // so many bytes of the value belong to the piece: the key of a tag, "container_id:"
-	consts     []jsonConst // the wanted values within the piece
-	tagged     bool        // the piece holds a tag
-	late       int         // the line that took the edge after others were tried
+	noted      bool         // the value is wanted
+	key        uint8        // so many bytes of the value belong to the piece: the key of a tag, "container_id:"
+	consts     []constValue // the wanted values within the piece
+	tagged     bool         // the piece holds a tag
+	late       int          // the line that took the edge after others were tried
 }
 
-// jsonConst is a wanted value within a piece.
-type jsonConst struct {
+// constValue is a wanted value within a piece.
+type constValue struct {
 	slot  int16 // -1: a tag
-	value jsonValue
+	value Value
 }
 
-// jsonNoEdge is where run stops.
-var jsonNoEdge = jsonEdge{size: jsonNowhere}
+// noEdge is where run stops.
+var noEdge = edge{size: nowhere}
 
 // What the chain says of the value after an edge, beside the edge.
 const (
-	jsonStepOther   = 1 // true, false or null
-	jsonStepEscaped = 2 // a wanted string with escapes
-	jsonStepBits    = 2
+	stepOther   = 1 // true, false or null
+	stepEscaped = 2 // a wanted string with escapes
+	stepBits    = 2
 )
 
-// jsonToken is one scalar of a line that is traced.
-type jsonToken struct {
-	node *jsonNode
-	jsonValue
+// token is one scalar of a line that is traced.
+type token struct {
+	node *node
+	Value
 }
 
 const (
-	maxJSONTokens   = 256
-	maxJSONSteps    = maxJSONTokens + 1
-	maxJSONEdges    = 12
-	maxJSONAllEdges = math.MaxUint16 >> jsonStepBits
-	maxJSONTagKeys  = 6  // of one place, before its tags are taken whole
-	maxJSONTagKey   = 64 // bytes
-	maxJSONConstant = 64
-	maxJSONPieces   = 1 << 20
-	maxJSONRelearnt = 4096
-	maxJSONShapes   = 256
-	jsonWindow      = 1024
-	jsonPause       = 16 * jsonWindow
+	maxTokens   = 256
+	maxSteps    = maxTokens + 1
+	maxEdges    = 12
+	maxAllEdges = math.MaxUint16 >> stepBits
+	maxTagKeys  = 6  // of one place, before its tags are taken whole
+	maxTagKey   = 64 // bytes
+	maxConstant = 64
+	maxPieces   = 1 << 20
+	maxRelearnt = 4096
+	maxShapes   = 256
+	window      = 1024
+	pauseLines  = 16 * window
 
-	jsonNowhere = 1 << 30 // bytes: more than any line has
+	nowhere = 1 << 30 // bytes: more than any line has
 )
 
-// predict reads the line at the beginning of data, if it is made of known pieces, and returns its length. The line ends with data or
-// with a newline, which is not part of it. What it found is in spans and chain, until recall puts it where the walk does.
-func (s *jsonScan) predict(data []byte) (n int, ok bool) {
+// Predict reads the line at the beginning of data, if it is made of known pieces, and returns its length. The line ends with data or
+// with a newline, which is not part of it. What it found is in spans and chain: Span, Shape and Places tell of it at once, Values, Have and
+// Tags after Recall only.
+func (s *Scanner) Predict(data []byte) (n int, ok bool) {
 	if s.pause > 0 {
 		s.pause--
 		return 0, false
 	}
 	s.count++
 	s.lines++
-	if s.lines >= jsonWindow {
-		if s.misses > jsonWindow/2 {
-			s.pause = jsonPause
+	if s.lines >= window {
+		if s.misses > window/2 {
+			s.pause = pauseLines
 		}
 		s.lines, s.misses = 0, 0
 	}
-	if len(s.start.edges) > 0 && len(data) < jsonNowhere {
+	if len(s.start.edges) > 0 && len(data) < nowhere {
 		if n := s.follow(data); n >= 0 {
 			return n, true
 		}
@@ -155,7 +158,7 @@ func (s *jsonScan) predict(data []byte) (n int, ok bool) {
 
 // follow goes from piece to piece and returns where the line ends, -1 when it is made otherwise. Values cannot run over the end of the
 // line, because newlines are not allowed in them, and pieces hold none.
-func (s *jsonScan) follow(data []byte) int {
+func (s *Scanner) follow(data []byte) int {
 	state, p, k := &s.start, 0, 0
 	for {
 		n, end := s.run(data, state.first, p, k)
@@ -163,13 +166,13 @@ func (s *jsonScan) follow(data []byte) int {
 			s.steps = n
 			return end
 		}
-		if n >= maxJSONSteps {
+		if n >= maxSteps {
 			return -1
 		}
 		if n > k {
 			k = n
 			e, _, _ := s.step(k - 1)
-			state, p = e.to, int(s.spans[k-1].end)
+			state, p = e.to, int(s.spans[k-1].End)
 		}
 		if state, p = s.branch(data, state, p, k); p < 0 {
 			return -1
@@ -189,10 +192,10 @@ func (s *jsonScan) follow(data []byte) int {
 //
 // The words are loaded without the checks of slices, which took a third of the time of reading: p and the length of a piece
 // are never negative, and nothing is loaded beyond limit+8, the end of data.
-func (s *jsonScan) run(data []byte, e *jsonEdge, p, k int) (steps, end int) {
+func (s *Scanner) run(data []byte, e *edge, p, k int) (steps, end int) {
 	base := unsafe.Pointer(unsafe.SliceData(data))
 	limit := len(data) - 8
-	for uint(k) < maxJSONSteps {
+	for uint(k) < maxSteps {
 		q := p + e.size
 		if q > limit || (load8(base, p)^e.head)&e.mask != 0 {
 			return k, -1
@@ -217,7 +220,7 @@ func (s *jsonScan) run(data []byte, e *jsonEdge, p, k int) (steps, end int) {
 		}
 		end := q
 		switch e.kind {
-		case jsonString:
+		case String:
 			found := swarUnusual(load8(base, end))
 			for found == 0 { // two words at a time: 4 % of all
 				end += 16
@@ -235,15 +238,15 @@ func (s *jsonScan) run(data []byte, e *jsonEdge, p, k int) (steps, end int) {
 			if load1(base, end) != '"' {
 				return k, -1
 			}
-		case jsonNumber:
-			// What jsonBareEnd does, for numbers without a minus and an exponent.
-			found := swarNoDigit(load8(base, end))
+		case Number:
+			// What bareEnd does, for numbers without a minus and an exponent.
+			found := swar.NoDigit(load8(base, end))
 			for found == 0 {
 				end += 8
 				if end > limit {
 					return k, -1
 				}
-				found = swarNoDigit(load8(base, end))
+				found = swar.NoDigit(load8(base, end))
 			}
 			end += bits.TrailingZeros64(found) >> 3
 			if first := load1(base, q); first-'1' > 8 && (first != '0' || end != q+1) {
@@ -269,7 +272,7 @@ func (s *jsonScan) run(data []byte, e *jsonEdge, p, k int) (steps, end int) {
 			binary.LittleEndian.PutUint16(s.chain[2*k:], e.id)
 			return k + 1, q
 		}
-		s.spans[k] = jsonSpan{uint32(q), uint32(end)}
+		s.spans[k] = Span{uint32(q), uint32(end)}
 		binary.LittleEndian.PutUint16(s.chain[2*k:], e.id)
 		p = end
 		e = e.to.first
@@ -286,7 +289,7 @@ func load1(base unsafe.Pointer, i int) byte { return *(*byte)(unsafe.Add(base, i
 
 // branch goes one step from a state, with all its edges and whatever value comes. The state that it returns is nil at the end of the
 // line; the place is -1 where no edge goes on.
-func (s *jsonScan) branch(data []byte, state *jsonState, p, k int) (*jsonState, int) {
+func (s *Scanner) branch(data []byte, state *junction, p, k int) (*junction, int) {
 	for i, e := range state.edges {
 		q := p + len(e.piece)
 		if q > len(data) || string(data[p:q]) != string(e.piece) {
@@ -302,25 +305,25 @@ func (s *jsonScan) branch(data []byte, state *jsonState, p, k int) (*jsonState, 
 			}
 		case e.text:
 			var escaped bool
-			if end, escaped, err = jsonStringEnd(data, q); err != nil {
+			if end, escaped, err = stringEnd(data, q); err != nil {
 				continue
 			}
 			if escaped && e.noted {
-				id |= jsonStepEscaped
+				id |= stepEscaped
 			}
 		default:
 			if q >= len(data) {
 				continue
 			}
-			var kind jsonKind
-			if end, kind, err = jsonBareEnd(data, q); err != nil {
+			var kind Kind
+			if end, kind, err = bareEnd(data, q); err != nil {
 				continue
 			}
-			if kind == jsonOther {
-				id |= jsonStepOther
+			if kind == Other {
+				id |= stepOther
 			}
 		}
-		s.spans[k] = jsonSpan{uint32(q), uint32(end)}
+		s.spans[k] = Span{uint32(q), uint32(end)}
 		binary.LittleEndian.PutUint16(s.chain[2*k:], id)
 		if i > 0 {
 			s.late(state, i)
@@ -331,7 +334,7 @@ func (s *jsonScan) branch(data []byte, state *jsonState, p, k int) (*jsonState, 
 }
 
 // late moves an edge that is often taken after others were tried before it.
-func (s *jsonScan) late(state *jsonState, i int) {
+func (s *Scanner) late(state *junction, i int) {
 	e := state.edges[i]
 	if s.count-e.late < 4 {
 		state.edges[i], state.edges[i-1] = state.edges[i-1], e
@@ -340,50 +343,53 @@ func (s *jsonScan) late(state *jsonState, i int) {
 	e.late = s.count
 }
 
-// recall puts what follow found of a line where the walk puts it.
-func (s *jsonScan) recall(line []byte) {
+// Recall puts what Predict found of a line, its data up to its length, where the walk puts it: into Values, Have and Tags.
+func (s *Scanner) Recall(line []byte) {
 	s.begin(line)
 	from := uint32(0) // of the piece
 	for k := range s.steps {
 		e, kind, escaped := s.step(k)
 		for _, c := range e.consts {
 			v := c.value
-			v.start += from
-			v.end += from
+			v.Start += from
+			v.End += from
 			if c.slot < 0 {
-				s.tags = append(s.tags, v)
+				s.Tags = append(s.Tags, v)
 			} else {
 				s.set(c.slot, v)
 			}
 		}
-		s.tagged = s.tagged || e.tagged || e.isTag && e.text
+		s.Tagged = s.Tagged || e.tagged || e.isTag && e.text
 		if e.noted {
-			v := jsonValue{s.spans[k].start - uint32(e.key), s.spans[k].end, kind, escaped}
+			v := Value{s.spans[k].Start - uint32(e.key), s.spans[k].End, kind, escaped}
 			if e.slot >= 0 {
 				s.set(e.slot, v)
 			} else if e.text {
-				s.tags = append(s.tags, v)
+				s.Tags = append(s.Tags, v)
 			}
 		}
-		from = s.spans[k].end
+		from = s.spans[k].End
 	}
 }
 
 // step is the edge that follow took at step k, and the kind of the value after it; of those that are wanted also whether it has escapes.
-func (s *jsonScan) step(k int) (e *jsonEdge, kind jsonKind, escaped bool) {
+func (s *Scanner) step(k int) (e *edge, kind Kind, escaped bool) {
 	id := binary.LittleEndian.Uint16(s.chain[2*k:])
-	e = s.edges[id>>jsonStepBits]
+	e = s.edges[id>>stepBits]
 	switch {
 	case e.text:
-		return e, jsonString, id&jsonStepEscaped != 0
-	case id&jsonStepOther != 0:
-		return e, jsonOther, false
+		return e, String, id&stepEscaped != 0
+	case id&stepOther != 0:
+		return e, Other, false
 	}
-	return e, jsonNumber, false
+	return e, Number, false
 }
 
-// shapeOf returns what is known of lines like the one that follow read; nil when there are too many kinds of lines.
-func (s *jsonScan) shapeOf() *jsonShape {
+// Span is where the value of step k lies in the line that was predicted last; see [Place].
+func (s *Scanner) Span(k int) Span { return s.spans[k] }
+
+// Shape returns what is known of lines like the one that was predicted last; nil when there are too many kinds of lines.
+func (s *Scanner) Shape() *Shape {
 	chain := s.chain[:2*s.steps]
 	recent := &s.recent[s.steps%len(s.recent)]
 	if *recent != nil && (*recent).chain == string(chain) {
@@ -391,50 +397,53 @@ func (s *jsonScan) shapeOf() *jsonShape {
 	}
 	shape := s.shapes[string(chain)]
 	if shape == nil {
-		if len(s.shapes) >= maxJSONShapes {
+		if len(s.shapes) >= maxShapes {
 			return nil
 		}
 		if s.shapes == nil {
-			s.shapes = map[string]*jsonShape{}
+			s.shapes = map[string]*Shape{}
 		}
-		shape = &jsonShape{chain: string(chain)}
+		shape = &Shape{chain: string(chain)}
 		s.shapes[shape.chain] = shape
 	}
 	*recent = shape
 	return shape
 }
 
+// WalkOnly walks so many lines without a try to predict them.
+func (s *Scanner) WalkOnly(lines int) { s.pause = lines }
+
 // mayLearn says whether the line that was not predicted is worth learning from.
-func (s *jsonScan) mayLearn() bool {
-	return s.pause == 0 && s.size < maxJSONPieces && s.relearnt < maxJSONRelearnt
+func (s *Scanner) mayLearn() bool {
+	return s.pause == 0 && s.size < maxPieces && s.relearnt < maxRelearnt
 }
 
 // note remembers one scalar of the line that is walked.
-func (s *jsonScan) note(n *jsonNode, v jsonValue) {
+func (s *Scanner) note(n *node, v Value) {
 	if !s.tracing {
 		return
 	}
-	if len(s.trace) >= maxJSONTokens {
+	if len(s.trace) >= maxTokens {
 		s.traceFull = true
 		return
 	}
-	s.trace = append(s.trace, jsonToken{n, v})
+	s.trace = append(s.trace, token{n, v})
 }
 
 // learn takes the pieces of a line that was walked and traced.
-func (s *jsonScan) learn(line []byte) {
+func (s *Scanner) learn(line []byte) {
 	changed := false
 	for _, t := range s.trace {
 		n := t.node
-		raw := line[t.start:t.end]
+		raw := line[t.Start:t.End]
 		switch {
 		case n.varies:
-		case len(raw) > maxJSONConstant:
+		case len(raw) > maxConstant:
 			n.varies = true
 			changed = changed || n.seen
 		case !n.seen:
-			n.constant, n.kind = bytes.Clone(raw), t.kind
-		case n.kind != t.kind || !bytes.Equal(n.constant, raw):
+			n.constant, n.kind = bytes.Clone(raw), t.Kind
+		case n.kind != t.Kind || !bytes.Equal(n.constant, raw):
 			n.varies, n.constant = true, nil
 			changed = true
 		}
@@ -444,19 +453,19 @@ func (s *jsonScan) learn(line []byte) {
 		s.forget()
 	}
 	state, from := &s.start, uint32(0)
-	var consts []jsonConst
+	var consts []constValue
 	tagged := false
 	for _, t := range s.trace {
 		n := t.node
-		text := t.kind == jsonString
+		text := t.Kind == String
 		isTag := n.isTag && text
 		if !n.varies {
 			tagged = tagged || isTag
-			if n.want.slot >= 0 || isTag && s.wantsTag(line[t.start:t.end]) {
-				v := t.jsonValue
-				v.start -= from
-				v.end -= from
-				consts = append(consts, jsonConst{n.want.slot, v})
+			if n.want.slot >= 0 || isTag && s.wantsTag(line[t.Start:t.End]) {
+				v := t.Value
+				v.Start -= from
+				v.End -= from
+				consts = append(consts, constValue{n.want.slot, v})
 			}
 			continue
 		}
@@ -465,27 +474,27 @@ func (s *jsonScan) learn(line []byte) {
 			after = &n.states[1]
 		}
 		if *after == nil {
-			*after = &jsonState{first: &jsonNoEdge}
-			s.places = append(s.places, &n.jsonLearnt)
+			*after = &junction{first: &noEdge}
+			s.places = append(s.places, &n.learnt)
 		}
-		e := jsonEdge{to: *after, slot: n.want.slot, isTag: n.isTag, text: text, consts: consts, tagged: tagged}
+		e := edge{to: *after, slot: n.want.slot, isTag: n.isTag, text: text, consts: consts, tagged: tagged}
 		e.noted = e.slot >= 0 || e.isTag
 		if isTag {
-			e.key = s.tagKey(state, *after, line[t.start:t.end])
+			e.key = s.tagKey(state, *after, line[t.Start:t.End])
 		}
-		e.piece = line[from : t.start+uint32(e.key)]
+		e.piece = line[from : t.Start+uint32(e.key)]
 		if !s.add(state, e) {
 			return
 		}
-		state, from, consts, tagged = *after, t.end, nil, false
+		state, from, consts, tagged = *after, t.End, nil, false
 	}
-	s.add(state, jsonEdge{piece: line[from:], slot: -1, consts: consts, tagged: tagged})
+	s.add(state, edge{piece: line[from:], slot: -1, consts: consts, tagged: tagged})
 }
 
 // tagKey is the length of the key of a tag with its colon, which becomes part of the piece; 0 where it should not.
-func (s *jsonScan) tagKey(state, after *jsonState, raw []byte) uint8 {
+func (s *Scanner) tagKey(state, after *junction, raw []byte) uint8 {
 	n := bytes.IndexByte(raw, ':') + 1
-	if n > maxJSONTagKey || bytes.IndexByte(raw[:n], '\\') >= 0 {
+	if n > maxTagKey || bytes.IndexByte(raw[:n], '\\') >= 0 {
 		return 0
 	}
 	others := 0
@@ -494,38 +503,38 @@ func (s *jsonScan) tagKey(state, after *jsonState, raw []byte) uint8 {
 			others++
 		}
 	}
-	if others >= maxJSONTagKeys {
+	if others >= maxTagKeys {
 		return 0
 	}
 	return uint8(n)
 }
 
 // wantsTag says whether a tag is to be remembered where it is part of a piece.
-func (s *jsonScan) wantsTag(raw []byte) bool {
-	return s.wantTag == nil || bytes.IndexByte(raw, '\\') >= 0 || s.wantTag(raw)
+func (s *Scanner) wantsTag(raw []byte) bool {
+	return s.WantTag == nil || bytes.IndexByte(raw, '\\') >= 0 || s.WantTag(raw)
 }
 
-func (s *jsonScan) add(state *jsonState, e jsonEdge) bool {
+func (s *Scanner) add(state *junction, e edge) bool {
 	for _, o := range state.edges {
 		if o.to == e.to && o.text == e.text && bytes.Equal(o.piece, e.piece) {
 			return true
 		}
 	}
-	if len(state.edges) >= maxJSONEdges || len(s.edges) >= maxJSONAllEdges || s.size+len(e.piece) > maxJSONPieces {
+	if len(state.edges) >= maxEdges || len(s.edges) >= maxAllEdges || s.size+len(e.piece) > maxPieces {
 		return false
 	}
 	s.size += len(e.piece)
-	e.id = uint16(len(s.edges)) << jsonStepBits
+	e.id = uint16(len(s.edges)) << stepBits
 	e.piece = bytes.Clone(e.piece)
-	e.head, e.mask = firstEight(e.piece)
+	e.head, e.mask = swar.FirstEight(e.piece)
 	if e.size = len(e.piece); e.size > 8 {
 		e.tail = binary.LittleEndian.Uint64(e.piece[e.size-8:])
 	}
 	switch {
 	case e.text:
-		e.kind = jsonString
+		e.kind = String
 	case e.to != nil:
-		e.kind = jsonNumber
+		e.kind = Number
 	}
 	state.edges = append(state.edges, &e)
 	state.first = state.edges[0]
@@ -534,14 +543,14 @@ func (s *jsonScan) add(state *jsonState, e jsonEdge) bool {
 }
 
 // forget drops all pieces; what is known of the places stays.
-func (s *jsonScan) forget() {
+func (s *Scanner) forget() {
 	s.relearnt++
-	s.start = jsonState{first: &jsonNoEdge}
+	s.start = junction{first: &noEdge}
 	for _, l := range s.places {
-		l.states = [2]*jsonState{}
+		l.states = [2]*junction{}
 	}
 	s.places = s.places[:0]
 	s.edges = s.edges[:0]
-	s.shapes, s.recent = nil, [len(s.recent)]*jsonShape{}
+	s.shapes, s.recent = nil, [len(s.recent)]*Shape{}
 	s.size = 0
 }

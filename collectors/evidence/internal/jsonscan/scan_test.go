@@ -1,4 +1,4 @@
-package evidence
+package jsonscan
 
 import (
 	"bytes"
@@ -6,14 +6,13 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math/big"
 	"strings"
 	"testing"
 	"unicode/utf8"
 )
 
 // referenceScan reads the wanted values of a line with encoding/json alone: its tokens, in order, the last scalar of a path winning.
-func referenceScan(spec *jsonSpec, line []byte) (vals map[int]string, tags []string, err error) {
+func referenceScan(spec *Spec, line []byte) (vals map[int]string, tags []string, err error) {
 	if !json.Valid(line) {
 		return nil, nil, fmt.Errorf("invalid")
 	}
@@ -25,7 +24,7 @@ func referenceScan(spec *jsonSpec, line []byte) (vals map[int]string, tags []str
 		return nil, nil, err
 	}
 	if t != json.Delim('{') {
-		return nil, nil, errJSONObject
+		return nil, nil, errObject
 	}
 	var value func(path string, wanted, tag bool) error
 	object := func(path string, wanted bool) error {
@@ -54,7 +53,7 @@ func referenceScan(spec *jsonSpec, line []byte) (vals map[int]string, tags []str
 		}
 		want := spec.paths[path]
 		if !wanted {
-			want = jsonWant{slot: -1}
+			want = wish{slot: -1}
 		}
 		set := func(v string) {
 			if want.slot >= 0 {
@@ -107,30 +106,30 @@ func replaceInvalid(b []byte) string {
 	return out.String()
 }
 
-func scanned(s *jsonScan) (vals map[int]string, tags []string) {
+func scanned(s *Scanner) (vals map[int]string, tags []string) {
 	vals = map[int]string{}
 	var buf []byte
-	for i, v := range s.vals {
-		if !s.have.has(int16(i)) {
+	for i, v := range s.Values {
+		if !s.Have.Has(int16(i)) {
 			continue
 		}
-		switch v.kind {
-		case jsonString:
-			vals[i] = "s" + replaceInvalid(s.text(v, &buf))
-		case jsonNumber:
-			vals[i] = "n" + string(s.raw(v))
+		switch v.Kind {
+		case String:
+			vals[i] = "s" + replaceInvalid(s.Text(v, &buf))
+		case Number:
+			vals[i] = "n" + string(s.Raw(v))
 		}
 	}
-	for _, v := range s.tags {
-		tags = append(tags, replaceInvalid(s.text(v, &buf)))
+	for _, v := range s.Tags {
+		tags = append(tags, replaceInvalid(s.Text(v, &buf)))
 	}
 	return vals, tags
 }
 
-func compareScan(t *testing.T, s *jsonScan, line []byte) {
+func compareScan(t *testing.T, s *Scanner, line []byte) {
 	t.Helper()
 	wantVals, wantTags, wantErr := referenceScan(s.spec, line)
-	err := s.scan(line)
+	err := s.Scan(line)
 	if (err != nil) != (wantErr != nil) {
 		t.Fatalf("line %q: error %v, encoding/json says %v", line, err, wantErr)
 	}
@@ -139,18 +138,18 @@ func compareScan(t *testing.T, s *jsonScan, line []byte) {
 	}
 	// The same line with more behind it, as it stands in a chunk: there the prediction has words of eight bytes to load.
 	data := append(bytes.Clone(line), "\n{\"time\":1}\n{\"time\":2}\n"...)
-	n, ok := s.predict(data)
+	n, ok := s.Predict(data)
 	if !ok || bytes.ContainsAny(line, "\n\r") {
 		return
 	}
 	if n != len(line) || err != nil {
 		t.Fatalf("line %q: %d bytes of it are predicted, encoding/json says %v", line, n, wantErr)
 	}
-	s.recall(data[:n])
+	s.Recall(data[:n])
 	compareValues(t, s, line, wantVals, wantTags)
 }
 
-func compareValues(t *testing.T, s *jsonScan, line []byte, wantVals map[int]string, wantTags []string) {
+func compareValues(t *testing.T, s *Scanner, line []byte, wantVals map[int]string, wantTags []string) {
 	t.Helper()
 	vals, tags := scanned(s)
 	for i := range s.spec.slots {
@@ -172,9 +171,9 @@ func compareValues(t *testing.T, s *jsonScan, line []byte, wantVals map[int]stri
 	}
 }
 
-func newTestScan() *jsonScan {
-	s := newJSONScan(newJSONSpec("time", "msg", "req.id", "req.url", "a.b.c", "a.b", "d", "tags[]", "x.tags[]"))
-	s.wantTag = func(raw []byte) bool { return bytes.HasPrefix(raw, []byte("container")) }
+func newTestScan() *Scanner {
+	s := New(NewSpec("time", "msg", "req.id", "req.url", "a.b.c", "a.b", "d", "tags[]", "x.tags[]"))
+	s.WantTag = func(raw []byte) bool { return bytes.HasPrefix(raw, []byte("container")) }
 	return s
 }
 
@@ -205,7 +204,7 @@ func TestPredictionReadsWhatTheWalkLearnt(t *testing.T) {
 	hits := 0
 	for i := range 100 {
 		line := fmt.Appendf(nil, `{"level":30,"time":%d,"tags":["env:p","container:web-%d"],"ua":"agent %d","req":{"id":"%d","url":"/a"},"ok":true,"msg":"request \"%d\""}`, i, i%3, i%7, i, i)
-		if _, ok := s.predict(line); ok {
+		if _, ok := s.Predict(line); ok {
 			hits++
 		}
 		compareScan(t, s, line)
@@ -226,14 +225,14 @@ func TestPredictionComparesEveryByteOfItsPieces(t *testing.T) {
 			compareScan(t, s, bytes.TrimSpace(line(i)))
 		}
 		b := line(4)
-		if n, ok := s.predict(b); !ok || n != len(b)-1 {
+		if n, ok := s.Predict(b); !ok || n != len(b)-1 {
 			t.Fatalf("%s was not predicted", b)
 		}
 		from, to := bytes.IndexByte(b, ','), bytes.LastIndex(b, []byte("m4"))
 		for i := from; i < to; i++ {
 			changed := bytes.Clone(b)
 			changed[i] ^= 1
-			if n, ok := s.predict(changed); ok {
+			if n, ok := s.Predict(changed); ok {
 				t.Fatalf("%s was predicted, to byte %d, as a line like %s", changed, n, b)
 			}
 		}
@@ -262,14 +261,14 @@ func TestPredictionFindsTheEndsOfStringsAndNumbers(t *testing.T) {
 }
 
 // compareLine compares the walk of a line with its prediction, when it is followed by another and when it is not.
-func compareLine(t *testing.T, s *jsonScan, line []byte) {
+func compareLine(t *testing.T, s *Scanner, line []byte) {
 	t.Helper()
 	slow := newTestScan()
 	err := slow.walk(line, false)
 	want, _ := scanned(slow)
 	for _, tail := range []string{"", "\n", "\n{}", "\n" + strings.Repeat("x", 40)} {
 		data := append(bytes.Clone(line), tail...)
-		n, ok := s.predict(data)
+		n, ok := s.Predict(data)
 		switch {
 		case !ok:
 			if err == nil && !bytes.ContainsAny(line, "\n\r") && s.pause == 0 {
@@ -279,7 +278,7 @@ func compareLine(t *testing.T, s *jsonScan, line []byte) {
 		case err != nil || n != len(line):
 			t.Fatalf("%q before %q was predicted, to byte %d; the walk says %v", line, tail, n, err)
 		default:
-			s.recall(data[:n])
+			s.Recall(data[:n])
 			if got, _ := scanned(s); !maps.Equal(got, want) {
 				t.Fatalf("%q before %q: %v, the walk says %v", line, tail, got, want)
 			}
@@ -291,14 +290,14 @@ func TestPredictionGivesUpOnLinesWithoutStructureInBoundedMemory(t *testing.T) {
 	s := newTestScan()
 	for i := range 20_000 {
 		line := fmt.Appendf(nil, `{"key%d":{"x%d":%d},"time":%d,"k%d":"v"}`, i, i*7, i, i, i%1000)
-		if err := s.scan(line); err != nil {
+		if err := s.Scan(line); err != nil {
 			t.Fatal(err)
 		}
-		if v := s.vals[0]; !s.have.has(0) || string(s.raw(v)) != fmt.Sprint(i) {
-			t.Fatalf("time of line %d is %q", i, s.raw(v))
+		if v := s.Values[0]; !s.Have.Has(0) || string(s.Raw(v)) != fmt.Sprint(i) {
+			t.Fatalf("time of line %d is %q", i, s.Raw(v))
 		}
 	}
-	if s.nodes > maxJSONNodes || s.size > maxJSONPieces {
+	if s.nodes > maxNodes || s.size > maxPieces {
 		t.Fatalf("%d nodes and %d bytes learnt, beyond the bounds", s.nodes, s.size)
 	}
 }
@@ -314,83 +313,6 @@ func FuzzScanAgreesWithEncodingJSON(f *testing.F) {
 			for _, line := range lines {
 				compareScan(t, s, line)
 			}
-		}
-	})
-}
-
-func TestDecimalIsExact(t *testing.T) {
-	cases := []struct {
-		in    string
-		scale int
-		want  int64
-		ok    bool
-	}{
-		{"0", 0, 0, true},
-		{"5000000", 0, 5_000_000, true},
-		{"5e6", 0, 5_000_000, true},
-		{"5E+6", 0, 5_000_000, true},
-		{"5000000.75", 0, 5_000_000, true},
-		{"297.654", 6, 297_654_000, true},
-		{"0.016", 9, 16_000_000, true},
-		{"-1.5", 9, -1_500_000_000, true},
-		{"1794835850897", 6, 1794835850897_000_000, true},
-		{"0.1234567891234567", 9, 123_456_789, true},
-		{"12345678901234567890", 0, 0, false},
-		{"9223372036854775807", 0, 9223372036854775807, true},
-		{"9223372036854775808", 0, 0, false},
-		{"1e400", 0, 0, false},
-		{"1e999999999999", 0, 0, false},
-		{"9999999999", 9, 0, false},
-		{"", 0, 0, false},
-		{".", 0, 0, false},
-		{"1.2.3", 0, 0, false},
-		{"0x10", 0, 0, false},
-		{"Infinity", 0, 0, false},
-		{"12a", 0, 0, false},
-	}
-	for _, c := range cases {
-		got, ok := decimal([]byte(c.in), c.scale)
-		if got != c.want || ok != c.ok {
-			t.Errorf("decimal(%q, %d) = %d, %v, want %d, %v", c.in, c.scale, got, ok, c.want, c.ok)
-		}
-	}
-}
-
-func FuzzDecimalAgreesWithBigRationals(f *testing.F) {
-	for _, s := range []string{"5e6", "297.654", "-0.5", "123456789012345678", "1e18", "0.000000000000000001", "1", "12345678", "123456789", "1794835850897", "9999999999999999", "1234567a",
-		"0000000012345678", "12345678:2345678", "/2345678"} {
-		f.Add(s, 9)
-	}
-	f.Fuzz(func(t *testing.T, s string, scale int) {
-		scale = int(uint(scale) % 10)
-		got, ok := decimal([]byte(s), scale)
-		if v, whole := wholeNumber([]byte("1234567890123456"+s+"9"), 16, uint32(16+len(s))); whole {
-			if d, ok := decimal([]byte(s), 0); !ok || d != v {
-				t.Fatalf("wholeNumber(%q) = %d, decimal = %d, %v", s, v, d, ok)
-			}
-		} else if len(s) > 0 && len(s) <= 16 && isDigits([]byte(s)) {
-			t.Fatalf("wholeNumber(%q) did not take digits", s)
-		}
-		if !isNumber([]byte(s)) {
-			if ok {
-				t.Fatalf("decimal(%q) took what is no number", s)
-			}
-			return
-		}
-		if len(s) > 60 || strings.ContainsAny(s, "eE") && len(s)-strings.IndexAny(s, "eE") > 5 {
-			return
-		}
-		r, valid := new(big.Rat).SetString(s)
-		if !valid {
-			return
-		}
-		r.Mul(r, new(big.Rat).SetInt64(powersOf10[scale]))
-		want := new(big.Int).Quo(r.Num(), r.Denom())
-		if ok != want.IsInt64() || ok && got != want.Int64() {
-			if !ok && strings.ContainsAny(s, "eE") {
-				return // exponents beyond reason are refused
-			}
-			t.Fatalf("decimal(%q, %d) = %d, %v, want %s", s, scale, got, ok, want)
 		}
 	})
 }

@@ -1,4 +1,6 @@
-package evidence
+// Package jsonscan takes a few wanted values out of logs of one JSON object per line, many lines a second. It knows JSON and nothing of
+// what the values mean. A line that is made as lines before it were is read by comparing it with them; see [Scanner].
+package jsonscan
 
 import (
 	"bytes"
@@ -8,89 +10,108 @@ import (
 	"math/bits"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"lastcall/collectors/evidence/internal/swar"
 )
 
-// jsonScan takes the wanted values out of JSON objects that come one per line, exactly and once over the bytes.
+// Scanner takes the wanted values out of JSON objects that come one per line, exactly and once over the bytes.
 //
 // Two ways lead to the same result. The walk goes through any JSON, knows where it is (a "duration" within another object is not
-// the wanted one) and is as strict as encoding/json. The prediction (jsonpredict.go) compares the line with what the lines before
+// the wanted one) and is as strict as encoding/json. The prediction (predict.go) compares the line with what the lines before
 // it were made of, and leaves to the walk what differs.
 //
 // What both agree on: of a key that comes twice the last value counts, and the members of an object that comes twice are merged;
 // a dot in a key stands for nesting ("http.url_details.path" within "attributes" is the same as three objects); objects and arrays
 // where a value is wanted are ignored; keys are compared exactly, upper and lower case; bytes that are not UTF-8 are kept.
-type jsonScan struct {
-	spec *jsonSpec
-	vals []jsonValue // by slot; what have does not name is of an older line
-	have jsonSet     // the slots of this line whose last value is a string or a number
-	tags []jsonValue // the string elements of the arrays that the spec names; some that wantTag refuses are left out
-	// tagged says whether these arrays have string elements at all.
-	tagged bool
+//
+// A Scanner is for one goroutine.
+type Scanner struct {
+	// Values are those of the last line, by slot; what Have does not name is of an older line.
+	Values []Value
+	// Have are the slots of this line whose last value is a string or a number.
+	Have Set
+	// Tags are the string elements of the arrays that the spec names; some that WantTag refuses are left out.
+	Tags []Value
+	// Tagged says whether these arrays have string elements at all.
+	Tagged bool
+	// WantTag, when set, may refuse tags by their text as it stands in the line. It is to be set before the first line.
+	WantTag func(raw []byte) bool
 
+	spec   *Spec
 	line   []byte
-	root   *jsonNode
-	anyTag jsonNode // stands for elements beyond those that have nodes
+	root   *node
+	anyTag node // stands for elements beyond those that have nodes
 	nodes  int
 	path   []byte // scratch: dotted path of a key
 	key    []byte // scratch: unescaped key
 	stack  []byte // scratch: open brackets of a value that is skipped
 
-	jsonPredictor
+	predictor
 }
 
-// jsonValue is a scalar as it stands in the line: where it begins and ends, of a string without its quotes. Offsets rather than a
+// Value is a scalar as it stands in the line: where it begins and ends, of a string without its quotes. Offsets rather than a
 // slice, because they are written once per value and line, and pointers cost more.
-type jsonValue struct {
-	start, end uint32
-	kind       jsonKind
-	escaped    bool // a string with escapes
+type Value struct {
+	Start, End uint32
+	Kind       Kind
+	Escaped    bool // a string with escapes
 }
 
-// raw is the text of v as it stands in the line.
-func (s *jsonScan) raw(v jsonValue) []byte { return s.line[v.start:v.end:v.end] }
+// Raw is the text of v as it stands in the line.
+func (s *Scanner) Raw(v Value) []byte { return s.line[v.Start:v.End:v.End] }
 
-// jsonSet is a set of slots.
-type jsonSet [maxJSONSlots / 64]uint64
+// Set is a set of slots.
+type Set [MaxSlots / 64]uint64
 
-const maxJSONSlots = 256
+// MaxSlots is how many paths a spec may have.
+const MaxSlots = 256
 
-func (s *jsonSet) put(slot int16)      { s[uint16(slot)>>6&3] |= 1 << (uint16(slot) & 63) }
-func (s *jsonSet) drop(slot int16)     { s[uint16(slot)>>6&3] &^= 1 << (uint16(slot) & 63) }
-func (s *jsonSet) has(slot int16) bool { return s[uint16(slot)>>6&3]>>(uint16(slot)&63)&1 != 0 }
-func (s *jsonSet) all(o *jsonSet) bool {
+// Put adds a slot, which is 0 to MaxSlots-1.
+func (s *Set) Put(slot int16) { s[uint16(slot)>>6&3] |= 1 << (uint16(slot) & 63) }
+
+func (s *Set) drop(slot int16) { s[uint16(slot)>>6&3] &^= 1 << (uint16(slot) & 63) }
+
+// Has reports whether a slot is in the set.
+func (s *Set) Has(slot int16) bool { return s[uint16(slot)>>6&3]>>(uint16(slot)&63)&1 != 0 }
+
+// HasAll reports whether all slots of o are in s.
+func (s *Set) HasAll(o *Set) bool {
 	return s[0]&o[0] == o[0] && s[1]&o[1] == o[1] && s[2]&o[2] == o[2] && s[3]&o[3] == o[3]
 }
 
-func (s *jsonSet) any(o *jsonSet) bool {
+// HasAny reports whether any slot of o is in s.
+func (s *Set) HasAny(o *Set) bool {
 	return s[0]&o[0]|s[1]&o[1]|s[2]&o[2]|s[3]&o[3] != 0
 }
 
-type jsonKind uint8
+// Kind is what a value is.
+type Kind uint8
 
+// The kinds of values.
 const (
-	jsonAbsent jsonKind = iota
-	jsonString
-	jsonNumber
-	jsonOther // true, false, null
+	Absent Kind = iota
+	String
+	Number
+	Other // true, false, null
 )
 
-// jsonSpec says which values are wanted. It is made once and shared.
-type jsonSpec struct {
+// Spec says which values are wanted. It is made once and shared.
+type Spec struct {
 	slots int
 	// paths holds, for each wanted dotted path and each of its prefixes, the slot (or -1) and whether something wanted is below.
-	paths map[string]jsonWant
+	paths map[string]wish
 }
 
-type jsonWant struct {
+type wish struct {
 	slot  int16
 	below bool
 	tags  bool // the string elements of an array here are wanted
 }
 
-// newJSONSpec makes a spec of dotted paths; the slot of a path is its index. A path that ends in "[]" asks for the string elements
-// of an array instead, and takes no slot of vals.
-func newJSONSpec(paths ...string) *jsonSpec {
-	s := &jsonSpec{slots: len(paths), paths: map[string]jsonWant{"": {slot: -1, below: true}}}
+// NewSpec makes a spec of dotted paths; the slot of a path is its index. A path that ends in "[]" asks for the string elements
+// of an array instead, and its slot stays empty. There are at most MaxSlots.
+func NewSpec(paths ...string) *Spec {
+	s := &Spec{slots: len(paths), paths: map[string]wish{"": {slot: -1, below: true}}}
 	for i, p := range paths {
 		tags := false
 		if n := len(p) - 2; n > 0 && p[n:] == "[]" {
@@ -120,55 +141,56 @@ func newJSONSpec(paths ...string) *jsonSpec {
 	return s
 }
 
-// jsonNode is a place in the objects and arrays: one node per key that leads somewhere wanted, and, as long as the predictor
+// node is a place in the objects and arrays: one node per key that leads somewhere wanted, and, as long as the predictor
 // learns, one per key and element seen.
-type jsonNode struct {
+type node struct {
 	key   []byte
 	path  string // dotted
-	want  jsonWant
-	isTag bool        // an element of an array whose strings are wanted
-	kids  []*jsonNode // by key
-	elems []*jsonNode // by index
-	after *jsonNode   // the sibling that came next last time
-	first *jsonNode   // the kid that came first last time
+	want  wish
+	isTag bool    // an element of an array whose strings are wanted
+	kids  []*node // by key
+	elems []*node // by index
+	after *node   // the sibling that came next last time
+	first *node   // the kid that came first last time
 
-	jsonLearnt
+	learnt
 }
 
 const (
-	maxJSONNodes  = 1024 // that nobody wants
-	maxJSONKids   = 128  // of one node, likewise
-	maxJSONElems  = 64
-	maxJSONKey    = 128 // bytes, likewise
-	maxJSONDepth  = 10_000
+	maxNodes      = 1024 // that nobody wants
+	maxKids       = 128  // of one node, likewise
+	maxElems      = 64
+	maxKey        = 128 // bytes, likewise
+	maxDepth      = 10_000
 	maxTracedNest = 24
 )
 
-func newJSONScan(spec *jsonSpec) *jsonScan {
-	s := &jsonScan{spec: spec, vals: make([]jsonValue, spec.slots)}
-	s.root = &jsonNode{want: spec.paths[""]}
-	s.anyTag = jsonNode{want: jsonWant{slot: -1}, isTag: true}
+// New makes a scanner that has seen no line.
+func New(spec *Spec) *Scanner {
+	s := &Scanner{spec: spec, Values: make([]Value, spec.slots)}
+	s.root = &node{want: spec.paths[""]}
+	s.anyTag = node{want: wish{slot: -1}, isTag: true}
 	return s
 }
 
 var (
-	errJSONEnd    = errors.New("the JSON ends early")
-	errJSONSyntax = errors.New("the JSON is broken")
-	errJSONObject = errors.New("the JSON is no object")
-	errJSONDeep   = errors.New("the JSON is nested too deeply")
+	errEnd    = errors.New("the JSON ends early")
+	errSyntax = errors.New("the JSON is broken")
+	errObject = errors.New("the JSON is no object")
+	errDeep   = errors.New("the JSON is nested too deeply")
 )
 
-// scan reads one line. After an error the values are undefined.
-func (s *jsonScan) scan(line []byte) error {
-	if n, ok := s.predict(line); ok && n == len(line) {
-		s.recall(line)
+// Scan reads one line. After an error, which says that it is no JSON object, the values are undefined.
+func (s *Scanner) Scan(line []byte) error {
+	if n, ok := s.Predict(line); ok && n == len(line) {
+		s.Recall(line)
 		return nil
 	}
 	return s.scanSlow(line)
 }
 
 // scanSlow reads a line that was not predicted.
-func (s *jsonScan) scanSlow(line []byte) error {
+func (s *Scanner) scanSlow(line []byte) error {
 	trace := s.mayLearn()
 	if err := s.walk(line, trace); err != nil {
 		return err
@@ -180,37 +202,37 @@ func (s *jsonScan) scanSlow(line []byte) error {
 }
 
 // begin forgets the values of the last line.
-func (s *jsonScan) begin(line []byte) {
+func (s *Scanner) begin(line []byte) {
 	s.line = line
-	s.tags, s.tagged = s.tags[:0], false
-	s.have = jsonSet{}
+	s.Tags, s.Tagged = s.Tags[:0], false
+	s.Have = Set{}
 }
 
 // walk reads one line the long way.
-func (s *jsonScan) walk(line []byte, trace bool) error {
+func (s *Scanner) walk(line []byte, trace bool) error {
 	s.begin(line)
 	s.tracing, s.traceFull, s.trace = trace, false, s.trace[:0]
 	p := s.space(0)
 	if p >= len(line) {
-		return errJSONEnd
+		return errEnd
 	}
 	if uint64(len(line)) > math.MaxUint32 {
-		return errJSONSyntax
+		return errSyntax
 	}
 	if line[p] != '{' {
-		return errJSONObject
+		return errObject
 	}
 	p, err := s.object(p+1, s.root, 1)
 	if err != nil {
 		return err
 	}
 	if s.space(p) != len(line) {
-		return errJSONSyntax
+		return errSyntax
 	}
 	return nil
 }
 
-func (s *jsonScan) space(p int) int {
+func (s *Scanner) space(p int) int {
 	for p < len(s.line) && (s.line[p] == ' ' || s.line[p] == '\t' || s.line[p] == '\n' || s.line[p] == '\r') {
 		p++
 	}
@@ -218,39 +240,39 @@ func (s *jsonScan) space(p int) int {
 }
 
 // object reads the members of an object after its '{'. Recursion follows wanted or traced nodes only, so that its depth is small.
-func (s *jsonScan) object(p int, n *jsonNode, depth int) (int, error) {
+func (s *Scanner) object(p int, n *node, depth int) (int, error) {
 	p = s.space(p)
 	if p >= len(s.line) {
-		return p, errJSONEnd
+		return p, errEnd
 	}
 	if s.line[p] == '}' {
 		return p + 1, nil
 	}
-	var before *jsonNode
+	var before *node
 	for {
 		if p >= len(s.line) {
-			return p, errJSONEnd
+			return p, errEnd
 		}
 		if s.line[p] != '"' {
-			return p, errJSONSyntax
+			return p, errSyntax
 		}
-		end, escaped, err := jsonStringEnd(s.line, p+1)
+		end, escaped, err := stringEnd(s.line, p+1)
 		if err != nil {
 			return p, err
 		}
 		key := s.line[p+1 : end]
 		if escaped {
-			s.key = unescapeJSON(s.key[:0], key)
+			s.key = Unescape(s.key[:0], key)
 			key = s.key
 		}
 		kid := s.kid(n, before, key)
 		before = kid
 		p = s.space(end + 1)
 		if p >= len(s.line) {
-			return p, errJSONEnd
+			return p, errEnd
 		}
 		if s.line[p] != ':' {
-			return p, errJSONSyntax
+			return p, errSyntax
 		}
 		p = s.space(p + 1)
 		if kid == nil {
@@ -263,7 +285,7 @@ func (s *jsonScan) object(p int, n *jsonNode, depth int) (int, error) {
 		}
 		p = s.space(p)
 		if p >= len(s.line) {
-			return p, errJSONEnd
+			return p, errEnd
 		}
 		switch s.line[p] {
 		case ',':
@@ -271,23 +293,23 @@ func (s *jsonScan) object(p int, n *jsonNode, depth int) (int, error) {
 		case '}':
 			return p + 1, nil
 		default:
-			return p, errJSONSyntax
+			return p, errSyntax
 		}
 	}
 }
 
 // value reads the value at a node.
-func (s *jsonScan) value(p int, n *jsonNode, depth int) (int, error) {
+func (s *Scanner) value(p int, n *node, depth int) (int, error) {
 	if p >= len(s.line) {
-		return p, errJSONEnd
+		return p, errEnd
 	}
 	switch c := s.line[p]; c {
 	case '"':
-		end, escaped, err := jsonStringEnd(s.line, p+1)
+		end, escaped, err := stringEnd(s.line, p+1)
 		if err != nil {
 			return p, err
 		}
-		s.scalar(n, jsonValue{uint32(p + 1), uint32(end), jsonString, escaped})
+		s.scalar(n, Value{uint32(p + 1), uint32(end), String, escaped})
 		return end + 1, nil
 	case '{':
 		if !n.want.below && !s.following(depth) {
@@ -304,16 +326,16 @@ func (s *jsonScan) value(p int, n *jsonNode, depth int) (int, error) {
 		if err != nil {
 			return p, err
 		}
-		s.scalar(n, jsonValue{uint32(p), uint32(end), kind, false})
+		s.scalar(n, Value{uint32(p), uint32(end), kind, false})
 		return end, nil
 	}
 }
 
 // array reads the elements of an array after its '['.
-func (s *jsonScan) array(p int, n *jsonNode, depth int) (int, error) {
+func (s *Scanner) array(p int, n *node, depth int) (int, error) {
 	p = s.space(p)
 	if p >= len(s.line) {
-		return p, errJSONEnd
+		return p, errEnd
 	}
 	if s.line[p] == ']' {
 		return p + 1, nil
@@ -331,7 +353,7 @@ func (s *jsonScan) array(p int, n *jsonNode, depth int) (int, error) {
 		}
 		p = s.space(p)
 		if p >= len(s.line) {
-			return p, errJSONEnd
+			return p, errEnd
 		}
 		switch s.line[p] {
 		case ',':
@@ -339,31 +361,31 @@ func (s *jsonScan) array(p int, n *jsonNode, depth int) (int, error) {
 		case ']':
 			return p + 1, nil
 		default:
-			return p, errJSONSyntax
+			return p, errSyntax
 		}
 	}
 }
 
-func (s *jsonScan) scalar(n *jsonNode, v jsonValue) {
+func (s *Scanner) scalar(n *node, v Value) {
 	if n.want.slot >= 0 {
 		s.set(n.want.slot, v)
-	} else if n.isTag && v.kind == jsonString {
-		s.tags, s.tagged = append(s.tags, v), true
+	} else if n.isTag && v.Kind == String {
+		s.Tags, s.Tagged = append(s.Tags, v), true
 	}
 	s.note(n, v)
 }
 
-func (s *jsonScan) set(slot int16, v jsonValue) {
-	if v.kind == jsonOther {
-		s.have.drop(slot)
+func (s *Scanner) set(slot int16, v Value) {
+	if v.Kind == Other {
+		s.Have.drop(slot)
 		return
 	}
-	s.have.put(slot)
-	s.vals[slot] = v
+	s.Have.Put(slot)
+	s.Values[slot] = v
 }
 
 // kid finds the node of a key, or makes it when it leads to something wanted or the line is traced; otherwise it is nil.
-func (s *jsonScan) kid(n, before *jsonNode, key []byte) *jsonNode {
+func (s *Scanner) kid(n, before *node, key []byte) *node {
 	next := n.first
 	if before != nil {
 		next = before.after
@@ -387,21 +409,21 @@ func (s *jsonScan) kid(n, before *jsonNode, key []byte) *jsonNode {
 		if !s.tracing {
 			return nil
 		}
-		if s.nodes >= maxJSONNodes || len(n.kids) >= maxJSONKids || len(key) > maxJSONKey {
+		if s.nodes >= maxNodes || len(n.kids) >= maxKids || len(key) > maxKey {
 			s.traceFull = true
 			return nil
 		}
 		s.nodes++
-		want = jsonWant{slot: -1}
+		want = wish{slot: -1}
 	}
-	k := &jsonNode{key: bytes.Clone(key), path: string(s.path), want: want}
+	k := &node{key: bytes.Clone(key), path: string(s.path), want: want}
 	n.kids = append(n.kids, k)
 	s.order(n, before, k)
 	return k
 }
 
 // order remembers which key came after which.
-func (s *jsonScan) order(n, before, k *jsonNode) {
+func (s *Scanner) order(n, before, k *node) {
 	if before != nil {
 		before.after = k
 	} else {
@@ -410,11 +432,11 @@ func (s *jsonScan) order(n, before, k *jsonNode) {
 }
 
 // element finds the node of an array's element, or makes it as kid does.
-func (s *jsonScan) element(n *jsonNode, i int) *jsonNode {
+func (s *Scanner) element(n *node, i int) *node {
 	if i < len(n.elems) {
 		return n.elems[i]
 	}
-	if i >= maxJSONElems || s.nodes >= maxJSONNodes || !s.tracing {
+	if i >= maxElems || s.nodes >= maxNodes || !s.tracing {
 		s.traceFull = true
 		if n.want.tags {
 			return &s.anyTag
@@ -423,13 +445,13 @@ func (s *jsonScan) element(n *jsonNode, i int) *jsonNode {
 	}
 	s.nodes++
 	// Elements carry a path that no key can have together with its parents, so that nothing within them is wanted.
-	k := &jsonNode{path: n.path + "[]", want: jsonWant{slot: -1}, isTag: n.want.tags}
+	k := &node{path: n.path + "[]", want: wish{slot: -1}, isTag: n.want.tags}
 	n.elems = append(n.elems, k)
 	return k
 }
 
 // following says whether the members of an object or array that nobody wants are looked at for learning.
-func (s *jsonScan) following(depth int) bool {
+func (s *Scanner) following(depth int) bool {
 	if s.tracing && depth >= maxTracedNest {
 		s.traceFull = true
 		return false
@@ -438,29 +460,29 @@ func (s *jsonScan) following(depth int) bool {
 }
 
 // bare reads a number, true, false or null.
-func (s *jsonScan) bare(p int) (int, jsonKind, error) { return jsonBareEnd(s.line, p) }
+func (s *Scanner) bare(p int) (int, Kind, error) { return bareEnd(s.line, p) }
 
-// jsonBareEnd finds the end of the number, true, false or null that begins at b[p].
-func jsonBareEnd(b []byte, p int) (int, jsonKind, error) {
+// bareEnd finds the end of the number, true, false or null that begins at b[p].
+func bareEnd(b []byte, p int) (int, Kind, error) {
 	if c := b[p]; c >= '1' && c <= '9' {
 		i := p + 1
 		for i < len(b) && b[i]-'0' <= 9 {
 			i++
 		}
 		if i == len(b) || b[i] != '.' && b[i]|0x20 != 'e' {
-			return i, jsonNumber, nil
+			return i, Number, nil
 		}
 	}
-	return jsonBareEndSlow(b, p)
+	return bareEndSlow(b, p)
 }
 
-func jsonBareEndSlow(b []byte, p int) (int, jsonKind, error) {
+func bareEndSlow(b []byte, p int) (int, Kind, error) {
 	for _, word := range [...]string{"true", "false", "null"} {
 		if b[p] == word[0] {
 			if end := p + len(word); end <= len(b) && string(b[p:end]) == word {
-				return end, jsonOther, nil
+				return end, Other, nil
 			}
-			return p, jsonAbsent, errJSONSyntax
+			return p, Absent, errSyntax
 		}
 	}
 	i := p
@@ -472,7 +494,7 @@ func jsonBareEndSlow(b []byte, p int) (int, jsonKind, error) {
 		i++
 	}
 	if i == start || b[start] == '0' && i > start+1 {
-		return p, jsonAbsent, errJSONSyntax
+		return p, Absent, errSyntax
 	}
 	if i < len(b) && b[i] == '.' {
 		i++
@@ -481,7 +503,7 @@ func jsonBareEndSlow(b []byte, p int) (int, jsonKind, error) {
 			i++
 		}
 		if i == start {
-			return p, jsonAbsent, errJSONSyntax
+			return p, Absent, errSyntax
 		}
 	}
 	if i < len(b) && b[i]|0x20 == 'e' {
@@ -494,32 +516,32 @@ func jsonBareEndSlow(b []byte, p int) (int, jsonKind, error) {
 			i++
 		}
 		if i == start {
-			return p, jsonAbsent, errJSONSyntax
+			return p, Absent, errSyntax
 		}
 	}
-	return i, jsonNumber, nil
+	return i, Number, nil
 }
 
 // swarSpecial marks, by the highest bit of its byte, the first byte of x that is a quote, a backslash or below 0x20; above the first
 // mark there may be false ones. A quote is 0x22 and becomes 0x20 when its second bit is flipped, a blank becomes 0x22, and bytes
 // below 0x20 stay there: one comparison finds both.
 func swarSpecial(x uint64) uint64 {
-	y := x ^ (0x02 * swarOnes)
-	z := x ^ ('\\' * swarOnes)
-	return ((y - 0x21*swarOnes) | (z - swarOnes)) &^ x & swarHigh
+	y := x ^ (0x02 * swar.Ones)
+	z := x ^ ('\\' * swar.Ones)
+	return ((y - 0x21*swar.Ones) | (z - swar.Ones)) &^ x & swar.High
 }
 
 // swarUnusual is swarSpecial that may also mark bytes beyond ASCII: two instructions less on every word of a string were a tenth of the
 // time of reading JSON.
 func swarUnusual(x uint64) uint64 {
-	y := x ^ (0x02 * swarOnes)
-	z := x ^ ('\\' * swarOnes)
-	return ((y - 0x21*swarOnes) | (z - swarOnes)) & swarHigh
+	y := x ^ (0x02 * swar.Ones)
+	z := x ^ ('\\' * swar.Ones)
+	return ((y - 0x21*swar.Ones) | (z - swar.Ones)) & swar.High
 }
 
-// jsonStringEnd finds the quote that closes the string whose text begins at b[p], and checks the text as encoding/json does: no
+// stringEnd finds the quote that closes the string whose text begins at b[p], and checks the text as encoding/json does: no
 // control characters, only known escapes.
-func jsonStringEnd(b []byte, p int) (end int, escaped bool, err error) {
+func stringEnd(b []byte, p int) (end int, escaped bool, err error) {
 	for p+8 <= len(b) {
 		if found := swarSpecial(binary.LittleEndian.Uint64(b[p:])); found != 0 {
 			p += bits.TrailingZeros64(found) >> 3
@@ -530,18 +552,18 @@ func jsonStringEnd(b []byte, p int) (end int, escaped bool, err error) {
 		}
 		p += 8
 	}
-	return jsonStringTail(b, p)
+	return stringTail(b, p)
 }
 
-// jsonStringTail is jsonStringEnd for the end of the line and strings with escapes.
-func jsonStringTail(b []byte, p int) (end int, escaped bool, err error) {
+// stringTail is stringEnd for the end of the line and strings with escapes.
+func stringTail(b []byte, p int) (end int, escaped bool, err error) {
 	for p < len(b) {
 		c := b[p]
 		switch {
 		case c == '"':
 			return p, escaped, nil
 		case c < 0x20:
-			return p, escaped, errJSONSyntax
+			return p, escaped, errSyntax
 		case c != '\\':
 			p++
 			continue
@@ -555,14 +577,14 @@ func jsonStringTail(b []byte, p int) (end int, escaped bool, err error) {
 			p += 2
 		case 'u':
 			if p+6 > len(b) {
-				return p, escaped, errJSONEnd
+				return p, escaped, errEnd
 			}
 			if _, ok := hex4(b[p+2 : p+6]); !ok {
-				return p, escaped, errJSONSyntax
+				return p, escaped, errSyntax
 			}
 			p += 6
 		default:
-			return p, escaped, errJSONSyntax
+			return p, escaped, errSyntax
 		}
 		for p+8 <= len(b) {
 			if found := swarSpecial(binary.LittleEndian.Uint64(b[p:])); found != 0 {
@@ -572,13 +594,13 @@ func jsonStringTail(b []byte, p int) (end int, escaped bool, err error) {
 			p += 8
 		}
 	}
-	return p, escaped, errJSONEnd
+	return p, escaped, errEnd
 }
 
 func hex4(b []byte) (r rune, ok bool) {
 	for _, c := range b[:4] {
 		switch {
-		case isDigit(c):
+		case c-'0' <= 9:
 			r = r<<4 | rune(c-'0')
 		case c|0x20 >= 'a' && c|0x20 <= 'f':
 			r = r<<4 | rune(c|0x20-'a'+10)
@@ -590,18 +612,18 @@ func hex4(b []byte) (r rune, ok bool) {
 }
 
 // skip passes over a value that nobody wants, as strictly as the rest.
-func (s *jsonScan) skip(p, depth int) (int, error) {
+func (s *Scanner) skip(p, depth int) (int, error) {
 	s.stack = s.stack[:0]
 	b := s.line
 	for {
 		// A value begins at p.
 		if p >= len(b) {
-			return p, errJSONEnd
+			return p, errEnd
 		}
 		switch c := b[p]; c {
 		case '{', '[':
-			if depth+len(s.stack)+1 > maxJSONDepth {
-				return p, errJSONDeep
+			if depth+len(s.stack)+1 > maxDepth {
+				return p, errDeep
 			}
 			s.stack = append(s.stack, c)
 			p = s.space(p + 1)
@@ -619,13 +641,13 @@ func (s *jsonScan) skip(p, depth int) (int, error) {
 			}
 			continue
 		case '"':
-			end, _, err := jsonStringEnd(b, p+1)
+			end, _, err := stringEnd(b, p+1)
 			if err != nil {
 				return p, err
 			}
 			p = end + 1
 		default:
-			end, _, err := jsonBareEnd(b, p)
+			end, _, err := bareEnd(b, p)
 			if err != nil {
 				return p, err
 			}
@@ -638,7 +660,7 @@ func (s *jsonScan) skip(p, depth int) (int, error) {
 			}
 			p = s.space(p)
 			if p >= len(b) {
-				return p, errJSONEnd
+				return p, errEnd
 			}
 			open := s.stack[len(s.stack)-1]
 			if b[p] == open+2 {
@@ -647,7 +669,7 @@ func (s *jsonScan) skip(p, depth int) (int, error) {
 				continue
 			}
 			if b[p] != ',' {
-				return p, errJSONSyntax
+				return p, errSyntax
 			}
 			p = s.space(p + 1)
 			if open == '{' {
@@ -662,42 +684,42 @@ func (s *jsonScan) skip(p, depth int) (int, error) {
 }
 
 // skipKey passes over `"key":`.
-func (s *jsonScan) skipKey(p int) (int, error) {
+func (s *Scanner) skipKey(p int) (int, error) {
 	if p >= len(s.line) {
-		return p, errJSONEnd
+		return p, errEnd
 	}
 	if s.line[p] != '"' {
-		return p, errJSONSyntax
+		return p, errSyntax
 	}
-	end, _, err := jsonStringEnd(s.line, p+1)
+	end, _, err := stringEnd(s.line, p+1)
 	if err != nil {
 		return p, err
 	}
 	p = s.space(end + 1)
 	if p >= len(s.line) {
-		return p, errJSONEnd
+		return p, errEnd
 	}
 	if s.line[p] != ':' {
-		return p, errJSONSyntax
+		return p, errSyntax
 	}
 	return s.space(p + 1), nil
 }
 
-// text returns the text of a string or number, without escapes; nil for anything else. With escapes it is valid until the next call
+// Text returns the text of a string or number, without escapes; nil for anything else. With escapes it is valid until the next call
 // with the same buffer.
-func (s *jsonScan) text(v jsonValue, buf *[]byte) []byte {
+func (s *Scanner) Text(v Value, buf *[]byte) []byte {
 	switch {
-	case v.kind != jsonString && v.kind != jsonNumber:
+	case v.Kind != String && v.Kind != Number:
 		return nil
-	case !v.escaped:
-		return s.raw(v)
+	case !v.Escaped:
+		return s.Raw(v)
 	}
-	*buf = unescapeJSON((*buf)[:0], s.raw(v))
+	*buf = Unescape((*buf)[:0], s.Raw(v))
 	return *buf
 }
 
-// unescapeJSON appends the text of a valid JSON string; halves of surrogate pairs become U+FFFD, as encoding/json has it.
-func unescapeJSON(dst, raw []byte) []byte {
+// Unescape appends the text of a valid JSON string; halves of surrogate pairs become U+FFFD, as encoding/json has it.
+func Unescape(dst, raw []byte) []byte {
 	for i := 0; i < len(raw); i++ {
 		if n := bytes.IndexByte(raw[i:], '\\'); n != 0 {
 			if n < 0 {
