@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"time"
 
+	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/record"
 )
 
@@ -56,14 +57,14 @@ func (p *albParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool
 			known = false
 			continue
 		}
-		d, ok := durationOf(w, 9)
+		d, ok := number.Duration(w, 9)
 		if !ok {
 			return false, nil
 		}
 		took += d
 	}
 	code, rest := word(rest)
-	status, ok := statusOf(code)
+	status, ok := number.HTTPStatus(code)
 	if !ok {
 		return false, nil
 	}

@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"time"
 
+	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/swar"
 	"lastcall/collectors/record"
 )
@@ -232,7 +233,7 @@ func (p *combinedParser) any(line []byte, l *combinedLine) bool {
 	if !ok || len(rest) < 4 || rest[0] != ' ' {
 		return false
 	}
-	status, ok := statusOf(rest[1:4])
+	status, ok := number.HTTPStatus(rest[1:4])
 	if !ok || len(rest) > 4 && rest[4] != ' ' {
 		return false
 	}
@@ -281,15 +282,15 @@ func (p *combinedParser) usual(b []byte, l *combinedLine) bool {
 	}
 	version := end + len(" HTTP/")
 	status := version + len(`1.1" `)
-	if n == 0 || end == path || status+4 > len(b) || string(b[end:version]) != " HTTP/" || !isDigit(b[version]) || b[version+1] != '.' ||
-		!isDigit(b[version+2]) || b[version+3] != '"' || b[version+4] != ' ' || b[status+3] != ' ' {
+	if n == 0 || end == path || status+4 > len(b) || string(b[end:version]) != " HTTP/" || !number.IsDigit(b[version]) || b[version+1] != '.' ||
+		!number.IsDigit(b[version+2]) || b[version+3] != '"' || b[version+4] != ' ' || b[status+3] != ' ' {
 		return false
 	}
 	if x := binary.LittleEndian.Uint64(b[path:]); swar.HasByte(x, ':') || b[path+8] == ':' {
 		return false // perhaps a whole URL
 	}
 	var ok bool
-	if l.status, ok = statusOf(b[status : status+3]); !ok {
+	if l.status, ok = number.HTTPStatus(b[status : status+3]); !ok {
 		return false
 	}
 	l.time, l.client, l.method, l.path, l.tail = p.time, orNone(b[:space:space]), b[at:at+n:at+n], b[path:end:end], status+3
@@ -327,10 +328,10 @@ func (p *combinedParser) usualTail(b []byte, t *combinedTail) bool {
 	}
 	at += 2
 	took, end, ok := time.Duration(0), at+len("0.123"), true
-	if f, k := swar.DigitRun(swar.Word8(b, at+2)); k == 3 && isDigit(b[at]) && b[at+1] == '.' { // as nginx writes nearly all
+	if f, k := swar.DigitRun(swar.Word8(b, at+2)); k == 3 && number.IsDigit(b[at]) && b[at+1] == '.' { // as nginx writes nearly all
 		took = time.Duration(b[at]-'0')*time.Second + time.Duration(f)*time.Millisecond
 	} else {
-		took, end, ok = secondsIn(b, at)
+		took, end, ok = number.SecondsIn(b, at)
 	}
 	if !ok || end < len(b) && (b[end] != ' ' || !p.names.known(b, end+1)) {
 		return false
@@ -460,7 +461,7 @@ func (t *combinedTail) read(b []byte, plan *tailPlan) bool {
 		b = rest
 	}
 	if !t.known && s.integers == 1 {
-		d, ok := durationOf(s.integer, 3)
+		d, ok := number.Duration(s.integer, 3)
 		if !ok {
 			return false
 		}
@@ -517,7 +518,7 @@ func (t *combinedTail) expected(b []byte, kind tailKind, s *tailState) (rest []b
 		return b[end:], true
 	case tailSeconds:
 		var d time.Duration
-		if d, end, ok = secondsIn(b, 0); !ok || end < len(b) && b[end] != ' ' {
+		if d, end, ok = number.SecondsIn(b, 0); !ok || end < len(b) && b[end] != ' ' {
 			return nil, false
 		}
 		if !t.known || !s.seconds {
@@ -545,7 +546,7 @@ func (t *combinedTail) expected(b []byte, kind tailKind, s *tailState) (rest []b
 			all &= charClasses[b[end]]
 			some |= charClasses[b[end]]
 		}
-		if all&inAddress == 0 || some&isColon == 0 || !isDigit(b[0]) {
+		if all&inAddress == 0 || some&isColon == 0 || !number.IsDigit(b[0]) {
 			return nil, false
 		}
 		if t.upstream == nil || s.listed {
@@ -570,13 +571,13 @@ func (t *combinedTail) expected(b []byte, kind tailKind, s *tailState) (rest []b
 var charClasses = func() (c [256]uint8) {
 	for i := range c {
 		b := byte(i)
-		if b >= 'a' && b <= 'z' || isDigit(b) || b == '-' || b == '.' || b == '_' {
+		if b >= 'a' && b <= 'z' || number.IsDigit(b) || b == '-' || b == '.' || b == '_' {
 			c[i] |= inName
 		}
-		if b == '-' || b == '.' || isDigit(b) {
+		if b == '-' || b == '.' || number.IsDigit(b) {
 			c[i] |= namesOne
 		}
-		if isDigit(b) || b == '.' || b == ':' {
+		if number.IsDigit(b) || b == '.' || b == ':' {
 			c[i] |= inAddress
 		}
 		if b == ':' {
@@ -627,7 +628,7 @@ func (t *combinedTail) token(b []byte, s *tailState) (rest []byte, kind tailKind
 	}
 	c := tok[0]
 	switch {
-	case isDigit(c) || c == '.':
+	case number.IsDigit(c) || c == '.':
 		last := tok[len(tok)-1]
 		if last == ',' {
 			tok = tok[:len(tok)-1]
@@ -635,21 +636,21 @@ func (t *combinedTail) token(b []byte, s *tailState) (rest []byte, kind tailKind
 		switch {
 		case isSeconds(tok):
 			if !t.known || !s.seconds {
-				d, ok := durationOf(tok, 9)
+				d, ok := number.Duration(tok, 9)
 				if !ok {
 					return nil, tailOther, false
 				}
 				t.took, t.known, t.fromStart, s.seconds = d, true, false, true
 			}
 			return b, tailSeconds, true
-		case isDigits(tok):
+		case number.IsDigits(tok):
 			if open == 0 {
 				s.integers++
 				s.integer = tok
 				return b, tailInteger, true
 			}
 		case last == 's':
-			if d, ok := durationWithUnit(tok, 9); ok && !t.known {
+			if d, ok := number.DurationWithUnit(tok, 9); ok && !t.known {
 				t.took, t.known = d, true
 				t.fromStart = s.serverURL // Traefik's format
 			}
@@ -657,8 +658,8 @@ func (t *combinedTail) token(b []byte, s *tailState) (rest []byte, kind tailKind
 			t.id = tok
 			return b, tailID, true
 		case bytes.IndexByte(tok, '/') > 0: // %T/%D
-			if i := bytes.IndexByte(tok, '/'); isDigits(tok[:i]) && isDigits(tok[i+1:]) && !t.known {
-				d, ok := durationOf(tok[i+1:], 3)
+			if i := bytes.IndexByte(tok, '/'); number.IsDigits(tok[:i]) && number.IsDigits(tok[i+1:]) && !t.known {
+				d, ok := number.Duration(tok[i+1:], 3)
 				if !ok {
 					return nil, tailOther, false
 				}
@@ -714,7 +715,7 @@ func (t *combinedTail) pair(key, value []byte) bool {
 	case "container", "pod", "dyno", "server", "instance", "node", "backend":
 		t.container = value
 	case "ua", "upstream", "upstream_addr":
-		if bytes.IndexByte(value, ':') > 0 && isDigit(value[0]) {
+		if bytes.IndexByte(value, ':') > 0 && number.IsDigit(value[0]) {
 			t.upstream = value
 		}
 	case "request_id", "req_id", "reqid", "id", "trace_id":
@@ -723,7 +724,7 @@ func (t *combinedTail) pair(key, value []byte) bool {
 	if scale < 0 {
 		return true
 	}
-	d, ok := durationWithUnit(value, scale)
+	d, ok := number.DurationWithUnit(value, scale)
 	if !ok {
 		return false
 	}
@@ -751,13 +752,13 @@ func lastOfList(list []byte) []byte {
 	return last
 }
 
-// isSeconds recognises a number with a point, isDigits one without.
+// isSeconds recognises a number with a point, number.IsDigits one without.
 func isSeconds(b []byte) bool {
 	points := 0
 	for _, c := range b {
 		if c == '.' {
 			points++
-		} else if !isDigit(c) {
+		} else if !number.IsDigit(c) {
 			return false
 		}
 	}
@@ -772,7 +773,7 @@ func isRequestID(b []byte) bool {
 	letters := false
 	for _, c := range b {
 		switch {
-		case isDigit(c) || c == '-':
+		case number.IsDigit(c) || c == '-':
 		case c|0x20 >= 'a' && c|0x20 <= 'f':
 			letters = true
 		default:

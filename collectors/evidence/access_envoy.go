@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"time"
 
+	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/record"
 )
 
@@ -53,7 +54,7 @@ func (p *envoyParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bo
 	}
 	code, rest := word(rest[1:])
 	flags, rest := word(rest)
-	status, ok := statusOf(code)
+	status, ok := number.HTTPStatus(code)
 	if !ok && string(code) != "0" {
 		return false, nil
 	}
@@ -67,7 +68,7 @@ func (p *envoyParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bo
 		}
 		rest = tail
 		switch {
-		case open == 0 && isDigits(tok), open == 0 && count == 3 && string(tok) == "-":
+		case open == 0 && number.IsDigits(tok), open == 0 && count == 3 && string(tok) == "-":
 			numbers[count] = tok
 			count++
 		default:
@@ -78,7 +79,7 @@ func (p *envoyParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bo
 	if method == nil {
 		return true, warn(sink, p.req.Pos, "no_request_line", "access log lines of connections that sent no HTTP request; they were left out", line)
 	}
-	d, ok := durationOf(numbers[2], 6)
+	d, ok := number.Duration(numbers[2], 6)
 	if !ok {
 		return true, warn(sink, p.req.Pos, "malformed_line", "an Envoy line whose duration is no time; it was left out", line)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"time"
 
+	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/record"
 )
 
@@ -83,14 +84,14 @@ func (p *haproxyParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (
 	if method == nil {
 		return true, warn(sink, p.req.Pos, "no_request_line", "access log lines of connections that sent no HTTP request; they were left out", line)
 	}
-	d, ok := durationOf(bytes.TrimPrefix(took, []byte("+")), 6)
+	d, ok := number.Duration(bytes.TrimPrefix(took, []byte("+")), 6)
 	if !ok {
 		return true, warn(sink, p.req.Pos, "malformed_line", "a HAProxy line whose total time is none; it was left out", line)
 	}
 	r := &p.req
 	r.Layer, r.Phase = record.LayerRouter, record.Completed
 	r.Start, r.End = t, t+record.Time(d)
-	r.Status, _ = statusOf(statusText)
+	r.Status, _ = number.HTTPStatus(statusText)
 	r.Method, r.Path = method, pathOfURL(path)
 	r.Container = server[slash+1:]
 	if string(r.Container) == "<NOSRV>" {

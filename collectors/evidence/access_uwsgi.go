@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"time"
 
+	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/record"
 )
 
@@ -49,13 +50,13 @@ func (p *uwsgiParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bo
 	}
 	method, path := word(b[open+st.n+3 : arrow])
 	rest := b[arrow:]
-	number, unit := word(between(rest, "bytes in ", " ("))
+	spent, unit := word(between(rest, "bytes in ", " ("))
 	scale := 6
 	if string(unit) == "micros" {
 		scale = 3
 	}
-	took, ok := durationOf(number, scale)
-	status, ok2 := statusOf(lastWord(between(rest, " (HTTP/", ")")))
+	took, ok := number.Duration(spent, scale)
+	status, ok2 := number.HTTPStatus(lastWord(between(rest, " (HTTP/", ")")))
 	if !ok || !ok2 || len(method) == 0 {
 		return false, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"time"
 
+	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/swar"
 	"lastcall/collectors/record"
 )
@@ -32,7 +33,7 @@ type zoneSuffix struct {
 }
 
 func newZoneSuffix(b []byte) zoneSuffix {
-	z := zoneSuffix{size: len(b), blank: b[0] == ' ', named: !isDigit(b[len(b)-1]) && b[0] == ' '}
+	z := zoneSuffix{size: len(b), blank: b[0] == ' ', named: !number.IsDigit(b[len(b)-1]) && b[0] == ' '}
 	z.first, z.firstMask = swar.FirstEight(b)
 	z.second, z.secondMask = swar.FirstEight(b[min(8, len(b)):])
 	return z
@@ -102,7 +103,7 @@ func (c *clock) readSlow(b []byte) (record.Time, int, bool, bool) {
 
 // continuesZone reports whether c could belong to a longer zone than the remembered one.
 func continuesZone(c byte) bool {
-	return c == '+' || c == '-' || c == ':' || isDigit(c) || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
+	return c == '+' || c == '-' || c == ':' || number.IsDigit(c) || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
 }
 
 // fraction reads ".937512207" at b[n:] as nanoseconds and returns where it ends; further digits are cut.
@@ -115,13 +116,13 @@ func fraction(b []byte, n int) (int64, int) {
 		return 0, n
 	}
 	n += 1 + k
-	nanos := int64(v) * powersOf10[9-k]
+	nanos := int64(v) * number.PowerOf10(9-k)
 	if k < 8 {
 		return nanos, n
 	}
-	if n < len(b) && isDigit(b[n]) {
+	if n < len(b) && number.IsDigit(b[n]) {
 		nanos += int64(b[n] - '0')
-		for n++; n < len(b) && isDigit(b[n]); {
+		for n++; n < len(b) && number.IsDigit(b[n]); {
 			n++
 		}
 	}
@@ -156,12 +157,12 @@ func (c *clock) readAccess(b []byte) (t record.Time, n int, ok bool) {
 	if b[2] != '/' || b[6] != '/' || b[11] != ':' || b[14] != ':' || b[17] != ':' {
 		return 0, 0, false
 	}
-	day, ok1 := digits(b[0:2])
+	day, ok1 := number.Digits(b[0:2])
 	month, ok2 := monthOf(b[3:6])
-	year, ok3 := digits(b[7:11])
-	hour, ok4 := digits(b[12:14])
-	minute, ok5 := digits(b[15:17])
-	second, ok6 := digits(b[18:20])
+	year, ok3 := number.Digits(b[7:11])
+	hour, ok4 := number.Digits(b[12:14])
+	minute, ok5 := number.Digits(b[15:17])
+	second, ok6 := number.Digits(b[18:20])
 	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 {
 		return 0, 0, false
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/record"
 )
 
@@ -46,7 +47,7 @@ func isBareCrash(line []byte) bool {
 	if !ok || !isContainerName(name) || len(ms) < 12 || len(ms) > 13 {
 		return false
 	}
-	_, ok = digits64(ms)
+	_, ok = number.Digits64(ms)
 	return ok
 }
 
@@ -131,7 +132,7 @@ func (c *crashTable) row(pos record.Pos, row []string, sink record.Sink) error {
 		host: []byte(names.host), version: []byte(names.version),
 	}
 	code := -1
-	if n, ok := digits64([]byte(strings.TrimSpace(cellAt(row, c.exit)))); ok && n < 256 {
+	if n, ok := number.Digits64([]byte(strings.TrimSpace(cellAt(row, c.exit)))); ok && n < 256 {
 		code = int(n)
 	}
 	crash := o.exited(code, cellAt(row, c.reason), text)

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"unicode/utf8"
+
+	"lastcall/collectors/evidence/internal/number"
 )
 
 // quoteLimit bounds the text that a record quotes, exampleLimit that of a warning.
@@ -99,9 +101,9 @@ func wordsOf(name string) []string {
 	for i := range len(name) {
 		c := name[i]
 		switch {
-		case c >= 'a' && c <= 'z' || isDigit(c):
+		case c >= 'a' && c <= 'z' || number.IsDigit(c):
 			// "RSSBytes" is RSS and Bytes.
-			if start >= 0 && i-start >= 2 && !isDigit(c) && isUpper(name[i-1]) && isUpper(name[i-2]) {
+			if start >= 0 && i-start >= 2 && !number.IsDigit(c) && isUpper(name[i-1]) && isUpper(name[i-2]) {
 				flush(i - 1)
 				start = i - 1
 			}
@@ -109,7 +111,7 @@ func wordsOf(name string) []string {
 				start = i
 			}
 		case isUpper(c):
-			if start >= 0 && (name[i-1] >= 'a' && name[i-1] <= 'z' || isDigit(name[i-1])) {
+			if start >= 0 && (name[i-1] >= 'a' && name[i-1] <= 'z' || number.IsDigit(name[i-1])) {
 				flush(i)
 			}
 			if start < 0 {

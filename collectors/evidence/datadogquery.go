@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/record"
 )
 
@@ -156,11 +157,11 @@ func (d *datadogQueryReader) series() error {
 // seldom than there are buckets the points are further apart, and a lone point tells nothing. Buckets are longer than 20,000 only in
 // milliseconds, which the description promises and no recorded answer has.
 func bucketOf(step time.Duration, interval json.RawMessage) time.Duration {
-	v, ok := parseNumber(interval)
+	v, ok := number.Float(interval)
 	if !ok || v <= 0 || v > 1e9 {
 		return step
 	}
-	told := seconds(v)
+	told := number.Seconds(v)
 	if v >= 20_000 && v != 86_400 {
 		told /= 1000
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/valyala/fastjson"
 
+	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/record"
 )
 
@@ -186,7 +187,7 @@ func (p *dockerParser) event(o *origin, ev dockerEvent, line []byte, sink record
 		return sink.Crash(o.crash(record.CrashOOMKill, line))
 	case "die":
 		code := -1
-		if n, ok := digits64(ev.exitCode); ok && n < 256 {
+		if n, ok := number.Digits64(ev.exitCode); ok && n < 256 {
 			code = int(n)
 		}
 		asked, ok := p.asked[id]

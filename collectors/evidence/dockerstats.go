@@ -8,6 +8,7 @@ import (
 	"math"
 	"strings"
 
+	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/record"
 )
 
@@ -112,11 +113,11 @@ func (s *dockerStat) emit(pos record.Pos, sink record.Sink) error {
 	var values []value
 	if s.MemUsage != "" {
 		used, limit, _ := strings.Cut(s.MemUsage, " / ")
-		u, _, _ := parseSize([]byte(strings.TrimSpace(used)))
-		l, _, _ := parseSize([]byte(strings.TrimSpace(limit)))
+		u, _, _ := number.Size([]byte(strings.TrimSpace(used)))
+		l, _, _ := number.Size([]byte(strings.TrimSpace(limit)))
 		// The client has taken the inactive page cache off.
 		values = append(values, value{record.WorkingSet, float64(u)}, value{record.MemoryLimit, float64(l)})
-		if p, ok := parseNumber([]byte(strings.TrimSuffix(strings.TrimSpace(s.CPUPerc), "%"))); ok {
+		if p, ok := number.Float([]byte(strings.TrimSuffix(strings.TrimSpace(s.CPUPerc), "%"))); ok {
 			values = append(values, value{record.CPU, p / 100})
 		}
 	}

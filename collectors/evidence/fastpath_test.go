@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/internal/lines"
 	"lastcall/collectors/record"
 	"lastcall/collectors/record/recordtest"
@@ -300,16 +301,16 @@ func TestDurationsReadEightBytesAtOnceAreThoseReadDigitByDigit(t *testing.T) {
 		for i := range b {
 			b[i] = bytesOfNumbers[rnd.IntN(len(bytesOfNumbers))]
 		}
-		if d, end, ok := secondsIn(b, 0); ok {
-			want, ok := durationOf(b[:end], 9)
+		if d, end, ok := number.SecondsIn(b, 0); ok {
+			want, ok := number.Duration(b[:end], 9)
 			if !ok || d != want || !isSeconds(b[:end]) {
 				t.Fatalf("%q: %v, want %v (%v)", b, d, want, ok)
 			}
 		}
 		from := rnd.IntN(len(b) + 1)
 		to := from + rnd.IntN(len(b)-from+1)
-		d, ok := millisecondsIn(b, from, to)
-		if want, wantOK := durationWithUnit(b[from:to], 6); d != want || ok != wantOK {
+		d, ok := number.MillisecondsIn(b, from, to)
+		if want, wantOK := number.DurationWithUnit(b[from:to], 6); d != want || ok != wantOK {
 			t.Fatalf("%q: %v %v, want %v %v", b[from:to], d, ok, want, wantOK)
 		}
 	}

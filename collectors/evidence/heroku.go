@@ -3,6 +3,7 @@ package evidence
 import (
 	"bytes"
 
+	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/record"
 )
 
@@ -109,7 +110,7 @@ func (m dynoMemory) event(o *origin, proc, body []byte, sink record.Sink) error 
 	case starts("State changed from "):
 		return herokuState(o, body, sink)
 	case starts("Process exited with status "):
-		code, _ := intAfter(body, "status ")
+		code, _ := number.IntAfter(body, "status ")
 		if plannedStatus(int(code)) {
 			return sink.Lifecycle(o.stopped(int(code), "", body))
 		}
@@ -178,12 +179,12 @@ func herokuState(o *origin, body []byte, sink record.Sink) error {
 // decimal only.
 func (m dynoMemory) running(o *origin, body []byte, sink record.Sink) error {
 	b := body[len("Process running mem="):]
-	used, n, ok := parseSize(b)
+	used, n, ok := number.Size(b)
 	if !ok || used <= 0 {
 		return warn(sink, o.pos, "malformed_line", "a memory line without a size", body)
 	}
 	var limit int64
-	if share, ok := parseNumber(between(b[n:], "(", "%")); ok && share > 0 {
+	if share, ok := number.Float(between(b[n:], "(", "%")); ok && share > 0 {
 		const mb = 1 << 20
 		limit = int64(float64(used)/share*100/mb+0.5) * mb
 	}
@@ -248,11 +249,11 @@ func herokuSamples(o *origin, body []byte, sink record.Sink) error {
 		case "dyno":
 			o.instance = value
 		case "sample#memory_rss":
-			rss, _, _ = parseSize(value)
+			rss, _, _ = number.Size(value)
 		case "sample#memory_total":
-			total, _, _ = parseSize(value)
+			total, _, _ = number.Size(value)
 		case "sample#memory_quota":
-			quota, _, _ = parseSize(value)
+			quota, _, _ = number.Size(value)
 		}
 	}
 	if rss == 0 {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"lastcall/collectors/evidence/internal/jsonscan"
+	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/record"
 )
 
@@ -135,7 +136,7 @@ func (d *accessDialect) served(l *jsonLine, layer record.Layer) []byte {
 		}
 		text := orNone(l.unescaped(bufContainer, v))
 		if (name == "host" || name == "server") && isHostHeader(text, asked) {
-			if name == "server" && layer == record.LayerRouter && len(text) > 0 && isDigit(text[0]) && bytes.IndexByte(text, ':') > 0 {
+			if name == "server" && layer == record.LayerRouter && len(text) > 0 && number.IsDigit(text[0]) && bytes.IndexByte(text, ':') > 0 {
 				return text // address and port of an upstream
 			}
 			continue
@@ -194,7 +195,7 @@ func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 		method, path = m, rest
 	}
 	statusText := d.named(l, accessStatus)
-	status, ok := statusOf(l.scan.Raw(statusText))
+	status, ok := number.HTTPStatus(l.scan.Raw(statusText))
 	if !ok && (statusText.Kind == jsonscan.Number || method == nil) {
 		return false, nil
 	}
@@ -211,7 +212,7 @@ func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	}
 	if scale < 0 {
 		scale = 6
-		if n := len(raw); isDigit(raw[n-1]) {
+		if n := len(raw); number.IsDigit(raw[n-1]) {
 			text := "durations that name no unit; they were taken as milliseconds"
 			if l.inNanoseconds(raw) {
 				scale, text = 0, "durations that name no unit; they were taken as nanoseconds, in which Go counts, because in milliseconds they would be hours"
@@ -221,7 +222,7 @@ func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 			}
 		}
 	}
-	duration, ok := durationWithUnit(raw, scale)
+	duration, ok := number.DurationWithUnit(raw, scale)
 	if !ok {
 		return l.malformed(sink, "a request whose duration is none; it was left out")
 	}
@@ -278,10 +279,10 @@ func (u *unnamedUnits) nanoseconds() bool {
 
 // inNanoseconds says whether a number that names no unit is of nanoseconds.
 func (l *jsonLine) inNanoseconds(raw []byte) bool {
-	if !isDigits(raw) {
+	if !number.IsDigits(raw) {
 		return false // Go's are whole
 	}
-	v, ok := decimal(raw, 0)
+	v, ok := number.Decimal(raw, 0)
 	if ok && l.unnamed != nil {
 		l.unnamed.seen = append(l.unnamed.seen, v)
 	}

@@ -3,6 +3,7 @@ package evidence
 import (
 	"bytes"
 
+	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/record"
 )
 
@@ -42,14 +43,14 @@ func (envoyDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	if err != nil {
 		return true, err
 	}
-	status, ok2 := statusOf(l.raw(envoyStatus))
+	status, ok2 := number.HTTPStatus(l.raw(envoyStatus))
 	if !ok || !ok2 && string(l.raw(envoyStatus)) != "0" {
 		return l.malformed(sink, "an Envoy line whose time or status is none; it was left out")
 	}
 	r := l.request(record.LayerRouter)
 	r.Start, r.Status = start, status
 	if l.has(envoyTook) {
-		took, ok := durationOf(l.raw(envoyTook), 6)
+		took, ok := number.Duration(l.raw(envoyTook), 6)
 		if !ok {
 			return l.malformed(sink, "an Envoy line whose duration is none; it was left out")
 		}

@@ -3,6 +3,7 @@ package evidence
 import (
 	"bytes"
 
+	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/record"
 )
 
@@ -37,8 +38,8 @@ func (traefikDialect) paths() []string {
 func (traefikDialect) needs() []int { return []int{traefikPath, traefikTook, traefikStatus} }
 
 func (traefikDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
-	took, ok := durationOf(l.raw(traefikTook), 0)
-	status, ok2 := statusOf(l.raw(traefikStatus))
+	took, ok := number.Duration(l.raw(traefikTook), 0)
+	status, ok2 := number.HTTPStatus(l.raw(traefikStatus))
 	if !ok || !ok2 {
 		return l.malformed(sink, "a Traefik line whose duration or status is none; it was left out")
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"lastcall/collectors/evidence/internal/jsonscan"
+	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/record"
 )
 
@@ -326,12 +327,12 @@ func (l *jsonLine) request(layer record.Layer) *record.Request {
 func (l *jsonLine) time(v jsonscan.Value, sink record.Sink) (record.Time, bool, error) {
 	switch v.Kind {
 	case jsonscan.Number:
-		t, ok := epochOf(l.scan.Raw(v))
+		t, ok := number.Epoch(l.scan.Raw(v))
 		return record.Time(t), ok, nil
 	case jsonscan.String:
 		b := l.unescaped(bufOther, v)
-		if len(b) > 4 && isDigit(b[0]) && b[4] != '-' {
-			if t, ok := epochOf(b); ok {
+		if len(b) > 4 && number.IsDigit(b[0]) && b[4] != '-' {
+			if t, ok := number.Epoch(b); ok {
 				return record.Time(t), true, nil
 			}
 			t, _, ok := l.clock.readAccess(b)

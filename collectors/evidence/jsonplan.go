@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"lastcall/collectors/evidence/internal/jsonscan"
+	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/swar"
 	"lastcall/collectors/record"
 )
@@ -29,7 +30,7 @@ type jsonRequest struct {
 	framed  bool                       // who wrote the line may stand around it
 	time    jsonscan.Ref
 	took    jsonscan.Ref // none: the line tells of a beginning
-	scale   int          // of took; see durationOf
+	scale   int          // of took; see number.Duration
 	status  jsonscan.Ref
 	message jsonscan.Ref
 	source  jsonscan.Ref // what requestDialect.layer asks for
@@ -118,13 +119,13 @@ func (l *jsonLine) send(d requestDialect, q *jsonRequest, t record.Time, sink re
 		return true, sink.Request(r)
 	}
 	badTook, badStatus := d.complaints()
-	took, ok := durationOf(l.refRaw(q.took), q.scale)
+	took, ok := number.Duration(l.refRaw(q.took), q.scale)
 	if !ok {
 		return l.malformed(sink, badTook)
 	}
 	r.Start = t - record.Time(took)
 	if q.status != jsonscan.None {
-		if r.Status, ok = statusOf(l.refRaw(q.status)); !ok {
+		if r.Status, ok = number.HTTPStatus(l.refRaw(q.status)); !ok {
 			return l.malformed(sink, badStatus)
 		}
 	}
@@ -162,7 +163,7 @@ type jsonPlan struct {
 	took    jsonscan.Place
 	scale   int
 	unit    int64 // of took, in nanoseconds
-	longest int64 // in units: maxDuration
+	longest int64 // in units: number.MaxDuration
 	status  jsonscan.Place
 	message jsonscan.Place
 	source  jsonscan.Place
@@ -224,8 +225,8 @@ func (l *jsonLine) newPlan() *jsonPlan {
 	if !find(q.time, &p.time) || !find(q.took, &p.took) || !find(q.status, &p.status) || !find(q.source, &p.source) {
 		return nil
 	}
-	p.unit = powersOf10[q.scale]
-	p.longest = int64(maxDuration) / p.unit
+	p.unit = number.PowerOf10(q.scale)
+	p.longest = int64(number.MaxDuration) / p.unit
 	p.hasStatus = q.status != jsonscan.None
 	if q.message != jsonscan.None {
 		p.message = values[q.message]
@@ -311,15 +312,15 @@ func (l *jsonLine) planned(p *jsonPlan, lineNo int64, line []byte, sink record.S
 	v, whole := int64(0), false
 	if p.took.Step >= 0 {
 		span := s.Span(p.took.Step)
-		v, whole = wholeNumber(line, span.Start, span.End)
+		v, whole = number.Whole(line, span.Start, span.End)
 	}
 	if whole && v <= p.longest {
 		took = time.Duration(v * p.unit)
-	} else if took, ok = durationOf(p.took.Raw(s, line), p.scale); !ok {
+	} else if took, ok = number.Duration(p.took.Raw(s, line), p.scale); !ok {
 		return false, nil
 	}
 	if p.hasStatus {
-		if r.Status, ok = statusOf(p.status.Raw(s, line)); !ok {
+		if r.Status, ok = number.HTTPStatus(p.status.Raw(s, line)); !ok {
 			return false, nil
 		}
 	}
@@ -376,16 +377,16 @@ func (l *jsonLine) planTime(v *jsonscan.Place, line []byte) (record.Time, bool) 
 	b := v.Raw(l.scan, line)
 	if v.Kind == jsonscan.Number {
 		if v.Step >= 0 {
-			// Milliseconds of the years 2001 to 2262, for which epochOf comes to the same.
+			// Milliseconds of the years 2001 to 2262, for which number.Epoch comes to the same.
 			span := l.scan.Span(v.Step)
-			if ms, ok := wholeNumber(line, span.Start, span.End); ok && ms >= 1e12 && ms <= math.MaxInt64/1_000_000 {
+			if ms, ok := number.Whole(line, span.Start, span.End); ok && ms >= 1e12 && ms <= math.MaxInt64/1_000_000 {
 				return record.Time(ms * 1e6), true
 			}
 		}
-		t, ok := epochOf(b)
+		t, ok := number.Epoch(b)
 		return record.Time(t), ok
 	}
-	if len(b) > 4 && isDigit(b[0]) && b[4] != '-' {
+	if len(b) > 4 && number.IsDigit(b[0]) && b[4] != '-' {
 		return 0, false
 	}
 	t, _, zoned, ok := l.clock.read(b)

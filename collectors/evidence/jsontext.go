@@ -13,6 +13,7 @@ import (
 
 	"github.com/valyala/fastjson"
 
+	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/record"
 )
 
@@ -53,7 +54,7 @@ func numberOf(v *fastjson.Value) (float64, bool) {
 		f, err := v.Float64()
 		return f, err == nil
 	case fastjson.TypeString:
-		return parseNumber(bytes.TrimSpace(v.GetStringBytes()))
+		return number.Float(bytes.TrimSpace(v.GetStringBytes()))
 	}
 	return 0, false
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/record"
 )
 
@@ -133,7 +134,7 @@ func splitKernel(line []byte, year func(month, day int) int) (h kernelHeader, bo
 			if st, found := readCtimeStamp(inner); found && h.stamp.n == 0 {
 				h.stamp, h.kernel = st, true
 				rest = bytes.TrimPrefix(rest[end+1:], []byte(" "))
-			} else if _, isNumber := parseNumber(inner); isNumber && bytes.IndexByte(inner, '.') > 0 {
+			} else if _, isNumber := number.Float(inner); isNumber && bytes.IndexByte(inner, '.') > 0 {
 				h.kernel = true
 				rest = bytes.TrimPrefix(rest[end+1:], []byte(" "))
 			}
@@ -183,12 +184,12 @@ func isDumpLine(b []byte) bool {
 		return b[0] == '<' || hasPrefix(b, "[<") || bytes.Contains(b, []byte("+0x")) || len(first) == 16 && isHexID(first) || isStatistic(first)
 	case hasPrefix(b, "["): // a task, or the head of their table
 		pid := bytes.TrimSpace(between(b, "[", "]"))
-		return isDigits(pid) || string(pid) == "pid"
+		return number.IsDigits(pid) || string(pid) == "pid"
 	case string(first) == "Node": // of memory
-		return len(rest) > 0 && isDigit(rest[0])
-	case isDigits(first):
+		return len(rest) > 0 && number.IsDigit(rest[0])
+	case number.IsDigits(first):
 		return hasPrefix(rest, "pages ") || hasPrefix(rest, "total pagecache")
-	case isDigits(rest): // "slab_reclaimable 12345", of a cgroup
+	case number.IsDigits(rest): // "slab_reclaimable 12345", of a cgroup
 		return isContainerName(first)
 	}
 	return bytes.Contains(rest, []byte("mems_allowed="))
@@ -197,7 +198,7 @@ func isDumpLine(b []byte) bool {
 // isStatistic recognises "active_file:29".
 func isStatistic(b []byte) bool {
 	name, value, ok := bytes.Cut(b, []byte(":"))
-	return ok && isContainerName(name) && isDigits(value)
+	return ok && isContainerName(name) && number.IsDigits(value)
 }
 
 // kernelReport gathers one report until its victim is named.
@@ -224,9 +225,9 @@ func (k *kernelReport) line(o *origin, b []byte, sink record.Sink) (bool, error)
 		*k = kernelReport{since: o.pos.Line, asker: bytes.Clone(b[:bytes.Index(b, []byte(" invoked oom-killer: "))])}
 		return true, nil
 	case bytes.HasPrefix(b, []byte("memory: usage ")):
-		k.used, _, _ = parseSize(b[len("memory: usage "):])
+		k.used, _, _ = number.Size(b[len("memory: usage "):])
 		if i := bytes.Index(b, []byte("limit ")); i >= 0 {
-			k.limit, _, _ = parseSize(b[i+len("limit "):])
+			k.limit, _, _ = number.Size(b[i+len("limit "):])
 		}
 		return true, nil
 	case bytes.HasPrefix(b, []byte("Task in ")) && bytes.Contains(b, []byte(" killed as a result of limit of ")):
@@ -238,7 +239,7 @@ func (k *kernelReport) line(o *origin, b []byte, sink record.Sink) (bool, error)
 	case bytes.HasPrefix(b, []byte("oom-kill:")):
 		k.constraint = bytes.Clone(field(b, "constraint="))
 		k.oomMemcg, k.taskMemcg = bytes.Clone(field(b, "oom_memcg=")), bytes.Clone(field(b, "task_memcg="))
-		k.pid, _ = intAfter(b, ",pid=")
+		k.pid, _ = number.IntAfter(b, ",pid=")
 		return true, nil
 	case bytes.Contains(b, []byte("Killed process ")) && bytes.Contains(b, []byte("-rss:")):
 		err := k.killed(o, b, sink)
@@ -268,7 +269,7 @@ func (k *kernelReport) killed(o *origin, b []byte, sink record.Sink) error {
 	if o.time == 0 {
 		return warn(sink, o.pos, "no_time", noTimeText, b)
 	}
-	pid, _ := intAfter(b, "Killed process ")
+	pid, _ := number.IntAfter(b, "Killed process ")
 	if k.pid != 0 && k.pid != pid {
 		*k = kernelReport{} // The report before was of another kill.
 	}
@@ -323,7 +324,7 @@ func rssOfKilled(b []byte) int64 {
 	var sum int64
 	for _, key := range []string{"anon-rss:", "file-rss:", "shmem-rss:"} {
 		if i := bytes.Index(b, []byte(key)); i >= 0 {
-			v, _, _ := parseSize(b[i+len(key):])
+			v, _, _ := number.Size(b[i+len(key):])
 			sum += v
 		}
 	}
@@ -353,7 +354,7 @@ func kernelFault(o *origin, b []byte, sink record.Sink) error {
 		c.Signal = "SIGILL"
 	}
 	if pid := between(b, "[", "]"); pid != nil {
-		if _, ok := digits64(pid); ok {
+		if _, ok := number.Digits64(pid); ok {
 			c.Instance = string(pid)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/valyala/fastjson"
 
+	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/record"
 )
 
@@ -188,10 +189,10 @@ func bareID(id []byte) []byte {
 func parseQuantity(s []byte) (int64, bool) {
 	s = bytes.TrimSpace(s)
 	n := len(s)
-	for n > 0 && !isDigit(s[n-1]) && s[n-1] != '.' {
+	for n > 0 && !number.IsDigit(s[n-1]) && s[n-1] != '.' {
 		n--
 	}
-	v, ok := parseNumber(s[:n])
+	v, ok := number.Float(s[:n])
 	if !ok || v < 0 {
 		return 0, false
 	}

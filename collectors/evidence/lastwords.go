@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"time"
 
+	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/record"
 )
 
@@ -358,7 +359,7 @@ func nodeSign(line []byte) (sign, bool) {
 		return sign{kind: record.CrashHeapLimit}, true
 	case bytes.HasPrefix(line, []byte("# Fatal error in ")):
 		return sign{kind: record.CrashAbort}, true
-	case len(line) > len("Node.js v") && bytes.HasPrefix(line, []byte("Node.js v")) && len(line) < 40 && isDigit(line[len("Node.js v")]) && bytes.IndexByte(bytes.TrimSpace(line[8:]), ' ') < 0:
+	case len(line) > len("Node.js v") && bytes.HasPrefix(line, []byte("Node.js v")) && len(line) < 40 && number.IsDigit(line[len("Node.js v")]) && bytes.IndexByte(bytes.TrimSpace(line[8:]), ' ') < 0:
 		// Node (17 and later) ends the report of an uncaught error with its version, and prints it nowhere else.
 		return sign{kind: record.CrashException}, true
 	case has("triggerUncaughtException("), has("[UnhandledPromiseRejection: "):
@@ -375,7 +376,7 @@ func goSign(line []byte) (sign, bool) {
 	case starts("runtime: out of memory"):
 		s := sign{kind: record.CrashHeapLimit}
 		if v := between(line, "(", " in use)"); v != nil {
-			if n, ok := digits64(v); ok {
+			if n, ok := number.Digits64(v); ok {
 				s.used = n
 			}
 		}
@@ -437,7 +438,7 @@ func javaSign(line []byte) (sign, bool) {
 func workerSign(line []byte) (sign, bool) {
 	pid := between(line, "(pid:", ")")
 	pid = bytes.TrimSpace(pid)
-	if n, ok := digits64(pid); !ok || n <= 0 {
+	if n, ok := number.Digits64(pid); !ok || n <= 0 {
 		return sign{}, false
 	}
 	switch {
@@ -449,7 +450,7 @@ func workerSign(line []byte) (sign, bool) {
 		return sign{kind: record.CrashSegfault, signal: "SIGSEGV", exited: true, pid: pid}, true
 	case bytes.HasPrefix(line, []byte("DAMN ! worker")):
 		s := sign{kind: record.CrashOther, exited: true, pid: pid}
-		if v, ok := intAfter(line, "killed by signal "); ok {
+		if v, ok := number.IntAfter(line, "killed by signal "); ok {
 			s.signal = signalName(int(v))
 		}
 		return s, true
@@ -465,8 +466,8 @@ func heapAfterGC(line []byte) (int64, bool) {
 		return 0, false
 	}
 	rest := line[i+len(") -> "):]
-	number, rest := word(rest)
-	mb, ok := parseNumber(number)
+	first, rest := word(rest)
+	mb, ok := number.Float(first)
 	if !ok || mb <= 0 || mb > 1e7 || !bytes.Contains(rest, []byte("MB")) {
 		return 0, false
 	}
@@ -507,6 +508,6 @@ func isTraceLine(line []byte) bool {
 		return true
 	}
 	// " 1: 0xb0b1a0 node::Abort() [node]"
-	_, n := leadingInt(b)
+	_, n := number.LeadingInt(b)
 	return n > 0 && bytes.HasPrefix(b[n:], []byte(": 0x"))
 }

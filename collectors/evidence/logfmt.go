@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"time"
 
+	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/swar"
 )
 
@@ -88,7 +89,7 @@ func (l *logfmt) milliseconds(slot int) (time.Duration, bool) {
 	if v.from < 0 || v.from == v.to {
 		return 0, true
 	}
-	return millisecondsIn(l.line, int(v.from), int(v.to))
+	return number.MillisecondsIn(l.line, int(v.from), int(v.to))
 }
 
 // seconds reads the duration of a key, whose unit is seconds unless it says another. It is false where the line has none.
@@ -97,10 +98,10 @@ func (l *logfmt) seconds(slot int) (time.Duration, bool) {
 	if v.from < 0 {
 		return 0, false
 	}
-	if d, end, ok := secondsIn(l.line, int(v.from)); ok && end+1 == int(v.to) && l.line[end] == 's' {
+	if d, end, ok := number.SecondsIn(l.line, int(v.from)); ok && end+1 == int(v.to) && l.line[end] == 's' {
 		return d, true
 	}
-	return durationWithUnit(l.get(slot), 9)
+	return number.DurationWithUnit(l.get(slot), 9)
 }
 
 // predicted reads a line like the one that was learnt from. Keys that that one did not have are absent from l.vals already.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/record"
 )
 
@@ -422,7 +423,7 @@ func addHeapColumn(found []metricColumn, c metricColumn, pool string) []metricCo
 func (h *heapColumns) cell(m meaning, row []string) string {
 	of := heapOfPools{meaning: m, pools: map[string][]point{}}
 	for i, column := range h.columns {
-		v, ok := parseNumberText(strings.TrimSpace(cellAt(row, column)))
+		v, ok := number.FloatText(strings.TrimSpace(cellAt(row, column)))
 		if !ok {
 			var u unit
 			if v, u, ok = parseMeasure(strings.TrimSpace(cellAt(row, column))); !ok || !u.fits(quantityBytes) {
@@ -655,7 +656,7 @@ func (t *table) emit(pos record.Pos, at record.Time, names labels, m meaning, ce
 	if isNoValue(cell) {
 		return nil
 	}
-	v, ok := parseNumberText(cell)
+	v, ok := number.FloatText(cell)
 	if !ok {
 		var u unit
 		// A unit in the cell says more than one in the header.
@@ -687,10 +688,10 @@ func isNoValue(cell string) bool {
 // parseMeasure reads a number with its unit, as dashboards format values: "512 MiB", "1.5GiB", "12.5%".
 func parseMeasure(cell string) (v float64, u unit, ok bool) {
 	n := 0
-	for n < len(cell) && (isDigit(cell[n]) || cell[n] == '.' || cell[n] == '-') {
+	for n < len(cell) && (number.IsDigit(cell[n]) || cell[n] == '.' || cell[n] == '-') {
 		n++
 	}
-	if v, ok = parseNumberText(cell[:n]); !ok {
+	if v, ok = number.FloatText(cell[:n]); !ok {
 		return 0, unitNone, false
 	}
 	word := strings.ToLower(strings.TrimSpace(cell[n:]))

@@ -3,6 +3,8 @@ package evidence
 import (
 	"bytes"
 	"strings"
+
+	"lastcall/collectors/evidence/internal/number"
 )
 
 // isContainerName reports whether b could name a container: letters, digits, dashes, dots and underscores, beginning with a letter
@@ -12,7 +14,7 @@ func isContainerName(b []byte) bool {
 		return false
 	}
 	for i, c := range b {
-		if c >= 'a' && c <= 'z' || isDigit(c) || i > 0 && (c == '-' || c == '.' || c == '_') {
+		if c >= 'a' && c <= 'z' || number.IsDigit(c) || i > 0 && (c == '-' || c == '.' || c == '_') {
 			continue
 		}
 		return false
@@ -23,7 +25,7 @@ func isContainerName(b []byte) bool {
 // isNumbered recognises the names that stateful sets give their pods, "web-0".
 func isNumbered(b []byte) bool {
 	i := bytes.LastIndexByte(b, '-')
-	return i > 0 && len(b)-i <= 5 && isDigits(b[i+1:]) && isContainerName(b)
+	return i > 0 && len(b)-i <= 5 && number.IsDigits(b[i+1:]) && isContainerName(b)
 }
 
 // isHexID reports whether b looks like a container id, whole or shortened.
@@ -32,7 +34,7 @@ func isHexID(b []byte) bool {
 		return false
 	}
 	for _, c := range b {
-		if !isDigit(c) && (c < 'a' || c > 'f') {
+		if !number.IsDigit(c) && (c < 'a' || c > 'f') {
 			return false
 		}
 	}

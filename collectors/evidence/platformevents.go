@@ -10,6 +10,7 @@ import (
 
 	"github.com/valyala/fastjson"
 
+	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/record"
 )
 
@@ -306,7 +307,7 @@ func (f eventFields) crash(kind event, o *origin, raw []byte) *record.Crash {
 	}
 	if up := firstOf(f.event, "uptime", "uptime_seconds", "uptime_s"); up != nil {
 		if n, ok := numberOf(up); ok {
-			c.Uptime = seconds(n)
+			c.Uptime = number.Seconds(n)
 		}
 	}
 	c.UsedBytes, c.LimitBytes = f.memory()

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/record"
 )
 
@@ -176,7 +177,7 @@ func compactTime(s string) (record.Time, bool) {
 		return st.time, true
 	}
 	for _, layout := range []string{"20060102T150405", "2006-01-02T15-04-05", "2006-01-02T15_04_05", "20060102-150405", "20060102_150405", "2006-01-02_15-04-05", "20060102150405"} {
-		if len(s) < len(layout) || (len(s) > len(layout) && isDigit(s[len(layout)])) {
+		if len(s) < len(layout) || (len(s) > len(layout) && number.IsDigit(s[len(layout)])) {
 			continue
 		}
 		if t, err := time.ParseInLocation(layout, s[:len(layout)], time.UTC); err == nil && t.Year() > 1980 && t.Year() < 2200 {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 
+	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/record"
 )
 
@@ -102,7 +103,7 @@ func (p *promReader) series() error {
 	points := make([]point, 0, len(s.Values))
 	var unplaced int64
 	for _, v := range s.Values {
-		at, ok := parseNumber(v[0])
+		at, ok := number.Float(v[0])
 		t, isTime := epochTime(at)
 		if !ok || !isTime {
 			unplaced++

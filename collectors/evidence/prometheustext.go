@@ -6,6 +6,7 @@ import (
 	"math"
 	"strconv"
 
+	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/record"
 )
 
@@ -188,7 +189,7 @@ func parseExposition(line []byte) (exposition, bool) {
 	}
 	e.value = v
 	if len(parts) == 2 {
-		at, ok := parseNumber(parts[1])
+		at, ok := number.Float(parts[1])
 		if !ok {
 			return exposition{}, false
 		}
@@ -200,7 +201,7 @@ func parseExposition(line []byte) (exposition, bool) {
 }
 
 func isMetricByte(c byte, i int) bool {
-	return c >= 'a' && c <= 'z' || isUpper(c) || c == '_' || c == ':' || i > 0 && isDigit(c)
+	return c >= 'a' && c <= 'z' || isUpper(c) || c == '_' || c == ':' || i > 0 && number.IsDigit(c)
 }
 
 // endOfLabels finds the closing brace, minding quotes.

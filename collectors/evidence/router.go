@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"time"
 
+	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/swar"
 	"lastcall/collectors/record"
 )
@@ -63,7 +64,7 @@ func (h *lineHead) read(b []byte) (t record.Time, n int, ok bool) {
 			return 0, 0, false
 		}
 		n += 1 + k
-		t += record.Time(int64(v) * powersOf10[9-k])
+		t += record.Time(int64(v) * number.PowerOf10(9-k))
 		if h.places > 8 {
 			d := b[n] - '0'
 			if d > 9 {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"time"
 
+	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/swar"
 	"lastcall/collectors/record"
 )
@@ -106,7 +107,7 @@ func (p *herokuRouterParser) parseNext(lineNo int64, data []byte, sink record.Si
 	if k == 0 || k > 7 || status+4 > len(data) || string(data[service+k:status]) != "ms status=" || data[status+3] != ' ' {
 		return 0, false, nil
 	}
-	if r.Status, ok = statusOf(data[status : status+3]); !ok {
+	if r.Status, ok = number.HTTPStatus(data[status : status+3]); !ok {
 		return 0, false, nil
 	}
 	r.Pos.Line = lineNo
@@ -172,7 +173,7 @@ func (p *herokuRouterParser) request(t record.Time, body, line []byte, sink reco
 	if !pairs.scan(body, failed) {
 		return true, warn(sink, p.req.Pos, "malformed_line", "a router line that is cut or broken; it was left out", line)
 	}
-	status, ok := statusOf(pairs.get(herokuStatus))
+	status, ok := number.HTTPStatus(pairs.get(herokuStatus))
 	if !pairs.has(herokuMethod) || !pairs.has(herokuPath) || !ok {
 		return true, warn(sink, p.req.Pos, "malformed_line", "a router line without method, path or status; it was left out", line)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"time"
 
+	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/record"
 )
 
@@ -117,11 +118,11 @@ func (p *scalingoRouterParser) parseNext(lineNo int64, data []byte, sink record.
 	if !ok || duration >= len(data) || string(data[protocolEnd:status]) != " status=" || string(data[status+3:duration]) != " duration=" {
 		return 0, false, nil
 	}
-	took, durationEnd, ok := secondsIn(data, duration)
+	took, durationEnd, ok := number.SecondsIn(data, duration)
 	if !ok || durationEnd+2 > len(data) || string(data[durationEnd:durationEnd+2]) != "s " {
 		return 0, false, nil
 	}
-	if r.Status, ok = statusOf(data[status : status+3]); !ok || r.Status >= 499 { // for those it asks for a reason, which follows
+	if r.Status, ok = number.HTTPStatus(data[status : status+3]); !ok || r.Status >= 499 { // for those it asks for a reason, which follows
 		return 0, false, nil
 	}
 	r.Pos.Line = lineNo
@@ -162,7 +163,7 @@ func (p *scalingoRouterParser) request(t record.Time, body, line []byte, sink re
 		return true, warn(sink, p.req.Pos, "malformed_line", "a router line that is cut or broken; it was left out", line)
 	}
 	v := p.logfmt
-	status, ok := statusOf(v.get(scalingoStatus))
+	status, ok := number.HTTPStatus(v.get(scalingoStatus))
 	if !v.has(scalingoMethod) || !v.has(scalingoPath) || !ok {
 		return true, warn(sink, p.req.Pos, "malformed_line", "a router line without method, path or status; it was left out", line)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 
+	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/record"
 )
 
@@ -130,7 +131,7 @@ func scalingoEvent(o *origin, tag, body []byte, sink record.Sink) (bool, error) 
 	case has("crashed"):
 		code := int64(-1)
 		for _, key := range []string{"exit status", "exit code", "status:"} {
-			if v, ok := intAfter(text, key); ok {
+			if v, ok := number.IntAfter(text, key); ok {
 				code = v
 				break
 			}
@@ -152,7 +153,7 @@ func scalingoEvent(o *origin, tag, body []byte, sink record.Sink) (bool, error) 
 		return true, sink.Lifecycle(ev.lifecycle(record.Unreachable, "unreachable", text))
 	case has(" stopped"):
 		code := -1
-		if v, ok := intAfter(text, "exit status"); ok {
+		if v, ok := number.IntAfter(text, "exit status"); ok {
 			code = int(v)
 		}
 		return true, sink.Lifecycle(ev.stopped(code, "", text))
@@ -248,8 +249,8 @@ func usedOfLimit(text []byte) (used, limit int64) {
 	for start > 0 && text[start-1] != ' ' && text[start-1] != '(' {
 		start--
 	}
-	u, n, ok1 := parseSize(text[start:slash])
-	l, _, ok2 := parseSize(text[slash+1:])
+	u, n, ok1 := number.Size(text[start:slash])
+	l, _, ok2 := number.Size(text[slash+1:])
 	if !ok1 || !ok2 || n != slash-start {
 		return 0, 0
 	}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/record"
 )
 
@@ -23,20 +24,20 @@ func readStamp(b []byte) (stamp, bool) {
 	if len(b) < 19 || b[4] != '-' || b[7] != '-' || (b[10] != 'T' && b[10] != ' ' && b[10] != 't') || b[13] != ':' || b[16] != ':' {
 		return stamp{}, false
 	}
-	year, ok1 := digits(b[0:4])
-	month, ok2 := digits(b[5:7])
-	day, ok3 := digits(b[8:10])
-	hour, ok4 := digits(b[11:13])
-	minute, ok5 := digits(b[14:16])
-	second, ok6 := digits(b[17:19])
+	year, ok1 := number.Digits(b[0:4])
+	month, ok2 := number.Digits(b[5:7])
+	day, ok3 := number.Digits(b[8:10])
+	hour, ok4 := number.Digits(b[11:13])
+	minute, ok5 := number.Digits(b[14:16])
+	second, ok6 := number.Digits(b[17:19])
 	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 {
 		return stamp{}, false
 	}
 	n := 19
 	nanos := 0
-	if n+1 < len(b) && (b[n] == '.' || b[n] == ',') && isDigit(b[n+1]) {
+	if n+1 < len(b) && (b[n] == '.' || b[n] == ',') && number.IsDigit(b[n+1]) {
 		scale := 100_000_000
-		for n++; n < len(b) && isDigit(b[n]); n++ {
+		for n++; n < len(b) && number.IsDigit(b[n]); n++ {
 			nanos += int(b[n]-'0') * scale
 			scale /= 10
 		}
@@ -58,15 +59,15 @@ func readZone(b []byte) (offset, used int, zoned, ok bool) {
 	switch {
 	case i < len(b) && (b[i] == 'Z' || b[i] == 'z'):
 		return 0, i + 1, true, true
-	case i+2 < len(b) && (b[i] == '+' || b[i] == '-') && isDigit(b[i+1]) && isDigit(b[i+2]):
-		hours, _ := digits(b[i+1 : i+3])
+	case i+2 < len(b) && (b[i] == '+' || b[i] == '-') && number.IsDigit(b[i+1]) && number.IsDigit(b[i+2]):
+		hours, _ := number.Digits(b[i+1 : i+3])
 		minutes, end := 0, i+3
 		rest := b[end:]
 		if len(rest) > 0 && rest[0] == ':' {
 			rest = rest[1:]
 		}
-		if len(rest) >= 2 && isDigit(rest[0]) && isDigit(rest[1]) {
-			minutes, _ = digits(rest[:2])
+		if len(rest) >= 2 && number.IsDigit(rest[0]) && number.IsDigit(rest[1]) {
+			minutes, _ = number.Digits(rest[:2])
 			end = len(b) - len(rest) + 2
 		}
 		if hours > 18 || minutes > 59 {
@@ -93,10 +94,10 @@ func readZone(b []byte) (offset, used int, zoned, ok bool) {
 // isSpacedOffset reports whether b begins with an offset behind a blank. It must be whole, " +0000" or " +00:00": a shorter one may be a
 // number of its own.
 func isSpacedOffset(b []byte) bool {
-	if len(b) < 6 || b[0] != ' ' || b[1] != '+' && b[1] != '-' || !isDigit(b[2]) || !isDigit(b[3]) || !isDigit(b[5]) {
+	if len(b) < 6 || b[0] != ' ' || b[1] != '+' && b[1] != '-' || !number.IsDigit(b[2]) || !number.IsDigit(b[3]) || !number.IsDigit(b[5]) {
 		return false
 	}
-	return isDigit(b[4]) || b[4] == ':' && len(b) > 6 && isDigit(b[6])
+	return number.IsDigit(b[4]) || b[4] == ':' && len(b) > 6 && number.IsDigit(b[6])
 }
 
 // monthNames are the English abbreviations that syslog, dmesg and access logs use, in any locale that keeps them.
@@ -124,17 +125,17 @@ func readSyslogStamp(b []byte, year func(month, day int) int) (stamp, bool) {
 	if d[0] == ' ' {
 		d = d[1:]
 	}
-	day, ok1 := digits(d)
-	hour, ok2 := digits(b[7:9])
-	minute, ok3 := digits(b[10:12])
-	second, ok4 := digits(b[13:15])
+	day, ok1 := number.Digits(d)
+	hour, ok2 := number.Digits(b[7:9])
+	minute, ok3 := number.Digits(b[10:12])
+	second, ok4 := number.Digits(b[13:15])
 	if !ok1 || !ok2 || !ok3 || !ok4 {
 		return stamp{}, false
 	}
 	n, nanos := 15, 0
-	if n+1 < len(b) && b[n] == '.' && isDigit(b[n+1]) {
+	if n+1 < len(b) && b[n] == '.' && number.IsDigit(b[n+1]) {
 		scale := 100_000_000
-		for n++; n < len(b) && isDigit(b[n]); n++ {
+		for n++; n < len(b) && number.IsDigit(b[n]); n++ {
 			nanos += int(b[n]-'0') * scale
 			scale /= 10
 		}
@@ -153,7 +154,7 @@ func readCtimeStamp(b []byte) (stamp, bool) {
 	if space < 1 || space > 6 || len(b) < space+21 || b[space+16] != ' ' {
 		return stamp{}, false
 	}
-	year, ok := digits(b[space+17 : space+21])
+	year, ok := number.Digits(b[space+17 : space+21])
 	if !ok {
 		return stamp{}, false
 	}
@@ -225,7 +226,7 @@ func parseTime(b []byte) (t record.Time, zoned, ok bool) {
 	if s, ok := readStamp(b); ok {
 		return s.time, s.zoned, s.n == len(b)
 	}
-	if v, ok := parseNumber(b); ok {
+	if v, ok := number.Float(b); ok {
 		t, ok := epochTime(v)
 		return t, true, ok
 	}

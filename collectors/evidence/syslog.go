@@ -1,6 +1,10 @@
 package evidence
 
-import "bytes"
+import (
+	"bytes"
+
+	"lastcall/collectors/evidence/internal/number"
+)
 
 // herokuLine is a line taken apart.
 type herokuLine struct {
@@ -71,13 +75,13 @@ func herokuTag(b []byte) (app, proc, body []byte, ok bool) {
 // trimSyslogPriority cuts the octet count of RFC 6587 and the priority and version of RFC 5424: "83 <40>1 ".
 func trimSyslogPriority(line []byte) []byte {
 	b := line
-	if _, n := leadingInt(b); n > 0 && n < len(b) && b[n] == ' ' {
+	if _, n := number.LeadingInt(b); n > 0 && n < len(b) && b[n] == ' ' {
 		b = b[n+1:]
 	}
 	if len(b) < 3 || b[0] != '<' {
 		return line
 	}
-	_, n := leadingInt(b[1:])
+	_, n := number.LeadingInt(b[1:])
 	if n == 0 || n > 3 || 1+n >= len(b) || b[1+n] != '>' {
 		return line
 	}
@@ -110,7 +114,7 @@ func tagPID(tag []byte) (pid []byte, ok bool) {
 	}
 	if name, isPID := bytes.CutSuffix(tag, []byte("]")); isPID {
 		open := bytes.LastIndexByte(name, '[')
-		if open <= 0 || !isDigits(name[open+1:]) {
+		if open <= 0 || !number.IsDigits(name[open+1:]) {
 			return nil, false
 		}
 		return name[open+1:], true

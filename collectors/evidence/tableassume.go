@@ -4,6 +4,7 @@ import (
 	"path"
 	"strings"
 
+	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/record"
 )
 
@@ -143,7 +144,7 @@ func sizesOf(cells []string) (s sizes) {
 		if isNoValue(cell) {
 			continue
 		}
-		v, ok := parseNumberText(cell)
+		v, ok := number.FloatText(cell)
 		if !ok {
 			_, u, ok := parseMeasure(cell)
 			switch {

@@ -1,28 +1,10 @@
-package evidence
+package number
 
 import (
 	"math/big"
 	"strings"
 	"testing"
-	"time"
 )
-
-func TestDurationsAreReadInTheFormsThatProgramsWrite(t *testing.T) {
-	for text, want := range map[string]time.Duration{
-		"0.503s": 503 * time.Millisecond, "18ms": 18 * time.Millisecond, "68us": 68 * time.Microsecond, "68µs": 68 * time.Microsecond,
-		"250ns": 250, "1.5m": 90 * time.Second, "2min": 2 * time.Minute, "1500": 1500 * time.Millisecond, "0": 0, "0s": 0,
-		"1m2.5s": 62500 * time.Millisecond, "1h0m0s": time.Hour, "2h3m4.005s": 2*time.Hour + 3*time.Minute + 4005*time.Millisecond, "30m0s": 30 * time.Minute, "1h": time.Hour,
-	} {
-		if got, ok := durationWithUnit([]byte(text), 6); !ok || got != want {
-			t.Errorf("%s: %v (%v), want %v", text, got, ok, want)
-		}
-	}
-	for _, text := range []string{"", "s", "-1s", "-1m2s", "1x", "1m2", "1m2q", "9000h0m0s", "1e300h", "1m-2s", "m2s", "12:30"} {
-		if got, ok := durationWithUnit([]byte(text), 6); ok {
-			t.Errorf("%q is read as %v", text, got)
-		}
-	}
-}
 
 func TestDecimalIsExact(t *testing.T) {
 	cases := []struct {
@@ -55,9 +37,9 @@ func TestDecimalIsExact(t *testing.T) {
 		{"12a", 0, 0, false},
 	}
 	for _, c := range cases {
-		got, ok := decimal([]byte(c.in), c.scale)
+		got, ok := Decimal([]byte(c.in), c.scale)
 		if got != c.want || ok != c.ok {
-			t.Errorf("decimal(%q, %d) = %d, %v, want %d, %v", c.in, c.scale, got, ok, c.want, c.ok)
+			t.Errorf("Decimal(%q, %d) = %d, %v, want %d, %v", c.in, c.scale, got, ok, c.want, c.ok)
 		}
 	}
 }
@@ -69,17 +51,17 @@ func FuzzDecimalAgreesWithBigRationals(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string, scale int) {
 		scale = int(uint(scale) % 10)
-		got, ok := decimal([]byte(s), scale)
-		if v, whole := wholeNumber([]byte("1234567890123456"+s+"9"), 16, uint32(16+len(s))); whole {
-			if d, ok := decimal([]byte(s), 0); !ok || d != v {
-				t.Fatalf("wholeNumber(%q) = %d, decimal = %d, %v", s, v, d, ok)
+		got, ok := Decimal([]byte(s), scale)
+		if v, whole := Whole([]byte("1234567890123456"+s+"9"), 16, uint32(16+len(s))); whole {
+			if d, ok := Decimal([]byte(s), 0); !ok || d != v {
+				t.Fatalf("Whole(%q) = %d, Decimal = %d, %v", s, v, d, ok)
 			}
-		} else if len(s) > 0 && len(s) <= 16 && isDigits([]byte(s)) {
-			t.Fatalf("wholeNumber(%q) did not take digits", s)
+		} else if len(s) > 0 && len(s) <= 16 && IsDigits([]byte(s)) {
+			t.Fatalf("Whole(%q) did not take digits", s)
 		}
-		if !isNumber([]byte(s)) {
+		if !isDecimal([]byte(s)) {
 			if ok {
-				t.Fatalf("decimal(%q) took what is no number", s)
+				t.Fatalf("Decimal(%q) took what is no number", s)
 			}
 			return
 		}
@@ -96,7 +78,7 @@ func FuzzDecimalAgreesWithBigRationals(f *testing.F) {
 			if !ok && strings.ContainsAny(s, "eE") {
 				return // exponents beyond reason are refused
 			}
-			t.Fatalf("decimal(%q, %d) = %d, %v, want %s", s, scale, got, ok, want)
+			t.Fatalf("Decimal(%q, %d) = %d, %v, want %s", s, scale, got, ok, want)
 		}
 	})
 }

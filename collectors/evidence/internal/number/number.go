@@ -1,4 +1,7 @@
-package evidence
+// Package number reads the numbers of logs and exports out of bytes: whole and decimal ones, durations, sizes, HTTP statuses and times
+// since 1970. It allocates nothing on the usual ways, and is strict: what is no such number, or none that can be believed, is told by
+// ok being false, never taken for 0.
+package number
 
 import (
 	"bytes"
@@ -6,15 +9,14 @@ import (
 	"math"
 	"math/big"
 	"strconv"
-	"time"
 
 	"lastcall/collectors/evidence/internal/swar"
 )
 
-// decimal reads a whole decimal number, such as "5000000", "297.654", "5e6" or "-1", and returns it times 10^scale, cut towards
+// Decimal reads a whole decimal number, such as "5000000", "297.654", "5e6" or "-1", and returns it times 10^scale, cut towards
 // zero. ok is false when b is no number (as JSON writes them, but leading zeros and a leading or closing point are let pass), or
 // when the result does not fit.
-func decimal(b []byte, scale int) (v int64, ok bool) {
+func Decimal(b []byte, scale int) (v int64, ok bool) {
 	i := 0
 	neg := false
 	if i < len(b) && (b[i] == '-' || b[i] == '+') {
@@ -67,9 +69,9 @@ func decimal(b []byte, scale int) (v int64, ok bool) {
 	return v, true
 }
 
-// wholeNumber reads b[start:end], decimal digits, at most 16 of them. It is for numbers within a line: ok is also false for some that
+// Whole reads b[start:end], decimal digits, at most 16 of them. It is for numbers within a line: ok is also false for some that
 // stand at its very beginning.
-func wholeNumber(b []byte, start, end uint32) (v int64, ok bool) {
+func Whole(b []byte, start, end uint32) (v int64, ok bool) {
 	n := end - start
 	if n-1 >= 16 || end < 16 || uint64(end) > uint64(len(b)) {
 		return 0, false
@@ -98,13 +100,13 @@ func eightDigits(x uint64) uint64 {
 
 // decimalSlow takes exponents and long numbers, exactly.
 func decimalSlow(b []byte, scale int) (int64, bool) {
-	if len(b) > 400 || !isNumber(b) {
+	if len(b) > 400 || !isDecimal(b) {
 		return 0, false
 	}
 	// An exponent beyond these bounds is nothing that was measured, and must not make big.Rat build a number of that many digits.
 	for i, c := range b {
 		if c == 'e' || c == 'E' {
-			e, ok := decimal(b[i+1:], 0)
+			e, ok := Decimal(b[i+1:], 0)
 			if !ok || e > 400 || e < -400 {
 				return 0, false
 			}
@@ -122,20 +124,20 @@ func decimalSlow(b []byte, scale int) (int64, bool) {
 	return q.Int64(), true
 }
 
-// isNumber reports whether b is a decimal number with an optional point and exponent.
-func isNumber(b []byte) bool {
+// isDecimal reports whether b is a decimal number with an optional point and exponent.
+func isDecimal(b []byte) bool {
 	i := 0
 	if i < len(b) && (b[i] == '-' || b[i] == '+') {
 		i++
 	}
 	n := 0
-	for i < len(b) && isDigit(b[i]) {
+	for i < len(b) && IsDigit(b[i]) {
 		i++
 		n++
 	}
 	if i < len(b) && b[i] == '.' {
 		i++
-		for i < len(b) && isDigit(b[i]) {
+		for i < len(b) && IsDigit(b[i]) {
 			i++
 			n++
 		}
@@ -151,93 +153,15 @@ func isNumber(b []byte) bool {
 		if i == len(b) {
 			return false
 		}
-		for i < len(b) && isDigit(b[i]) {
+		for i < len(b) && IsDigit(b[i]) {
 			i++
 		}
 	}
 	return i == len(b)
 }
 
-// maxDuration bounds what is believed to be the duration of a request: anything longer is a broken line.
-const maxDuration = 366 * 24 * time.Hour
-
-// durationOf reads a number of units of 10^-(9-scale) seconds (scale 9: seconds, 6: milliseconds, 0: nanoseconds).
-func durationOf(b []byte, scale int) (time.Duration, bool) {
-	v, ok := decimal(b, scale)
-	if !ok || v < 0 || v > int64(maxDuration) {
-		return 0, false
-	}
-	return time.Duration(v), true
-}
-
-// durationWithUnit reads "0.503s", "18ms", "68us", "1.5m", and "1m2.5s", as Go writes what takes longer than a minute; a bare number is of
-// 10^-(9-scale) seconds.
-func durationWithUnit(b []byte, scale int) (time.Duration, bool) {
-	n := len(b)
-	for n > 0 && !isDigit(b[n-1]) && b[n-1] != '.' {
-		n--
-	}
-	switch string(b[n:]) {
-	case "":
-	case "s", "sec", "secs":
-		scale = 9
-	case "ms", "msec", "msecs":
-		scale = 6
-	case "us", "µs", "micros":
-		scale = 3
-	case "ns":
-		scale = 0
-	case "m", "min":
-		d, ok := durationOf(b[:n], 9)
-		if !ok || d > maxDuration/60 {
-			return 0, false
-		}
-		return 60 * d, true
-	default:
-		return compoundDuration(b)
-	}
-	if d, ok := durationOf(b[:n], scale); ok {
-		return d, true
-	}
-	return compoundDuration(b)
-}
-
-// millisecondsIn reads a value such as "279ms" at b[from:to], as routers write it; other shapes are left to durationWithUnit.
-func millisecondsIn(b []byte, from, to int) (time.Duration, bool) {
-	v, n := swar.DigitRun(swar.Word8(b, from))
-	if n == 0 || n > 7 || to-from != n+2 || b[to-2] != 'm' || b[to-1] != 's' {
-		return durationWithUnit(b[from:to], 6)
-	}
-	return time.Duration(v) * time.Millisecond, true
-}
-
-// secondsIn reads a number with a point, such as "0.503", at b[from:], up to 7 digits before and after it. It returns where the number
-// ends; false says that there is none of that shape.
-func secondsIn(b []byte, from int) (d time.Duration, end int, ok bool) {
-	v, n := swar.DigitRun(swar.Word8(b, from))
-	p := from + n
-	if n == 0 || n > 7 || p >= len(b) || b[p] != '.' {
-		return 0, 0, false
-	}
-	p++
-	f, k := swar.DigitRun(swar.Word8(b, p))
-	if k == 0 || k > 7 {
-		return 0, 0, false
-	}
-	return time.Duration(v)*time.Second + time.Duration(int64(f)*powersOf10[9-k]), p + k, true
-}
-
-// compoundDuration reads a duration of several units.
-func compoundDuration(b []byte) (time.Duration, bool) {
-	if len(b) > 64 {
-		return 0, false
-	}
-	d, err := time.ParseDuration(string(b))
-	return d, err == nil && d >= 0 && d <= maxDuration
-}
-
-// statusOf reads an HTTP status of three digits.
-func statusOf(b []byte) (int, bool) {
+// HTTPStatus reads an HTTP status of three digits.
+func HTTPStatus(b []byte) (int, bool) {
 	if len(b) != 3 {
 		return 0, false
 	}
@@ -248,10 +172,10 @@ func statusOf(b []byte) (int, bool) {
 	return int(a)*100 + int(c)*10 + int(d), true
 }
 
-// epochOf reads a time as a number since 1970, in nanoseconds, and tells seconds, milliseconds, microseconds and nanoseconds apart by
+// Epoch reads a time as a number since 1970, in nanoseconds, and tells seconds, milliseconds, microseconds and nanoseconds apart by
 // its size: each unit covers the years 2000 to 5138, as far as nanoseconds reach. Anything between is no time.
-func epochOf(b []byte) (ns int64, ok bool) {
-	v, ok := decimal(b, 0)
+func Epoch(b []byte) (ns int64, ok bool) {
+	v, ok := Decimal(b, 0)
 	if !ok {
 		return 0, false
 	}
@@ -273,8 +197,8 @@ func epochOf(b []byte) (ns int64, ok bool) {
 	case v < year2000*1e9:
 		return 0, false
 	}
-	if !isDigits(b) {
-		return decimal(b, scale)
+	if !IsDigits(b) {
+		return Decimal(b, scale)
 	}
 	if v > math.MaxInt64/powersOf10[scale] {
 		return 0, false
@@ -282,16 +206,18 @@ func epochOf(b []byte) (ns int64, ok bool) {
 	return v * powersOf10[scale], true
 }
 
-func isDigits(b []byte) bool {
+// IsDigits reports whether b is made of decimal digits, at least one.
+func IsDigits(b []byte) bool {
 	for _, c := range b {
-		if !isDigit(c) {
+		if !IsDigit(c) {
 			return false
 		}
 	}
 	return len(b) > 0
 }
 
-func digits64(b []byte) (int64, bool) {
+// Digits64 reads a whole number of up to 18 digits, and nothing else.
+func Digits64(b []byte) (int64, bool) {
 	if len(b) == 0 || len(b) > 18 {
 		return 0, false
 	}
@@ -299,13 +225,14 @@ func digits64(b []byte) (int64, bool) {
 	return v, err == nil && v >= 0
 }
 
-func digits(b []byte) (int, bool) {
+// Digits reads a whole number of up to 9 digits, and nothing else.
+func Digits(b []byte) (int, bool) {
 	if len(b) == 0 || len(b) > 9 {
 		return 0, false
 	}
 	n := 0
 	for _, c := range b {
-		if !isDigit(c) {
+		if !IsDigit(c) {
 			return 0, false
 		}
 		n = n*10 + int(c-'0')
@@ -313,23 +240,27 @@ func digits(b []byte) (int, bool) {
 	return n, true
 }
 
-func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+// IsDigit reports whether c is a decimal digit.
+func IsDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+// PowerOf10 is 10^n; n is 0 to 18.
+func PowerOf10(n int) int64 { return powersOf10[n] }
 
 var powersOf10 = [...]int64{
 	1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
 }
 
-// leadingInt reads a decimal integer at the beginning of b.
-func leadingInt(b []byte) (v int64, n int) {
-	for n < len(b) && isDigit(b[n]) && n < 18 {
+// LeadingInt reads a decimal integer at the beginning of b.
+func LeadingInt(b []byte) (v int64, n int) {
+	for n < len(b) && IsDigit(b[n]) && n < 18 {
 		v = v*10 + int64(b[n]-'0')
 		n++
 	}
 	return v, n
 }
 
-// intAfter reads the integer that follows the first occurrence of key, with an optional minus sign.
-func intAfter(b []byte, key string) (int64, bool) {
+// IntAfter reads the integer that follows the first occurrence of key, with an optional minus sign.
+func IntAfter(b []byte, key string) (int64, bool) {
 	i := bytes.Index(b, []byte(key))
 	if i < 0 {
 		return 0, false
@@ -339,27 +270,28 @@ func intAfter(b []byte, key string) (int64, bool) {
 	if negative {
 		b = b[1:]
 	}
-	v, n := leadingInt(b)
+	v, n := LeadingInt(b)
 	if negative {
 		v = -v
 	}
 	return v, n > 0
 }
 
-// parseNumber reads a decimal number, strictly; NaN, infinities and hexadecimal are none.
-func parseNumber(b []byte) (float64, bool) {
+// Float reads a decimal number, strictly; NaN, infinities and hexadecimal are none.
+func Float(b []byte) (float64, bool) {
 	if len(b) > 40 {
 		return 0, false
 	}
-	return parseNumberText(string(b))
+	return FloatText(string(b))
 }
 
-func parseNumberText(s string) (float64, bool) {
+// FloatText is Float for a string.
+func FloatText(s string) (float64, bool) {
 	if len(s) == 0 || len(s) > 40 {
 		return 0, false
 	}
 	for i := range len(s) {
-		if c := s[i]; !isDigit(c) && c != '.' && c != '-' && c != '+' && c != 'e' && c != 'E' {
+		if c := s[i]; !IsDigit(c) && c != '.' && c != '-' && c != '+' && c != 'e' && c != 'E' {
 			return 0, false
 		}
 	}
@@ -367,13 +299,13 @@ func parseNumberText(s string) (float64, bool) {
 	return v, err == nil
 }
 
-// parseSize reads a size with its unit, such as "128MB", "1.94GiB", "531M", "31211520kB" or "512.00MB", in bytes. Platforms print
+// Size reads a size with its unit, such as "128MB", "1.94GiB", "531M", "31211520kB" or "512.00MB", in bytes. Platforms print
 // "MB" for 2^20 bytes (their 128 MB limit is 134 217 728 bytes), and so do kernels and runtimes.
-func parseSize(b []byte) (bytesCount int64, n int, ok bool) {
-	for n < len(b) && (isDigit(b[n]) || b[n] == '.') {
+func Size(b []byte) (bytesCount int64, n int, ok bool) {
+	for n < len(b) && (IsDigit(b[n]) || b[n] == '.') {
 		n++
 	}
-	v, ok := parseNumber(b[:n])
+	v, ok := Float(b[:n])
 	if !ok {
 		return 0, 0, false
 	}
@@ -404,11 +336,4 @@ func parseSize(b []byte) (bytesCount int64, n int, ok bool) {
 		return 0, 0, false
 	}
 	return int64(v), n, true
-}
-
-func seconds(v float64) time.Duration {
-	if v <= 0 || v > 1e9 {
-		return 0
-	}
-	return time.Duration(v * float64(time.Second))
 }
