@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"time"
 
+	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/record"
 )
 
@@ -25,34 +27,34 @@ func (albLog) Name() string { return "aws-alb" }
 func (f albLog) Sniff(head []byte) int { return sniffParser(f, head) }
 
 func (f albLog) NewParser(src *record.Source) LineParser {
-	return &albParser{clock: clock{zone: f.zone}, created: clock{zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}
+	return &albParser{clock: stamp.Clock{Zone: f.zone}, created: stamp.Clock{Zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}
 }
 
 type albParser struct {
-	clock, created clock
+	clock, created stamp.Clock
 	req            record.Request
 }
 
 func (p *albParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
-	kind, rest := word(line)
+	kind, rest := cut.Word(line)
 	switch string(kind) {
 	case "http", "https", "h2", "ws", "wss", "grpcs":
 	default:
 		return false, nil
 	}
-	stamp, rest := word(rest)
-	t, n, _, ok := p.clock.read(stamp)
+	stamp, rest := cut.Word(rest)
+	t, n, _, ok := p.clock.Read(stamp)
 	if !ok || n != len(stamp) {
 		return false, nil
 	}
-	_, rest = word(rest)
-	client, rest := word(rest)
-	target, rest := word(rest)
+	_, rest = cut.Word(rest)
+	client, rest := cut.Word(rest)
+	target, rest := cut.Word(rest)
 	var took time.Duration
 	known := true
 	for range 3 {
 		var w []byte
-		w, rest = word(rest)
+		w, rest = cut.Word(rest)
 		if len(w) > 0 && w[0] == '-' {
 			known = false
 			continue
@@ -63,14 +65,14 @@ func (p *albParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool
 		}
 		took += d
 	}
-	code, rest := word(rest)
+	code, rest := cut.Word(rest)
 	status, ok := number.HTTPStatus(code)
 	if !ok {
 		return false, nil
 	}
-	targetCode, rest := word(rest)
-	_, rest = word(rest)
-	_, rest = word(rest)
+	targetCode, rest := cut.Word(rest)
+	_, rest = cut.Word(rest)
+	_, rest = cut.Word(rest)
 	method, path, rest, ok := requestLine(rest)
 	if !ok {
 		return false, nil
@@ -94,7 +96,7 @@ func (p *albParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool
 		r.Client = client[:i]
 	}
 	if i := bytes.Index(rest, []byte(`"Root=`)); i >= 0 {
-		r.ID = between(rest[i:], `"Root=`, `"`)
+		r.ID = cut.Between(rest[i:], `"Root=`, `"`)
 	}
 	switch {
 	case status == 460:
@@ -113,7 +115,7 @@ func (p *albParser) creation(rest []byte) (t record.Time, ok bool) {
 	for range 8 {
 		_, _, rest = token(rest)
 	}
-	stamp, _ := word(bytes.TrimLeft(rest, " "))
-	t, n, _, ok := p.created.read(stamp)
+	stamp, _ := cut.Word(bytes.TrimLeft(rest, " "))
+	t, n, _, ok := p.created.Read(stamp)
 	return t, ok && n == len(stamp)
 }

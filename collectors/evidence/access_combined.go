@@ -6,7 +6,9 @@ import (
 	"math/bits"
 	"time"
 
+	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/swar"
 	"lastcall/collectors/record"
 )
@@ -34,11 +36,11 @@ func (combinedLog) Name() string { return "access-log" }
 func (f combinedLog) Sniff(head []byte) int { return sniffParser(f, head) }
 
 func (f combinedLog) NewParser(src *record.Source) LineParser {
-	return &combinedParser{clock: clock{zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}
+	return &combinedParser{clock: stamp.Clock{Zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}
 }
 
 type combinedParser struct {
-	clock clock
+	clock stamp.Clock
 	req   record.Request
 	plan  tailPlan
 	names nameMemo
@@ -48,7 +50,7 @@ type combinedParser struct {
 
 // bracketedTime finds "[20/Nov/2026:08:00:00 +0000]" near the beginning of a line, behind client, user and perhaps headers of a
 // platform, and returns where it begins and what follows it.
-func (c *clock) bracketedTime(line []byte) (t record.Time, start int, rest []byte, ok bool) {
+func bracketedTime(c *stamp.Clock, line []byte) (t record.Time, start int, rest []byte, ok bool) {
 	from := 0
 	for range 6 {
 		i := bytes.IndexByte(line[from:min(len(line), 512)], '[')
@@ -56,7 +58,7 @@ func (c *clock) bracketedTime(line []byte) (t record.Time, start int, rest []byt
 			return 0, 0, nil, false
 		}
 		start = from + i
-		if t, n, ok := c.readAccess(line[start+1:]); ok && start+1+n < len(line) && line[start+1+n] == ']' {
+		if t, n, ok := c.ReadAccess(line[start+1:]); ok && start+1+n < len(line) && line[start+1+n] == ']' {
 			return t, start, line[start+n+2:], true
 		}
 		from = start + 1
@@ -225,7 +227,7 @@ func (p *combinedParser) any(line []byte, l *combinedLine) bool {
 	if bytes.IndexByte(line, '"') < 0 {
 		return false // no request line
 	}
-	t, start, rest, ok := p.clock.bracketedTime(line)
+	t, start, rest, ok := bracketedTime(&p.clock, line)
 	if !ok || len(rest) < 8 || rest[0] != ' ' {
 		return false
 	}
@@ -302,8 +304,8 @@ func (p *combinedParser) usual(b []byte, l *combinedLine) bool {
 func (p *combinedParser) readTime(b []byte) (method int) {
 	b = b[:min(len(b), 64)]
 	b = b[:afterLine(b, 0)]
-	t, n, ok := p.clock.readAccess(b)
-	if !ok || !hasPrefix(b[n:], `] "`) {
+	t, n, ok := p.clock.ReadAccess(b)
+	if !ok || !cut.HasPrefix(b[n:], `] "`) {
 		return 0
 	}
 	n += len(`] "`)

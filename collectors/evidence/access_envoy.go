@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"time"
 
+	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/record"
 )
 
@@ -27,11 +29,11 @@ func (envoyLog) Name() string { return "envoy" }
 func (f envoyLog) Sniff(head []byte) int { return sniffParser(f, head) }
 
 func (f envoyLog) NewParser(src *record.Source) LineParser {
-	return &envoyParser{clock: clock{zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}
+	return &envoyParser{clock: stamp.Clock{Zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}
 }
 
 type envoyParser struct {
-	clock clock
+	clock stamp.Clock
 	req   record.Request
 }
 
@@ -44,7 +46,7 @@ func (p *envoyParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bo
 	if open < 0 {
 		return false, nil
 	}
-	t, n, zoned, ok := p.clock.read(line[open+1 : i])
+	t, n, zoned, ok := p.clock.Read(line[open+1 : i])
 	if !ok || n != i-open-1 {
 		return false, nil
 	}
@@ -52,8 +54,8 @@ func (p *envoyParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bo
 	if !ok || len(rest) < 5 || rest[0] != ' ' {
 		return false, nil
 	}
-	code, rest := word(rest[1:])
-	flags, rest := word(rest)
+	code, rest := cut.Word(rest[1:])
+	flags, rest := cut.Word(rest)
 	status, ok := number.HTTPStatus(code)
 	if !ok && string(code) != "0" {
 		return false, nil

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"time"
 
+	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/record"
 )
 
@@ -25,11 +27,11 @@ func (haproxyLog) Name() string { return "haproxy" }
 func (f haproxyLog) Sniff(head []byte) int { return sniffParser(f, head) }
 
 func (f haproxyLog) NewParser(src *record.Source) LineParser {
-	return &haproxyParser{clock: clock{zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}
+	return &haproxyParser{clock: stamp.Clock{Zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}
 }
 
 type haproxyParser struct {
-	clock clock
+	clock stamp.Clock
 	req   record.Request
 }
 
@@ -37,13 +39,13 @@ func (p *haproxyParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (
 	if bytes.IndexByte(line, '"') < 0 {
 		return false, nil // no request line
 	}
-	t, start, rest, ok := p.clock.bracketedTime(line)
+	t, start, rest, ok := bracketedTime(&p.clock, line)
 	if !ok || len(rest) < 20 || rest[0] != ' ' || rest[1] == '"' {
 		return false, nil
 	}
 	// frontend backend/server [more] timers status bytes cookie cookie state connections queues {…} {…} "request"
-	_, rest = word(rest[1:])
-	server, rest := word(rest)
+	_, rest = cut.Word(rest[1:])
+	server, rest := cut.Word(rest)
 	slash := bytes.LastIndexByte(server, '/')
 	if slash < 0 {
 		return false, nil
@@ -51,7 +53,7 @@ func (p *haproxyParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (
 	var took []byte
 	for range 4 {
 		var w []byte
-		w, rest = word(rest)
+		w, rest = cut.Word(rest)
 		if bytes.Count(w, []byte("/")) == 4 {
 			took = w[bytes.LastIndexByte(w, '/')+1:]
 			break
@@ -60,11 +62,11 @@ func (p *haproxyParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (
 	if took == nil {
 		return false, nil
 	}
-	statusText, rest := word(rest)
-	_, rest = word(rest)
-	_, rest = word(rest)
-	_, rest = word(rest)
-	state, rest := word(rest)
+	statusText, rest := cut.Word(rest)
+	_, rest = cut.Word(rest)
+	_, rest = cut.Word(rest)
+	_, rest = cut.Word(rest)
+	state, rest := cut.Word(rest)
 	if len(state) != 4 {
 		return false, nil
 	}

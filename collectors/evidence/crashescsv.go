@@ -7,7 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/record"
 )
 
@@ -24,13 +26,13 @@ func (crashesCSV) Name() string { return "crashes-csv" }
 func (crashesCSV) Sniff(head []byte) int {
 	if header, rows := headerAndRows(head, 1); header != nil && len(rows) > 0 {
 		if c := newCrashTable(header); c != nil {
-			if _, _, ok := c.clock.cell(cellAt(rows[0], c.time)); ok {
+			if _, _, ok := cellTime(&c.clock, cellAt(rows[0], c.time)); ok {
 				return 91 // A table of crashes may also have a column that measures something.
 			}
 		}
 	}
 	bad := 0
-	n := firstLines(head, 1000, func(line []byte) {
+	n := cut.FirstLines(head, 1000, func(line []byte) {
 		if len(bytes.TrimSpace(line)) > 0 && !isBareCrash(line) {
 			bad++
 		}
@@ -54,7 +56,7 @@ func isBareCrash(line []byte) bool {
 type crashTable struct {
 	time, kind, exit, signal, reason int
 	labels                           []labelColumn
-	clock                            clock
+	clock                            stamp.Clock
 }
 
 // newCrashTable returns nil when the header is not that of a list of crashes.
@@ -62,7 +64,7 @@ func newCrashTable(header []string) *crashTable {
 	c := &crashTable{time: -1, kind: -1, exit: -1, signal: -1, reason: -1}
 	rank := 0
 	for i, name := range header {
-		words := strings.Join(wordsOf(name), ".")
+		words := strings.Join(cut.Words(name), ".")
 		if r := timeColumnRank(words, i); r > 0 {
 			if r > rank {
 				c.time, rank = i, r
@@ -105,7 +107,7 @@ func (f crashesCSV) Parse(ctx context.Context, src *record.Source, r io.Reader, 
 			return err
 		}
 	}
-	c.clock.zone = f.zone
+	c.clock.Zone = f.zone
 	return eachRow(ctx, rows, src, sink, func(line int64, row []string) error {
 		return c.row(record.Pos{Source: src, Line: line}, row, sink)
 	})
@@ -113,12 +115,12 @@ func (f crashesCSV) Parse(ctx context.Context, src *record.Source, r io.Reader, 
 
 func (c *crashTable) row(pos record.Pos, row []string, sink record.Sink) error {
 	text := []byte(strings.Join(row, ","))
-	t, zoned, ok := c.clock.cell(cellAt(row, c.time))
+	t, zoned, ok := cellTime(&c.clock, cellAt(row, c.time))
 	if !ok {
 		return warn(sink, pos, "malformed_line", "a crash whose time cannot be read was left out", text)
 	}
 	if !zoned {
-		if err := c.clock.tellZone(sink, pos, []byte(cellAt(row, c.time))); err != nil {
+		if err := tellZone(sink, pos, c.clock.Zone, []byte(cellAt(row, c.time))); err != nil {
 			return err
 		}
 	}

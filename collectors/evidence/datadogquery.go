@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/record"
 )
 
@@ -121,7 +122,7 @@ func (d *datadogQueryReader) series() error {
 			unplaced++
 			continue
 		}
-		t, ok := epochTime(*p[0])
+		t, ok := stamp.Epoch(*p[0])
 		if !ok {
 			unplaced++
 			continue

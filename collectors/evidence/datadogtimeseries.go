@@ -9,6 +9,7 @@ import (
 	"path"
 	"strings"
 
+	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/record"
 )
 
@@ -171,7 +172,7 @@ func (d *timeseriesReader) flush() error {
 		var unplaced int64
 		for i, ms := range a.Times {
 			var ok bool
-			if times[i], ok = epochTime(ms); !ok {
+			if times[i], ok = stamp.Epoch(ms); !ok {
 				unplaced++
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 
+	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/internal/lines"
 	"lastcall/collectors/record"
 )
@@ -126,7 +127,7 @@ type dispatcher struct {
 	used    bool         // lines were parsed
 	stale   bool         // the parsers that are made anew for every chunk are of an older one
 	ready   bool         // Prepare was called for the next chunk
-	clock   clock
+	clock   stamp.Clock
 	wrapped dockerLogLine
 	handled int64
 
@@ -395,7 +396,7 @@ func (d *dispatcher) docker(no int64, line []byte) (bool, error) {
 	}
 	pos := record.Pos{Source: d.src, Line: no}
 	d.sink.see(t, nil, nil)
-	_, timed := readStamp(text)
+	_, timed := stamp.Read(text)
 	if !timed && (messageMayMatter(text) || isUpperStart(text)) {
 		if handled, err := d.messages.parse(pos, t, string(d.sink.containerOfFile()), "", "", "", "", text, d.sink); handled || err != nil {
 			return handled, err

@@ -7,6 +7,7 @@ import (
 	"github.com/valyala/fastjson"
 
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/record"
 )
 
@@ -44,11 +45,11 @@ func hasTextAt(line []byte, key string) bool {
 }
 
 func isDockerText(line []byte) bool {
-	st, ok := readStamp(line)
-	if !ok || !st.zoned {
+	st, ok := stamp.Read(line)
+	if !ok || !st.Zoned {
 		return false
 	}
-	rest := line[st.n:]
+	rest := line[st.N:]
 	if !bytes.HasPrefix(rest, []byte(" container ")) || !bytes.HasSuffix(rest, []byte(")")) {
 		return false
 	}
@@ -143,8 +144,8 @@ func dockerEventText(v *fastjson.Value) []byte {
 }
 
 func (p *dockerParser) text(pos record.Pos, line []byte, sink record.Sink) error {
-	st, _ := readStamp(line)
-	rest := line[st.n+len(" container "):]
+	st, _ := stamp.Read(line)
+	rest := line[st.N+len(" container "):]
 	open := bytes.Index(rest, []byte(" ("))
 	if open < 0 {
 		return nil
@@ -154,7 +155,7 @@ func (p *dockerParser) text(pos record.Pos, line []byte, sink record.Sink) error
 	if space < 0 {
 		return nil
 	}
-	o := origin{pos: pos, time: st.time, instance: head[space+1:]}
+	o := origin{pos: pos, time: st.Time, instance: head[space+1:]}
 	var ev dockerEvent
 	ev.action, ev.detail, _ = bytes.Cut(head[:space], []byte(": "))
 	for len(attrs) > 0 {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/record"
 )
 
@@ -102,7 +103,7 @@ func (s *dockerStat) emit(pos record.Pos, sink record.Sink) error {
 	}
 	for _, raw := range [][]byte{[]byte(s.Read), bytes.Trim(s.Time, `"`), bytes.Trim(s.Timestamp, `"`)} {
 		// A container that does not run is read at the year 1.
-		if t, _, ok := parseTime(raw); ok && o.time == 0 {
+		if t, _, ok := stamp.Parse(raw); ok && o.time == 0 {
 			o.time = t
 		}
 	}

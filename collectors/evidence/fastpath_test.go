@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -313,44 +312,6 @@ func TestDurationsReadEightBytesAtOnceAreThoseReadDigitByDigit(t *testing.T) {
 		if want, wantOK := number.DurationWithUnit(b[from:to], 6); d != want || ok != wantOK {
 			t.Fatalf("%q: %v %v, want %v %v", b[from:to], d, ok, want, wantOK)
 		}
-	}
-}
-
-// agreeTimes reads a time with a clock that has seen another, and a new one.
-func agreeTimes(t *testing.T, before, text []byte) {
-	t.Helper()
-	for _, read := range []func(c *clock, b []byte) string{
-		func(c *clock, b []byte) string { t, n, zoned, ok := c.read(b); return fmt.Sprint(t, n, zoned, ok) },
-		func(c *clock, b []byte) string { t, n, ok := c.readAccess(b); return fmt.Sprint(t, n, ok) },
-	} {
-		zone := time.FixedZone("", 3600)
-		remembering, fresh := clock{zone: zone}, clock{zone: zone}
-		read(&remembering, before)
-		if got, want := read(&remembering, text), read(&fresh, text); got != want {
-			t.Fatalf("%q after %q: %s, without memory %s", text, before, got, want)
-		}
-	}
-}
-
-var timeSeeds = []string{
-	"2026-11-16 13:30:50.937512207 +0000 UTC [router] ", "2026-11-16T13:30:50.702243+00:00 heroku", "2026-11-16T13:30:51Z", "2026-11-16 13:30:50,9 +0100 CET x",
-	"20/Nov/2026:08:00:00 +0000] ", "20/Nov/2026:08:00:59.127] ", "20/Nov/2026:08:00:59.127 -0130]", "2026-11-16 13:30:50 UTC ", "2026-11-16t13:30:50-01",
-}
-
-func FuzzTimesReadTheSameWithAndWithoutMemory(f *testing.F) {
-	for _, a := range timeSeeds {
-		for _, b := range timeSeeds {
-			f.Add([]byte(a), []byte(b))
-		}
-	}
-	f.Fuzz(agreeTimes)
-}
-
-func TestOddTimesReadTheSameWithAndWithoutMemory(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(4, 4))
-	for range 100_000 {
-		before := []byte(timeSeeds[rnd.IntN(len(timeSeeds))])
-		agreeTimes(t, before, odd(rnd, before))
 	}
 }
 

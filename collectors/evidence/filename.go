@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/record"
 )
 
@@ -45,7 +46,7 @@ func (n *fileNames) addAll(other *fileNames) {
 
 // containerOf is the longest of the names that the name of a file is, or begins with before a dot; nil where it has none.
 func (n *fileNames) containerOf(file string) []byte {
-	name := baseName(file)
+	name := cut.BaseName(file)
 	for end := len(name); end > 0; end = strings.LastIndexByte(name[:end], '.') {
 		if _, ok := n.known[name[:end]]; ok {
 			return []byte(name[:end])
@@ -86,7 +87,7 @@ func servedHere(front []byte, sink record.Sink) []byte {
 
 // isProxyName knows the names of containers that hand requests on to others.
 func isProxyName(container string) bool {
-	return slices.ContainsFunc(wordsOf(container), func(word string) bool {
+	return slices.ContainsFunc(cut.Words(container), func(word string) bool {
 		switch word {
 		case "nginx", "httpd", "apache", "traefik", "caddy", "haproxy", "envoy", "varnish", "proxy", "ingress", "gateway", "balancer", "loadbalancer", "lb", "router":
 			return true

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 
+	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/record"
 )
 
@@ -52,7 +53,7 @@ type WholeFormat interface {
 // lines do not count.
 func sniffLines(head []byte, mine func(line []byte) bool) int {
 	lines, hits := 0, 0
-	firstLines(head, 400, func(line []byte) {
+	cut.FirstLines(head, 400, func(line []byte) {
 		if len(bytes.TrimSpace(line)) == 0 {
 			return
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/record"
 )
 
@@ -39,7 +40,7 @@ type heapOfPools struct {
 
 // heapPoolMeaning says what the sum over the pools of a metric of this name means; ok is false for all other names.
 func heapPoolMeaning(name string) (m meaning, ok bool) {
-	words, u := unitOfWords(wordsOf(name))
+	words, u := unitOfWords(cut.Words(name))
 	if !u.fits(quantityBytes) {
 		return meaning{}, false
 	}

@@ -3,7 +3,9 @@ package evidence
 import (
 	"bytes"
 
+	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/record"
 )
 
@@ -42,7 +44,7 @@ type herokuParser struct {
 	words  lastWords
 	dynos  dynoMemory
 	origin origin
-	clock  clock // UTC
+	clock  stamp.Clock // UTC
 }
 
 // dynoMemory is the last "Process running mem=…" of each dyno: the R14 and R15 lines that follow do not repeat the numbers. A nil
@@ -64,7 +66,7 @@ func (p *herokuParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (b
 	if !ok || string(h.proc) == "router" {
 		return false, nil
 	}
-	p.origin = origin{pos: record.Pos{Source: p.src, Line: lineNo}, time: h.stamp.time}
+	p.origin = origin{pos: record.Pos{Source: p.src, Line: lineNo}, time: h.stamp.Time}
 	o := &p.origin
 	if string(h.app) == "app" && string(h.proc) != "api" {
 		if otherFormatsBody(h.body) {
@@ -74,7 +76,7 @@ func (p *herokuParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (b
 		_, err := p.words.parse(o, h.body, sink)
 		return true, err
 	}
-	if !h.stamp.zoned {
+	if !h.stamp.Zoned {
 		if err := warn(sink, o.pos, "no_timezone", noZoneText, line); err != nil {
 			return true, err
 		}
@@ -154,12 +156,12 @@ func (m dynoMemory) event(o *origin, proc, body []byte, sink record.Sink) error 
 }
 
 func herokuState(o *origin, body []byte, sink record.Sink) error {
-	from, rest := word(body[len("State changed from "):])
+	from, rest := cut.Word(body[len("State changed from "):])
 	to, ok := bytes.CutPrefix(rest, []byte("to "))
 	if !ok {
 		return sink.Lifecycle(o.lifecycle(record.LifecycleOther, "", body))
 	}
-	to, _ = word(bytes.TrimSpace(to))
+	to, _ = cut.Word(bytes.TrimSpace(to))
 	switch string(to) {
 	case "crashed":
 		c := o.crash(record.CrashOther, body)
@@ -184,7 +186,7 @@ func (m dynoMemory) running(o *origin, body []byte, sink record.Sink) error {
 		return warn(sink, o.pos, "malformed_line", "a memory line without a size", body)
 	}
 	var limit int64
-	if share, ok := number.Float(between(b[n:], "(", "%")); ok && share > 0 {
+	if share, ok := number.Float(cut.Between(b[n:], "(", "%")); ok && share > 0 {
 		const mb = 1 << 20
 		limit = int64(float64(used)/share*100/mb+0.5) * mb
 	}
@@ -201,14 +203,14 @@ func (m dynoMemory) of(dyno []byte) (used, limit int64) {
 
 // herokuAPI handles what somebody did to the application: releases, scaling, maintenance.
 func herokuAPI(o *origin, body []byte, sink record.Sink) error {
-	first, rest := word(body)
-	second, _ := word(rest)
+	first, rest := cut.Word(body)
+	second, _ := cut.Word(rest)
 	has := func(s string) bool { return bytes.Contains(body, []byte(s)) }
 	switch {
 	case string(first) == "Deploy", string(first) == "Rollback":
 		o.version = bytes.TrimSuffix(second, []byte(","))
 		if string(first) == "Rollback" {
-			o.version = between(body, "to ", " ")
+			o.version = cut.Between(body, "to ", " ")
 		}
 		return sink.Lifecycle(o.lifecycle(record.Deploy, "", body))
 	case string(first) == "Release":
@@ -236,7 +238,7 @@ func herokuSamples(o *origin, body []byte, sink record.Sink) error {
 	var rss, total, quota int64
 	for len(body) > 0 {
 		var pair []byte
-		pair, body = word(body)
+		pair, body = cut.Word(body)
 		key, value, ok := bytes.Cut(pair, []byte("="))
 		if !ok {
 			continue

@@ -6,6 +6,7 @@ import (
 
 	"github.com/valyala/fastjson"
 
+	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/record"
 )
 
@@ -57,7 +58,7 @@ func (p *journalParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (
 		return true, warn(sink, pos, "malformed_line", "an entry of the journal that is broken JSON was left out", line)
 	}
 	micros, ok := numberOf(v.Get("__REALTIME_TIMESTAMP"))
-	t, isTime := epochTime(micros)
+	t, isTime := stamp.Epoch(micros)
 	if !ok || !isTime {
 		return true, warn(sink, pos, "malformed_line", "an entry of the journal without a usable time was left out", line)
 	}

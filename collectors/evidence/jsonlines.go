@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"time"
 
+	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/jsonscan"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/record"
 )
 
@@ -147,7 +149,7 @@ func (f *jsonLines) sniffWith(p *jsonLine, head []byte) (score int, name string)
 
 func (f *jsonLines) NewParser(src *record.Source) LineParser {
 	l := &jsonLine{format: f, scan: jsonscan.New(f.spec), src: src}
-	l.clock.zone = f.zone
+	l.clock.Zone = f.zone
 	l.scan.WantTag = wantedDatadogTag
 	return l
 }
@@ -160,7 +162,7 @@ type jsonLine struct {
 	format *jsonLines
 	scan   *jsonscan.Scanner
 	src    *record.Source
-	clock  clock
+	clock  stamp.Clock
 	req    record.Request
 	pos    record.Pos
 	line   []byte
@@ -335,10 +337,10 @@ func (l *jsonLine) time(v jsonscan.Value, sink record.Sink) (record.Time, bool, 
 			if t, ok := number.Epoch(b); ok {
 				return record.Time(t), true, nil
 			}
-			t, _, ok := l.clock.readAccess(b)
+			t, _, ok := l.clock.ReadAccess(b)
 			return t, ok, nil
 		}
-		t, _, zoned, ok := l.clock.read(b)
+		t, _, zoned, ok := l.clock.Read(b)
 		if ok && !zoned {
 			return t, true, warn(sink, l.pos, "no_timezone", noTimezoneText, l.line)
 		}
@@ -384,7 +386,7 @@ func (l *jsonLine) message(t record.Time, container, instance, service, host, ve
 
 // unframeJSON finds the JSON object behind a platform's, a container runtime's, kubectl's or syslog's own text: `… app[web.1]: {…}`,
 // `… [web-1] {…}`, `… stdout F {…}`, `web  | {…}`, `[pod/web-5d8f/app] {…}`, `web-5d8f7b9c4-x2x9q app {…}`.
-func unframeJSON(line []byte, c *clock) (frame, []byte, bool) {
+func unframeJSON(line []byte, c *stamp.Clock) (frame, []byte, bool) {
 	open := bytes.IndexByte(line, '{')
 	if open <= 0 || open > 300 || line[len(line)-1] != '}' {
 		return frame{}, nil, false
@@ -398,15 +400,15 @@ func unframeJSON(line []byte, c *clock) (frame, []byte, bool) {
 	}
 	head := line[:open]
 	if container, rest, ok := splitKubectl(head); ok {
-		_, _, _, timed := c.read(rest)
+		_, _, _, timed := c.Read(rest)
 		return frame{container}, inner, timed || len(bytes.TrimSpace(rest)) == 0
 	}
 	if container, rest, ok := splitStern(head); ok {
-		_, _, _, timed := c.read(rest)
+		_, _, _, timed := c.Read(rest)
 		return frame{container}, inner, timed || len(bytes.TrimSpace(rest)) == 0
 	}
 	// Behind the time the runtime's own log format has the stream, and "F" for a whole line.
-	if _, _, _, ok := c.read(trimSyslogPriority(head)); ok {
+	if _, _, _, ok := c.Read(trimSyslogPriority(head)); ok {
 		return frame{}, inner, true
 	}
 	if bar := bytes.IndexByte(head, '|'); bar > 0 && len(bytes.TrimSpace(head[bar+1:])) == 0 {
@@ -416,13 +418,13 @@ func unframeJSON(line []byte, c *clock) (frame, []byte, bool) {
 		}
 	}
 	// A pod of a stateful set, as stern puts it before a line.
-	if pod, rest := word(head); isNumbered(pod) {
-		if container, rest := word(rest); isContainerName(container) && len(bytes.TrimSpace(rest)) == 0 {
+	if pod, rest := cut.Word(head); isNumbered(pod) {
+		if container, rest := cut.Word(rest); isContainerName(container) && len(bytes.TrimSpace(rest)) == 0 {
 			return frame{pod}, inner, true
 		}
 	}
 	if len(head) > 16 {
-		if _, ok := monthOf(head[:3]); ok {
+		if _, ok := stamp.Month(head[:3]); ok {
 			return frame{}, inner, true // syslog: the object has its own time
 		}
 	}
@@ -436,7 +438,7 @@ type dockerLogLine struct {
 }
 
 // open returns the text and the time of a line; ok is false when it is none of Docker's.
-func (d *dockerLogLine) open(line []byte, c *clock) (text []byte, t record.Time, ok bool) {
+func (d *dockerLogLine) open(line []byte, c *stamp.Clock) (text []byte, t record.Time, ok bool) {
 	if !bytes.HasPrefix(line, []byte(`{"log":"`)) {
 		return nil, 0, false
 	}
@@ -451,7 +453,7 @@ func (d *dockerLogLine) open(line []byte, c *clock) (text []byte, t record.Time,
 			return nil, 0, false
 		}
 	}
-	t, _, _, ok = c.read(d.scan.Raw(d.scan.Values[2]))
+	t, _, _, ok = c.Read(d.scan.Raw(d.scan.Values[2]))
 	return bytes.TrimRight(d.scan.Text(d.scan.Values[0], &d.buf), "\r\n"), t, ok
 }
 

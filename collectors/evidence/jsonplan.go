@@ -389,6 +389,6 @@ func (l *jsonLine) planTime(v *jsonscan.Place, line []byte) (record.Time, bool) 
 	if len(b) > 4 && number.IsDigit(b[0]) && b[4] != '-' {
 		return 0, false
 	}
-	t, _, zoned, ok := l.clock.read(b)
+	t, _, zoned, ok := l.clock.Read(b)
 	return t, ok && zoned
 }

@@ -151,42 +151,6 @@ func TestPlansMakeTheSameRecordsAsLookingThroughEveryLine(t *testing.T) {
 	}
 }
 
-func TestTimesOfMillisecondsAreReadAtOnceAsTheyAreReadOtherwise(t *testing.T) {
-	const text = "2026-11-20T08:00:05.123Z"
-	var c clock
-	if _, _, _, ok := c.read([]byte(text)); !ok {
-		t.Fatal("no time")
-	}
-	check := func(b []byte) {
-		t.Helper()
-		var fresh clock
-		got := fmt.Sprint(c.read(b))
-		if want := fmt.Sprint(fresh.read(b)); got != want {
-			t.Fatalf("%q is %s, otherwise %s", b, got, want)
-		}
-		if _, _, _, ok := c.read([]byte(text)); !ok {
-			t.Fatal("no time")
-		}
-	}
-	for at := 16; at < len(text); at++ {
-		for x := range 256 {
-			b := []byte(text)
-			b[at] = byte(x)
-			check(b)
-			for next := at + 1; next < len(text); next++ {
-				for _, y := range "/:;0569.,-+Zz \x00\xff" {
-					pair := bytes.Clone(b)
-					pair[next] = byte(y)
-					check(pair)
-				}
-			}
-		}
-	}
-	for ms := range 60_000 {
-		check(time.UnixMilli(1795161600000+int64(ms)).UTC().AppendFormat(nil, "2006-01-02T15:04:05.000Z"))
-	}
-}
-
 func TestLowerCaseIsSeenInMethodsOfAnyLength(t *testing.T) {
 	for length := range 12 {
 		for at := range length {

@@ -14,6 +14,7 @@ import (
 	"github.com/valyala/fastjson"
 
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/record"
 )
 
@@ -61,7 +62,7 @@ func numberOf(v *fastjson.Value) (float64, bool) {
 
 // timeOf reads a time that is an ISO string or a number since the epoch.
 func timeOf(v *fastjson.Value) record.Time {
-	t, _, ok := parseTime(textOf(v))
+	t, _, ok := stamp.Parse(textOf(v))
 	if !ok {
 		return 0
 	}

@@ -6,7 +6,9 @@ import (
 	"strconv"
 	"time"
 
+	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/record"
 )
 
@@ -50,11 +52,11 @@ func (kernelOOM) onlyText() {}
 
 // NewParser implements LineFormat.
 func (f kernelOOM) NewParser(src *record.Source) LineParser {
-	return &kernelParser{src: src, clock: clock{zone: f.zone}}
+	return &kernelParser{src: src, clock: stamp.Clock{Zone: f.zone}}
 }
 
 type kernelParser struct {
-	clock  clock
+	clock  stamp.Clock
 	src    *record.Source
 	report kernelReport
 	origin origin
@@ -67,31 +69,31 @@ func (p *kernelParser) forget() { p.report = kernelReport{} }
 // ParseLine implements LineParser.
 func (p *kernelParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
 	if p.year == nil {
-		p.year = yearFinder(modified(p.src))
+		p.year = stamp.YearFinder(modified(p.src))
 	}
 	h, body, ok := splitKernel(line, p.year)
 	if !ok {
 		return false, nil
 	}
-	if !h.stamp.zoned {
-		h.stamp.time = p.clock.local(h.stamp.time)
+	if !h.stamp.Zoned {
+		h.stamp.Time = p.clock.Local(h.stamp.Time)
 	}
-	p.origin = origin{pos: record.Pos{Source: p.src, Line: lineNo}, time: h.stamp.time, host: h.host}
+	p.origin = origin{pos: record.Pos{Source: p.src, Line: lineNo}, time: h.stamp.Time, host: h.host}
 	handled, err := p.report.line(&p.origin, body, sink)
 	if err != nil || !handled {
 		// The rest of a kernel log, and of a report printed without any header, is known and says nothing. A report may be cut, so that
 		// only what looks like one is of it.
-		return h.kernel || p.report.bare && h.stamp.n == 0 && isDumpLine(body), err
+		return h.kernel || p.report.bare && h.stamp.N == 0 && isDumpLine(body), err
 	}
 	if p.report.since == lineNo {
-		p.report.bare = h.stamp.n == 0 && !h.kernel
+		p.report.bare = h.stamp.N == 0 && !h.kernel
 	}
-	if h.stamp.n > 0 && !h.stamp.zoned {
-		if err := p.clock.tellZone(sink, p.origin.pos, line); err != nil {
+	if h.stamp.N > 0 && !h.stamp.Zoned {
+		if err := tellZone(sink, p.origin.pos, p.clock.Zone, line); err != nil {
 			return true, err
 		}
 	}
-	if h.noYear && h.stamp.time != 0 {
+	if h.noYear && h.stamp.Time != 0 {
 		return true, warn(sink, p.origin.pos, "no_year", noYearText, line)
 	}
 	return true, nil
@@ -111,7 +113,7 @@ func modified(src *record.Source) time.Time {
 
 // kernelHeader is what stands before a kernel message.
 type kernelHeader struct {
-	stamp  stamp
+	stamp  stamp.Stamp
 	host   []byte
 	noYear bool
 	kernel bool // the header says that the line is the kernel's
@@ -120,18 +122,18 @@ type kernelHeader struct {
 // splitKernel cuts the header off a line. A line without one is all message, since dmesg may print none.
 func splitKernel(line []byte, year func(month, day int) int) (h kernelHeader, body []byte, ok bool) {
 	rest := trimSyslogPriority(line)
-	if st, found := readStamp(rest); found {
-		h.stamp, rest = st, bytes.TrimPrefix(rest[st.n:], []byte(" "))
+	if st, found := stamp.Read(rest); found {
+		h.stamp, rest = st, bytes.TrimPrefix(rest[st.N:], []byte(" "))
 		h.host, rest, h.kernel = syslogHost(rest)
-	} else if st, found := readSyslogStamp(rest, year); found {
+	} else if st, found := stamp.ReadSyslog(rest, year); found {
 		h.stamp, h.noYear = st, true
-		rest = bytes.TrimPrefix(rest[st.n:], []byte(" "))
+		rest = bytes.TrimPrefix(rest[st.N:], []byte(" "))
 		h.host, rest, h.kernel = syslogHost(rest)
 	}
 	if len(rest) > 2 && rest[0] == '[' {
 		if end := bytes.IndexByte(rest, ']'); end > 0 {
 			inner := bytes.TrimLeft(rest[1:end], " ")
-			if st, found := readCtimeStamp(inner); found && h.stamp.n == 0 {
+			if st, found := stamp.ReadCtime(inner); found && h.stamp.N == 0 {
 				h.stamp, h.kernel = st, true
 				rest = bytes.TrimPrefix(rest[end+1:], []byte(" "))
 			} else if _, isNumber := number.Float(inner); isNumber && bytes.IndexByte(inner, '.') > 0 {
@@ -145,11 +147,11 @@ func splitKernel(line []byte, year func(month, day int) int) (h kernelHeader, bo
 
 // syslogHost cuts "host kernel: " or "kernel: ". Other programs' lines keep their body whole.
 func syslogHost(b []byte) (host, rest []byte, kernel bool) {
-	first, tail := word(b)
+	first, tail := cut.Word(b)
 	if string(first) == "kernel:" {
 		return nil, tail, true
 	}
-	if tag, tail := word(tail); string(tag) == "kernel:" {
+	if tag, tail := cut.Word(tail); string(tag) == "kernel:" {
 		return first, tail, true
 	}
 	return nil, b, false
@@ -173,22 +175,22 @@ func isDumpLine(b []byte) bool {
 		"active_anon:", "lowmem_reserve[]: ", "Swap cache stats: ", "Free swap ", "Total swap ", "Tasks state (", "memory+swap: usage ", "swap: usage ",
 		"kmem: usage ", "Memory cgroup stats for ", "Unreclaimable slab info:", "oom_reaper: ",
 	} {
-		if hasPrefix(b, s) {
+		if cut.HasPrefix(b, s) {
 			return true
 		}
 	}
-	first, rest := word(bytes.TrimPrefix(b, []byte(" ")))
+	first, rest := cut.Word(bytes.TrimPrefix(b, []byte(" ")))
 	switch {
 	case len(b) > 1 && b[0] == ' ': // stack and statistics; not " 1: 0xb0b1a0 node::Abort()" of a process
 		b = b[1:]
-		return b[0] == '<' || hasPrefix(b, "[<") || bytes.Contains(b, []byte("+0x")) || len(first) == 16 && isHexID(first) || isStatistic(first)
-	case hasPrefix(b, "["): // a task, or the head of their table
-		pid := bytes.TrimSpace(between(b, "[", "]"))
+		return b[0] == '<' || cut.HasPrefix(b, "[<") || bytes.Contains(b, []byte("+0x")) || len(first) == 16 && isHexID(first) || isStatistic(first)
+	case cut.HasPrefix(b, "["): // a task, or the head of their table
+		pid := bytes.TrimSpace(cut.Between(b, "[", "]"))
 		return number.IsDigits(pid) || string(pid) == "pid"
 	case string(first) == "Node": // of memory
 		return len(rest) > 0 && number.IsDigit(rest[0])
 	case number.IsDigits(first):
-		return hasPrefix(rest, "pages ") || hasPrefix(rest, "total pagecache")
+		return cut.HasPrefix(rest, "pages ") || cut.HasPrefix(rest, "total pagecache")
 	case number.IsDigits(rest): // "slab_reclaimable 12345", of a cgroup
 		return isContainerName(first)
 	}
@@ -231,7 +233,7 @@ func (k *kernelReport) line(o *origin, b []byte, sink record.Sink) (bool, error)
 		}
 		return true, nil
 	case bytes.HasPrefix(b, []byte("Task in ")) && bytes.Contains(b, []byte(" killed as a result of limit of ")):
-		task, rest := word(b[len("Task in "):])
+		task, rest := cut.Word(b[len("Task in "):])
 		k.taskMemcg = bytes.Clone(task)
 		k.oomMemcg = bytes.Clone(bytes.TrimSpace(rest[len("killed as a result of limit of "):]))
 		k.constraint = []byte("CONSTRAINT_MEMCG")
@@ -353,7 +355,7 @@ func kernelFault(o *origin, b []byte, sink record.Sink) error {
 	if bytes.Contains(b, []byte("invalid opcode")) {
 		c.Signal = "SIGILL"
 	}
-	if pid := between(b, "[", "]"); pid != nil {
+	if pid := cut.Between(b, "[", "]"); pid != nil {
 		if _, ok := number.Digits64(pid); ok {
 			c.Instance = string(pid)
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 
+	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/record"
 )
 
@@ -82,14 +83,14 @@ func (kubeletStats) Parse(ctx context.Context, src *record.Source, r io.Reader, 
 func (p *kubeletPod) emit(pos record.Pos, node string, names *podNames, sink record.Sink) error {
 	for _, c := range p.Containers {
 		o := origin{pos: pos, container: []byte(names.name(p.Ref.Name, c.Name)), host: []byte(node)}
-		if t, _, ok := parseTime([]byte(c.Start)); ok {
+		if t, _, ok := stamp.Parse([]byte(c.Start)); ok {
 			o.time = t
 			if err := sink.Lifecycle(o.lifecycle(record.Up, record.StartTime, nil)); err != nil {
 				return err
 			}
 		}
 		give := func(at string, metric record.Metric, v *float64, scale float64) error {
-			t, _, ok := parseTime([]byte(at))
+			t, _, ok := stamp.Parse([]byte(at))
 			if !ok || v == nil || *v < 0 || *v*scale >= 1<<53 {
 				return nil
 			}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/valyala/fastjson"
 
+	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/record"
 )
 
@@ -140,7 +141,7 @@ func kubernetesReason(kind, reason string, msg []byte) func(*origin, record.Sink
 	case "SystemOOM":
 		return func(o *origin, sink record.Sink) error {
 			c := o.crash(record.CrashOOMKill, msg)
-			if pid := bytes.TrimSpace(between(append(bytes.Clone(msg), ','), "pid: ", ",")); len(pid) > 0 {
+			if pid := bytes.TrimSpace(cut.Between(append(bytes.Clone(msg), ','), "pid: ", ",")); len(pid) > 0 {
 				c.Instance = string(pid)
 			}
 			if err := sink.Crash(c); err != nil {

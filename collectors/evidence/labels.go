@@ -1,6 +1,10 @@
 package evidence
 
-import "strings"
+import (
+	"strings"
+
+	"lastcall/collectors/evidence/internal/cut"
+)
 
 // labels are the names that a series or a row carries, sorted out of tags, labels or columns.
 type labels struct {
@@ -26,7 +30,7 @@ const (
 
 // labelKindOf knows the names that Datadog, Prometheus exporters and people give to labels.
 func labelKindOf(name string) labelKind {
-	switch strings.Join(wordsOf(name), ".") {
+	switch strings.Join(cut.Words(name), ".") {
 	case "pod", "pod.name", "kube.pod.name", "kube.pod", "kubernetes.pod.name":
 		return labelPod
 	case "container", "container.name", "dyno", "display.container.name", "task.arn", "container.label.com.docker.compose.service":

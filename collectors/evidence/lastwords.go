@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"time"
 
+	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/record"
 )
@@ -147,11 +148,11 @@ func (w *lastWords) remember(o *origin) *remembered {
 
 // rememberError keeps a line such as "TypeError: Cannot read properties of undefined".
 func (w *lastWords) rememberError(o *origin, line []byte) {
-	if len(line) < 6 || !isUpper(line[0]) {
+	if len(line) < 6 || !cut.IsUpper(line[0]) {
 		return
 	}
 	n := 0
-	for n < len(line) && (line[n] >= 'a' && line[n] <= 'z' || isUpper(line[n]) || line[n] == '_') {
+	for n < len(line) && (line[n] >= 'a' && line[n] <= 'z' || cut.IsUpper(line[n]) || line[n] == '_') {
 		n++
 	}
 	if n == len(line) || (line[n] != ':' && line[n] != ' ') || !bytes.HasSuffix(line[:n], []byte("Error")) {
@@ -220,39 +221,39 @@ func anywhereMatters(line []byte) bool {
 		before, after := line[:i], line[i+1:]
 		switch c {
 		case 'y':
-			if hasSuffix(before, "emor") {
+			if cut.HasSuffix(before, "emor") {
 				return true // out of memory, OutOfMemoryError, MemoryError, failed to allocate memory
 			}
 		case '(':
-			if hasPrefix(after, "pid:") || hasPrefix(after, "core dumped)") || hasSuffix(before, "ncaughtException") {
+			if cut.HasPrefix(after, "pid:") || cut.HasPrefix(after, "core dumped)") || cut.HasSuffix(before, "ncaughtException") {
 				return true
 			}
 		case '>':
-			if hasSuffix(before, ") -") {
+			if cut.HasSuffix(before, ") -") {
 				return true // of a collection
 			}
 		case ':':
-			if hasSuffix(before, "FATAL ERROR") || hasSuffix(before, "nhandledPromiseRejection") || hasSuffix(before, "oom-kill") {
+			if cut.HasSuffix(before, "FATAL ERROR") || cut.HasSuffix(before, "nhandledPromiseRejection") || cut.HasSuffix(before, "oom-kill") {
 				return true
 			}
 		case 'V':
-			if hasSuffix(before, "SIGSEG") {
+			if cut.HasSuffix(before, "SIGSEG") {
 				return true
 			}
 		case 'f':
-			if hasSuffix(before, "egmentation ") {
+			if cut.HasSuffix(before, "egmentation ") {
 				return true
 			}
 		case 'g':
-			if hasSuffix(before, "istenin") || hasSuffix(before, "runnin") {
+			if cut.HasSuffix(before, "istenin") || cut.HasSuffix(before, "runnin") {
 				return true
 			}
 		case 'd':
-			if hasSuffix(before, "starte") || hasSuffix(before, "ille") && hasPrefix(after, " process ") {
+			if cut.HasSuffix(before, "starte") || cut.HasSuffix(before, "ille") && cut.HasPrefix(after, " process ") {
 				return true
 			}
 		case 'v':
-			if hasSuffix(before, "ser") && hasPrefix(after, "er ") || hasSuffix(before, "Ser") && hasPrefix(after, "er ") {
+			if cut.HasSuffix(before, "ser") && cut.HasPrefix(after, "er ") || cut.HasSuffix(before, "Ser") && cut.HasPrefix(after, "er ") {
 				return true
 			}
 		}
@@ -375,7 +376,7 @@ func goSign(line []byte) (sign, bool) {
 	switch {
 	case starts("runtime: out of memory"):
 		s := sign{kind: record.CrashHeapLimit}
-		if v := between(line, "(", " in use)"); v != nil {
+		if v := cut.Between(line, "(", " in use)"); v != nil {
 			if n, ok := number.Digits64(v); ok {
 				s.used = n
 			}
@@ -436,7 +437,7 @@ func javaSign(line []byte) (sign, bool) {
 
 // workerSign knows masters that outlive their workers and tell how those died.
 func workerSign(line []byte) (sign, bool) {
-	pid := between(line, "(pid:", ")")
+	pid := cut.Between(line, "(pid:", ")")
 	pid = bytes.TrimSpace(pid)
 	if n, ok := number.Digits64(pid); !ok || n <= 0 {
 		return sign{}, false
@@ -466,7 +467,7 @@ func heapAfterGC(line []byte) (int64, bool) {
 		return 0, false
 	}
 	rest := line[i+len(") -> "):]
-	first, rest := word(rest)
+	first, rest := cut.Word(rest)
 	mb, ok := number.Float(first)
 	if !ok || mb <= 0 || mb > 1e7 || !bytes.Contains(rest, []byte("MB")) {
 		return 0, false

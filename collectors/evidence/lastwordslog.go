@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"time"
 
+	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/record"
 )
 
@@ -31,7 +33,7 @@ func (lastWordsLog) Sequential() bool { return true }
 // Sniff implements Format. Any text may hold last words, so that a head without them says nothing; one with them says little.
 func (lastWordsLog) Sniff(head []byte) int {
 	found := 0
-	firstLines(head, 2000, func(line []byte) {
+	cut.FirstLines(head, 2000, func(line []byte) {
 		if !lineMayMatter(line) || line[0] == '{' && line[len(line)-1] == '}' {
 			return // what stands in JSON is not for this format
 		}
@@ -48,7 +50,7 @@ func (lastWordsLog) onlyText() {}
 
 // NewParser implements LineFormat.
 func (f lastWordsLog) NewParser(src *record.Source) LineParser {
-	return &lastWordsParser{src: src, file: containerOfLogFile(src), clock: clock{zone: f.zone}}
+	return &lastWordsParser{src: src, file: containerOfLogFile(src), clock: stamp.Clock{Zone: f.zone}}
 }
 
 type lastWordsParser struct {
@@ -56,7 +58,7 @@ type lastWordsParser struct {
 	file   []byte // container that the file's name tells
 	words  lastWords
 	origin origin
-	clock  clock
+	clock  stamp.Clock
 
 	year func(month, day int) int
 
@@ -82,20 +84,20 @@ type surroundings interface {
 // ParseLine implements LineParser.
 func (p *lastWordsParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
 	if p.year == nil {
-		p.year = yearFinder(modified(p.src))
+		p.year = stamp.YearFinder(modified(p.src))
 	}
 	l := splitPlain(line, p.year)
-	if !l.stamp.zoned {
-		l.stamp.time = p.clock.local(l.stamp.time)
+	if !l.stamp.Zoned {
+		l.stamp.Time = p.clock.Local(l.stamp.Time)
 	}
-	if l.stamp.time != 0 {
-		p.last, p.lastLine = l.stamp.time, lineNo
+	if l.stamp.Time != 0 {
+		p.last, p.lastLine = l.stamp.Time, lineNo
 	}
 	matters := lineMayMatter(l.body)
 	if !matters && !isUpperStart(l.body) {
 		return p.follows(lineNo, l.body), nil
 	}
-	p.origin = origin{pos: record.Pos{Source: p.src, Line: lineNo}, time: l.stamp.time, container: l.container, host: l.host, instance: l.pid}
+	p.origin = origin{pos: record.Pos{Source: p.src, Line: lineNo}, time: l.stamp.Time, container: l.container, host: l.host, instance: l.pid}
 	o := &p.origin
 	if len(o.container) == 0 {
 		o.container = p.file
@@ -130,12 +132,12 @@ func (p *lastWordsParser) ParseLine(lineNo int64, line []byte, sink record.Sink)
 		return p.follows(lineNo, l.body), nil
 	}
 	p.sign = lineNo
-	if l.stamp.time != 0 && !l.stamp.zoned {
-		if err := p.clock.tellZone(sink, o.pos, line); err != nil {
+	if l.stamp.Time != 0 && !l.stamp.Zoned {
+		if err := tellZone(sink, o.pos, p.clock.Zone, line); err != nil {
 			return true, err
 		}
 	}
-	if l.noYear && l.stamp.time != 0 {
+	if l.noYear && l.stamp.Time != 0 {
 		return true, warn(sink, o.pos, "no_year", noYearText, line)
 	}
 	return true, nil
@@ -146,11 +148,11 @@ func (p *lastWordsParser) follows(lineNo int64, body []byte) bool {
 	return isTraceLine(body) && (len(body) > 0 && bytes.HasPrefix(body, []byte("<--- ")) || p.sign > 0 && lineNo-p.sign <= memoryLines)
 }
 
-func isUpperStart(b []byte) bool { return len(b) > 0 && isUpper(b[0]) }
+func isUpperStart(b []byte) bool { return len(b) > 0 && cut.IsUpper(b[0]) }
 
 // plainLine is a line of text without what was put before it.
 type plainLine struct {
-	stamp     stamp
+	stamp     stamp.Stamp
 	noYear    bool
 	container []byte
 	host, pid []byte
@@ -175,16 +177,16 @@ func splitPlain(line []byte, year func(month, day int) int) plainLine {
 	if boxed {
 		body = body[1:]
 	}
-	st, ok := readStamp(body)
+	st, ok := stamp.Read(body)
 	if !ok {
-		if st, ok = readSyslogStamp(body, year); ok && !boxed {
-			if host, pid, rest, ok := syslogTag(bytes.TrimLeft(body[st.n:], " "), false); ok {
+		if st, ok = stamp.ReadSyslog(body, year); ok && !boxed {
+			if host, pid, rest, ok := syslogTag(bytes.TrimLeft(body[st.N:], " "), false); ok {
 				l.stamp, l.noYear, l.host, l.pid, l.body = st, true, host, pid, rest
 			}
 		}
 		return l
 	}
-	rest := body[st.n:]
+	rest := body[st.N:]
 	if boxed {
 		if len(rest) == 0 || rest[0] != ']' {
 			return l
@@ -208,7 +210,7 @@ func containerOfLogFile(src *record.Source) []byte {
 	if src == nil {
 		return nil
 	}
-	name := baseName(src.Name)
+	name := cut.BaseName(src.Name)
 	i := len(name)
 	for _, ext := range []string{".gz", ".zst", ".log"} {
 		if n := len(name[:i]) - len(ext); n > 0 && name[n:i] == ext {

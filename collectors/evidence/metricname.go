@@ -3,6 +3,7 @@ package evidence
 import (
 	"strings"
 
+	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/record"
 )
 
@@ -274,7 +275,7 @@ func meaningOf(name string, given unit) (meaning, bool) {
 
 // meaningOfColumn is meaningOf for what people call the columns of their tables: it also knows names that are bare.
 func meaningOfColumn(name string, given unit) (meaning, bool) {
-	words := wordsOf(name)
+	words := cut.Words(name)
 	words, written := unitOfWords(words)
 	if len(words) == 0 || len(words) > 16 {
 		return meaning{}, false

@@ -11,7 +11,9 @@ import (
 	"strings"
 	"time"
 
+	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/record"
 )
 
@@ -68,7 +70,7 @@ const (
 
 // headerAndRows reads the first records of a head, of which the last may be cut; nil when there is no header of at least two cells.
 func headerAndRows(head []byte, most int) (header []string, rows [][]string) {
-	if len(head) == 0 || bytes.IndexByte(firstLine(head), 0) >= 0 || looksLikeJSON(head) {
+	if len(head) == 0 || bytes.IndexByte(cut.FirstLine(head), 0) >= 0 || looksLikeJSON(head) {
 		return nil, nil
 	}
 	whole := head
@@ -95,12 +97,12 @@ func headerAndRows(head []byte, most int) (header []string, rows [][]string) {
 // prepareTable finds the separator from the first line, and mends what some write there: "sep=;" for spreadsheets stands before the
 // header, and quotation marks within a quoted label are written \" instead of "". Lines keep their numbers.
 func prepareTable(head []byte) ([]byte, rune) {
-	line := firstLine(head)
+	line := cut.FirstLine(head)
 	comma := rune(0)
 	if sep, ok := bytes.CutPrefix(bytes.TrimRight(line, "\r"), []byte("sep=")); ok && len(sep) == 1 && len(line) < len(head) {
 		comma = rune(sep[0])
 		head = head[len(line):] // from its line end on: an empty line is no record
-		line = firstLine(head[1:])
+		line = cut.FirstLine(head[1:])
 		if comma != ',' && comma != ';' && comma != '\t' {
 			comma = 0
 		}
@@ -162,7 +164,7 @@ func (m metricsCSV) Parse(ctx context.Context, src *record.Source, r io.Reader, 
 		return err
 	}
 	t := newTable(rows.header, first, src.Name)
-	t.clock.zone = m.zone
+	t.clock.Zone = m.zone
 	if err := t.valid(); err != nil {
 		return err
 	}
@@ -250,7 +252,7 @@ type table struct {
 	assumed    *assumption // what its values are, where no name says it
 	unzoned    bool        // whether the missing zone was told
 
-	clock  clock
+	clock  stamp.Clock
 	pods   podNames
 	key    []byte            // scratch
 	named  map[string]labels // by the label cells of a row: rows of one container repeat them
@@ -298,7 +300,7 @@ func newTable(header []string, rows [][]string, file string) *table {
 	var found, nameless []metricColumn
 	for i, name := range header {
 		name = strings.TrimSpace(strings.TrimPrefix(name, "\ufeff"))
-		words := strings.Join(wordsOf(name), ".")
+		words := strings.Join(cut.Words(name), ".")
 		if r := timeColumnRank(words, i); r > timeRank {
 			t.timeColumn, timeRank = i, r
 			continue
@@ -513,28 +515,20 @@ func (t *table) time(row []string) (at record.Time, zoned, ok bool) {
 	if t.timeColumn >= len(row) {
 		return 0, false, false
 	}
-	return t.clock.cell(row[t.timeColumn])
+	return cellTime(&t.clock, row[t.timeColumn])
 }
 
-// cell reads a time as a table has it: ISO 8601, seconds or their fractions since 1970, or, as spreadsheets save it, without seconds.
-func (c *clock) cell(text string) (at record.Time, zoned, ok bool) {
+// cellTime reads a time as a table has it: ISO 8601, seconds or their fractions since 1970, or, as spreadsheets save it, without seconds.
+func cellTime(c *stamp.Clock, text string) (at record.Time, zoned, ok bool) {
 	b := []byte(strings.TrimSpace(text))
 	if len(b) == len("2026-03-10 01:00") && b[13] == ':' {
 		b = append(b, ":00"...)
 	}
-	at, zoned, ok = parseTime(b)
+	at, zoned, ok = stamp.Parse(b)
 	if ok && !zoned {
-		at = c.local(at)
+		at = c.Local(at)
 	}
 	return at, zoned, ok
-}
-
-// tellZone counts a time that names no zone; text is where it stands.
-func (c *clock) tellZone(sink record.Sink, pos record.Pos, text []byte) error {
-	if c.zone != nil && c.zone != time.UTC {
-		return warn(sink, pos, "no_timezone", "timestamps without a time zone; they were taken as "+c.zone.String()+", as asked", text)
-	}
-	return warn(sink, pos, "no_timezone", noZoneText, text)
 }
 
 func (t *table) row(pos record.Pos, row []string, sink record.Sink) error {
@@ -547,7 +541,7 @@ func (t *table) row(pos record.Pos, row []string, sink record.Sink) error {
 	}
 	if !zoned && !t.unzoned {
 		t.unzoned = true
-		if err := t.clock.tellZone(sink, pos, []byte(row[t.timeColumn])); err != nil {
+		if err := tellZone(sink, pos, t.clock.Zone, []byte(row[t.timeColumn])); err != nil {
 			return err
 		}
 	}
@@ -581,7 +575,7 @@ func (t *table) longRow(pos record.Pos, at record.Time, names labels, row []stri
 	}
 	name, u := cellAt(row, t.long.metric), unitNone
 	if t.long.unit >= 0 && t.long.unit < len(row) {
-		_, u = unitOfWords(wordsOf(row[t.long.unit]))
+		_, u = unitOfWords(cut.Words(row[t.long.unit]))
 	}
 	s := t.series(name, u)
 	if s.bare {

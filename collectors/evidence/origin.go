@@ -1,6 +1,9 @@
 package evidence
 
 import (
+	"bytes"
+	"unicode/utf8"
+
 	"lastcall/collectors/record"
 )
 
@@ -57,4 +60,24 @@ func (o *origin) sample(metric record.Metric, value float64) *record.Sample {
 		Container: string(o.container), Instance: string(o.instance), Service: string(o.service), Host: string(o.host),
 		Version: string(o.version),
 	}
+}
+
+// quoteLimit bounds the text that a record quotes, exampleLimit that of a warning.
+const (
+	quoteLimit   = 300
+	exampleLimit = 200
+)
+
+func clip(b []byte) string { return clipTo(b, quoteLimit) }
+
+func clipTo(b []byte, limit int) string {
+	b = bytes.TrimSpace(b)
+	if len(b) <= limit {
+		return string(b)
+	}
+	cut := limit
+	for cut > limit-utf8.UTFMax && !utf8.RuneStart(b[cut]) {
+		cut--
+	}
+	return string(b[:cut]) + "…"
 }

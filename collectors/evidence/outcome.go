@@ -3,6 +3,7 @@ package evidence
 import (
 	"bytes"
 
+	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/record"
 )
 
@@ -12,7 +13,7 @@ func routerOutcome(status int, reason []byte, backend bool) record.Outcome {
 	if len(reason) > 0 {
 		has := func(words ...string) bool {
 			for _, w := range words {
-				if containsFold(reason, w) {
+				if cut.ContainsFold(reason, w) {
 					return true
 				}
 			}

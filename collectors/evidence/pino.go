@@ -3,6 +3,7 @@ package evidence
 import (
 	"bytes"
 
+	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/jsonscan"
 	"lastcall/collectors/record"
 )
@@ -154,5 +155,5 @@ func saysStarted(msg []byte) bool {
 }
 
 func hasPrefixFold(b []byte, lower string) bool {
-	return len(b) >= len(lower) && containsFold(b[:len(lower)], lower)
+	return len(b) >= len(lower) && cut.ContainsFold(b[:len(lower)], lower)
 }

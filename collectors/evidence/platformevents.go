@@ -10,7 +10,9 @@ import (
 
 	"github.com/valyala/fastjson"
 
+	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/record"
 )
 
@@ -49,12 +51,12 @@ var eventTimes = []string{"time", "created_at", "timestamp", "date", "ts", "@tim
 
 // NewParser implements LineFormat.
 func (f platformEvents) NewParser(src *record.Source) LineParser {
-	return &platformEventsParser{src: src, clock: clock{zone: f.zone}}
+	return &platformEventsParser{src: src, clock: stamp.Clock{Zone: f.zone}}
 }
 
 type platformEventsParser struct {
 	src    *record.Source
-	clock  clock
+	clock  stamp.Clock
 	parser fastjson.Parser
 }
 
@@ -90,7 +92,7 @@ func (platformEventList) Sniff(head []byte) int {
 			return 0
 		}
 		rest = bytes.TrimLeft(rest[i+len(`"type"`):], ": \t\r\n")
-		if len(rest) > 1 && rest[0] == '"' && eventKind(between(rest, `"`, `"`)) != eventNone {
+		if len(rest) > 1 && rest[0] == '"' && eventKind(cut.Between(rest, `"`, `"`)) != eventNone {
 			return 85
 		}
 	}
@@ -100,7 +102,7 @@ func (platformEventList) Sniff(head []byte) int {
 func (f platformEventList) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
 	w := newJSONWalker(ctx, r)
 	var parser fastjson.Parser
-	clock := clock{zone: f.zone}
+	clock := stamp.Clock{Zone: f.zone}
 	return w.documents(func(first json.Token) error {
 		if first != json.Delim('{') {
 			return w.skipRest(first)
@@ -211,7 +213,7 @@ func eventKind(name []byte) event {
 }
 
 // platformEvent makes the record of one event; handled is false for JSON that is no event.
-func platformEvent(pos record.Pos, v *fastjson.Value, raw []byte, c *clock, sink record.Sink) (bool, error) {
+func platformEvent(pos record.Pos, v *fastjson.Value, raw []byte, c *stamp.Clock, sink record.Sink) (bool, error) {
 	kind := eventKind(v.GetStringBytes("type"))
 	if kind == eventNone {
 		return false, nil
@@ -220,13 +222,13 @@ func platformEvent(pos record.Pos, v *fastjson.Value, raw []byte, c *clock, sink
 	if at == nil {
 		return false, nil
 	}
-	t, zoned, ok := parseTime(textOf(at))
+	t, zoned, ok := stamp.Parse(textOf(at))
 	if !ok {
 		return true, warn(sink, pos, "malformed_line", "an event whose time cannot be read was left out", raw)
 	}
 	if !zoned {
-		t = c.local(t)
-		if err := c.tellZone(sink, pos, raw); err != nil {
+		t = c.Local(t)
+		if err := tellZone(sink, pos, c.Zone, raw); err != nil {
 			return true, err
 		}
 	}

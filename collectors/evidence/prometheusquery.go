@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/record"
 )
 
@@ -104,7 +105,7 @@ func (p *promReader) series() error {
 	var unplaced int64
 	for _, v := range s.Values {
 		at, ok := number.Float(v[0])
-		t, isTime := epochTime(at)
+		t, isTime := stamp.Epoch(at)
 		if !ok || !isTime {
 			unplaced++
 			continue

@@ -6,7 +6,9 @@ import (
 	"math"
 	"strconv"
 
+	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/record"
 )
 
@@ -23,7 +25,7 @@ func (prometheusText) Name() string { return "prometheus-text" }
 // Sniff implements Format.
 func (prometheusText) Sniff(head []byte) int {
 	comments, lines, mine := 0, 0, 0
-	firstLines(head, 400, func(line []byte) {
+	cut.FirstLines(head, 400, func(line []byte) {
 		switch {
 		case len(bytes.TrimSpace(line)) == 0:
 			return
@@ -142,7 +144,7 @@ func (p *expositionParser) finish(sink record.Sink) error {
 // started tells when a process or container began.
 func (p *expositionParser) started(pos record.Pos, l *labelSet, at float64, sink record.Sink) error {
 	names, ok := l.resolveProm(&p.pods)
-	t, isTime := epochTime(at)
+	t, isTime := stamp.Epoch(at)
 	if !ok || !isTime || names.container == "" {
 		return nil
 	}
@@ -193,7 +195,7 @@ func parseExposition(line []byte) (exposition, bool) {
 		if !ok {
 			return exposition{}, false
 		}
-		if e.at, ok = epochTime(at); !ok {
+		if e.at, ok = stamp.Epoch(at); !ok {
 			return exposition{}, false
 		}
 	}
@@ -201,7 +203,7 @@ func parseExposition(line []byte) (exposition, bool) {
 }
 
 func isMetricByte(c byte, i int) bool {
-	return c >= 'a' && c <= 'z' || isUpper(c) || c == '_' || c == ':' || i > 0 && number.IsDigit(c)
+	return c >= 'a' && c <= 'z' || cut.IsUpper(c) || c == '_' || c == ':' || i > 0 && number.IsDigit(c)
 }
 
 // endOfLabels finds the closing brace, minding quotes.

@@ -6,6 +6,8 @@ import (
 	"path"
 	"strings"
 	"unicode/utf8"
+
+	"lastcall/collectors/evidence/internal/cut"
 )
 
 // What is often saved by mistake is refused by its name, with the command that saves what can be read.
@@ -20,7 +22,7 @@ func (unreadable) Unwrap() error { return ErrUnknownFormat }
 
 // refusal says why an input of no format cannot be read and what to do about it. sample is a line of it, where lines are meant.
 func refusal(name string, head []byte) (hint, sample string, cause error) {
-	file := shellWord(path.Base(baseName(name)))
+	file := shellWord(path.Base(cut.BaseName(name)))
 	if name == "stdin" {
 		file = "FILE"
 	}
@@ -30,7 +32,7 @@ func refusal(name string, head []byte) (hint, sample string, cause error) {
 		}
 	}
 	text := bytes.TrimLeft(head, " \t\r\n")
-	line := bytes.TrimRight(firstLine(text), "\r ")
+	line := bytes.TrimRight(cut.FirstLine(text), "\r ")
 	columns := strings.Fields(string(line[:min(len(line), 300)]))
 	for _, t := range printedTables {
 		if hasColumns(columns, t.columns) {
@@ -114,4 +116,4 @@ func (t *tally) isSilent() bool {
 }
 
 // firstText is the first line of a head that holds anything.
-func firstText(head []byte) []byte { return firstLine(bytes.TrimLeft(head, " \t\r\n")) }
+func firstText(head []byte) []byte { return cut.FirstLine(bytes.TrimLeft(head, " \t\r\n")) }

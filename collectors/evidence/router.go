@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/swar"
 	"lastcall/collectors/record"
 )
@@ -36,7 +37,7 @@ type lineHead struct {
 
 // learn remembers the head of a line that ends at end. Its time is t, which ends at n and names its zone.
 func (h *lineHead) learn(line []byte, t record.Time, n, end int) {
-	nanos, zone := fraction(line, 19)
+	nanos, zone := stamp.Fraction(line, 19)
 	if zone >= n || zone > 29 || line[17] > '5' {
 		return
 	}

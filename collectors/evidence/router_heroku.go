@@ -5,7 +5,9 @@ import (
 	"encoding/binary"
 	"time"
 
+	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/swar"
 	"lastcall/collectors/record"
 )
@@ -35,7 +37,7 @@ func (herokuRouter) Sniff(head []byte) int {
 
 func (f herokuRouter) NewParser(src *record.Source) LineParser {
 	return &herokuRouterParser{
-		clock:  clock{zone: f.zone},
+		clock:  stamp.Clock{Zone: f.zone},
 		req:    record.Request{Pos: record.Pos{Source: src}},
 		info:   newHerokuLogfmt(),
 		failed: newHerokuLogfmt(),
@@ -60,7 +62,7 @@ func newHerokuLogfmt() *logfmt {
 }
 
 type herokuRouterParser struct {
-	clock        clock
+	clock        stamp.Clock
 	head         lineHead
 	req          record.Request
 	info, failed *logfmt // the two kinds of line have different keys
@@ -121,14 +123,14 @@ func (p *herokuRouterParser) parseNext(lineNo int64, data []byte, sink record.Si
 }
 
 func (p *herokuRouterParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
-	t, n, zoned, ok := p.clock.read(line)
+	t, n, zoned, ok := p.clock.Read(line)
 	var body []byte
 	if ok && len(line) > n+len(herokuRouterTag) && string(line[n:n+len(herokuRouterTag)]) == string(herokuRouterTag) {
 		body = line[n+len(herokuRouterTag):]
-		if zoned && hasPrefix(body, herokuInfo) {
+		if zoned && cut.HasPrefix(body, herokuInfo) {
 			p.head.learn(line, t, n, len(line)-len(body)+len(herokuInfo))
 		}
-	} else if ok && (len(line) <= n || line[n] != ' ' || hasPrefix(line[n:], " app[")) {
+	} else if ok && (len(line) <= n || line[n] != ' ' || cut.HasPrefix(line[n:], " app[")) {
 		return false, nil
 	} else if t, body, zoned, ok = p.unframe(line); !ok {
 		return false, nil
@@ -149,7 +151,7 @@ func (p *herokuRouterParser) unframe(line []byte) (t record.Time, body []byte, z
 		return 0, line, true, true
 	}
 	if h, ok := splitHerokuAt(line, &p.clock); ok && string(h.proc) == "router" && isHerokuRouterBody(h.body) {
-		return h.stamp.time, h.body, h.stamp.zoned, true
+		return h.stamp.Time, h.body, h.stamp.Zoned, true
 	}
 	if rest, ok := bytes.CutPrefix(line, []byte("heroku[router]: ")); ok && isHerokuRouterBody(rest) {
 		return 0, rest, true, true
@@ -166,7 +168,7 @@ func (p *herokuRouterParser) request(t record.Time, body, line []byte, sink reco
 	pairs := p.info
 	// What the router tells of a failure stands before the method, in one of several ways: `at=error code=H12`, `sock=backend at=error
 	// code=H18`, `at=info code=H27`. Only a line that comes to the method at once has no code.
-	failed := !hasPrefix(body, herokuInfo)
+	failed := !cut.HasPrefix(body, herokuInfo)
 	if failed {
 		pairs = p.failed
 	}

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"time"
 
+	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/record"
 )
 
@@ -30,7 +32,7 @@ func (scalingoRouter) Sniff(head []byte) int {
 
 func (f scalingoRouter) NewParser(src *record.Source) LineParser {
 	return &scalingoRouterParser{
-		clock:  clock{zone: f.zone},
+		clock:  stamp.Clock{Zone: f.zone},
 		req:    record.Request{Pos: record.Pos{Source: src}},
 		logfmt: newScalingoLogfmt(),
 	}
@@ -52,7 +54,7 @@ func newScalingoLogfmt() *logfmt {
 }
 
 type scalingoRouterParser struct {
-	clock  clock
+	clock  stamp.Clock
 	head   lineHead
 	req    record.Request
 	logfmt *logfmt
@@ -64,10 +66,10 @@ var methodKey = []byte("method=")
 
 func (p *scalingoRouterParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
 	// No time holds a bracket, so that the first one must begin the tag: that spares most lines of others the rest.
-	if open := bytes.IndexByte(line, '['); (open < 0 || !hasPrefix(line[open:], scalingoTag[1:])) && !bytes.Contains(line, methodKey) {
+	if open := bytes.IndexByte(line, '['); (open < 0 || !cut.HasPrefix(line[open:], scalingoTag[1:])) && !bytes.Contains(line, methodKey) {
 		return false, nil
 	}
-	t, n, zoned, ok := p.clock.read(line)
+	t, n, zoned, ok := p.clock.Read(line)
 	var body []byte
 	if ok && len(line) > n+len(scalingoTag) && string(line[n:n+len(scalingoTag)]) == string(scalingoTag) {
 		body = line[n+len(scalingoTag):]
@@ -138,7 +140,7 @@ func (p *scalingoRouterParser) unframe(line []byte) (t record.Time, body []byte,
 		return 0, nil, false, false
 	}
 	rest := trimSyslogPriority(line)
-	t, n, zoned, ok := p.clock.read(rest)
+	t, n, zoned, ok := p.clock.Read(rest)
 	if ok {
 		rest = rest[n:]
 	}

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"strings"
 
+	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/record"
 )
 
@@ -40,7 +42,7 @@ type scalingoParser struct {
 	src    *record.Source
 	words  lastWords
 	origin origin
-	clock  clock // UTC
+	clock  stamp.Clock // UTC
 }
 
 // forget implements forgetful.
@@ -53,8 +55,8 @@ func (p *scalingoParser) ParseLine(lineNo int64, line []byte, sink record.Sink) 
 	if open < 1 || line[open-1] != ' ' {
 		return false, nil
 	}
-	t, n, zoned, ok := p.clock.read(line)
-	_, tag, body, ok := scalingoAfter(line, stamp{t, n, zoned}, ok)
+	t, n, zoned, ok := p.clock.Read(line)
+	_, tag, body, ok := scalingoAfter(line, stamp.Stamp{Time: t, N: n, Zoned: zoned}, ok)
 	if !ok || isScalingoRouter(tag) {
 		return false, nil
 	}
@@ -82,28 +84,28 @@ func otherFormatsBody(body []byte) bool {
 }
 
 // splitScalingo takes a line apart: time, first bracketed tag, rest.
-func splitScalingo(line []byte) (st stamp, tag, body []byte, ok bool) {
-	st, ok = readStamp(line)
+func splitScalingo(line []byte) (st stamp.Stamp, tag, body []byte, ok bool) {
+	st, ok = stamp.Read(line)
 	return scalingoAfter(line, st, ok)
 }
 
 // scalingoAfter takes apart what follows the time.
-func scalingoAfter(line []byte, st stamp, ok bool) (_ stamp, tag, body []byte, _ bool) {
+func scalingoAfter(line []byte, st stamp.Stamp, ok bool) (_ stamp.Stamp, tag, body []byte, _ bool) {
 	if !ok {
-		return stamp{}, nil, nil, false
+		return stamp.Stamp{}, nil, nil, false
 	}
-	rest := line[st.n:]
+	rest := line[st.N:]
 	if len(rest) < 3 || rest[0] != ' ' || rest[1] != '[' {
-		return stamp{}, nil, nil, false
+		return stamp.Stamp{}, nil, nil, false
 	}
-	tag, body, ok = bracketed(rest[1:])
+	tag, body, ok = cut.Bracketed(rest[1:])
 	return st, tag, body, ok && isContainerName(tag)
 }
 
 // scalingoMessage handles an event as it stands in a message that has lost its own time: "[system] [web-1] Container web-1 …".
 func scalingoMessage(o *origin, msg []byte, sink record.Sink) (bool, error) {
-	tag, body, ok := bracketed(msg)
-	if !ok || (string(tag) != "system" && string(tag) != "manager") || !hasPrefix(msg[len(tag)+2:], " ") {
+	tag, body, ok := cut.Bracketed(msg)
+	if !ok || (string(tag) != "system" && string(tag) != "manager") || !cut.HasPrefix(msg[len(tag)+2:], " ") {
 		return false, nil
 	}
 	return scalingoEvent(o, tag, body, sink)
@@ -119,7 +121,7 @@ func scalingoEvent(o *origin, tag, body []byte, sink record.Sink) (bool, error) 
 		ev.container, ev.instance = nil, nil
 		return true, scalingoManager(&ev, text, sink)
 	}
-	if name, rest, ok := bracketed(body); ok {
+	if name, rest, ok := cut.Bracketed(body); ok {
 		ev.container, ev.instance, text = name, nil, rest
 	}
 	if name, id := containerAndID(text); name != nil {
@@ -175,7 +177,7 @@ func scalingoManager(ev *origin, text []byte, sink record.Sink) error {
 	has := func(s string) bool { return bytes.Contains(lower, []byte(s)) }
 	switch {
 	case has("deployment of ") || bytes.HasPrefix(lower, []byte("deploy")):
-		version, _ := word(text[max(0, bytes.Index(lower, []byte(" of "))+4):])
+		version, _ := cut.Word(text[max(0, bytes.Index(lower, []byte(" of "))+4):])
 		if has(" of ") {
 			ev.version = version
 		}
@@ -189,7 +191,7 @@ func scalingoManager(ev *origin, text []byte, sink record.Sink) error {
 		}
 		return sink.Lifecycle(ev.lifecycle(kind, reason, text))
 	case has("service list of "):
-		service, _ := word(text[bytes.Index(lower, []byte("service list of "))+len("service list of "):])
+		service, _ := cut.Word(text[bytes.Index(lower, []byte("service list of "))+len("service list of "):])
 		ev.service = service
 		members := ""
 		if i := bytes.Index(text, []byte(": ")); i >= 0 {
@@ -214,7 +216,7 @@ func containerAndID(text []byte) (name, id []byte) {
 	if i < 0 {
 		return nil, nil
 	}
-	name, rest := word(text[i+len("ontainer "):])
+	name, rest := cut.Word(text[i+len("ontainer "):])
 	if !isContainerName(name) || !bytes.ContainsAny(name, "-.0123456789") {
 		return nil, nil
 	}

@@ -3,45 +3,47 @@ package evidence
 import (
 	"bytes"
 
+	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/stamp"
 )
 
 // herokuLine is a line taken apart.
 type herokuLine struct {
-	stamp           stamp
+	stamp           stamp.Stamp
 	app, proc, body []byte // "heroku" or "app"; "web.1", "api", "router"; the rest
 }
 
 // splitHeroku takes a line apart; a time that names no zone is taken as UTC.
 func splitHeroku(line []byte) (herokuLine, bool) {
 	line = trimSyslogPriority(line)
-	st, ok := readStamp(line)
+	st, ok := stamp.Read(line)
 	return herokuAfter(line, st, ok)
 }
 
 // splitHerokuAt is splitHeroku for many lines: the clock remembers the minute, and its zone is that of times that name none.
-func splitHerokuAt(line []byte, c *clock) (herokuLine, bool) {
+func splitHerokuAt(line []byte, c *stamp.Clock) (herokuLine, bool) {
 	line = trimSyslogPriority(line)
-	t, n, zoned, ok := c.read(line)
-	return herokuAfter(line, stamp{t, n, zoned}, ok)
+	t, n, zoned, ok := c.Read(line)
+	return herokuAfter(line, stamp.Stamp{Time: t, N: n, Zoned: zoned}, ok)
 }
 
 // herokuAfter takes apart what follows the time.
-func herokuAfter(line []byte, st stamp, ok bool) (herokuLine, bool) {
-	if !ok || st.n >= len(line) || line[st.n] != ' ' {
+func herokuAfter(line []byte, st stamp.Stamp, ok bool) (herokuLine, bool) {
+	if !ok || st.N >= len(line) || line[st.N] != ' ' {
 		return herokuLine{}, false
 	}
-	rest := line[st.n+1:]
+	rest := line[st.N+1:]
 	// The host name of a syslog header may stand between the time and "heroku[…]".
 	for range 3 {
 		if app, proc, body, ok := herokuTag(rest); ok {
 			return herokuLine{st, app, proc, body}, true
 		}
 		var first []byte
-		first, rest = word(rest)
+		first, rest = cut.Word(rest)
 		// RFC 5424: host, "heroku" or "app", "web.4", "-", message.
-		if name, tail := word(rest); isHerokuApp(name) {
-			proc, tail := word(tail)
+		if name, tail := cut.Word(rest); isHerokuApp(name) {
+			proc, tail := cut.Word(tail)
 			if isProcName(proc) && len(tail) > 1 && tail[0] == '-' && tail[1] == ' ' {
 				body := bytes.TrimPrefix(tail[2:], []byte("- "))
 				return herokuLine{st, name, proc, body}, true
@@ -96,14 +98,14 @@ func trimSyslogPriority(line []byte) []byte {
 // a time that others write as well it may be a sentence or a logger's name ("collector saw: panic: …", "INFO worker[12]: …"): there the
 // number of the process must stand in it, and no level before it.
 func syslogTag(b []byte, others bool) (host, pid, rest []byte, ok bool) {
-	tag, rest := word(b)
+	tag, rest := cut.Word(b)
 	if pid, ok := tagPID(tag); ok && len(pid) > 0 {
 		return nil, pid, rest, true
 	}
 	host = tag
-	tag, rest = word(rest)
+	tag, rest = cut.Word(rest)
 	pid, ok = tagPID(tag)
-	return host, pid, rest, ok && len(host) > 0 && (!others || len(pid) > 0 && !allUpper(host))
+	return host, pid, rest, ok && len(host) > 0 && (!others || len(pid) > 0 && !cut.AllUpper(host))
 }
 
 // tagPID reads "api[123]:" or "api:".
@@ -125,8 +127,8 @@ func tagPID(tag []byte) (pid []byte, ok bool) {
 // splitKubectl takes apart what `kubectl logs --prefix` puts before a line, "[pod/web-5d8f/app] ". The container is the pod, or a companion
 // within it, as containerOfEvent names them.
 func splitKubectl(line []byte) (container, rest []byte, ok bool) {
-	tag, rest, ok := bracketed(line)
-	if !ok || !hasPrefix(tag, "pod/") {
+	tag, rest, ok := cut.Bracketed(line)
+	if !ok || !cut.HasPrefix(tag, "pod/") {
 		return nil, nil, false
 	}
 	container = tag[len("pod/"):]
@@ -139,16 +141,16 @@ func splitKubectl(line []byte) (container, rest []byte, ok bool) {
 // splitStern takes apart what stern puts before a line, "web-5d8f7b9c4-x2x9q app ", and the namespace before that where it follows several.
 // Only a name as Kubernetes gives it to pods tells that from a sentence.
 func splitStern(line []byte) (container, rest []byte, ok bool) {
-	pod, rest := word(line)
+	pod, rest := cut.Word(line)
 	if !isPodName(pod) {
 		if !isContainerName(pod) {
 			return nil, nil, false
 		}
-		if pod, rest = word(rest); !isPodName(pod) {
+		if pod, rest = cut.Word(rest); !isPodName(pod) {
 			return nil, nil, false
 		}
 	}
-	inner, rest := word(rest)
+	inner, rest := cut.Word(rest)
 	if !isContainerName(inner) {
 		return nil, nil, false
 	}

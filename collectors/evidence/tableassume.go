@@ -4,6 +4,7 @@ import (
 	"path"
 	"strings"
 
+	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/record"
 )
@@ -118,7 +119,7 @@ func needsValues(name string, m meaning) bool {
 	if metric, _, ok := splitSeries(name); ok {
 		name = metric
 	}
-	_, u := unitOfWords(wordsOf(name))
+	_, u := unitOfWords(cut.Words(name))
 	return u == unitNone
 }
 
@@ -173,7 +174,7 @@ func (s sizes) areBytes() bool {
 
 // meaningOfFile reads the name of a file as that of a metric; ok is false for one that does not name memory, or names something else too.
 func meaningOfFile(name string) (m meaning, ok bool) {
-	name = baseName(name)
+	name = cut.BaseName(name)
 	for {
 		ext := path.Ext(name)
 		switch strings.ToLower(ext) {
@@ -183,7 +184,7 @@ func meaningOfFile(name string) (m meaning, ok bool) {
 		}
 		break
 	}
-	words := wordsOf(name)
+	words := cut.Words(name)
 	if len(words) > 16 {
 		words = words[:16]
 	}
@@ -221,7 +222,7 @@ func mayNameContainer(name string) bool {
 	if !isContainerName([]byte(name)) {
 		return false
 	}
-	words := wordsOf(name)
+	words := cut.Words(name)
 	if len(words) == 0 {
 		return false
 	}

@@ -1,6 +1,10 @@
 package evidence
 
-import "lastcall/collectors/record"
+import (
+	"time"
+
+	"lastcall/collectors/record"
+)
 
 // warn reports one occurrence.
 func warn(sink record.Sink, pos record.Pos, code, text string, example []byte) error {
@@ -8,6 +12,14 @@ func warn(sink record.Sink, pos record.Pos, code, text string, example []byte) e
 		return nil // what every line of a log has would otherwise cost a copy of each
 	}
 	return sink.Warn(&record.Warning{Code: code, Pos: pos, Count: 1, Text: text, Example: clipTo(example, exampleLimit)})
+}
+
+// tellZone counts a time that names no zone and was taken as one of zone, nil for UTC; text is where it stands.
+func tellZone(sink record.Sink, pos record.Pos, zone *time.Location, text []byte) error {
+	if zone != nil && zone != time.UTC {
+		return warn(sink, pos, "no_timezone", "timestamps without a time zone; they were taken as "+zone.String()+", as asked", text)
+	}
+	return warn(sink, pos, "no_timezone", noZoneText, text)
 }
 
 // The texts of the warnings that several formats share.

@@ -1,28 +1,32 @@
-package evidence
+// Package stamp reads the times with which logs and exports stamp what they tell: ISO 8601 and RFC 3339, Go's own form, those of syslog,
+// dmesg and access logs, and numbers since 1970. A time without a zone is told as such, one without a year is given it by the caller, and
+// none is taken from the clock of the machine.
+package stamp
 
 import (
 	"bytes"
 	"math"
 	"time"
 
+	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/record"
 )
 
-// stamp is a time read at the beginning of some text.
-type stamp struct {
-	time record.Time
-	// n is the number of bytes the time took, without a following space.
-	n int
-	// zoned is false when the text has no zone and was taken as UTC.
-	zoned bool
+// Stamp is a time read at the beginning of some text.
+type Stamp struct {
+	Time record.Time
+	// N is the number of bytes the time took, without a following space.
+	N int
+	// Zoned is false when the text has no zone and was taken as UTC.
+	Zoned bool
 }
 
-// readStamp reads an ISO 8601 / RFC 3339 time, or one in the form Go and Scalingo print ("2026-11-16 13:47:57.85 +0000 UTC"), from
+// Read reads an ISO 8601 / RFC 3339 time, or one in the form Go and Scalingo print ("2026-11-16 13:47:57.85 +0000 UTC"), from
 // the beginning of b. It allocates nothing. Fractions beyond nanoseconds are cut. A date alone is not a time.
-func readStamp(b []byte) (stamp, bool) {
+func Read(b []byte) (Stamp, bool) {
 	if len(b) < 19 || b[4] != '-' || b[7] != '-' || (b[10] != 'T' && b[10] != ' ' && b[10] != 't') || b[13] != ':' || b[16] != ':' {
-		return stamp{}, false
+		return Stamp{}, false
 	}
 	year, ok1 := number.Digits(b[0:4])
 	month, ok2 := number.Digits(b[5:7])
@@ -31,7 +35,7 @@ func readStamp(b []byte) (stamp, bool) {
 	minute, ok5 := number.Digits(b[14:16])
 	second, ok6 := number.Digits(b[17:19])
 	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 {
-		return stamp{}, false
+		return Stamp{}, false
 	}
 	n := 19
 	nanos := 0
@@ -44,10 +48,10 @@ func readStamp(b []byte) (stamp, bool) {
 	}
 	offset, used, zoned, ok := readZone(b[n:])
 	if !ok {
-		return stamp{}, false
+		return Stamp{}, false
 	}
 	t, ok := instant(year, month, day, hour, minute, second, nanos, offset)
-	return stamp{time: t, n: n + used, zoned: zoned}, ok
+	return Stamp{Time: t, N: n + used, Zoned: zoned}, ok
 }
 
 // readZone reads "Z", "+01:00", "+0100", "+01", " +0000 UTC", " UTC" or nothing, and returns the offset in seconds east of UTC.
@@ -79,8 +83,8 @@ func readZone(b []byte) (offset, used int, zoned, ok bool) {
 		}
 		// Go prints the zone's name after its offset ("+0000 UTC", "+0100 CET").
 		if tail := b[end:]; i == 1 && len(tail) > 3 && tail[0] == ' ' {
-			name, _ := word(tail[1:])
-			if string(name) == "UTC" || (len(name) >= 3 && len(name) <= 4 && name[len(name)-1] == 'T' && allUpper(name)) {
+			name, _ := cut.Word(tail[1:])
+			if string(name) == "UTC" || (len(name) >= 3 && len(name) <= 4 && name[len(name)-1] == 'T' && cut.AllUpper(name)) {
 				end += 1 + len(name)
 			}
 		}
@@ -103,7 +107,8 @@ func isSpacedOffset(b []byte) bool {
 // monthNames are the English abbreviations that syslog, dmesg and access logs use, in any locale that keeps them.
 const monthNames = "JanFebMarAprMayJunJulAugSepOctNovDec"
 
-func monthOf(b []byte) (int, bool) {
+// Month reads an English abbreviation such as "Nov"; it returns 1 to 12.
+func Month(b []byte) (int, bool) {
 	for m := range 12 {
 		if string(b) == monthNames[3*m:3*m+3] {
 			return m + 1, true
@@ -112,14 +117,14 @@ func monthOf(b []byte) (int, bool) {
 	return 0, false
 }
 
-// readSyslogStamp reads "Jan  5 15:19:27" (RFC 3164), which has neither year nor zone; year is what the caller makes of it.
-func readSyslogStamp(b []byte, year func(month, day int) int) (stamp, bool) {
+// ReadSyslog reads "Jan  5 15:19:27" (RFC 3164), which has neither year nor zone; year is what the caller makes of it.
+func ReadSyslog(b []byte, year func(month, day int) int) (Stamp, bool) {
 	if len(b) < 15 || b[3] != ' ' || b[6] != ' ' || b[9] != ':' || b[12] != ':' {
-		return stamp{}, false
+		return Stamp{}, false
 	}
-	month, ok := monthOf(b[0:3])
+	month, ok := Month(b[0:3])
 	if !ok {
-		return stamp{}, false
+		return Stamp{}, false
 	}
 	d := b[4:6]
 	if d[0] == ' ' {
@@ -130,7 +135,7 @@ func readSyslogStamp(b []byte, year func(month, day int) int) (stamp, bool) {
 	minute, ok3 := number.Digits(b[10:12])
 	second, ok4 := number.Digits(b[13:15])
 	if !ok1 || !ok2 || !ok3 || !ok4 {
-		return stamp{}, false
+		return Stamp{}, false
 	}
 	n, nanos := 15, 0
 	if n+1 < len(b) && b[n] == '.' && number.IsDigit(b[n+1]) {
@@ -142,25 +147,25 @@ func readSyslogStamp(b []byte, year func(month, day int) int) (stamp, bool) {
 	}
 	y := year(month, day)
 	if y == 0 {
-		return stamp{time: 0, n: n}, true
+		return Stamp{Time: 0, N: n}, true
 	}
 	t, ok := instant(y, month, day, hour, minute, second, nanos, 0)
-	return stamp{time: t, n: n}, ok
+	return Stamp{Time: t, N: n}, ok
 }
 
-// readCtimeStamp reads "Tue Aug 12 03:54:03 2025" (dmesg -T), the weekday in any language; it has no zone.
-func readCtimeStamp(b []byte) (stamp, bool) {
+// ReadCtime reads "Tue Aug 12 03:54:03 2025" (dmesg -T), the weekday in any language; it has no zone.
+func ReadCtime(b []byte) (Stamp, bool) {
 	space := bytes.IndexByte(b, ' ')
 	if space < 1 || space > 6 || len(b) < space+21 || b[space+16] != ' ' {
-		return stamp{}, false
+		return Stamp{}, false
 	}
 	year, ok := number.Digits(b[space+17 : space+21])
 	if !ok {
-		return stamp{}, false
+		return Stamp{}, false
 	}
-	s, ok := readSyslogStamp(b[space+1:space+16], func(int, int) int { return year })
-	s.n = space + 21
-	return s, ok && s.time != 0
+	s, ok := ReadSyslog(b[space+1:space+16], func(int, int) int { return year })
+	s.N = space + 21
+	return s, ok && s.Time != 0
 }
 
 // minYear is the first year that is believed: earlier ones are zero values ("0001-01-01", "1970-01-01") and lost clocks, and what a
@@ -202,9 +207,9 @@ func daysBefore(year, month int) int {
 	return era*146097 + doe - 719468
 }
 
-// epochTime takes a number of seconds, milliseconds, microseconds or nanoseconds since 1970 and tells them apart by size: each
+// Epoch takes a number of seconds, milliseconds, microseconds or nanoseconds since 1970 and tells them apart by size: each
 // unit covers the years 1973 to 5138 without overlap. Fractions count down to a microsecond. ok is false for numbers that are no such time.
-func epochTime(v float64) (record.Time, bool) {
+func Epoch(v float64) (record.Time, bool) {
 	switch {
 	case math.IsNaN(v) || v < 1e8:
 		return 0, false
@@ -220,22 +225,22 @@ func epochTime(v float64) (record.Time, bool) {
 	return 0, false
 }
 
-// parseTime reads a time as a cell or JSON string holds it: ISO, or a number since the epoch.
-func parseTime(b []byte) (t record.Time, zoned, ok bool) {
+// Parse reads a time as a cell or JSON string holds it: ISO, or a number since the epoch.
+func Parse(b []byte) (t record.Time, zoned, ok bool) {
 	b = bytes.TrimSpace(b)
-	if s, ok := readStamp(b); ok {
-		return s.time, s.zoned, s.n == len(b)
+	if s, ok := Read(b); ok {
+		return s.Time, s.Zoned, s.N == len(b)
 	}
 	if v, ok := number.Float(b); ok {
-		t, ok := epochTime(v)
+		t, ok := Epoch(v)
 		return t, true, ok
 	}
 	return 0, false, false
 }
 
-// yearFinder gives a year to dates without one: that of the latest occurrence of the date that is not after `now` (plus a day, for
+// YearFinder gives a year to dates without one: that of the latest occurrence of the date that is not after `now` (plus a day, for
 // zones). now comes from the evidence itself, never from the clock of the machine that reads it.
-func yearFinder(now time.Time) func(month, day int) int {
+func YearFinder(now time.Time) func(month, day int) int {
 	if now.IsZero() {
 		return func(int, int) int { return 0 }
 	}

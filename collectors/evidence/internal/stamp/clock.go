@@ -1,4 +1,4 @@
-package evidence
+package stamp
 
 import (
 	"encoding/binary"
@@ -9,10 +9,10 @@ import (
 	"lastcall/collectors/record"
 )
 
-// clock reads the times of lines that are mostly written in the same minute as the line before: it remembers what the text of that
-// minute and of its zone mean, and reads the rest.
-type clock struct {
-	zone *time.Location // of times that name none; nil is UTC
+// Clock reads the times of lines that are mostly written in the same minute as the line before: it remembers what the text of that
+// minute and of its zone mean, and reads the rest. The zero value is ready; a Clock is for one goroutine.
+type Clock struct {
+	Zone *time.Location // of times that name none; nil is UTC
 
 	minute [2]uint64  // "2026-11-16 13:30", and a colon after it
 	suffix zoneSuffix // what follows the fraction: "Z", "+00:00", " +0000 UTC"
@@ -53,9 +53,9 @@ func (z *zoneSuffix) at(b []byte, p int) bool {
 	return (swar.Word8(b, p)^z.first)&z.firstMask == 0 && (z.secondMask == 0 || (swar.Word8(b, p+8)^z.second)&z.secondMask == 0)
 }
 
-// read takes a time such as "2026-11-16 13:30:50.937512207 +0000 UTC" or RFC 3339 from the beginning of b and says how long it is.
+// Read takes a time such as "2026-11-16 13:30:50.937512207 +0000 UTC" or RFC 3339 from the beginning of b and says how long it is.
 // zoned is false when the text named no zone and that of the clock was taken.
-func (c *clock) read(b []byte) (t record.Time, n int, zoned, ok bool) {
+func (c *Clock) Read(b []byte) (t record.Time, n int, zoned, ok bool) {
 	if c.base != 0 && len(b) >= 19 && binary.LittleEndian.Uint64(b) == c.minute[0] && binary.LittleEndian.Uint64(b[8:]) == c.minute[1] && b[16] == ':' {
 		if len(b) == 24 && c.suffix.first == 'Z' {
 			if t, ok := secondsUTC(binary.LittleEndian.Uint64(b[16:])); ok {
@@ -64,7 +64,7 @@ func (c *clock) read(b []byte) (t record.Time, n int, zoned, ok bool) {
 		}
 		s1, s2 := b[17]-'0', b[18]-'0'
 		if s1 <= 5 && s2 <= 9 {
-			nanos, n := fraction(b, 19)
+			nanos, n := Fraction(b, 19)
 			if c.suffix.at(b, n) {
 				return c.base + record.Time(int64(s1*10+s2)*1e9+nanos), n + c.suffix.size, true, true
 			}
@@ -84,21 +84,21 @@ func secondsUTC(x uint64) (t record.Time, ok bool) {
 	return record.Time(seconds*1e9 + millis*1e6), true
 }
 
-func (c *clock) readSlow(b []byte) (record.Time, int, bool, bool) {
-	s, ok := readStamp(b)
+func (c *Clock) readSlow(b []byte) (record.Time, int, bool, bool) {
+	s, ok := Read(b)
 	if !ok {
 		return 0, 0, false, false
 	}
-	if !s.zoned {
-		return c.local(s.time), s.n, false, true
+	if !s.Zoned {
+		return c.Local(s.Time), s.N, false, true
 	}
-	nanos, n := fraction(b, 19)
-	if b[17] <= '5' && s.n > n && s.n-n <= 16 {
+	nanos, n := Fraction(b, 19)
+	if b[17] <= '5' && s.N > n && s.N-n <= 16 {
 		c.minute = [2]uint64{binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])}
-		c.suffix = newZoneSuffix(b[n:s.n])
-		c.base = s.time - record.Time(int64((b[17]-'0')*10+b[18]-'0')*1e9+nanos)
+		c.suffix = newZoneSuffix(b[n:s.N])
+		c.base = s.Time - record.Time(int64((b[17]-'0')*10+b[18]-'0')*1e9+nanos)
 	}
-	return s.time, s.n, true, true
+	return s.Time, s.N, true, true
 }
 
 // continuesZone reports whether c could belong to a longer zone than the remembered one.
@@ -106,8 +106,8 @@ func continuesZone(c byte) bool {
 	return c == '+' || c == '-' || c == ':' || number.IsDigit(c) || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
 }
 
-// fraction reads ".937512207" at b[n:] as nanoseconds and returns where it ends; further digits are cut.
-func fraction(b []byte, n int) (int64, int) {
+// Fraction reads ".937512207" at b[n:] as nanoseconds and returns where it ends; further digits are cut.
+func Fraction(b []byte, n int) (int64, int) {
 	if n+1 >= len(b) || (b[n] != '.' && b[n] != ',') {
 		return 0, n
 	}
@@ -129,18 +129,18 @@ func fraction(b []byte, n int) (int64, int) {
 	return nanos, n
 }
 
-// local takes a time that was read as UTC to the zone of the clock.
-func (c *clock) local(t record.Time) record.Time {
-	if c.zone == nil || c.zone == time.UTC || t == 0 {
+// Local takes a time that was read as UTC to the zone of the clock.
+func (c *Clock) Local(t record.Time) record.Time {
+	if c.Zone == nil || c.Zone == time.UTC || t == 0 {
 		return t
 	}
 	u := t.Std()
-	return record.TimeOf(time.Date(u.Year(), u.Month(), u.Day(), u.Hour(), u.Minute(), u.Second(), u.Nanosecond(), c.zone))
+	return record.TimeOf(time.Date(u.Year(), u.Month(), u.Day(), u.Hour(), u.Minute(), u.Second(), u.Nanosecond(), c.Zone))
 }
 
-// readAccess takes a time as access logs write it, "20/Nov/2026:08:00:00 +0000" or with a fraction "14/Jan/2015:12:48:57.127", from the
+// ReadAccess takes a time as access logs write it, "20/Nov/2026:08:00:00 +0000" or with a fraction "14/Jan/2015:12:48:57.127", from the
 // beginning of b and says how long it is. Without a zone that of the clock is taken.
-func (c *clock) readAccess(b []byte) (t record.Time, n int, ok bool) {
+func (c *Clock) ReadAccess(b []byte) (t record.Time, n int, ok bool) {
 	if len(b) < 20 {
 		return 0, 0, false
 	}
@@ -148,7 +148,7 @@ func (c *clock) readAccess(b []byte) (t record.Time, n int, ok bool) {
 		b[16] == c.accessDigit && b[17] == ':' {
 		s1, s2 := b[18]-'0', b[19]-'0'
 		if s1 <= 5 && s2 <= 9 {
-			nanos, n := fraction(b, 20)
+			nanos, n := Fraction(b, 20)
 			if c.accessSuffix.at(b, n) {
 				return c.accessBase + record.Time(int64(s1*10+s2)*1e9+nanos), n + c.accessSuffix.size, true
 			}
@@ -158,7 +158,7 @@ func (c *clock) readAccess(b []byte) (t record.Time, n int, ok bool) {
 		return 0, 0, false
 	}
 	day, ok1 := number.Digits(b[0:2])
-	month, ok2 := monthOf(b[3:6])
+	month, ok2 := Month(b[3:6])
 	year, ok3 := number.Digits(b[7:11])
 	hour, ok4 := number.Digits(b[12:14])
 	minute, ok5 := number.Digits(b[15:17])
@@ -166,14 +166,14 @@ func (c *clock) readAccess(b []byte) (t record.Time, n int, ok bool) {
 	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 {
 		return 0, 0, false
 	}
-	nanos, n := fraction(b, 20)
+	nanos, n := Fraction(b, 20)
 	offset, used, zoned, ok := readZone(b[n:])
 	if !ok {
 		return 0, 0, false
 	}
 	if !zoned {
 		t, ok := instant(year, month, day, hour, minute, second, int(nanos), 0)
-		return c.local(t), n, ok
+		return c.Local(t), n, ok
 	}
 	t, ok = instant(year, month, day, hour, minute, second, int(nanos), offset)
 	if ok && second < 60 && used <= 16 {
