@@ -7,6 +7,7 @@ import (
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -79,7 +80,7 @@ func (p *albParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool
 	}
 	p.req.Pos.Line = lineNo
 	if method == nil {
-		return true, warn(sink, p.req.Pos, "no_request_line", "access log lines of connections that sent no HTTP request; they were left out", line)
+		return true, warning.Tell(sink, p.req.Pos, "no_request_line", "access log lines of connections that sent no HTTP request; they were left out", line)
 	}
 	r := &p.req
 	r.Layer, r.Phase = record.LayerRouter, record.Completed

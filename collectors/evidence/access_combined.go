@@ -6,10 +6,12 @@ import (
 	"math/bits"
 	"time"
 
+	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/swar"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -175,11 +177,11 @@ func (p *combinedParser) parseNext(lineNo int64, data []byte, sink record.Sink) 
 func (p *combinedParser) request(lineNo int64, l *combinedLine, line []byte, sink record.Sink) (bool, error) {
 	p.req.Pos.Line = lineNo
 	if l.method == nil {
-		return true, warn(sink, p.req.Pos, "no_request_line", "access log lines of connections that sent no HTTP request; they were left out", line)
+		return true, warning.Tell(sink, p.req.Pos, "no_request_line", "access log lines of connections that sent no HTTP request; they were left out", line)
 	}
 	tail := combinedTail{}
 	if after := line[l.tail:]; !p.usualTail(after, &tail) && !tail.read(after, &p.plan) {
-		return true, warn(sink, p.req.Pos, "malformed_line", "an access log line whose duration is no time; it was left out", line)
+		return true, warning.Tell(sink, p.req.Pos, "malformed_line", "an access log line whose duration is no time; it was left out", line)
 	}
 	r := &p.req
 	r.Layer, r.Phase, r.Outcome = record.LayerRouter, record.Completed, record.Answered
@@ -196,7 +198,7 @@ func (p *combinedParser) request(lineNo int64, l *combinedLine, line []byte, sin
 	switch {
 	case !tail.known:
 		r.Start, r.End = 0, l.time
-		if err := warn(sink, r.Pos, "no_duration", "access log lines without a duration; add request_time (nginx) or %D (Apache) to the log format", line); err != nil {
+		if err := warning.Tell(sink, r.Pos, "no_duration", "access log lines without a duration; add request_time (nginx) or %D (Apache) to the log format", line); err != nil {
 			return true, err
 		}
 	case tail.fromStart:
@@ -205,7 +207,7 @@ func (p *combinedParser) request(lineNo int64, l *combinedLine, line []byte, sin
 		r.Start, r.End = l.time-record.Time(tail.took), l.time
 	}
 	if tail.assumed {
-		if err := warn(sink, r.Pos, "duration_unit_assumed", "access log lines that end in a whole number; it was taken as microseconds (Apache's %D)", line); err != nil {
+		if err := warning.Tell(sink, r.Pos, "duration_unit_assumed", "access log lines that end in a whole number; it was taken as microseconds (Apache's %D)", line); err != nil {
 			return true, err
 		}
 	}
@@ -686,7 +688,7 @@ func (t *combinedTail) token(b []byte, s *tailState) (rest []byte, kind tailKind
 				t.upstream = t.upstream[:j]
 			}
 		}
-	case t.container == nil && isContainerName(tok) && bytes.ContainsAny(tok, "-.0123456789"):
+	case t.container == nil && containers.IsName(tok) && bytes.ContainsAny(tok, "-.0123456789"):
 		t.container = tok
 		return b, tailContainer, true
 	}

@@ -7,6 +7,7 @@ import (
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -79,11 +80,11 @@ func (p *envoyParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bo
 	}
 	p.req.Pos.Line = lineNo
 	if method == nil {
-		return true, warn(sink, p.req.Pos, "no_request_line", "access log lines of connections that sent no HTTP request; they were left out", line)
+		return true, warning.Tell(sink, p.req.Pos, "no_request_line", "access log lines of connections that sent no HTTP request; they were left out", line)
 	}
 	d, ok := number.Duration(numbers[2], 6)
 	if !ok {
-		return true, warn(sink, p.req.Pos, "malformed_line", "an Envoy line whose duration is no time; it was left out", line)
+		return true, warning.Tell(sink, p.req.Pos, "malformed_line", "an Envoy line whose duration is no time; it was left out", line)
 	}
 	var quoted [5][]byte // client, user agent, request id, authority, upstream
 	for i := range quoted {
@@ -101,7 +102,7 @@ func (p *envoyParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bo
 	r.Container = orNone(bytes.TrimPrefix(quoted[4], []byte("tcp://")))
 	r.Outcome = envoyOutcome(flags, status, len(r.Container) > 0)
 	if !zoned {
-		if err := warn(sink, r.Pos, "no_timezone", noTimezoneText, line); err != nil {
+		if err := warning.Tell(sink, r.Pos, "no_timezone", warning.NoTimezone, line); err != nil {
 			return true, err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -84,11 +85,11 @@ func (p *haproxyParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (
 	}
 	p.req.Pos.Line = lineNo
 	if method == nil {
-		return true, warn(sink, p.req.Pos, "no_request_line", "access log lines of connections that sent no HTTP request; they were left out", line)
+		return true, warning.Tell(sink, p.req.Pos, "no_request_line", "access log lines of connections that sent no HTTP request; they were left out", line)
 	}
 	d, ok := number.Duration(bytes.TrimPrefix(took, []byte("+")), 6)
 	if !ok {
-		return true, warn(sink, p.req.Pos, "malformed_line", "a HAProxy line whose total time is none; it was left out", line)
+		return true, warning.Tell(sink, p.req.Pos, "malformed_line", "a HAProxy line whose total time is none; it was left out", line)
 	}
 	r := &p.req
 	r.Layer, r.Phase = record.LayerRouter, record.Completed
@@ -109,7 +110,7 @@ func (p *haproxyParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (
 	r.Client = orNone(client)
 	r.Outcome = haproxyOutcome(state, r.Status, len(r.Container) > 0)
 	if line[start+1+20] == '.' {
-		if err := warn(sink, r.Pos, "no_timezone", noTimezoneText, line); err != nil {
+		if err := warning.Tell(sink, r.Pos, "no_timezone", warning.NoTimezone, line); err != nil {
 			return true, err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -71,7 +72,7 @@ func (p *uwsgiParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bo
 	r.Instance, r.Container = cut.Between(b, "[pid: ", "|"), containerBefore(line, start)
 	r.Client, _ = cut.Word(bytes.TrimPrefix(b[bytes.IndexByte(b, ']')+1:], []byte(" ")))
 	r.Client = orNone(r.Client)
-	if err := warn(sink, r.Pos, "no_timezone", noTimezoneText, line); err != nil {
+	if err := warning.Tell(sink, r.Pos, "no_timezone", warning.NoTimezone, line); err != nil {
 		return true, err
 	}
 	return true, sink.Request(r)

@@ -18,6 +18,7 @@ import (
 	"strings"
 	"time"
 
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/internal/lines"
 	"lastcall/collectors/internal/panics"
 	"lastcall/collectors/record"
@@ -440,7 +441,7 @@ func (r *run) opened(ctx context.Context, name string, src io.Reader) (err error
 	r.names.addAll(&t.names)
 	r.ends.addAll(&t.ends)
 	if table, ok := errors.AsType[tableError](err); ok {
-		return r.refuse(&PathError{Path: name, Err: table, Hint: hintTable, Sample: clipTo(firstText(in.Head()), exampleLimit)}, "table_not_used")
+		return r.refuse(&PathError{Path: name, Err: table, Hint: hintTable, Sample: warning.Example(firstText(in.Head()))}, "table_not_used")
 	}
 	broken := err
 	bug, isBug := errors.AsType[*panics.Error](broken)
@@ -486,7 +487,7 @@ func (r *run) opened(ctx context.Context, name string, src io.Reader) (err error
 		missing = holdsNothing
 		w := record.Warning{
 			Code: "no_records", Pos: record.Pos{Source: source, Line: 1}, Count: 1, Text: "sources whose lines are understood, and none tells of a request, a death or a measurement; this is how the first begins",
-			Example: clipTo(firstText(in.Head()), exampleLimit),
+			Example: warning.Example(firstText(in.Head())),
 		}
 		if err := t.Warn(&w); err != nil {
 			return err

@@ -7,9 +7,12 @@ import (
 	"strings"
 	"time"
 
+	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -46,7 +49,7 @@ func (crashesCSV) Sniff(head []byte) int {
 // isBareCrash fits "web-1,1794836877860".
 func isBareCrash(line []byte) bool {
 	name, ms, ok := bytes.Cut(bytes.TrimSpace(line), []byte(","))
-	if !ok || !isContainerName(name) || len(ms) < 12 || len(ms) > 13 {
+	if !ok || !containers.IsName(name) || len(ms) < 12 || len(ms) > 13 {
 		return false
 	}
 	_, ok = number.Digits64(ms)
@@ -117,10 +120,10 @@ func (c *crashTable) row(pos record.Pos, row []string, sink record.Sink) error {
 	text := []byte(strings.Join(row, ","))
 	t, zoned, ok := cellTime(&c.clock, cellAt(row, c.time))
 	if !ok {
-		return warn(sink, pos, "malformed_line", "a crash whose time cannot be read was left out", text)
+		return warning.Tell(sink, pos, "malformed_line", "a crash whose time cannot be read was left out", text)
 	}
 	if !zoned {
-		if err := tellZone(sink, pos, c.clock.Zone, []byte(cellAt(row, c.time))); err != nil {
+		if err := warning.TellZone(sink, pos, c.clock.Zone, []byte(cellAt(row, c.time))); err != nil {
 			return err
 		}
 	}
@@ -128,16 +131,16 @@ func (c *crashTable) row(pos record.Pos, row []string, sink record.Sink) error {
 	for _, x := range c.labels {
 		l.add(x.name, strings.TrimSpace(strings.Clone(cellAt(row, x.column))))
 	}
-	names := l.resolve(&podNames{})
-	o := origin{
-		pos: pos, time: t, container: []byte(names.container), instance: []byte(names.instance), service: []byte(names.service),
-		host: []byte(names.host), version: []byte(names.version),
+	names := l.resolve(&containers.PodNames{})
+	o := origin.Origin{
+		Pos: pos, Time: t, Container: []byte(names.container), Instance: []byte(names.instance), Service: []byte(names.service),
+		Host: []byte(names.host), Version: []byte(names.version),
 	}
 	code := -1
 	if n, ok := number.Digits64([]byte(strings.TrimSpace(cellAt(row, c.exit)))); ok && n < 256 {
 		code = int(n)
 	}
-	crash := o.exited(code, cellAt(row, c.reason), text)
+	crash := o.Exited(code, cellAt(row, c.reason), text)
 	if s := strings.TrimSpace(cellAt(row, c.signal)); s != "" {
 		crash.Signal = strings.Clone(s)
 	}

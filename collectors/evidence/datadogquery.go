@@ -9,8 +9,10 @@ import (
 	"strings"
 	"time"
 
+	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -66,7 +68,7 @@ type datadogQueryReader struct {
 	sink record.Sink
 	w    *jsonWalker
 	set  *seriesSet
-	pods podNames
+	pods containers.PodNames
 	n    int64
 }
 
@@ -83,7 +85,7 @@ func (d *datadogQueryReader) field(key string) error {
 		if err != nil || s == "" || s == "ok" {
 			return err
 		}
-		return warn(d.sink, record.Pos{Source: d.src}, "source_error", "the answer of Datadog has a status other than ok; its series may be missing or partial", []byte(s))
+		return warning.Tell(d.sink, record.Pos{Source: d.src}, "source_error", "the answer of Datadog has a status other than ok; its series may be missing or partial", []byte(s))
 	}
 	return d.w.skip()
 }
@@ -108,7 +110,7 @@ func (d *datadogQueryReader) series() error {
 	}
 	pos := record.Pos{Source: d.src, Line: d.n}
 	if !ok {
-		return warn(d.sink, pos, "malformed_line", "a series that is not as Datadog describes it; what could be read of it was used", []byte(s.Metric))
+		return warning.Tell(d.sink, pos, "malformed_line", "a series that is not as Datadog describes it; what could be read of it was used", []byte(s.Metric))
 	}
 	name := s.Metric
 	if name == "" {
@@ -140,7 +142,7 @@ func (d *datadogQueryReader) series() error {
 	addTags(&l, s.TagSet)
 	names := l.resolve(&d.pods)
 	if names.container == "" && len(points) > 0 {
-		err := warn(d.sink, pos, "no_container", "a series over the whole fleet; ask Datadog for it by the tag that names a container", []byte(fmt.Sprintf("%s{%s}", name, s.Scope)))
+		err := warning.Tell(d.sink, pos, "no_container", "a series over the whole fleet; ask Datadog for it by the tag that names a container", []byte(fmt.Sprintf("%s{%s}", name, s.Scope)))
 		if err != nil {
 			return err
 		}

@@ -9,7 +9,9 @@ import (
 	"path"
 	"strings"
 
+	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -67,7 +69,7 @@ type timeseriesReader struct {
 	sink    record.Sink
 	w       *jsonWalker
 	set     *seriesSet
-	pods    podNames
+	pods    containers.PodNames
 	n       int64
 	queries []string
 	answers []timeseriesAttributes
@@ -129,7 +131,7 @@ func (d *timeseriesReader) attributes() error {
 			return d.field(key)
 		}
 		if err == nil && !ok {
-			err = warn(d.sink, record.Pos{Source: d.src}, "malformed_line", "an answer that is not as Datadog describes it; what could be read of it was used", []byte(key))
+			err = warning.Tell(d.sink, record.Pos{Source: d.src}, "malformed_line", "an answer that is not as Datadog describes it; what could be read of it was used", []byte(key))
 		}
 		return err
 	})
@@ -207,7 +209,7 @@ func (d *timeseriesReader) flush() error {
 			addTags(&l, s.GroupTags)
 			names := l.resolve(&d.pods)
 			if names.container == "" && len(points) > 0 {
-				if err := warn(d.sink, record.Pos{Source: d.src, Line: d.n}, "no_container", "a series over the whole fleet; ask Datadog for it by the tag that names a container", []byte(name)); err != nil {
+				if err := warning.Tell(d.sink, record.Pos{Source: d.src, Line: d.n}, "no_container", "a series over the whole fleet; ask Datadog for it by the tag that names a container", []byte(name)); err != nil {
 					return err
 				}
 			}

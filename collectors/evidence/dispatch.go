@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 
 	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/internal/lines"
 	"lastcall/collectors/record"
 )
@@ -99,7 +100,7 @@ func (r *run) lines(ctx context.Context, src *record.Source, best Format, in *li
 	if err == nil && stats.TooLong > 0 {
 		err = t.Warn(&record.Warning{
 			Code: "line_too_long", Pos: record.Pos{Source: src, Line: stats.FirstTooLong}, Count: stats.TooLong,
-			Text: "lines of more than 16 MiB were left out", Example: clipTo(stats.TooLongHead, exampleLimit),
+			Text: "lines of more than 16 MiB were left out", Example: warning.Example(stats.TooLongHead),
 		})
 	}
 	return known, err
@@ -152,7 +153,7 @@ type missed struct {
 
 func (m *missed) see(lineNo int64, line []byte) {
 	if m.count == 0 {
-		m.line, m.example = lineNo, clipTo(line, exampleLimit)
+		m.line, m.example = lineNo, warning.Example(line)
 	}
 	m.count++
 }

@@ -7,7 +7,9 @@ import (
 	"github.com/valyala/fastjson"
 
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -85,7 +87,7 @@ func (p *dockerParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (b
 	case isDockerJSON(line):
 		v, err := p.parser.ParseBytes(line)
 		if err != nil {
-			return true, warn(sink, pos, "malformed_line", "a Docker event that is broken JSON was left out", line)
+			return true, warning.Tell(sink, pos, "malformed_line", "a Docker event that is broken JSON was left out", line)
 		}
 		return true, p.json(pos, v, sink)
 	case isDockerText(line):
@@ -105,16 +107,16 @@ func (p *dockerParser) json(pos record.Pos, v *fastjson.Value, sink record.Sink)
 	if string(v.GetStringBytes("Type")) != "container" {
 		return nil
 	}
-	o := origin{pos: pos, instance: v.GetStringBytes("Actor", "ID")}
+	o := origin.Origin{Pos: pos, Instance: v.GetStringBytes("Actor", "ID")}
 	if f, ok := numberOf(v.Get("timeNano")); ok && f > 0 {
 		// The number has more digits than a float64 holds.
 		n, err := v.Get("timeNano").Int64()
 		if err == nil {
-			o.time = record.Time(n)
+			o.Time = record.Time(n)
 		}
 	}
-	if o.time == 0 {
-		o.time = timeOf(v.Get("time"))
+	if o.Time == 0 {
+		o.Time = timeOf(v.Get("time"))
 	}
 	attrs := v.Get("Actor", "Attributes")
 	ev := dockerEvent{name: textOf(attrs.Get("name")), exitCode: textOf(attrs.Get("exitCode")), signal: textOf(attrs.Get("signal"))}
@@ -155,7 +157,7 @@ func (p *dockerParser) text(pos record.Pos, line []byte, sink record.Sink) error
 	if space < 0 {
 		return nil
 	}
-	o := origin{pos: pos, time: st.Time, instance: head[space+1:]}
+	o := origin.Origin{Pos: pos, Time: st.Time, Instance: head[space+1:]}
 	var ev dockerEvent
 	ev.action, ev.detail, _ = bytes.Cut(head[:space], []byte(": "))
 	for len(attrs) > 0 {
@@ -176,16 +178,16 @@ func (p *dockerParser) text(pos record.Pos, line []byte, sink record.Sink) error
 	return p.event(&o, ev, line, sink)
 }
 
-func (p *dockerParser) event(o *origin, ev dockerEvent, line []byte, sink record.Sink) error {
-	o.container, o.service, o.host = ev.name, ev.service, ev.node
-	if o.time == 0 {
-		return warn(sink, o.pos, "no_time", noTimeText, line)
+func (p *dockerParser) event(o *origin.Origin, ev dockerEvent, line []byte, sink record.Sink) error {
+	o.Container, o.Service, o.Host = ev.name, ev.service, ev.node
+	if o.Time == 0 {
+		return warning.Tell(sink, o.Pos, "no_time", warning.NoTime, line)
 	}
-	id := string(o.instance)
+	id := string(o.Instance)
 	switch string(ev.action) {
 	case "oom":
 		delete(p.asked, id)
-		return sink.Crash(o.crash(record.CrashOOMKill, line))
+		return sink.Crash(o.Crash(record.CrashOOMKill, line))
 	case "die":
 		code := -1
 		if n, ok := number.Digits64(ev.exitCode); ok && n < 256 {
@@ -193,10 +195,10 @@ func (p *dockerParser) event(o *origin, ev dockerEvent, line []byte, sink record
 		}
 		asked, ok := p.asked[id]
 		delete(p.asked, id)
-		if plannedStatus(code) || (ok && o.time.Sub(asked) >= 0 && o.time.Sub(asked) <= askedFor) {
-			return sink.Lifecycle(o.stopped(code, "", line))
+		if origin.PlannedStatus(code) || (ok && o.Time.Sub(asked) >= 0 && o.Time.Sub(asked) <= askedFor) {
+			return sink.Lifecycle(o.Stopped(code, "", line))
 		}
-		return sink.Crash(o.exited(code, "", line))
+		return sink.Crash(o.Exited(code, "", line))
 	case "kill":
 		var reason string
 		switch string(ev.signal) {
@@ -212,24 +214,24 @@ func (p *dockerParser) event(o *origin, ev dockerEvent, line []byte, sink record
 			return nil // A signal that asks for something else, such as SIGHUP.
 		}
 		if len(p.asked) < maxAsked {
-			p.asked[id] = o.time
+			p.asked[id] = o.Time
 		}
-		return sink.Lifecycle(o.lifecycle(record.Stopping, reason, line))
+		return sink.Lifecycle(o.Lifecycle(record.Stopping, reason, line))
 	case "create":
-		return sink.Lifecycle(o.lifecycle(record.Starting, "", line))
+		return sink.Lifecycle(o.Lifecycle(record.Starting, "", line))
 	case "start":
 		delete(p.asked, id)
-		return sink.Lifecycle(o.lifecycle(record.Up, "", line))
+		return sink.Lifecycle(o.Lifecycle(record.Up, "", line))
 	case "restart":
 		// Told when it is over, after the stop and the start: no order to end for what dies next.
-		return sink.Lifecycle(o.lifecycle(record.LifecycleOther, "restart", line))
+		return sink.Lifecycle(o.Lifecycle(record.LifecycleOther, "restart", line))
 	case "health_status":
 		// No single failed check, but what Docker makes of all retries.
 		switch string(ev.detail) {
 		case "unhealthy":
-			return sink.Lifecycle(o.lifecycle(record.HealthCheckFailed, "health_status: unhealthy", line))
+			return sink.Lifecycle(o.Lifecycle(record.HealthCheckFailed, "health_status: unhealthy", line))
 		case "healthy":
-			return sink.Lifecycle(o.lifecycle(record.LifecycleOther, "health_status: healthy", line))
+			return sink.Lifecycle(o.Lifecycle(record.LifecycleOther, "health_status: healthy", line))
 		}
 	}
 	return nil

@@ -9,7 +9,9 @@ import (
 	"strings"
 
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -59,7 +61,7 @@ func (dockerStats) Parse(ctx context.Context, src *record.Source, r io.Reader, s
 		}
 		pos := record.Pos{Source: src, Line: n}
 		if !ok {
-			if err := warn(sink, pos, "malformed_line", "statistics that are not as Docker describes them; what could be read of them was used", []byte(s.Name)); err != nil {
+			if err := warning.Tell(sink, pos, "malformed_line", "statistics that are not as Docker describes them; what could be read of them was used", []byte(s.Name)); err != nil {
 				return err
 			}
 		}
@@ -97,14 +99,14 @@ type dockerStat struct {
 }
 
 func (s *dockerStat) emit(pos record.Pos, sink record.Sink) error {
-	o := origin{pos: pos, container: []byte(strings.TrimPrefix(s.Name, "/")), instance: []byte(s.ID)}
-	if len(o.container) == 0 {
-		o.container = o.instance
+	o := origin.Origin{Pos: pos, Container: []byte(strings.TrimPrefix(s.Name, "/")), Instance: []byte(s.ID)}
+	if len(o.Container) == 0 {
+		o.Container = o.Instance
 	}
 	for _, raw := range [][]byte{[]byte(s.Read), bytes.Trim(s.Time, `"`), bytes.Trim(s.Timestamp, `"`)} {
 		// A container that does not run is read at the year 1.
-		if t, _, ok := stamp.Parse(raw); ok && o.time == 0 {
-			o.time = t
+		if t, _, ok := stamp.Parse(raw); ok && o.Time == 0 {
+			o.Time = t
 		}
 	}
 	type value struct {
@@ -144,15 +146,15 @@ func (s *dockerStat) emit(pos record.Pos, sink record.Sink) error {
 	if len(values) == 0 {
 		return nil
 	}
-	if o.time == 0 {
-		return warn(sink, pos, "no_time", noTimeText, []byte(s.Name))
+	if o.Time == 0 {
+		return warning.Tell(sink, pos, "no_time", warning.NoTime, []byte(s.Name))
 	}
 	for _, v := range values {
 		// Without a limit Docker gives the memory of the machine, or 0.
 		if v.v <= 0 && v.metric != record.CPU || v.v >= 1<<53 || math.IsNaN(v.v) {
 			continue
 		}
-		if err := sink.Sample(o.sample(v.metric, v.v)); err != nil {
+		if err := sink.Sample(o.Sample(v.metric, v.v)); err != nil {
 			return err
 		}
 	}

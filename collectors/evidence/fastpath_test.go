@@ -10,7 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/internal/lines"
 	"lastcall/collectors/record"
 	"lastcall/collectors/record/recordtest"
@@ -239,7 +241,7 @@ func TestNamesAreKnownByTheirBytes(t *testing.T) {
 			name[k] = letters[rnd.IntN(3+i%(len(letters)-2))]
 		}
 		got := memo.known(append([]byte("12345678"), name...), 8)
-		want := len(name) < 16 && isContainerName(name) && bytes.ContainsAny(name, "-.0123456789")
+		want := len(name) < 16 && containers.IsName(name) && bytes.ContainsAny(name, "-.0123456789")
 		if got != want {
 			t.Fatalf("%q: %v, want %v", name, got, want)
 		}
@@ -322,7 +324,7 @@ func TestWarningsOfEveryLineAreCountedAndTheFirstIsTheExample(t *testing.T) {
 		for range rnd.IntN(20) {
 			pos := record.Pos{Line: rnd.Int64N(10)}
 			code, example := string(rune('a'+rnd.IntN(3))), fmt.Sprint("line ", pos.Line)
-			_ = warn(quick, pos, code, "text", []byte(example))
+			_ = warning.Tell(quick, pos, code, "text", []byte(example))
 			_ = slow.Warn(&record.Warning{Code: code, Pos: pos, Count: 1, Text: "text", Example: example})
 		}
 		if diff := cmp.Diff(slow.warns, quick.warns); diff != "" {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/record"
 )
@@ -65,7 +66,7 @@ func containerBefore(line []byte, end int) []byte {
 		return container
 	}
 	if bar := bytes.IndexByte(line[:min(end, 80)], '|'); bar > 0 {
-		if name := bytes.TrimRight(line[:bar], " "); isContainerName(name) {
+		if name := bytes.TrimRight(line[:bar], " "); containers.IsName(name) {
 			return name
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/valyala/fastjson"
 
+	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/record"
 )
 
@@ -55,7 +56,7 @@ func (r *jobReader) parse(pos record.Pos, t record.Time, container, instance []b
 	if len(name) == 0 {
 		return false, nil
 	}
-	j := record.Job{Pos: pos, Name: clip(name), Start: t, End: t, Container: string(container), Instance: string(instance)}
+	j := record.Job{Pos: pos, Name: origin.Quote(name), Start: t, End: t, Container: string(container), Instance: string(instance)}
 	took, known := jobDuration(fields, unit)
 	if !known && !saysJob(msg) {
 		return false, nil
@@ -66,7 +67,7 @@ func (r *jobReader) parse(pos record.Pos, t record.Time, container, instance []b
 
 // saysJob reports whether a message tells of the beginning or end of work.
 func saysJob(msg []byte) bool {
-	lower := bytes.ToLower(msg[:min(len(msg), quoteLimit)])
+	lower := bytes.ToLower(msg[:min(len(msg), origin.QuoteLimit)])
 	for _, w := range []string{"start", "begin", "complete", "finish", "done", "fail", "succe", "ended", "processed", "running"} {
 		if bytes.Contains(lower, []byte(w)) {
 			return true

@@ -6,7 +6,9 @@ import (
 
 	"github.com/valyala/fastjson"
 
+	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -55,12 +57,12 @@ func (p *journalParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (
 	pos := record.Pos{Source: p.src, Line: lineNo}
 	v, err := p.parser.ParseBytes(line)
 	if err != nil {
-		return true, warn(sink, pos, "malformed_line", "an entry of the journal that is broken JSON was left out", line)
+		return true, warning.Tell(sink, pos, "malformed_line", "an entry of the journal that is broken JSON was left out", line)
 	}
 	micros, ok := numberOf(v.Get("__REALTIME_TIMESTAMP"))
 	t, isTime := stamp.Epoch(micros)
 	if !ok || !isTime {
-		return true, warn(sink, pos, "malformed_line", "an entry of the journal without a usable time was left out", line)
+		return true, warning.Tell(sink, pos, "malformed_line", "an entry of the journal without a usable time was left out", line)
 	}
 	msg := textOf(v.Get("MESSAGE"))
 	if bytesOf := v.GetArray("MESSAGE"); bytesOf != nil { // a message that is no UTF-8 comes as numbers
@@ -73,7 +75,7 @@ func (p *journalParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (
 	}
 	host := v.GetStringBytes("_HOSTNAME")
 	if string(v.GetStringBytes("SYSLOG_IDENTIFIER")) == "kernel" || string(v.GetStringBytes("_TRANSPORT")) == "kernel" {
-		o := origin{pos: pos, time: t, host: host}
+		o := origin.Origin{Pos: pos, Time: t, Host: host}
 		_, err := p.report.line(&o, msg, sink)
 		return true, err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/jsonscan"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -217,7 +218,7 @@ func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 			if l.inNanoseconds(raw) {
 				scale, text = 0, "durations that name no unit; they were taken as nanoseconds, in which Go counts, because in milliseconds they would be hours"
 			}
-			if err := warn(sink, l.pos, "duration_unit_assumed", text, l.line); err != nil {
+			if err := warning.Tell(sink, l.pos, "duration_unit_assumed", text, l.line); err != nil {
 				return true, err
 			}
 		}

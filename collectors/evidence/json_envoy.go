@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -55,7 +56,7 @@ func (envoyDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 			return l.malformed(sink, "an Envoy line whose duration is none; it was left out")
 		}
 		r.End = start + record.Time(took)
-	} else if err := warn(sink, l.pos, "no_duration", "access log lines without a duration; add it to the log format", l.line); err != nil {
+	} else if err := warning.Tell(sink, l.pos, "no_duration", "access log lines without a duration; add it to the log format", l.line); err != nil {
 		return true, err
 	}
 	r.Method, r.Path = upperMethod(l.text(bufMethod, envoyMethod)), l.text(bufPath, envoyOriginPath, envoyPath, envoyOrigPath)

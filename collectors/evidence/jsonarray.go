@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -60,7 +61,7 @@ func (f jsonArray) Parse(ctx context.Context, src *record.Source, r io.Reader, s
 	return eachElement(ctx, r, "data", func(i int64, element []byte) error {
 		handled, err := p.ParseLine(i, element, sink)
 		if err == nil && !handled {
-			err = warn(sink, record.Pos{Source: src, Line: i}, "malformed_line", "an element of the document that is no log entry; it was left out", element)
+			err = warning.Tell(sink, record.Pos{Source: src, Line: i}, "malformed_line", "an element of the document that is no log entry; it was left out", element)
 		}
 		return err
 	})

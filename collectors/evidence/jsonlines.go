@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"time"
 
+	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/jsonscan"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -342,7 +344,7 @@ func (l *jsonLine) time(v jsonscan.Value, sink record.Sink) (record.Time, bool, 
 		}
 		t, _, zoned, ok := l.clock.Read(b)
 		if ok && !zoned {
-			return t, true, warn(sink, l.pos, "no_timezone", noTimezoneText, l.line)
+			return t, true, warning.Tell(sink, l.pos, "no_timezone", warning.NoTimezone, l.line)
 		}
 		return t, ok, nil
 	}
@@ -351,7 +353,7 @@ func (l *jsonLine) time(v jsonscan.Value, sink record.Sink) (record.Time, bool, 
 
 // malformed counts a line that is of a known dialect and yet cannot be used.
 func (l *jsonLine) malformed(sink record.Sink, why string) (bool, error) {
-	return true, warn(sink, l.pos, "malformed_line", why, l.line)
+	return true, warning.Tell(sink, l.pos, "malformed_line", why, l.line)
 }
 
 // message handles a line that is no request: what its message says, and the job that its fields tell of.
@@ -413,13 +415,13 @@ func unframeJSON(line []byte, c *stamp.Clock) (frame, []byte, bool) {
 	}
 	if bar := bytes.IndexByte(head, '|'); bar > 0 && len(bytes.TrimSpace(head[bar+1:])) == 0 {
 		name := bytes.TrimSpace(head[:bar])
-		if isContainerName(name) {
+		if containers.IsName(name) {
 			return frame{name}, inner, true
 		}
 	}
 	// A pod of a stateful set, as stern puts it before a line.
-	if pod, rest := cut.Word(head); isNumbered(pod) {
-		if container, rest := cut.Word(rest); isContainerName(container) && len(bytes.TrimSpace(rest)) == 0 {
+	if pod, rest := cut.Word(head); containers.IsNumbered(pod) {
+		if container, rest := cut.Word(rest); containers.IsName(container) && len(bytes.TrimSpace(rest)) == 0 {
 			return frame{pod}, inner, true
 		}
 	}

@@ -6,9 +6,12 @@ import (
 	"strconv"
 	"time"
 
+	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -59,7 +62,7 @@ type kernelParser struct {
 	clock  stamp.Clock
 	src    *record.Source
 	report kernelReport
-	origin origin
+	origin origin.Origin
 	year   func(month, day int) int
 }
 
@@ -78,7 +81,7 @@ func (p *kernelParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (b
 	if !h.stamp.Zoned {
 		h.stamp.Time = p.clock.Local(h.stamp.Time)
 	}
-	p.origin = origin{pos: record.Pos{Source: p.src, Line: lineNo}, time: h.stamp.Time, host: h.host}
+	p.origin = origin.Origin{Pos: record.Pos{Source: p.src, Line: lineNo}, Time: h.stamp.Time, Host: h.host}
 	handled, err := p.report.line(&p.origin, body, sink)
 	if err != nil || !handled {
 		// The rest of a kernel log, and of a report printed without any header, is known and says nothing. A report may be cut, so that
@@ -89,12 +92,12 @@ func (p *kernelParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (b
 		p.report.bare = h.stamp.N == 0 && !h.kernel
 	}
 	if h.stamp.N > 0 && !h.stamp.Zoned {
-		if err := tellZone(sink, p.origin.pos, p.clock.Zone, line); err != nil {
+		if err := warning.TellZone(sink, p.origin.Pos, p.clock.Zone, line); err != nil {
 			return true, err
 		}
 	}
 	if h.noYear && h.stamp.Time != 0 {
-		return true, warn(sink, p.origin.pos, "no_year", noYearText, line)
+		return true, warning.Tell(sink, p.origin.Pos, "no_year", warning.NoYear, line)
 	}
 	return true, nil
 }
@@ -183,7 +186,7 @@ func isDumpLine(b []byte) bool {
 	switch {
 	case len(b) > 1 && b[0] == ' ': // stack and statistics; not " 1: 0xb0b1a0 node::Abort()" of a process
 		b = b[1:]
-		return b[0] == '<' || cut.HasPrefix(b, "[<") || bytes.Contains(b, []byte("+0x")) || len(first) == 16 && isHexID(first) || isStatistic(first)
+		return b[0] == '<' || cut.HasPrefix(b, "[<") || bytes.Contains(b, []byte("+0x")) || len(first) == 16 && containers.IsID(first) || isStatistic(first)
 	case cut.HasPrefix(b, "["): // a task, or the head of their table
 		pid := bytes.TrimSpace(cut.Between(b, "[", "]"))
 		return number.IsDigits(pid) || string(pid) == "pid"
@@ -192,7 +195,7 @@ func isDumpLine(b []byte) bool {
 	case number.IsDigits(first):
 		return cut.HasPrefix(rest, "pages ") || cut.HasPrefix(rest, "total pagecache")
 	case number.IsDigits(rest): // "slab_reclaimable 12345", of a cgroup
-		return isContainerName(first)
+		return containers.IsName(first)
 	}
 	return bytes.Contains(rest, []byte("mems_allowed="))
 }
@@ -200,7 +203,7 @@ func isDumpLine(b []byte) bool {
 // isStatistic recognises "active_file:29".
 func isStatistic(b []byte) bool {
 	name, value, ok := bytes.Cut(b, []byte(":"))
-	return ok && isContainerName(name) && number.IsDigits(value)
+	return ok && containers.IsName(name) && number.IsDigits(value)
 }
 
 // kernelReport gathers one report until its victim is named.
@@ -218,13 +221,13 @@ type kernelReport struct {
 // reportLines bounds how far apart the lines of one report may lie: a dump lists every process of the machine.
 const reportLines = 5000
 
-func (k *kernelReport) line(o *origin, b []byte, sink record.Sink) (bool, error) {
-	if k.since > 0 && o.pos.Line-k.since > reportLines {
+func (k *kernelReport) line(o *origin.Origin, b []byte, sink record.Sink) (bool, error) {
+	if k.since > 0 && o.Pos.Line-k.since > reportLines {
 		*k = kernelReport{}
 	}
 	switch {
 	case bytes.Contains(b, []byte(" invoked oom-killer: ")):
-		*k = kernelReport{since: o.pos.Line, asker: bytes.Clone(b[:bytes.Index(b, []byte(" invoked oom-killer: "))])}
+		*k = kernelReport{since: o.Pos.Line, asker: bytes.Clone(b[:bytes.Index(b, []byte(" invoked oom-killer: "))])}
 		return true, nil
 	case bytes.HasPrefix(b, []byte("memory: usage ")):
 		k.used, _, _ = number.Size(b[len("memory: usage "):])
@@ -267,9 +270,9 @@ func field(b []byte, key string) []byte {
 }
 
 // killed handles "Killed process 123 (node) total-vm:…, anon-rss:…": the end of a report, or all that was kept of one.
-func (k *kernelReport) killed(o *origin, b []byte, sink record.Sink) error {
-	if o.time == 0 {
-		return warn(sink, o.pos, "no_time", noTimeText, b)
+func (k *kernelReport) killed(o *origin.Origin, b []byte, sink record.Sink) error {
+	if o.Time == 0 {
+		return warning.Tell(sink, o.Pos, "no_time", warning.NoTime, b)
 	}
 	pid, _ := number.IntAfter(b, "Killed process ")
 	if k.pid != 0 && k.pid != pid {
@@ -277,21 +280,21 @@ func (k *kernelReport) killed(o *origin, b []byte, sink record.Sink) error {
 	}
 	inContainer := bytes.Contains(b, []byte("emory cgroup out of memory")) || bytes.HasPrefix(k.constraint, []byte("CONSTRAINT_MEMCG"))
 	ev := *o
-	id := containerOfCgroup(k.taskMemcg)
+	id := containers.OfCgroup(k.taskMemcg)
 	if len(id) > 0 {
-		ev.instance = id
-		ev.container = id[:min(12, len(id))]
+		ev.Instance = id
+		ev.Container = id[:min(12, len(id))]
 	} else {
 		if pid > 0 {
-			ev.instance = strconv.AppendInt(nil, pid, 10)
+			ev.Instance = strconv.AppendInt(nil, pid, 10)
 		}
-		ev.service = unitOfCgroup(k.taskMemcg)
+		ev.Service = unitOfCgroup(k.taskMemcg)
 	}
 	text := bytes.TrimSpace(b)
 	if len(k.asker) > 0 {
 		text = append(append(bytes.Clone(text), "; asked for memory: "...), k.asker...)
 	}
-	c := ev.crash(record.CrashOOMKill, text)
+	c := ev.Crash(record.CrashOOMKill, text)
 	c.Exited, c.Signal = true, "SIGKILL"
 	c.UsedBytes = rssOfKilled(b)
 	if inContainer {
@@ -306,10 +309,10 @@ func (k *kernelReport) killed(o *origin, b []byte, sink record.Sink) error {
 	// Memory that ran out above the container is another matter: the killed one need not be the one that grew.
 	switch {
 	case !inContainer:
-		l := o.lifecycle(record.MemoryPressure, "the node ran out of memory", text)
+		l := o.Lifecycle(record.MemoryPressure, "the node ran out of memory", text)
 		return sink.Lifecycle(l)
 	case len(k.oomMemcg) > 0 && len(k.taskMemcg) > 0 && !bytes.Equal(k.oomMemcg, k.taskMemcg) && !sameContainer(k.oomMemcg, k.taskMemcg):
-		l := o.lifecycle(record.MemoryPressure, "limit of the parent cgroup "+clip(k.oomMemcg), text)
+		l := o.Lifecycle(record.MemoryPressure, "limit of the parent cgroup "+origin.Quote(k.oomMemcg), text)
 		l.UsedBytes, l.LimitBytes = k.used, k.limit
 		return sink.Lifecycle(l)
 	}
@@ -318,8 +321,8 @@ func (k *kernelReport) killed(o *origin, b []byte, sink record.Sink) error {
 
 // sameContainer reports whether a limit's cgroup is that of the container (or pod) of the task.
 func sameContainer(limit, task []byte) bool {
-	id := containerOfCgroup(limit)
-	return len(id) > 0 && bytes.Equal(id, containerOfCgroup(task))
+	id := containers.OfCgroup(limit)
+	return len(id) > 0 && bytes.Equal(id, containers.OfCgroup(task))
 }
 
 func rssOfKilled(b []byte) int64 {
@@ -346,11 +349,11 @@ func unitOfCgroup(path []byte) []byte {
 	return unit
 }
 
-func kernelFault(o *origin, b []byte, sink record.Sink) error {
-	if o.time == 0 {
-		return warn(sink, o.pos, "no_time", noTimeText, b)
+func kernelFault(o *origin.Origin, b []byte, sink record.Sink) error {
+	if o.Time == 0 {
+		return warning.Tell(sink, o.Pos, "no_time", warning.NoTime, b)
 	}
-	c := o.crash(record.CrashSegfault, b)
+	c := o.Crash(record.CrashSegfault, b)
 	c.Exited, c.Signal = true, "SIGSEGV"
 	if bytes.Contains(b, []byte("invalid opcode")) {
 		c.Signal = "SIGILL"

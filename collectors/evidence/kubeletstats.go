@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"io"
 
+	"lastcall/collectors/evidence/internal/containers"
+	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/record"
 )
@@ -50,7 +52,7 @@ type kubeletPod struct {
 func (kubeletStats) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
 	w := newJSONWalker(ctx, r)
 	var node string
-	var names podNames
+	var names containers.PodNames
 	var n int64
 	return w.documents(func(first json.Token) error {
 		if first != json.Delim('{') {
@@ -80,12 +82,12 @@ func (kubeletStats) Parse(ctx context.Context, src *record.Source, r io.Reader, 
 	})
 }
 
-func (p *kubeletPod) emit(pos record.Pos, node string, names *podNames, sink record.Sink) error {
+func (p *kubeletPod) emit(pos record.Pos, node string, names *containers.PodNames, sink record.Sink) error {
 	for _, c := range p.Containers {
-		o := origin{pos: pos, container: []byte(names.name(p.Ref.Name, c.Name)), host: []byte(node)}
+		o := origin.Origin{Pos: pos, Container: []byte(names.Name(p.Ref.Name, c.Name)), Host: []byte(node)}
 		if t, _, ok := stamp.Parse([]byte(c.Start)); ok {
-			o.time = t
-			if err := sink.Lifecycle(o.lifecycle(record.Up, record.StartTime, nil)); err != nil {
+			o.Time = t
+			if err := sink.Lifecycle(o.Lifecycle(record.Up, record.StartTime, nil)); err != nil {
 				return err
 			}
 		}
@@ -94,8 +96,8 @@ func (p *kubeletPod) emit(pos record.Pos, node string, names *podNames, sink rec
 			if !ok || v == nil || *v < 0 || *v*scale >= 1<<53 {
 				return nil
 			}
-			o.time = t
-			return sink.Sample(o.sample(metric, *v*scale))
+			o.Time = t
+			return sink.Sample(o.Sample(metric, *v*scale))
 		}
 		if err := give(c.CPU.Time, record.CPU, c.CPU.NanoCores, 1e-9); err != nil {
 			return err

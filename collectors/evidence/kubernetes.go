@@ -8,7 +8,9 @@ import (
 
 	"github.com/valyala/fastjson"
 
+	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -120,7 +122,7 @@ func (k *kubernetesReader) document() error {
 // object reads one pod or event, which begins on a line; other kinds are passed over.
 func (k *kubernetesReader) object(line int64, raw []byte) error {
 	if len(raw) > maxParsed {
-		return warn(k.story, record.Pos{Source: k.src, Line: line}, "malformed_line", "an object of more than 1 MiB was left out", raw)
+		return warning.Tell(k.story, record.Pos{Source: k.src, Line: line}, "malformed_line", "an object of more than 1 MiB was left out", raw)
 	}
 	v, err := k.parser.ParseBytes(raw)
 	if err != nil {
@@ -151,8 +153,8 @@ func (k *kubernetesReader) place(pos record.Pos, object *fastjson.Value, raw []b
 	first, known := k.spaces[string(pod)]
 	switch {
 	case known && first != string(space):
-		return warn(k.story, pos, "several_namespaces", "pods of one name stand in several namespaces, and are looked at as one container: ask for one namespace at a time", raw)
-	case !known && len(k.spaces) < maxPodNames:
+		return warning.Tell(k.story, pos, "several_namespaces", "pods of one name stand in several namespaces, and are looked at as one container: ask for one namespace at a time", raw)
+	case !known && len(k.spaces) < containers.MaxPods:
 		if k.spaces == nil {
 			k.spaces = map[string]string{}
 		}

@@ -3,6 +3,7 @@ package evidence
 import (
 	"strings"
 
+	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
 )
 
@@ -95,7 +96,7 @@ func (l *labelSet) add(name, value string) {
 
 // resolve names the container by the most exact label there is: the pod (with its container), the container, the process, the
 // container's id, the scraped target, and the host last, which stands for a container only where each runs on one of its own.
-func (l *labelSet) resolve(pods *podNames) labels {
+func (l *labelSet) resolve(pods *containers.PodNames) labels {
 	out := labels{instance: l.instance, service: l.service, host: l.host, version: l.version}
 	if out.instance == "" {
 		out.instance = l.pid
@@ -106,7 +107,7 @@ func (l *labelSet) resolve(pods *podNames) labels {
 		if inner == "" {
 			inner = l.container
 		}
-		out.container = pods.name(l.pod, inner)
+		out.container = pods.Name(l.pod, inner)
 	case l.container != "":
 		out.container = l.container
 	case l.kubeContainer != "":

@@ -6,6 +6,8 @@ import (
 
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/origin"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -36,12 +38,12 @@ type remembered struct {
 
 // belongs reports whether what was remembered was said shortly before o. Logs that were fetched newest first would otherwise give a
 // death what a later one said.
-func (m *remembered) belongs(o *origin) bool {
-	if o.pos.Line-m.line > memoryLines {
+func (m *remembered) belongs(o *origin.Origin) bool {
+	if o.Pos.Line-m.line > memoryLines {
 		return false
 	}
-	after := o.time.Sub(m.time)
-	return m.time == 0 || o.time == 0 || after > -time.Second && after < time.Minute
+	after := o.Time.Sub(m.time)
+	return m.time == 0 || o.Time == 0 || after > -time.Second && after < time.Minute
 }
 
 const (
@@ -61,7 +63,7 @@ type sign struct {
 }
 
 // parse handles one line or message; a message of several lines gives at most one sign.
-func (w *lastWords) parse(o *origin, text []byte, sink record.Sink) (bool, error) {
+func (w *lastWords) parse(o *origin.Origin, text []byte, sink record.Sink) (bool, error) {
 	handled := false
 	for len(text) > 0 {
 		line := text
@@ -81,14 +83,14 @@ func (w *lastWords) parse(o *origin, text []byte, sink record.Sink) (bool, error
 }
 
 // line handles a single line; done means that it held a sign.
-func (w *lastWords) line(o *origin, line []byte, sink record.Sink) (done, handled bool, err error) {
+func (w *lastWords) line(o *origin.Origin, line []byte, sink record.Sink) (done, handled bool, err error) {
 	if !lineMayMatter(line) {
 		w.rememberError(o, line)
 		return false, false, nil
 	}
 	if used, ok := heapAfterGC(line); ok {
 		if m := w.remember(o); m != nil {
-			m.heapUsed, m.line, m.time = used, o.pos.Line, o.time
+			m.heapUsed, m.line, m.time = used, o.Pos.Line, o.Time
 		}
 		return false, true, nil
 	}
@@ -96,43 +98,43 @@ func (w *lastWords) line(o *origin, line []byte, sink record.Sink) (done, handle
 		return true, true, w.emit(o, s, line, sink)
 	}
 	if isListening(line) {
-		return true, true, sink.Lifecycle(o.lifecycle(record.Up, record.Listening, line))
+		return true, true, sink.Lifecycle(o.Lifecycle(record.Up, record.Listening, line))
 	}
 	w.rememberError(o, line)
 	return false, false, nil
 }
 
-func (w *lastWords) emit(o *origin, s sign, line []byte, sink record.Sink) error {
+func (w *lastWords) emit(o *origin.Origin, s sign, line []byte, sink record.Sink) error {
 	if s.pressure {
-		return sink.Lifecycle(o.lifecycle(record.MemoryPressure, "told by the application", line))
+		return sink.Lifecycle(o.Lifecycle(record.MemoryPressure, "told by the application", line))
 	}
 	t, held := sink.(*tally)
-	if held = held && s.signal == "SIGABRT" && len(o.container) > 0; o.time == 0 && !held {
-		return warn(sink, o.pos, "no_time", noTimeText, line)
+	if held = held && s.signal == "SIGABRT" && len(o.Container) > 0; o.Time == 0 && !held {
+		return warning.Tell(sink, o.Pos, "no_time", warning.NoTime, line)
 	}
-	c := o.crash(s.kind, line)
+	c := o.Crash(s.kind, line)
 	c.UsedBytes, c.Signal, c.Exited = s.used, s.signal, s.exited
 	if len(s.pid) > 0 && c.Instance == "" {
 		c.Instance = string(s.pid)
 	}
-	if m := w.said[string(o.speaker())]; m != nil && m.belongs(o) {
+	if m := w.said[string(o.Speaker())]; m != nil && m.belongs(o) {
 		if s.kind == record.CrashHeapLimit && s.used == 0 {
 			c.UsedBytes = m.heapUsed
 		}
 		if s.kind == record.CrashException && m.error != "" {
-			c.Text = clipTo([]byte(m.error+" · "+c.Text), quoteLimit)
+			c.Text = origin.Quote([]byte(m.error + " · " + c.Text))
 		}
 		*m = remembered{}
 	}
-	if o.time == 0 {
+	if o.Time == 0 {
 		t.ends.words = append(t.ends.words, c) // others may tell when
 		return nil
 	}
 	return sink.Crash(c)
 }
 
-func (w *lastWords) remember(o *origin) *remembered {
-	m := w.said[string(o.speaker())]
+func (w *lastWords) remember(o *origin.Origin) *remembered {
+	m := w.said[string(o.Speaker())]
 	if m == nil {
 		if len(w.said) >= maxRemembered {
 			return nil
@@ -141,13 +143,13 @@ func (w *lastWords) remember(o *origin) *remembered {
 			w.said = map[string]*remembered{}
 		}
 		m = &remembered{}
-		w.said[string(o.speaker())] = m
+		w.said[string(o.Speaker())] = m
 	}
 	return m
 }
 
 // rememberError keeps a line such as "TypeError: Cannot read properties of undefined".
-func (w *lastWords) rememberError(o *origin, line []byte) {
+func (w *lastWords) rememberError(o *origin.Origin, line []byte) {
 	if len(line) < 6 || !cut.IsUpper(line[0]) {
 		return
 	}
@@ -159,7 +161,7 @@ func (w *lastWords) rememberError(o *origin, line []byte) {
 		return
 	}
 	if m := w.remember(o); m != nil {
-		m.error, m.line, m.time = clip(line), o.pos.Line, o.time
+		m.error, m.line, m.time = origin.Quote(line), o.Pos.Line, o.Time
 	}
 }
 
@@ -452,7 +454,7 @@ func workerSign(line []byte) (sign, bool) {
 	case bytes.HasPrefix(line, []byte("DAMN ! worker")):
 		s := sign{kind: record.CrashOther, exited: true, pid: pid}
 		if v, ok := number.IntAfter(line, "killed by signal "); ok {
-			s.signal = signalName(int(v))
+			s.signal = origin.SignalName(int(v))
 		}
 		return s, true
 	}

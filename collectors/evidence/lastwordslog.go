@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"time"
 
+	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -57,7 +60,7 @@ type lastWordsParser struct {
 	src    *record.Source
 	file   []byte // container that the file's name tells
 	words  lastWords
-	origin origin
+	origin origin.Origin
 	clock  stamp.Clock
 
 	year func(month, day int) int
@@ -97,27 +100,27 @@ func (p *lastWordsParser) ParseLine(lineNo int64, line []byte, sink record.Sink)
 	if !matters && !isUpperStart(l.body) {
 		return p.follows(lineNo, l.body), nil
 	}
-	p.origin = origin{pos: record.Pos{Source: p.src, Line: lineNo}, time: l.stamp.Time, container: l.container, host: l.host, instance: l.pid}
+	p.origin = origin.Origin{Pos: record.Pos{Source: p.src, Line: lineNo}, Time: l.stamp.Time, Container: l.container, Host: l.host, Instance: l.pid}
 	o := &p.origin
-	if len(o.container) == 0 {
-		o.container = p.file
+	if len(o.Container) == 0 {
+		o.Container = p.file
 	}
-	if o.time == 0 && p.last != 0 && lineNo-p.lastLine <= memoryLines {
-		o.time = p.last
+	if o.Time == 0 && p.last != 0 && lineNo-p.lastLine <= memoryLines {
+		o.Time = p.last
 	}
-	if s, ok := sink.(surroundings); ok && matters && (o.time == 0 || len(o.container) == 0) {
+	if s, ok := sink.(surroundings); ok && matters && (o.Time == 0 || len(o.Container) == 0) {
 		t, container, instance := s.lastSeen()
-		if o.time == 0 {
-			o.time = t
+		if o.Time == 0 {
+			o.Time = t
 		}
-		if len(o.container) == 0 {
-			o.container = container
-			if len(o.instance) == 0 {
-				o.instance = instance
+		if len(o.Container) == 0 {
+			o.Container = container
+			if len(o.Instance) == 0 {
+				o.Instance = instance
 			}
 		}
-		if len(o.container) == 0 {
-			o.container = s.containerOfFile()
+		if len(o.Container) == 0 {
+			o.Container = s.containerOfFile()
 		}
 	}
 	if !matters {
@@ -133,12 +136,12 @@ func (p *lastWordsParser) ParseLine(lineNo int64, line []byte, sink record.Sink)
 	}
 	p.sign = lineNo
 	if l.stamp.Time != 0 && !l.stamp.Zoned {
-		if err := tellZone(sink, o.pos, p.clock.Zone, line); err != nil {
+		if err := warning.TellZone(sink, o.Pos, p.clock.Zone, line); err != nil {
 			return true, err
 		}
 	}
 	if l.noYear && l.stamp.Time != 0 {
-		return true, warn(sink, o.pos, "no_year", noYearText, line)
+		return true, warning.Tell(sink, o.Pos, "no_year", warning.NoYear, line)
 	}
 	return true, nil
 }
@@ -164,7 +167,7 @@ type plainLine struct {
 func splitPlain(line []byte, year func(month, day int) int) plainLine {
 	l := plainLine{body: line}
 	if bar := bytes.IndexByte(line, '|'); bar > 0 && bar < 80 {
-		if name := bytes.TrimRight(line[:bar], " "); isContainerName(name) {
+		if name := bytes.TrimRight(line[:bar], " "); containers.IsName(name) {
 			l.container, l.body = name, bytes.TrimPrefix(line[bar+1:], []byte(" "))
 		}
 	} else if container, rest, ok := splitKubectl(line); ok {
@@ -219,7 +222,7 @@ func containerOfLogFile(src *record.Source) []byte {
 	}
 	name = name[:i]
 	parts := bytes.Split([]byte(name), []byte("_"))
-	if len(parts) != 3 || len(parts[2]) < 66 || !isHexID(parts[2][len(parts[2])-64:]) {
+	if len(parts) != 3 || len(parts[2]) < 66 || !containers.IsID(parts[2][len(parts[2])-64:]) {
 		return nil
 	}
 	return parts[0]

@@ -11,9 +11,11 @@ import (
 	"strings"
 	"time"
 
+	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -227,7 +229,7 @@ func eachRow(ctx context.Context, rows *csvRows, src *record.Source, sink record
 		case errors.Is(err, io.EOF):
 			return nil
 		case errors.As(err, &broken):
-			if err := warn(sink, record.Pos{Source: src, Line: int64(broken.Line)}, "malformed_line", "a row that is no CSV was left out", []byte(strings.Join(row, ","))); err != nil {
+			if err := warning.Tell(sink, record.Pos{Source: src, Line: int64(broken.Line)}, "malformed_line", "a row that is no CSV was left out", []byte(strings.Join(row, ","))); err != nil {
 				return err
 			}
 			continue
@@ -253,7 +255,7 @@ type table struct {
 	unzoned    bool        // whether the missing zone was told
 
 	clock  stamp.Clock
-	pods   podNames
+	pods   containers.PodNames
 	key    []byte            // scratch
 	named  map[string]labels // by the label cells of a row: rows of one container repeat them
 	known  map[string]longSeries
@@ -479,9 +481,9 @@ func (t *table) valid() error {
 	case t.long.value >= 0 && t.long.metric < 0 && t.assumed == nil:
 		return tableError("the table does not say what its values measure")
 	case t.long.value < 0 && len(t.metrics) == 0 && len(t.unitless) > 0:
-		return tableError("nothing says in which unit the memory of the table is (" + clipTo([]byte(strings.Join(t.unitless, ", ")), exampleLimit) + "); " + hintUnit)
+		return tableError("nothing says in which unit the memory of the table is (" + warning.Example([]byte(strings.Join(t.unitless, ", "))) + "); " + hintUnit)
 	case t.long.value < 0 && len(t.metrics) == 0:
-		return tableError("no column of the table has a name that says what it measures (it has " + clipTo([]byte(strings.Join(t.unused, ", ")), exampleLimit) + ")")
+		return tableError("no column of the table has a name that says what it measures (it has " + warning.Example([]byte(strings.Join(t.unused, ", "))) + ")")
 	}
 	return nil
 }
@@ -495,7 +497,7 @@ func (t *table) tellUnused(src *record.Source, sink record.Sink) error {
 	}
 	if len(t.unitless) > 0 {
 		err := sink.Warn(&record.Warning{
-			Code: "column_without_unit", Pos: pos, Count: int64(len(t.unitless)), Example: clipTo([]byte(strings.Join(t.unitless, ", ")), exampleLimit),
+			Code: "column_without_unit", Pos: pos, Count: int64(len(t.unitless)), Example: warning.Example([]byte(strings.Join(t.unitless, ", "))),
 			Text: "columns of memory that were left out because neither their names nor their values tell that they are bytes: " + hintUnit,
 		})
 		if err != nil {
@@ -506,7 +508,7 @@ func (t *table) tellUnused(src *record.Source, sink record.Sink) error {
 		return nil
 	}
 	return sink.Warn(&record.Warning{
-		Code: "column_not_used", Pos: pos, Count: int64(len(t.unused)), Example: clipTo([]byte(strings.Join(t.unused, ", ")), exampleLimit),
+		Code: "column_not_used", Pos: pos, Count: int64(len(t.unused)), Example: warning.Example([]byte(strings.Join(t.unused, ", "))),
 		Text: "columns that mean nothing here, have a unit that does not fit, or are told better by another column",
 	})
 }
@@ -537,11 +539,11 @@ func (t *table) row(pos record.Pos, row []string, sink record.Sink) error {
 	}
 	at, zoned, ok := t.time(row)
 	if !ok {
-		return warn(sink, pos, "malformed_line", "a row whose time cannot be read was left out", []byte(strings.Join(row, ",")))
+		return warning.Tell(sink, pos, "malformed_line", "a row whose time cannot be read was left out", []byte(strings.Join(row, ",")))
 	}
 	if !zoned && !t.unzoned {
 		t.unzoned = true
-		if err := tellZone(sink, pos, t.clock.Zone, []byte(row[t.timeColumn])); err != nil {
+		if err := warning.TellZone(sink, pos, t.clock.Zone, []byte(row[t.timeColumn])); err != nil {
 			return err
 		}
 	}
@@ -571,7 +573,7 @@ func (t *table) row(pos record.Pos, row []string, sink record.Sink) error {
 
 func (t *table) longRow(pos record.Pos, at record.Time, names labels, row []string, sink record.Sink) error {
 	if t.long.metric >= len(row) || t.long.value >= len(row) {
-		return warn(sink, pos, "malformed_line", "a row with too few cells was left out", []byte(strings.Join(row, ",")))
+		return warning.Tell(sink, pos, "malformed_line", "a row with too few cells was left out", []byte(strings.Join(row, ",")))
 	}
 	name, u := cellAt(row, t.long.metric), unitNone
 	if t.long.unit >= 0 && t.long.unit < len(row) {
@@ -580,11 +582,11 @@ func (t *table) longRow(pos record.Pos, at record.Time, names labels, row []stri
 	s := t.series(name, u)
 	if s.bare {
 		if s = t.unitOfFirst(name, u, s, row[t.long.value]); s.bare {
-			return warn(sink, pos, "column_without_unit", "values of memory that were left out because neither their names nor their values tell that they are bytes: "+hintUnit, []byte(name))
+			return warning.Tell(sink, pos, "column_without_unit", "values of memory that were left out because neither their names nor their values tell that they are bytes: "+hintUnit, []byte(name))
 		}
 	}
 	if s.meaning.metric == record.MetricUnknown || s.meaning.counter {
-		return warn(sink, pos, "metric_not_used", "values of metrics that mean nothing here or have a unit that does not fit", []byte(name))
+		return warning.Tell(sink, pos, "metric_not_used", "values of metrics that mean nothing here or have a unit that does not fit", []byte(name))
 	}
 	if s.labels != nil {
 		names = *s.labels
@@ -657,7 +659,7 @@ func (t *table) emit(pos record.Pos, at record.Time, names labels, m meaning, ce
 		if v, u, ok = parseMeasure(cell); ok && u.fits(quantityOf(m.metric)) {
 			m.scale = u.scale()
 		} else {
-			return warn(sink, pos, "malformed_line", "a cell that is no number, or has a unit that does not fit, was left out", []byte(strings.Join(row, ",")))
+			return warning.Tell(sink, pos, "malformed_line", "a cell that is no number, or has a unit that does not fit, was left out", []byte(strings.Join(row, ",")))
 		}
 	}
 	if v, ok = m.value(v); !ok {

@@ -12,7 +12,9 @@ import (
 
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -118,7 +120,7 @@ func (f platformEventList) Parse(ctx context.Context, src *record.Source, r io.R
 				}
 				n := w.lineOf(raw)
 				if len(raw) > maxParsed {
-					return warn(sink, record.Pos{Source: src, Line: n}, "malformed_line", "an event of more than 1 MiB was left out", raw)
+					return warning.Tell(sink, record.Pos{Source: src, Line: n}, "malformed_line", "an event of more than 1 MiB was left out", raw)
 				}
 				v, err := parser.ParseBytes(raw)
 				if err != nil {
@@ -224,22 +226,22 @@ func platformEvent(pos record.Pos, v *fastjson.Value, raw []byte, c *stamp.Clock
 	}
 	t, zoned, ok := stamp.Parse(textOf(at))
 	if !ok {
-		return true, warn(sink, pos, "malformed_line", "an event whose time cannot be read was left out", raw)
+		return true, warning.Tell(sink, pos, "malformed_line", "an event whose time cannot be read was left out", raw)
 	}
 	if !zoned {
 		t = c.Local(t)
-		if err := tellZone(sink, pos, c.Zone, raw); err != nil {
+		if err := warning.TellZone(sink, pos, c.Zone, raw); err != nil {
 			return true, err
 		}
 	}
 	f := fieldsOf(v)
-	o := origin{
-		pos: pos, time: t,
-		container: f.text("container", "container_name", "instance", "pod", "dyno"),
-		instance:  f.text("container_id", "instance_id"),
-		service:   f.text("service", "app", "app_name"),
-		host:      f.text("host", "node"),
-		version:   f.text("version", "release"),
+	o := origin.Origin{
+		Pos: pos, Time: t,
+		Container: f.text("container", "container_name", "instance", "pod", "dyno"),
+		Instance:  f.text("container_id", "instance_id"),
+		Service:   f.text("service", "app", "app_name"),
+		Host:      f.text("host", "node"),
+		Version:   f.text("version", "release"),
 	}
 	switch kind {
 	case eventCrashed, eventRepeated, eventMemoryLimit, eventLivenessKill:
@@ -294,16 +296,16 @@ func (f eventFields) reason() string {
 	return string(f.text("reason", "cause", "result", "message"))
 }
 
-func (f eventFields) crash(kind event, o *origin, raw []byte) *record.Crash {
+func (f eventFields) crash(kind event, o *origin.Origin, raw []byte) *record.Crash {
 	switch kind {
 	case eventLivenessKill:
-		return o.crash(record.CrashHealthCheck, raw)
+		return o.Crash(record.CrashHealthCheck, raw)
 	case eventMemoryLimit:
-		c := o.crash(record.CrashOOMKill, raw)
+		c := o.Crash(record.CrashOOMKill, raw)
 		c.UsedBytes, c.LimitBytes = f.memory()
 		return c
 	}
-	c := o.exited(f.exitCode(), f.reason(), raw)
+	c := o.Exited(f.exitCode(), f.reason(), raw)
 	if s := f.text("signal"); len(s) > 0 {
 		c.Signal = string(s)
 	}
@@ -316,7 +318,7 @@ func (f eventFields) crash(kind event, o *origin, raw []byte) *record.Crash {
 	return c
 }
 
-func (f eventFields) lifecycle(kind event, o *origin, raw []byte) *record.Lifecycle {
+func (f eventFields) lifecycle(kind event, o *origin.Origin, raw []byte) *record.Lifecycle {
 	life, reason := lifecycleOf(kind), f.reason()
 	switch kind {
 	case eventDeploy:
@@ -337,10 +339,10 @@ func (f eventFields) lifecycle(kind event, o *origin, raw []byte) *record.Lifecy
 			for _, x := range list {
 				names = append(names, string(textOf(x)))
 			}
-			reason = clip([]byte(strings.Join(names, ",")))
+			reason = origin.Quote([]byte(strings.Join(names, ",")))
 		}
 	}
-	l := o.lifecycle(life, reason, raw)
+	l := o.Lifecycle(life, reason, raw)
 	if life == record.Stopped {
 		l.ExitCode = f.exitCode()
 	}

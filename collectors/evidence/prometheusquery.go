@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 
+	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/record"
@@ -65,7 +66,7 @@ type promReader struct {
 	sink record.Sink
 	w    *jsonWalker
 	set  *seriesSet
-	pods podNames
+	pods containers.PodNames
 	heap heapPools
 	n    int64
 }

@@ -6,9 +6,12 @@ import (
 	"math"
 	"strconv"
 
+	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -62,7 +65,7 @@ func (prometheusText) NewParser(src *record.Source) LineParser {
 type expositionParser struct {
 	src   *record.Source
 	known map[string]meaning
-	pods  podNames
+	pods  containers.PodNames
 	heaps heapPools
 }
 
@@ -70,7 +73,7 @@ type expositionParser struct {
 func (prometheusText) Sequential() bool { return true }
 
 // forget implements forgetful.
-func (p *expositionParser) forget() { p.pods, p.heaps = podNames{}, heapPools{} }
+func (p *expositionParser) forget() { p.pods, p.heaps = containers.PodNames{}, heapPools{} }
 
 // ParseLine implements LineParser.
 func (p *expositionParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
@@ -125,7 +128,7 @@ func (p *expositionParser) ParseLine(lineNo int64, line []byte, sink record.Sink
 		return true, nil
 	}
 	if e.at == 0 {
-		return true, warn(sink, pos, "no_time", "a scrape without timestamps says when nothing happened; its values were left out", line)
+		return true, warning.Tell(sink, pos, "no_time", "a scrape without timestamps says when nothing happened; its values were left out", line)
 	}
 	if m.pool {
 		p.heaps.add(name, m, names, pool, lineNo, point{e.at, e.value})
@@ -148,8 +151,8 @@ func (p *expositionParser) started(pos record.Pos, l *labelSet, at float64, sink
 	if !ok || !isTime || names.container == "" {
 		return nil
 	}
-	o := origin{pos: pos, time: t, container: []byte(names.container), instance: []byte(names.instance), service: []byte(names.service), host: []byte(names.host)}
-	return sink.Lifecycle(o.lifecycle(record.Up, record.StartTime, nil))
+	o := origin.Origin{Pos: pos, Time: t, Container: []byte(names.container), Instance: []byte(names.instance), Service: []byte(names.service), Host: []byte(names.host)}
+	return sink.Lifecycle(o.Lifecycle(record.Up, record.StartTime, nil))
 }
 
 // exposition is one line: name{labels} value timestamp.
@@ -263,7 +266,7 @@ func (l *labelSet) addProm(key, value string) {
 		}
 	case "id":
 		l.cgroup = value
-		if id := containerOfCgroup([]byte(value)); id != nil {
+		if id := containers.OfCgroup([]byte(value)); id != nil {
 			l.instance = string(id)
 		}
 	case "cpu":
@@ -287,7 +290,7 @@ func (l *labelSet) addProm(key, value string) {
 
 // resolveProm is resolve for the labels of Prometheus; ok is false for series that are no container's own: the pause container, the
 // sum over a pod or a slice of the machine, one of several CPUs.
-func (l *labelSet) resolveProm(pods *podNames) (labels, bool) {
+func (l *labelSet) resolveProm(pods *containers.PodNames) (labels, bool) {
 	switch {
 	case l.kubeContainer == "POD":
 		return labels{}, false
@@ -311,7 +314,7 @@ func (l *labelSet) resolveProm(pods *podNames) (labels, bool) {
 func promValue(s string) (float64, error) {
 	v, err := strconv.ParseFloat(s, 64)
 	if err != nil {
-		return math.NaN(), fmt.Errorf("%q is no value: %w", clipTo([]byte(s), 40), err)
+		return math.NaN(), fmt.Errorf("%q is no value: %w", cut.Clip([]byte(s), 40), err)
 	}
 	return v, nil
 }

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/warning"
 )
 
 // What is often saved by mistake is refused by its name, with the command that saves what can be read.
@@ -36,20 +37,20 @@ func refusal(name string, head []byte) (hint, sample string, cause error) {
 	columns := strings.Fields(string(line[:min(len(line), 300)]))
 	for _, t := range printedTables {
 		if hasColumns(columns, t.columns) {
-			return "save it with: " + t.instead, clipTo(line, exampleLimit), unreadable("it is the table that `" + t.command + "` prints for people: " + t.lacks)
+			return "save it with: " + t.instead, warning.Example(line), unreadable("it is the table that `" + t.command + "` prints for people: " + t.lacks)
 		}
 	}
 	if bytes.HasPrefix(text, []byte("Name:")) && bytes.Contains(text, []byte("\nNamespace:")) {
-		return "save it with: kubectl get pods -o json > pods.json; kubectl get events -o json > events.json", clipTo(line, exampleLimit), unreadable("it is what `kubectl describe` prints for people")
+		return "save it with: kubectl get pods -o json > pods.json; kubectl get events -o json > events.json", warning.Example(line), unreadable("it is what `kubectl describe` prints for people")
 	}
 	switch lower := bytes.ToLower(line[:min(len(line), 64)]); {
 	case bytes.HasPrefix(lower, []byte("apiversion:")):
-		return "save it with -o json instead of -o yaml", clipTo(line, exampleLimit), unreadable("it is YAML, which is not read")
+		return "save it with -o json instead of -o yaml", warning.Example(line), unreadable("it is YAML, which is not read")
 	case bytes.HasPrefix(lower, []byte("<!doctype html")), bytes.HasPrefix(lower, []byte("<html")):
-		return "save the log or the answer itself, not the page that shows it (a page to log in at, perhaps)", clipTo(line, exampleLimit), unreadable("it is a web page")
+		return "save the log or the answer itself, not the page that shows it (a page to log in at, perhaps)", warning.Example(line), unreadable("it is a web page")
 	}
 	if len(line) > 1 && !looksBinary(head) && utf8.Valid(line) {
-		sample = clipTo(line, exampleLimit)
+		sample = warning.Example(line)
 	}
 	return hintFormat, sample, ErrUnknownFormat
 }

@@ -9,6 +9,7 @@ import (
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/swar"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -140,7 +141,7 @@ func (p *herokuRouterParser) ParseLine(lineNo int64, line []byte, sink record.Si
 	case err != nil || !done:
 		return done, err
 	case !zoned && t != 0:
-		return true, warn(sink, p.req.Pos, "no_timezone", noTimezoneText, line)
+		return true, warning.Tell(sink, p.req.Pos, "no_timezone", warning.NoTimezone, line)
 	}
 	return true, nil
 }
@@ -173,19 +174,19 @@ func (p *herokuRouterParser) request(t record.Time, body, line []byte, sink reco
 		pairs = p.failed
 	}
 	if !pairs.scan(body, failed) {
-		return true, warn(sink, p.req.Pos, "malformed_line", "a router line that is cut or broken; it was left out", line)
+		return true, warning.Tell(sink, p.req.Pos, "malformed_line", "a router line that is cut or broken; it was left out", line)
 	}
 	status, ok := number.HTTPStatus(pairs.get(herokuStatus))
 	if !pairs.has(herokuMethod) || !pairs.has(herokuPath) || !ok {
-		return true, warn(sink, p.req.Pos, "malformed_line", "a router line without method, path or status; it was left out", line)
+		return true, warning.Tell(sink, p.req.Pos, "malformed_line", "a router line without method, path or status; it was left out", line)
 	}
 	if t == 0 {
-		return true, warn(sink, p.req.Pos, "no_time", noRouterTime, line)
+		return true, warning.Tell(sink, p.req.Pos, "no_time", noRouterTime, line)
 	}
 	connect, okConnect := pairs.milliseconds(herokuConnect)
 	service, okService := pairs.milliseconds(herokuService)
 	if !okConnect || !okService {
-		return true, warn(sink, p.req.Pos, "malformed_line", "a router line whose duration is no time; it was left out", line)
+		return true, warning.Tell(sink, p.req.Pos, "malformed_line", "a router line whose duration is no time; it was left out", line)
 	}
 	r := &p.req
 	// H10 and the like have no times at all: no dyno was reached, and the line stands for an instant.

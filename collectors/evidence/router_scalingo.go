@@ -7,6 +7,7 @@ import (
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -86,7 +87,7 @@ func (p *scalingoRouterParser) ParseLine(lineNo int64, line []byte, sink record.
 	case err != nil || !done:
 		return done, err
 	case !zoned && t != 0:
-		return true, warn(sink, p.req.Pos, "no_timezone", noTimezoneText, line)
+		return true, warning.Tell(sink, p.req.Pos, "no_timezone", warning.NoTimezone, line)
 	}
 	return true, nil
 }
@@ -162,22 +163,22 @@ func (p *scalingoRouterParser) unframe(line []byte) (t record.Time, body []byte,
 // request handles the pairs of a router line that was written at t. It is false when they are not such a line's.
 func (p *scalingoRouterParser) request(t record.Time, body, line []byte, sink record.Sink) (bool, error) {
 	if !p.logfmt.scan(body, false) {
-		return true, warn(sink, p.req.Pos, "malformed_line", "a router line that is cut or broken; it was left out", line)
+		return true, warning.Tell(sink, p.req.Pos, "malformed_line", "a router line that is cut or broken; it was left out", line)
 	}
 	v := p.logfmt
 	status, ok := number.HTTPStatus(v.get(scalingoStatus))
 	if !v.has(scalingoMethod) || !v.has(scalingoPath) || !ok {
-		return true, warn(sink, p.req.Pos, "malformed_line", "a router line without method, path or status; it was left out", line)
+		return true, warning.Tell(sink, p.req.Pos, "malformed_line", "a router line without method, path or status; it was left out", line)
 	}
 	if status >= 499 && v.until > 0 && !v.scan(body, true) {
-		return true, warn(sink, p.req.Pos, "malformed_line", "a router line that is cut or broken; it was left out", line)
+		return true, warning.Tell(sink, p.req.Pos, "malformed_line", "a router line that is cut or broken; it was left out", line)
 	}
 	if t == 0 {
-		return true, warn(sink, p.req.Pos, "no_time", noRouterTime, line)
+		return true, warning.Tell(sink, p.req.Pos, "no_time", noRouterTime, line)
 	}
 	took, known := v.seconds(scalingoDuration)
 	if !known && len(v.get(scalingoDuration)) > 0 {
-		return true, warn(sink, p.req.Pos, "malformed_line", "a router line whose duration is no time; it was left out", line)
+		return true, warning.Tell(sink, p.req.Pos, "malformed_line", "a router line whose duration is no time; it was left out", line)
 	}
 	r := &p.req
 	routerRequest(r, t, took, known)

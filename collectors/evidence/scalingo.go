@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"strings"
 
+	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/record"
 )
@@ -41,7 +43,7 @@ func (scalingoPlatform) NewParser(src *record.Source) LineParser {
 type scalingoParser struct {
 	src    *record.Source
 	words  lastWords
-	origin origin
+	origin origin.Origin
 	clock  stamp.Clock // UTC
 }
 
@@ -60,7 +62,7 @@ func (p *scalingoParser) ParseLine(lineNo int64, line []byte, sink record.Sink) 
 	if !ok || isScalingoRouter(tag) {
 		return false, nil
 	}
-	p.origin = origin{pos: record.Pos{Source: p.src, Line: lineNo}, time: t}
+	p.origin = origin.Origin{Pos: record.Pos{Source: p.src, Line: lineNo}, Time: t}
 	o := &p.origin
 	if string(tag) == "system" || string(tag) == "manager" {
 		_, err := scalingoEvent(o, tag, body, sink)
@@ -69,7 +71,7 @@ func (p *scalingoParser) ParseLine(lineNo int64, line []byte, sink record.Sink) 
 	if otherFormatsBody(body) {
 		return false, nil
 	}
-	o.container = tag
+	o.Container = tag
 	_, err := p.words.parse(o, body, sink)
 	return true, err
 }
@@ -99,11 +101,11 @@ func scalingoAfter(line []byte, st stamp.Stamp, ok bool) (_ stamp.Stamp, tag, bo
 		return stamp.Stamp{}, nil, nil, false
 	}
 	tag, body, ok = cut.Bracketed(rest[1:])
-	return st, tag, body, ok && isContainerName(tag)
+	return st, tag, body, ok && containers.IsName(tag)
 }
 
 // scalingoMessage handles an event as it stands in a message that has lost its own time: "[system] [web-1] Container web-1 …".
-func scalingoMessage(o *origin, msg []byte, sink record.Sink) (bool, error) {
+func scalingoMessage(o *origin.Origin, msg []byte, sink record.Sink) (bool, error) {
 	tag, body, ok := cut.Bracketed(msg)
 	if !ok || (string(tag) != "system" && string(tag) != "manager") || !cut.HasPrefix(msg[len(tag)+2:], " ") {
 		return false, nil
@@ -113,20 +115,20 @@ func scalingoMessage(o *origin, msg []byte, sink record.Sink) (bool, error) {
 
 // scalingoEvent handles what follows "[system]" or "[manager]". The sentences are matched by their words, not by whole patterns, so
 // that another wording of the same event is still understood; an event that is not understood is kept as such.
-func scalingoEvent(o *origin, tag, body []byte, sink record.Sink) (bool, error) {
+func scalingoEvent(o *origin.Origin, tag, body []byte, sink record.Sink) (bool, error) {
 	ev := *o
 	text := body
 	if string(tag) == "manager" {
 		// A Datadog log names a host of its own ("platform") for these; they are about the whole service.
-		ev.container, ev.instance = nil, nil
+		ev.Container, ev.Instance = nil, nil
 		return true, scalingoManager(&ev, text, sink)
 	}
 	if name, rest, ok := cut.Bracketed(body); ok {
-		ev.container, ev.instance, text = name, nil, rest
+		ev.Container, ev.Instance, text = name, nil, rest
 	}
 	if name, id := containerAndID(text); name != nil {
-		ev.container = name
-		ev.instance = id
+		ev.Container = name
+		ev.Instance = id
 	}
 	has := func(s string) bool { return bytes.Contains(text, []byte(s)) }
 	switch {
@@ -138,48 +140,48 @@ func scalingoEvent(o *origin, tag, body []byte, sink record.Sink) (bool, error) 
 				break
 			}
 		}
-		return true, sink.Crash(ev.exited(int(code), string(text), text))
+		return true, sink.Crash(ev.Exited(int(code), string(text), text))
 	case has("memory limit") && (has("exceed") || has("kill")):
-		c := ev.crash(record.CrashOOMKill, text)
+		c := ev.Crash(record.CrashOOMKill, text)
 		c.UsedBytes, c.LimitBytes = usedOfLimit(text)
 		return true, sink.Crash(c)
 	case has("health check") && has("kill"):
-		return true, sink.Crash(ev.crash(record.CrashHealthCheck, text))
+		return true, sink.Crash(ev.Crash(record.CrashHealthCheck, text))
 	case bytes.HasPrefix(text, []byte("Health check failed")):
 		reason := text
 		if i := bytes.Index(text, []byte(": ")); i >= 0 {
 			reason = text[i+2:]
 		}
-		return true, sink.Lifecycle(ev.lifecycle(record.HealthCheckFailed, clip(reason), text))
+		return true, sink.Lifecycle(ev.Lifecycle(record.HealthCheckFailed, origin.Quote(reason), text))
 	case has("unreachable") || has("rescheduling"):
-		return true, sink.Lifecycle(ev.lifecycle(record.Unreachable, "unreachable", text))
+		return true, sink.Lifecycle(ev.Lifecycle(record.Unreachable, "unreachable", text))
 	case has(" stopped"):
 		code := -1
 		if v, ok := number.IntAfter(text, "exit status"); ok {
 			code = int(v)
 		}
-		return true, sink.Lifecycle(ev.stopped(code, "", text))
+		return true, sink.Lifecycle(ev.Stopped(code, "", text))
 	case bytes.HasPrefix(text, []byte("Stopping")):
-		return true, sink.Lifecycle(ev.lifecycle(record.Stopping, parenthesised(text), text))
+		return true, sink.Lifecycle(ev.Lifecycle(record.Stopping, parenthesised(text), text))
 	case bytes.HasPrefix(text, []byte("Starting")):
-		return true, sink.Lifecycle(ev.lifecycle(record.Starting, "", text))
+		return true, sink.Lifecycle(ev.Lifecycle(record.Starting, "", text))
 	case bytes.HasPrefix(text, []byte("Restarting")):
-		return true, sink.Lifecycle(ev.lifecycle(record.Restarting, parenthesised(text), text))
+		return true, sink.Lifecycle(ev.Lifecycle(record.Restarting, parenthesised(text), text))
 	case has("is up") || has("booted in"):
-		return true, sink.Lifecycle(ev.lifecycle(record.Up, "", text))
+		return true, sink.Lifecycle(ev.Lifecycle(record.Up, "", text))
 	}
 	return true, scalingoManager(&ev, text, sink)
 }
 
 // scalingoManager handles events about a whole service.
-func scalingoManager(ev *origin, text []byte, sink record.Sink) error {
+func scalingoManager(ev *origin.Origin, text []byte, sink record.Sink) error {
 	lower := lowerASCII(text)
 	has := func(s string) bool { return bytes.Contains(lower, []byte(s)) }
 	switch {
 	case has("deployment of ") || bytes.HasPrefix(lower, []byte("deploy")):
 		version, _ := cut.Word(text[max(0, bytes.Index(lower, []byte(" of "))+4):])
 		if has(" of ") {
-			ev.version = version
+			ev.Version = version
 		}
 		kind := record.Deploy
 		reason := ""
@@ -189,25 +191,25 @@ func scalingoManager(ev *origin, text []byte, sink record.Sink) error {
 		case has("finished") || has("succeeded") || has("complete") || has("success"):
 			kind = record.DeployFinished
 		}
-		return sink.Lifecycle(ev.lifecycle(kind, reason, text))
+		return sink.Lifecycle(ev.Lifecycle(kind, reason, text))
 	case has("service list of "):
 		service, _ := cut.Word(text[bytes.Index(lower, []byte("service list of "))+len("service list of "):])
-		ev.service = service
+		ev.Service = service
 		members := ""
 		if i := bytes.Index(text, []byte(": ")); i >= 0 {
-			members = clip(text[i+2:])
+			members = origin.Quote(text[i+2:])
 		}
-		return sink.Lifecycle(ev.lifecycle(record.MembersChanged, members, text))
+		return sink.Lifecycle(ev.Lifecycle(record.MembersChanged, members, text))
 	case has("maintenance"):
-		return sink.Lifecycle(ev.lifecycle(record.Maintenance, "", text))
+		return sink.Lifecycle(ev.Lifecycle(record.Maintenance, "", text))
 	case has("scal"):
-		return sink.Lifecycle(ev.lifecycle(record.Scale, clip(text), text))
+		return sink.Lifecycle(ev.Lifecycle(record.Scale, origin.Quote(text), text))
 	case has("restart"):
-		return sink.Lifecycle(ev.lifecycle(record.Restarting, parenthesised(text), text))
+		return sink.Lifecycle(ev.Lifecycle(record.Restarting, parenthesised(text), text))
 	case has("host") && (has("down") || has("lost") || has("fail")):
-		return sink.Lifecycle(ev.lifecycle(record.HostDown, "", text))
+		return sink.Lifecycle(ev.Lifecycle(record.HostDown, "", text))
 	}
-	return sink.Lifecycle(ev.lifecycle(record.LifecycleOther, "", text))
+	return sink.Lifecycle(ev.Lifecycle(record.LifecycleOther, "", text))
 }
 
 // containerAndID finds "container NAME (ID)"; the id is nil when the parenthesis holds something else ("(deploy)").
@@ -217,11 +219,11 @@ func containerAndID(text []byte) (name, id []byte) {
 		return nil, nil
 	}
 	name, rest := cut.Word(text[i+len("ontainer "):])
-	if !isContainerName(name) || !bytes.ContainsAny(name, "-.0123456789") {
+	if !containers.IsName(name) || !bytes.ContainsAny(name, "-.0123456789") {
 		return nil, nil
 	}
 	if len(rest) > 2 && rest[0] == '(' {
-		if end := bytes.IndexByte(rest, ')'); end > 0 && isHexID(rest[1:end]) {
+		if end := bytes.IndexByte(rest, ')'); end > 0 && containers.IsID(rest[1:end]) {
 			id = rest[1:end]
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -117,7 +118,7 @@ func (s *seriesSet) close() error {
 	slices.Sort(names)
 	for _, n := range names {
 		err := s.sink.Warn(&record.Warning{
-			Code: "metric_not_used", Pos: record.Pos{Source: s.src}, Count: max(1, s.unused[n]), Example: clipTo([]byte(n), exampleLimit),
+			Code: "metric_not_used", Pos: record.Pos{Source: s.src}, Count: max(1, s.unused[n]), Example: warning.Example([]byte(n)),
 			Text: "points of metrics that mean nothing here, have a unit that does not fit, or are told better by another metric of the same container",
 		})
 		if err != nil {
@@ -165,7 +166,7 @@ func tellUnplaced(sink record.Sink, pos record.Pos, name string, points int64) e
 	if points == 0 {
 		return nil
 	}
-	return sink.Warn(&record.Warning{Code: "no_time", Pos: pos, Count: points, Text: noTimeText, Example: clipTo([]byte(name), exampleLimit)})
+	return sink.Warn(&record.Warning{Code: "no_time", Pos: pos, Count: points, Text: warning.NoTime, Example: warning.Example([]byte(name))})
 }
 
 // sourceError reads the next value, in which a source says what went wrong with its answer, and tells it; empty ones say nothing.
@@ -178,7 +179,7 @@ func sourceError(w *jsonWalker, src *record.Source, what string, sink record.Sin
 	case `""`, "null", "[]":
 		return nil
 	}
-	return warn(sink, record.Pos{Source: src}, "source_error", what+"; its series may be missing or partial", raw)
+	return warning.Tell(sink, record.Pos{Source: src}, "source_error", what+"; its series may be missing or partial", raw)
 }
 
 // rate turns a counter's points, in order of time, into its increase per second over the time before each point. A decrease is a

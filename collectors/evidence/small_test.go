@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"lastcall/collectors/evidence/internal/origin"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 	"lastcall/collectors/record/recordtest"
 )
@@ -149,12 +151,12 @@ func readLinesQuietly(f LineFormat, text string) (*recordtest.Sink, int) {
 func checkSane(t testing.TB, s *recordtest.Sink) {
 	t.Helper()
 	for _, c := range s.Crashes {
-		if c.Pos.Source == nil || c.Kind == "" || c.ExitCode < -255 || len(c.Text) > quoteLimit+8 || c.UsedBytes < 0 || c.LimitBytes < 0 || c.Uptime < 0 {
+		if c.Pos.Source == nil || c.Kind == "" || c.ExitCode < -255 || len(c.Text) > origin.QuoteLimit+8 || c.UsedBytes < 0 || c.LimitBytes < 0 || c.Uptime < 0 {
 			t.Fatalf("crash %+v", c)
 		}
 	}
 	for _, l := range s.Lifecycles {
-		if l.Pos.Source == nil || l.Kind == "" || len(l.Text) > quoteLimit+8 || l.UsedBytes < 0 || l.LimitBytes < 0 {
+		if l.Pos.Source == nil || l.Kind == "" || len(l.Text) > origin.QuoteLimit+8 || l.UsedBytes < 0 || l.LimitBytes < 0 {
 			t.Fatalf("lifecycle %+v", l)
 		}
 	}
@@ -164,7 +166,7 @@ func checkSane(t testing.TB, s *recordtest.Sink) {
 		}
 	}
 	for _, w := range s.Warnings {
-		if w.Code == "" || w.Text == "" || w.Count < 1 || len(w.Example) > exampleLimit+8 {
+		if w.Code == "" || w.Text == "" || w.Count < 1 || len(w.Example) > warning.ExampleLimit+8 {
 			t.Fatalf("warning %+v", w)
 		}
 	}

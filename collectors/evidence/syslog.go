@@ -3,6 +3,7 @@ package evidence
 import (
 	"bytes"
 
+	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/stamp"
@@ -59,7 +60,7 @@ func herokuAfter(line []byte, st stamp.Stamp, ok bool) (herokuLine, bool) {
 func isHerokuApp(b []byte) bool { return string(b) == "heroku" || string(b) == "app" }
 
 // isProcName accepts "web.1", "api", "router", "run.1234", "heroku-postgres".
-func isProcName(b []byte) bool { return isContainerName(b) }
+func isProcName(b []byte) bool { return containers.IsName(b) }
 
 // herokuTag takes "heroku[web.4]: body" apart.
 func herokuTag(b []byte) (app, proc, body []byte, ok bool) {
@@ -132,7 +133,7 @@ func splitKubectl(line []byte) (container, rest []byte, ok bool) {
 		return nil, nil, false
 	}
 	container = tag[len("pod/"):]
-	if pod, inner, ok := bytes.Cut(container, []byte("/")); ok && !isSidecar(string(inner)) {
+	if pod, inner, ok := bytes.Cut(container, []byte("/")); ok && !containers.IsSidecar(string(inner)) {
 		container = pod
 	}
 	return container, rest, len(container) > 0
@@ -142,19 +143,19 @@ func splitKubectl(line []byte) (container, rest []byte, ok bool) {
 // Only a name as Kubernetes gives it to pods tells that from a sentence.
 func splitStern(line []byte) (container, rest []byte, ok bool) {
 	pod, rest := cut.Word(line)
-	if !isPodName(pod) {
-		if !isContainerName(pod) {
+	if !containers.IsPodName(pod) {
+		if !containers.IsName(pod) {
 			return nil, nil, false
 		}
-		if pod, rest = cut.Word(rest); !isPodName(pod) {
+		if pod, rest = cut.Word(rest); !containers.IsPodName(pod) {
 			return nil, nil, false
 		}
 	}
 	inner, rest := cut.Word(rest)
-	if !isContainerName(inner) {
+	if !containers.IsName(inner) {
 		return nil, nil, false
 	}
-	if isSidecar(string(inner)) {
+	if containers.IsSidecar(string(inner)) {
 		pod = append(append(bytes.Clone(pod), '/'), inner...)
 	}
 	return pod, rest, true

@@ -4,8 +4,10 @@ import (
 	"path"
 	"strings"
 
+	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -21,7 +23,7 @@ type assumption struct {
 
 func (a *assumption) warning(pos record.Pos) *record.Warning {
 	return &record.Warning{
-		Code: "metric_assumed", Pos: pos, Count: int64(max(1, len(a.columns))), Example: clipTo([]byte(strings.Join(a.columns, ", ")), exampleLimit),
+		Code: "metric_assumed", Pos: pos, Count: int64(max(1, len(a.columns))), Example: warning.Example([]byte(strings.Join(a.columns, ", "))),
 		Text: "columns of values that do not say what they measure; they were taken as " + a.meaning.metric.String() + " of the container that each names, because the file is named after it" +
 			" (if that is wrong, name them, such as heap_used_bytes{container=\"web-1\"})",
 	}
@@ -219,7 +221,7 @@ func meaningOfFile(name string) (m meaning, ok bool) {
 
 // mayNameContainer reports whether the name of a column may be a container's, rather than that of something measured.
 func mayNameContainer(name string) bool {
-	if !isContainerName([]byte(name)) {
+	if !containers.IsName([]byte(name)) {
 		return false
 	}
 	words := cut.Words(name)
@@ -289,7 +291,7 @@ func (l *labelSet) addTags(tags string) {
 }
 
 // resolveWritten is resolveProm for labels in the manner of Prometheus, and resolve for others, which are always a container's own.
-func (l *labelSet) resolveWritten(pods *podNames) (labels, bool) {
+func (l *labelSet) resolveWritten(pods *containers.PodNames) (labels, bool) {
 	if l.prom {
 		return l.resolveProm(pods)
 	}

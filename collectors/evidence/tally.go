@@ -267,8 +267,8 @@ func (t *tally) Warn(w *record.Warning) error {
 	return nil
 }
 
-// warnedBefore counts a warning of which there is an earlier case already; otherwise it does nothing.
-func (t *tally) warnedBefore(code, text string, pos record.Pos) bool {
+// WarnedBefore counts a warning of which there is an earlier case already; otherwise it does nothing.
+func (t *tally) WarnedBefore(code, text string, pos record.Pos) bool {
 	if t.warned == nil || t.warned.Code != code || t.warned.Text != text {
 		t.warned = t.warns[warningKey{code, text}]
 	}

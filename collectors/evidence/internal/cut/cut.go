@@ -5,6 +5,7 @@ package cut
 import (
 	"bytes"
 	"strings"
+	"unicode/utf8"
 
 	"lastcall/collectors/evidence/internal/number"
 )
@@ -150,4 +151,17 @@ func BaseName(name string) string {
 		return name[i+1:]
 	}
 	return name
+}
+
+// Clip is b without blanks around it, cut to limit bytes; where it is longer it ends with an ellipsis, and never within a character.
+func Clip(b []byte, limit int) string {
+	b = bytes.TrimSpace(b)
+	if len(b) <= limit {
+		return string(b)
+	}
+	end := limit
+	for end > limit-utf8.UTFMax && !utf8.RuneStart(b[end]) {
+		end--
+	}
+	return string(b[:end]) + "…"
 }

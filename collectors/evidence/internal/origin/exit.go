@@ -1,4 +1,4 @@
-package evidence
+package origin
 
 import (
 	"strconv"
@@ -37,11 +37,11 @@ func signalOfExit(code int) string {
 	if code <= 128 {
 		return ""
 	}
-	return signalName(code - 128)
+	return SignalName(code - 128)
 }
 
-// signalName names the signals that end containers (numbers as on Linux); others are given by number.
-func signalName(n int) string {
+// SignalName names the signals that end containers (numbers as on Linux); others are given by number.
+func SignalName(n int) string {
 	switch n {
 	case 1:
 		return "SIGHUP"
@@ -70,5 +70,5 @@ func signalName(n int) string {
 	return ""
 }
 
-// plannedStatus reports whether a process that ended with this status ended as one that was asked to.
-func plannedStatus(code int) bool { return code == 0 || code == 143 || code == 130 }
+// PlannedStatus reports whether a process that ended with this status ended as one that was asked to.
+func PlannedStatus(code int) bool { return code == 0 || code == 143 || code == 130 }

@@ -1,4 +1,5 @@
-package evidence
+// Package containers knows what containers and pods are called: by people, Docker, Kubernetes and cgroups.
+package containers
 
 import (
 	"bytes"
@@ -7,9 +8,9 @@ import (
 	"lastcall/collectors/evidence/internal/number"
 )
 
-// isContainerName reports whether b could name a container: letters, digits, dashes, dots and underscores, beginning with a letter
+// IsName reports whether b could name a container: letters, digits, dashes, dots and underscores, beginning with a letter
 // or digit. Log levels and thread names in brackets are told apart from it by the letters of containers being lower case.
-func isContainerName(b []byte) bool {
+func IsName(b []byte) bool {
 	if len(b) == 0 || len(b) > 128 {
 		return false
 	}
@@ -22,14 +23,14 @@ func isContainerName(b []byte) bool {
 	return b[0] >= 'a' && b[0] <= 'z'
 }
 
-// isNumbered recognises the names that stateful sets give their pods, "web-0".
-func isNumbered(b []byte) bool {
+// IsNumbered recognises the names that stateful sets give their pods, "web-0".
+func IsNumbered(b []byte) bool {
 	i := bytes.LastIndexByte(b, '-')
-	return i > 0 && len(b)-i <= 5 && number.IsDigits(b[i+1:]) && isContainerName(b)
+	return i > 0 && len(b)-i <= 5 && number.IsDigits(b[i+1:]) && IsName(b)
 }
 
-// isHexID reports whether b looks like a container id, whole or shortened.
-func isHexID(b []byte) bool {
+// IsID reports whether b looks like a container id, whole or shortened.
+func IsID(b []byte) bool {
 	if len(b) < 8 || len(b) > 64 {
 		return false
 	}
@@ -41,9 +42,9 @@ func isHexID(b []byte) bool {
 	return true
 }
 
-// containerOfCgroup finds the container id in a cgroup path: /docker/<id>, …/docker-<id>.scope, …/cri-containerd-<id>.scope,
+// OfCgroup finds the container id in a cgroup path: /docker/<id>, …/docker-<id>.scope, …/cri-containerd-<id>.scope,
 // /kubepods/burstable/pod<uid>/<id>, /ecs/<task>/<id>, …/crio-<id>.scope, …/libpod-<id>.scope.
-func containerOfCgroup(path []byte) []byte {
+func OfCgroup(path []byte) []byte {
 	var found []byte
 	for len(path) > 0 {
 		path = bytes.TrimPrefix(path, []byte("/"))
@@ -60,15 +61,15 @@ func containerOfCgroup(path []byte) []byte {
 		if i := bytes.LastIndexByte(part, ':'); i >= 0 {
 			part = part[i+1:]
 		}
-		if len(part) == 64 && isHexID(part) {
+		if len(part) == 64 && IsID(part) {
 			found = part
 		}
 	}
 	return found
 }
 
-// isPodName recognises the names that Kubernetes makes: they end in five letters or digits, none of them a vowel.
-func isPodName(b []byte) bool {
+// IsPodName recognises the names that Kubernetes makes: they end in five letters or digits, none of them a vowel.
+func IsPodName(b []byte) bool {
 	n := len(b) - 6
 	if n < 1 || b[n] != '-' {
 		return false
@@ -78,14 +79,14 @@ func isPodName(b []byte) bool {
 			return false
 		}
 	}
-	return isContainerName(b)
+	return IsName(b)
 }
 
-// maxPodNames bounds the pods remembered; further ones go by their own name whatever the container.
-const maxPodNames = 100_000
+// MaxPods bounds the pods remembered; further ones go by their own name whatever the container.
+const MaxPods = 100_000
 
-// isSidecar knows the companions that meshes and agents put into pods.
-func isSidecar(container string) bool {
+// IsSidecar knows the companions that meshes and agents put into pods.
+func IsSidecar(container string) bool {
 	switch container {
 	case "istio-proxy", "istio-init", "linkerd-proxy", "linkerd-init", "envoy", "envoy-sidecar", "consul-connect-envoy-sidecar", "cloud-sql-proxy", "cloudsql-proxy",
 		"vault-agent", "datadog-agent", "datadog-init", "fluent-bit", "fluentd", "filebeat", "otel-collector", "otc-container", "jaeger-agent", "kube-rbac-proxy",
@@ -95,23 +96,24 @@ func isSidecar(container string) bool {
 	return false
 }
 
-// podNames gives the samples of a pod's containers names that agree with those of [kubernetesJSON]: the first container seen of a
-// pod is the pod, unless it is a known companion; the others are "pod/container".
-type podNames struct {
+// PodNames gives the samples of a pod's containers the names under which Kubernetes's own events and pods are filed: the first container
+// seen of a pod is the pod, unless it is a known companion; the others are "pod/container". The zero value is ready.
+type PodNames struct {
 	main map[string]string
 }
 
-func (p *podNames) name(pod, container string) string {
+// Name is the name of a container of a pod; one of both may be empty.
+func (p *PodNames) Name(pod, container string) string {
 	switch {
 	case pod == "":
 		return container
 	case container == "" || container == pod:
 		return pod
-	case isSidecar(container):
+	case IsSidecar(container):
 		return pod + "/" + container
 	}
 	main, known := p.main[pod]
-	if !known && len(p.main) < maxPodNames {
+	if !known && len(p.main) < MaxPods {
 		if p.main == nil {
 			p.main = map[string]string{}
 		}
