@@ -18,6 +18,7 @@ import (
 	"strings"
 	"time"
 
+	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/internal/lines"
 	"lastcall/collectors/internal/panics"
@@ -522,10 +523,10 @@ func (u *untilDone) Read(p []byte) (int, error) {
 // open recognises what an input is. JSON that is spread over lines, and is no document of its own, is read flattened.
 func (r *run) open(in *lines.Reader) (*lines.Reader, Format) {
 	best := r.recognise(in.Head())
-	if _, whole := best.(WholeFormat); whole || !isSpreadJSON(in.Head()) {
+	if _, whole := best.(WholeFormat); whole || !jsondoc.IsSpread(in.Head()) {
 		return in, best
 	}
-	head, err := io.ReadAll(&flattener{r: bytes.NewReader(in.Head())})
+	head, err := io.ReadAll(jsondoc.NewFlattener(bytes.NewReader(in.Head())))
 	if err != nil {
 		return in, best
 	}
@@ -533,7 +534,7 @@ func (r *run) open(in *lines.Reader) (*lines.Reader, Format) {
 	if _, ok := f.(LineFormat); !ok {
 		return in, best
 	}
-	flat, err := lines.NewReader(&flattener{r: in})
+	flat, err := lines.NewReader(jsondoc.NewFlattener(in))
 	if err != nil {
 		return in, best
 	}

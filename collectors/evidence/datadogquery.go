@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"lastcall/collectors/evidence/internal/containers"
+	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
@@ -29,7 +30,7 @@ func (datadogQuery) Name() string { return "datadog-query" }
 
 // Sniff implements Format.
 func (datadogQuery) Sniff(head []byte) int {
-	if !looksLikeJSON(head) {
+	if !jsondoc.IsJSON(head) {
 		return 0
 	}
 	has := func(s string) bool { return bytes.Contains(head, []byte(s)) }
@@ -44,17 +45,17 @@ func (datadogQuery) Sniff(head []byte) int {
 
 // Parse implements WholeFormat.
 func (datadogQuery) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
-	d := &datadogQueryReader{src: src, sink: sink, w: newJSONWalker(ctx, r), set: newSeriesSet(src, sink)}
-	err := d.w.documents(func(first json.Token) error {
+	d := &datadogQueryReader{src: src, sink: sink, w: jsondoc.NewWalker(ctx, r), set: newSeriesSet(src, sink)}
+	err := d.w.Documents(func(first json.Token) error {
 		switch first {
 		case json.Delim('{'):
 			return d.answer()
 		case json.Delim('['): // several answers in one array
-			return d.w.array(func() error {
-				return d.w.objectValue(d.field)
+			return d.w.Array(func() error {
+				return d.w.ObjectValue(d.field)
 			})
 		}
-		return d.w.skipRest(first)
+		return d.w.SkipRest(first)
 	})
 	// What a broken document held before the break is used.
 	if closeErr := d.set.close(); closeErr != nil {
@@ -66,28 +67,28 @@ func (datadogQuery) Parse(ctx context.Context, src *record.Source, r io.Reader, 
 type datadogQueryReader struct {
 	src  *record.Source
 	sink record.Sink
-	w    *jsonWalker
+	w    *jsondoc.Walker
 	set  *seriesSet
 	pods containers.PodNames
 	n    int64
 }
 
-func (d *datadogQueryReader) answer() error { return d.w.object(d.field) }
+func (d *datadogQueryReader) answer() error { return d.w.Object(d.field) }
 
 func (d *datadogQueryReader) field(key string) error {
 	switch key {
 	case "series":
-		return d.w.arrayValue(d.series)
+		return d.w.ArrayValue(d.series)
 	case "error", "errors":
 		return sourceError(d.w, d.src, "the answer of Datadog carries an error", d.sink)
 	case "status":
-		s, err := d.w.text()
+		s, err := d.w.Text()
 		if err != nil || s == "" || s == "ok" {
 			return err
 		}
 		return warning.Tell(d.sink, record.Pos{Source: d.src}, "source_error", "the answer of Datadog has a status other than ok; its series may be missing or partial", []byte(s))
 	}
-	return d.w.skip()
+	return d.w.Skip()
 }
 
 // datadogSeries is one series of the answer.
@@ -104,7 +105,7 @@ type datadogSeries struct {
 func (d *datadogQueryReader) series() error {
 	d.n++
 	var s datadogSeries
-	ok, err := d.w.decode(&s)
+	ok, err := d.w.Decode(&s)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"lastcall/collectors/evidence/internal/containers"
+	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
@@ -26,7 +27,7 @@ func (datadogTimeseries) Name() string { return "datadog-timeseries" }
 
 // Sniff implements Format.
 func (datadogTimeseries) Sniff(head []byte) int {
-	if !looksLikeJSON(head) {
+	if !jsondoc.IsJSON(head) {
 		return 0
 	}
 	has := func(s string) bool { return bytes.Contains(head, []byte(s)) }
@@ -38,15 +39,15 @@ func (datadogTimeseries) Sniff(head []byte) int {
 
 // Parse implements WholeFormat.
 func (datadogTimeseries) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
-	d := &timeseriesReader{src: src, sink: sink, w: newJSONWalker(ctx, r), set: newSeriesSet(src, sink)}
-	d.w.in.limit = 4 * maxValue // the values of all series are one array
-	err := d.w.documents(func(first json.Token) error {
+	d := &timeseriesReader{src: src, sink: sink, w: jsondoc.NewWalker(ctx, r), set: newSeriesSet(src, sink)}
+	d.w.Bound(4 * jsondoc.MaxValue) // the values of all series are one array
+	err := d.w.Documents(func(first json.Token) error {
 		switch first {
 		case json.Delim('{'):
 			return d.document()
 		case json.Delim('['):
-			return d.w.array(func() error {
-				t, err := d.w.token()
+			return d.w.Array(func() error {
+				t, err := d.w.Token()
 				if err != nil {
 					return err
 				}
@@ -56,7 +57,7 @@ func (datadogTimeseries) Parse(ctx context.Context, src *record.Source, r io.Rea
 				return d.flush()
 			})
 		}
-		return d.w.skipRest(first)
+		return d.w.SkipRest(first)
 	})
 	if closeErr := d.set.close(); closeErr != nil {
 		return closeErr
@@ -67,7 +68,7 @@ func (datadogTimeseries) Parse(ctx context.Context, src *record.Source, r io.Rea
 type timeseriesReader struct {
 	src     *record.Source
 	sink    record.Sink
-	w       *jsonWalker
+	w       *jsondoc.Walker
 	set     *seriesSet
 	pods    containers.PodNames
 	n       int64
@@ -90,7 +91,7 @@ type timeseriesAttributes struct {
 }
 
 func (d *timeseriesReader) document() error {
-	if err := d.w.object(d.field); err != nil {
+	if err := d.w.Object(d.field); err != nil {
 		return err
 	}
 	return d.flush()
@@ -104,7 +105,7 @@ func (d *timeseriesReader) field(key string) error {
 	case "errors":
 		return sourceError(d.w, d.src, "the answer of Datadog carries an error", d.sink)
 	}
-	t, err := d.w.token()
+	t, err := d.w.Token()
 	if err != nil {
 		return err
 	}
@@ -117,16 +118,16 @@ func (d *timeseriesReader) field(key string) error {
 // attributes reads those of an answer, or looks for queries in those of a request.
 func (d *timeseriesReader) attributes() error {
 	var a timeseriesAttributes
-	err := d.w.objectValue(func(key string) error {
+	err := d.w.ObjectValue(func(key string) error {
 		var ok bool
 		var err error
 		switch key {
 		case "series":
-			ok, err = d.w.decode(&a.Series)
+			ok, err = d.w.Decode(&a.Series)
 		case "times":
-			ok, err = d.w.decode(&a.Times)
+			ok, err = d.w.Decode(&a.Times)
 		case "values":
-			ok, err = d.w.decode(&a.Values)
+			ok, err = d.w.Decode(&a.Values)
 		default:
 			return d.field(key)
 		}
@@ -154,10 +155,10 @@ func (d *timeseriesReader) attributes() error {
 func (d *timeseriesReader) value(t json.Token) error {
 	switch t {
 	case json.Delim('{'):
-		return d.w.object(d.field)
+		return d.w.Object(d.field)
 	case json.Delim('['):
-		return d.w.array(func() error {
-			t, err := d.w.token()
+		return d.w.Array(func() error {
+			t, err := d.w.Token()
 			if err != nil {
 				return err
 			}

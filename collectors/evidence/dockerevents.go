@@ -6,6 +6,7 @@ import (
 
 	"github.com/valyala/fastjson"
 
+	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/stamp"
@@ -33,7 +34,7 @@ func (dockerEvents) Sniff(head []byte) int {
 }
 
 func isDockerJSON(line []byte) bool {
-	return len(line) > 20 && len(line) <= maxParsed && line[0] == '{' && hasTextAt(line, `"Type":`) && hasTextAt(line, `"Action":`) && bytes.Contains(line, []byte(`"Actor"`))
+	return len(line) > 20 && len(line) <= jsondoc.MaxParsed && line[0] == '{' && hasTextAt(line, `"Type":`) && hasTextAt(line, `"Action":`) && bytes.Contains(line, []byte(`"Actor"`))
 }
 
 // hasTextAt reports whether a key of a JSON line has a text.
@@ -108,7 +109,7 @@ func (p *dockerParser) json(pos record.Pos, v *fastjson.Value, sink record.Sink)
 		return nil
 	}
 	o := origin.Origin{Pos: pos, Instance: v.GetStringBytes("Actor", "ID")}
-	if f, ok := numberOf(v.Get("timeNano")); ok && f > 0 {
+	if f, ok := jsondoc.Number(v.Get("timeNano")); ok && f > 0 {
 		// The number has more digits than a float64 holds.
 		n, err := v.Get("timeNano").Int64()
 		if err == nil {
@@ -116,12 +117,12 @@ func (p *dockerParser) json(pos record.Pos, v *fastjson.Value, sink record.Sink)
 		}
 	}
 	if o.Time == 0 {
-		o.Time = timeOf(v.Get("time"))
+		o.Time = jsondoc.Time(v.Get("time"))
 	}
 	attrs := v.Get("Actor", "Attributes")
-	ev := dockerEvent{name: textOf(attrs.Get("name")), exitCode: textOf(attrs.Get("exitCode")), signal: textOf(attrs.Get("signal"))}
-	ev.service = textOf(firstOf(attrs, "com.docker.compose.service", "com.docker.swarm.service.name"))
-	ev.node = textOf(attrs.Get("com.docker.swarm.node.id"))
+	ev := dockerEvent{name: jsondoc.Text(attrs.Get("name")), exitCode: jsondoc.Text(attrs.Get("exitCode")), signal: jsondoc.Text(attrs.Get("signal"))}
+	ev.service = jsondoc.Text(jsondoc.FirstOf(attrs, "com.docker.compose.service", "com.docker.swarm.service.name"))
+	ev.node = jsondoc.Text(attrs.Get("com.docker.swarm.node.id"))
 	ev.action, ev.detail, _ = bytes.Cut(v.GetStringBytes("Action"), []byte(": "))
 	return p.event(&o, ev, dockerEventText(v), sink)
 }
@@ -134,7 +135,7 @@ func dockerEventText(v *fastjson.Value) []byte {
 	open := " ("
 	attrs := v.Get("Actor", "Attributes")
 	for _, key := range []string{"execDuration", "exitCode", "image", "name", "signal"} {
-		if value := textOf(attrs.Get(key)); len(value) > 0 {
+		if value := jsondoc.Text(attrs.Get(key)); len(value) > 0 {
 			b = append(append(append(append(b, open...), key...), '='), value...)
 			open = ", "
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/valyala/fastjson"
 
+	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
@@ -25,7 +26,7 @@ func (dockerInspect) Name() string { return "docker-inspect" }
 func (dockerInspect) Sniff(head []byte) int { return sniffLines(head, isDockerInspect) }
 
 func isDockerInspect(line []byte) bool {
-	return len(line) > 20 && len(line) <= maxParsed && line[0] == '{' && bytes.Contains(line, []byte(`"State"`)) && bytes.Contains(line, []byte(`"FinishedAt"`)) &&
+	return len(line) > 20 && len(line) <= jsondoc.MaxParsed && line[0] == '{' && bytes.Contains(line, []byte(`"State"`)) && bytes.Contains(line, []byte(`"FinishedAt"`)) &&
 		bytes.Contains(line, []byte(`"ExitCode"`)) && bytes.Contains(line, []byte(`"HostConfig"`))
 }
 
@@ -50,13 +51,13 @@ func (p *dockerInspectParser) ParseLine(lineNo int64, line []byte, sink record.S
 	state := v.Get("State")
 	o := origin.Origin{
 		Pos: pos, Container: bytes.TrimPrefix(v.GetStringBytes("Name"), []byte("/")), Instance: v.GetStringBytes("Id"),
-		Service: textOf(firstOf(v.Get("Config", "Labels"), "com.docker.compose.service", "com.docker.swarm.service.name")),
+		Service: jsondoc.Text(jsondoc.FirstOf(v.Get("Config", "Labels"), "com.docker.compose.service", "com.docker.swarm.service.name")),
 	}
 	limit := int64(0)
-	if n, ok := numberOf(v.Get("HostConfig", "Memory")); ok && n > 0 && n < 1<<53 {
+	if n, ok := jsondoc.Number(v.Get("HostConfig", "Memory")); ok && n > 0 && n < 1<<53 {
 		limit = int64(n)
 	}
-	started, finished := timeOf(state.Get("StartedAt")), timeOf(state.Get("FinishedAt"))
+	started, finished := jsondoc.Time(state.Get("StartedAt")), jsondoc.Time(state.Get("FinishedAt"))
 	addresses := dockerAddresses(v)
 	if !state.GetBool("Running") {
 		addresses = nil // given out again

@@ -8,6 +8,7 @@ import (
 	"math"
 	"strings"
 
+	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/stamp"
@@ -26,7 +27,7 @@ func (dockerStats) Name() string { return "docker-stats" }
 
 // Sniff implements Format.
 func (dockerStats) Sniff(head []byte) int {
-	if !looksLikeObject(head) {
+	if !jsondoc.IsObject(head) {
 		return 0
 	}
 	has := func(s string) bool { return bytes.Contains(head, []byte(s)) }
@@ -41,21 +42,18 @@ func (dockerStats) Sniff(head []byte) int {
 
 // Parse implements WholeFormat.
 func (dockerStats) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
-	w := newJSONWalker(ctx, r)
+	w := jsondoc.NewWalker(ctx, r)
 	var n int64
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if !w.more() {
-			if w.in.err != nil {
-				return w.broken(w.in.err)
-			}
-			return nil
+		if !w.More() {
+			return w.Err()
 		}
 		n++
 		var s dockerStat
-		ok, err := w.decode(&s)
+		ok, err := w.Decode(&s)
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/valyala/fastjson"
 
+	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/record"
 )
@@ -42,11 +43,11 @@ func (r *jobReader) parse(pos record.Pos, t record.Time, container, instance []b
 	if err != nil || v.Type() != fastjson.TypeObject {
 		return false, nil
 	}
-	fields, msg, unit := v, textOf(firstOf(v, "msg", "message")), time.Millisecond
+	fields, msg, unit := v, jsondoc.Text(jsondoc.FirstOf(v, "msg", "message")), time.Millisecond
 	if a := v.Get("attributes"); a != nil && a.Type() == fastjson.TypeObject {
-		fields, msg, unit = a, textOf(firstOf(a, "message")), time.Nanosecond
+		fields, msg, unit = a, jsondoc.Text(jsondoc.FirstOf(a, "message")), time.Nanosecond
 		if len(msg) == 0 {
-			msg = textOf(firstOf(v, "message")) // the archive's shape has one level less
+			msg = jsondoc.Text(jsondoc.FirstOf(v, "message")) // the archive's shape has one level less
 		}
 		if inner := a.Get("attributes"); inner != nil && inner.Type() == fastjson.TypeObject {
 			fields = inner
@@ -108,7 +109,7 @@ func jobDuration(v *fastjson.Value, unit time.Duration) (time.Duration, bool) {
 		{"elapsedMs", time.Millisecond}, {"elapsed_ms", time.Millisecond}, {"took", unit}, {"responseTime", time.Millisecond},
 	}
 	for _, f := range fields {
-		n, ok := numberOf(v.Get(f.key))
+		n, ok := jsondoc.Number(v.Get(f.key))
 		if d := n * float64(f.unit); ok && d >= 0 && d <= float64(maxJob) {
 			return time.Duration(d), true
 		}

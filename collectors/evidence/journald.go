@@ -6,6 +6,7 @@ import (
 
 	"github.com/valyala/fastjson"
 
+	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
@@ -30,7 +31,7 @@ func (journald) Sequential() bool { return true }
 func (journald) Sniff(head []byte) int { return sniffLines(head, isJournal) }
 
 func isJournal(line []byte) bool {
-	return len(line) > 2 && len(line) <= maxParsed && line[0] == '{' && bytes.Contains(line, []byte(`"__REALTIME_TIMESTAMP"`))
+	return len(line) > 2 && len(line) <= jsondoc.MaxParsed && line[0] == '{' && bytes.Contains(line, []byte(`"__REALTIME_TIMESTAMP"`))
 }
 
 // NewParser implements LineFormat.
@@ -59,12 +60,12 @@ func (p *journalParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (
 	if err != nil {
 		return true, warning.Tell(sink, pos, "malformed_line", "an entry of the journal that is broken JSON was left out", line)
 	}
-	micros, ok := numberOf(v.Get("__REALTIME_TIMESTAMP"))
+	micros, ok := jsondoc.Number(v.Get("__REALTIME_TIMESTAMP"))
 	t, isTime := stamp.Epoch(micros)
 	if !ok || !isTime {
 		return true, warning.Tell(sink, pos, "malformed_line", "an entry of the journal without a usable time was left out", line)
 	}
-	msg := textOf(v.Get("MESSAGE"))
+	msg := jsondoc.Text(v.Get("MESSAGE"))
 	if bytesOf := v.GetArray("MESSAGE"); bytesOf != nil { // a message that is no UTF-8 comes as numbers
 		for _, b := range bytesOf {
 			msg = append(msg, byte(b.GetInt()))
@@ -82,11 +83,11 @@ func (p *journalParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (
 	if !messageMayMatter(msg) {
 		return true, nil
 	}
-	instance := textOf(firstOf(v, "CONTAINER_ID_FULL", "CONTAINER_ID"))
+	instance := jsondoc.Text(jsondoc.FirstOf(v, "CONTAINER_ID_FULL", "CONTAINER_ID"))
 	service := strings.TrimSuffix(string(v.GetStringBytes("_SYSTEMD_UNIT")), ".service")
 	container := string(v.GetStringBytes("CONTAINER_NAME"))
 	if container == "" {
-		instance = textOf(v.Get("_PID"))
+		instance = jsondoc.Text(v.Get("_PID"))
 	} else {
 		service = "" // The unit is the runtime's own.
 	}

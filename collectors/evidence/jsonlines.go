@@ -6,6 +6,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/jsonscan"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/stamp"
@@ -365,7 +366,7 @@ func (l *jsonLine) message(t record.Time, container, instance, service, host, ve
 		}
 	}
 	// A job may fail for want of memory: its message counts all the same.
-	if l.scan.Have.HasAny(&l.format.jobs) && len(l.line) <= maxParsed {
+	if l.scan.Have.HasAny(&l.format.jobs) && len(l.line) <= jsondoc.MaxParsed {
 		if _, err := l.jobs.parse(l.pos, t, container, instance, l.line, sink); err != nil {
 			return err
 		}

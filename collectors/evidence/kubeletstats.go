@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"lastcall/collectors/evidence/internal/containers"
+	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/record"
@@ -22,7 +23,7 @@ func (kubeletStats) Name() string { return "kubelet-stats" }
 
 // Sniff implements Format.
 func (kubeletStats) Sniff(head []byte) int {
-	if looksLikeObject(head) && bytes.Contains(head, []byte(`"nodeName"`)) && bytes.Contains(head, []byte(`"workingSetBytes"`)) {
+	if jsondoc.IsObject(head) && bytes.Contains(head, []byte(`"nodeName"`)) && bytes.Contains(head, []byte(`"workingSetBytes"`)) {
 		return 95
 	}
 	return 0
@@ -50,34 +51,34 @@ type kubeletPod struct {
 
 // Parse implements WholeFormat.
 func (kubeletStats) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
-	w := newJSONWalker(ctx, r)
+	w := jsondoc.NewWalker(ctx, r)
 	var node string
 	var names containers.PodNames
 	var n int64
-	return w.documents(func(first json.Token) error {
+	return w.Documents(func(first json.Token) error {
 		if first != json.Delim('{') {
-			return w.skipRest(first)
+			return w.SkipRest(first)
 		}
-		return w.object(func(key string) error {
+		return w.Object(func(key string) error {
 			switch key {
 			case "node":
 				var v struct {
 					Name string `json:"nodeName"`
 				}
-				_, err := w.decode(&v)
+				_, err := w.Decode(&v)
 				node = v.Name
 				return err
 			case "pods":
-				return w.arrayValue(func() error {
+				return w.ArrayValue(func() error {
 					n++
 					var p kubeletPod
-					if _, err := w.decode(&p); err != nil {
+					if _, err := w.Decode(&p); err != nil {
 						return err
 					}
 					return p.emit(record.Pos{Source: src, Line: n}, node, &names, sink)
 				})
 			}
-			return w.skip()
+			return w.Skip()
 		})
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/valyala/fastjson"
 
 	"lastcall/collectors/evidence/internal/containers"
+	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
@@ -26,7 +27,7 @@ func (kubernetesJSON) Name() string { return "kubernetes" }
 
 // Sniff implements Format.
 func (kubernetesJSON) Sniff(head []byte) int {
-	if !looksLikeObject(head) {
+	if !jsondoc.IsObject(head) {
 		return 0
 	}
 	has := func(s string) bool { return bytes.Contains(head, []byte(s)) }
@@ -54,10 +55,10 @@ func (kubernetesJSON) Sniff(head []byte) int {
 
 // Parse implements WholeFormat.
 func (kubernetesJSON) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
-	k := &kubernetesReader{src: src, story: newKubernetesStory(sink), w: newJSONWalker(ctx, r)}
-	err := k.w.documents(func(first json.Token) error {
+	k := &kubernetesReader{src: src, story: newKubernetesStory(sink), w: jsondoc.NewWalker(ctx, r)}
+	err := k.w.Documents(func(first json.Token) error {
 		if first != json.Delim('{') {
-			return k.w.skipRest(first)
+			return k.w.SkipRest(first)
 		}
 		return k.document()
 	})
@@ -70,7 +71,7 @@ func (kubernetesJSON) Parse(ctx context.Context, src *record.Source, r io.Reader
 type kubernetesReader struct {
 	src    *record.Source
 	story  *kubernetesStory
-	w      *jsonWalker
+	w      *jsondoc.Walker
 	parser fastjson.Parser
 	spaces map[string]string // of pods, the namespace of the first of that name
 }
@@ -79,29 +80,29 @@ type kubernetesReader struct {
 func (k *kubernetesReader) document() error {
 	fields := map[string]json.RawMessage{}
 	held := 0
-	line := k.w.line()
-	err := k.w.object(func(key string) error {
+	line := k.w.Line()
+	err := k.w.Object(func(key string) error {
 		switch key {
 		case "items":
-			return k.w.arrayValue(func() error {
+			return k.w.ArrayValue(func() error {
 				var raw json.RawMessage
-				if _, err := k.w.decode(&raw); err != nil {
+				if _, err := k.w.Decode(&raw); err != nil {
 					return err
 				}
-				return k.object(k.w.lineOf(raw), raw)
+				return k.object(k.w.LineOf(raw), raw)
 			})
 		case "object": // of a watch: {"type":"MODIFIED","object":{…}}
 			var raw json.RawMessage
-			if _, err := k.w.decode(&raw); err != nil {
+			if _, err := k.w.Decode(&raw); err != nil {
 				return err
 			}
-			return k.object(k.w.lineOf(raw), raw)
+			return k.object(k.w.LineOf(raw), raw)
 		}
 		var raw json.RawMessage
-		if _, err := k.w.decode(&raw); err != nil {
+		if _, err := k.w.Decode(&raw); err != nil {
 			return err
 		}
-		if held += len(key) + len(raw) + 64; held <= maxParsed {
+		if held += len(key) + len(raw) + 64; held <= jsondoc.MaxParsed {
 			fields[key] = raw
 		}
 		return nil
@@ -121,7 +122,7 @@ func (k *kubernetesReader) document() error {
 
 // object reads one pod or event, which begins on a line; other kinds are passed over.
 func (k *kubernetesReader) object(line int64, raw []byte) error {
-	if len(raw) > maxParsed {
+	if len(raw) > jsondoc.MaxParsed {
 		return warning.Tell(k.story, record.Pos{Source: k.src, Line: line}, "malformed_line", "an object of more than 1 MiB was left out", raw)
 	}
 	v, err := k.parser.ParseBytes(raw)
@@ -131,7 +132,7 @@ func (k *kubernetesReader) object(line int64, raw []byte) error {
 	pos := record.Pos{Source: k.src, Line: line}
 	switch kind := string(v.GetStringBytes("kind")); {
 	case kind == "Event" || (kind == "" && (v.Exists("involvedObject") || v.Exists("regarding"))):
-		if err := k.place(pos, firstOf(v, "involvedObject", "regarding"), raw); err != nil {
+		if err := k.place(pos, jsondoc.FirstOf(v, "involvedObject", "regarding"), raw); err != nil {
 			return err
 		}
 		return kubernetesEvent(pos, v, k.story)
@@ -165,18 +166,18 @@ func (k *kubernetesReader) place(pos record.Pos, object *fastjson.Value, raw []b
 
 // podService and podVersion read the labels that teams and Datadog use for them.
 func podService(labels *fastjson.Value) []byte {
-	return textOf(firstLabel(labels, "tags.datadoghq.com/service", "app.kubernetes.io/name", "app", "k8s-app"))
+	return jsondoc.Text(firstLabel(labels, "tags.datadoghq.com/service", "app.kubernetes.io/name", "app", "k8s-app"))
 }
 
 func podVersion(labels *fastjson.Value) []byte {
-	return textOf(firstLabel(labels, "tags.datadoghq.com/version", "app.kubernetes.io/version", "version"))
+	return jsondoc.Text(firstLabel(labels, "tags.datadoghq.com/version", "app.kubernetes.io/version", "version"))
 }
 
 func firstLabel(labels *fastjson.Value, keys ...string) *fastjson.Value {
 	if labels == nil || labels.Type() != fastjson.TypeObject {
 		return nil
 	}
-	return firstOf(labels, keys...)
+	return jsondoc.FirstOf(labels, keys...)
 }
 
 // bareID cuts the runtime off a container id: "docker://84d3…" and "containerd://84d3…" are "84d3…".

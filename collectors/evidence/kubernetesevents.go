@@ -7,6 +7,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
@@ -21,21 +22,21 @@ func kubernetesEvent(pos record.Pos, v *fastjson.Value, sink *kubernetesStory) e
 	}
 	kind, name := string(obj.GetStringBytes("kind")), obj.GetStringBytes("name")
 	reason := string(v.GetStringBytes("reason"))
-	msg := textOf(firstOf(v, "message", "note"))
-	first := timeOf(firstOf(v, "firstTimestamp", "deprecatedFirstTimestamp"))
-	last := timeOf(firstOf(v, "lastTimestamp", "deprecatedLastTimestamp"))
-	if t := timeOf(v.Get("series", "lastObservedTime")); t != 0 {
+	msg := jsondoc.Text(jsondoc.FirstOf(v, "message", "note"))
+	first := jsondoc.Time(jsondoc.FirstOf(v, "firstTimestamp", "deprecatedFirstTimestamp"))
+	last := jsondoc.Time(jsondoc.FirstOf(v, "lastTimestamp", "deprecatedLastTimestamp"))
+	if t := jsondoc.Time(v.Get("series", "lastObservedTime")); t != 0 {
 		last = t
 	}
 	if last == 0 {
-		last = timeOf(v.Get("eventTime"))
+		last = jsondoc.Time(v.Get("eventTime"))
 	}
 	if last == 0 {
-		last = timeOf(v.Get("metadata", "creationTimestamp"))
+		last = jsondoc.Time(v.Get("metadata", "creationTimestamp"))
 	}
 	count := max(v.GetInt("count"), v.GetInt("deprecatedCount"), v.GetInt("series", "count"))
 	if first == 0 && count > 1 {
-		first = timeOf(v.Get("eventTime"))
+		first = jsondoc.Time(v.Get("eventTime"))
 	}
 	o := origin.Origin{Pos: pos, Time: last, Host: v.GetStringBytes("source", "host")}
 	switch kind {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/valyala/fastjson"
 
+	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
@@ -36,7 +37,7 @@ func kubernetesPod(pos record.Pos, v *fastjson.Value, sink record.Sink) error {
 		if i == 0 {
 			main = name
 		}
-		if l, ok := parseQuantity(textOf(c.Get("resources", "limits", "memory"))); ok && l > 0 {
+		if l, ok := parseQuantity(jsondoc.Text(c.Get("resources", "limits", "memory"))); ok && l > 0 {
 			limits[name] = l
 		}
 	}
@@ -59,7 +60,7 @@ func kubernetesPod(pos record.Pos, v *fastjson.Value, sink record.Sink) error {
 	if reason := status.GetStringBytes("reason"); string(reason) == "Evicted" {
 		return kubernetesEvicted(&base, status, sink)
 	}
-	if t := timeOf(meta.Get("deletionTimestamp")); t != 0 {
+	if t := jsondoc.Time(meta.Get("deletionTimestamp")); t != 0 {
 		base.Time = t
 		return sink.Lifecycle(base.Lifecycle(record.Stopping, "deleted", nil))
 	}
@@ -78,7 +79,7 @@ func kubernetesContainer(o *origin.Origin, c *fastjson.Value, limit int64, sink 
 		}
 		ev := *o
 		ev.Instance = bareID(t.GetStringBytes("containerID"))
-		started, finished := timeOf(t.Get("startedAt")), timeOf(t.Get("finishedAt"))
+		started, finished := jsondoc.Time(t.Get("startedAt")), jsondoc.Time(t.Get("finishedAt"))
 		latest = max(latest, started, finished)
 		if err := kubernetesUp(&ev, started, limit, sink); err != nil {
 			return err
@@ -98,7 +99,7 @@ func kubernetesContainer(o *origin.Origin, c *fastjson.Value, limit int64, sink 
 	if r := c.Get("state", "running"); r != nil {
 		ev := *o
 		ev.Instance = current
-		started := timeOf(r.Get("startedAt"))
+		started := jsondoc.Time(r.Get("startedAt"))
 		latest = max(latest, started)
 		if err := kubernetesUp(&ev, started, limit, sink); err != nil {
 			return err
@@ -115,7 +116,7 @@ func kubernetesContainer(o *origin.Origin, c *fastjson.Value, limit int64, sink 
 			return err
 		}
 	}
-	restarts, ok := numberOf(c.Get("restartCount"))
+	restarts, ok := jsondoc.Number(c.Get("restartCount"))
 	if !ok || latest == 0 {
 		return nil
 	}
@@ -180,7 +181,7 @@ func terminatedText(t *fastjson.Value) []byte {
 	}
 	b = strconv.AppendInt(append(b, "exit code "...), int64(t.GetInt("exitCode")), 10)
 	for _, x := range []struct{ key, word string }{{"signal", "signal"}, {"startedAt", "started"}, {"finishedAt", "finished"}} {
-		if v := textOf(t.Get(x.key)); len(v) > 0 && string(v) != "0" {
+		if v := jsondoc.Text(t.Get(x.key)); len(v) > 0 && string(v) != "0" {
 			b = append(append(append(append(b, ", "...), x.word...), ' '), v...)
 		}
 	}
@@ -194,10 +195,10 @@ func terminatedText(t *fastjson.Value) []byte {
 func kubernetesEvicted(o *origin.Origin, status *fastjson.Value, sink record.Sink) error {
 	msg := status.GetStringBytes("message")
 	for _, c := range status.GetArray("conditions") {
-		o.Time = max(o.Time, timeOf(c.Get("lastTransitionTime")))
+		o.Time = max(o.Time, jsondoc.Time(c.Get("lastTransitionTime")))
 	}
 	if o.Time == 0 {
-		o.Time = timeOf(status.Get("startTime"))
+		o.Time = jsondoc.Time(status.Get("startTime"))
 	}
 	if o.Time == 0 {
 		return warning.Tell(sink, o.Pos, "no_time", warning.NoTime, msg)

@@ -11,8 +11,10 @@ import (
 	"strings"
 	"time"
 
+	"lastcall/collectors/evidence/internal/bounded"
 	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
@@ -72,7 +74,7 @@ const (
 
 // headerAndRows reads the first records of a head, of which the last may be cut; nil when there is no header of at least two cells.
 func headerAndRows(head []byte, most int) (header []string, rows [][]string) {
-	if len(head) == 0 || bytes.IndexByte(cut.FirstLine(head), 0) >= 0 || looksLikeJSON(head) {
+	if len(head) == 0 || bytes.IndexByte(cut.FirstLine(head), 0) >= 0 || jsondoc.IsJSON(head) {
 		return nil, nil
 	}
 	whole := head
@@ -189,7 +191,7 @@ func openCSV(r io.Reader) (rows *csvRows, first [][]string, err error) {
 	head = head[:n]
 	_, first = headerAndRows(head, valueRows)
 	text, comma := prepareTable(head)
-	in := newBounded(io.MultiReader(bytes.NewReader(text), r), maxRow, "a row is longer than 1 MiB; a quotation mark may lack its other one")
+	in := bounded.New(io.MultiReader(bytes.NewReader(text), r), maxRow, "a row is longer than 1 MiB; a quotation mark may lack its other one")
 	rows = &csvRows{Reader: newCSVReader(in, comma), in: in}
 	header, err := rows.Reader.Read()
 	if err != nil {
@@ -205,13 +207,13 @@ const maxRow = 1 << 20
 // csvRows reads rows that are not longer than maxRow.
 type csvRows struct {
 	*csv.Reader
-	in     *bounded
+	in     *bounded.Reader
 	header []string
 }
 
 // Read returns the next row, valid until the next call.
 func (c *csvRows) Read() ([]string, error) {
-	c.in.again()
+	c.in.Again()
 	return c.Reader.Read()
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/valyala/fastjson"
 
 	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/stamp"
@@ -38,14 +39,14 @@ func (platformEvents) Sniff(head []byte) int {
 }
 
 func isPlatformEvent(parser *fastjson.Parser, line []byte) bool {
-	if len(line) < 10 || len(line) > maxParsed || line[0] != '{' || !bytes.Contains(line, []byte(`"type"`)) {
+	if len(line) < 10 || len(line) > jsondoc.MaxParsed || line[0] != '{' || !bytes.Contains(line, []byte(`"type"`)) {
 		return false
 	}
 	v, err := parser.ParseBytes(line)
 	if err != nil {
 		return false
 	}
-	return eventKind(v.GetStringBytes("type")) != eventNone && firstOf(v, eventTimes...) != nil
+	return eventKind(v.GetStringBytes("type")) != eventNone && jsondoc.FirstOf(v, eventTimes...) != nil
 }
 
 // eventTimes are the fields that may hold the time of an event.
@@ -65,7 +66,7 @@ type platformEventsParser struct {
 // ParseLine implements LineParser.
 func (p *platformEventsParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
 	b := bytes.TrimLeft(line, " \t")
-	if len(b) < 10 || len(b) > maxParsed || b[0] != '{' || !bytes.Contains(b, []byte(`"type"`)) {
+	if len(b) < 10 || len(b) > jsondoc.MaxParsed || b[0] != '{' || !bytes.Contains(b, []byte(`"type"`)) {
 		return false, nil
 	}
 	v, err := p.parser.ParseBytes(b)
@@ -85,7 +86,7 @@ func (platformEventList) Name() string { return "platform-event-list" }
 
 // Sniff implements Format.
 func (platformEventList) Sniff(head []byte) int {
-	if !looksLikeObject(head) || !bytes.Contains(head, []byte(`"events"`)) || !bytes.Contains(head, []byte(`"type"`)) {
+	if !jsondoc.IsObject(head) || !bytes.Contains(head, []byte(`"events"`)) || !bytes.Contains(head, []byte(`"type"`)) {
 		return 0
 	}
 	for rest := head; ; {
@@ -102,24 +103,24 @@ func (platformEventList) Sniff(head []byte) int {
 
 // Parse implements WholeFormat.
 func (f platformEventList) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
-	w := newJSONWalker(ctx, r)
+	w := jsondoc.NewWalker(ctx, r)
 	var parser fastjson.Parser
 	clock := stamp.Clock{Zone: f.zone}
-	return w.documents(func(first json.Token) error {
+	return w.Documents(func(first json.Token) error {
 		if first != json.Delim('{') {
-			return w.skipRest(first)
+			return w.SkipRest(first)
 		}
-		return w.object(func(key string) error {
+		return w.Object(func(key string) error {
 			if key != "events" {
-				return w.skip()
+				return w.Skip()
 			}
-			return w.arrayValue(func() error {
+			return w.ArrayValue(func() error {
 				var raw json.RawMessage
-				if _, err := w.decode(&raw); err != nil {
+				if _, err := w.Decode(&raw); err != nil {
 					return err
 				}
-				n := w.lineOf(raw)
-				if len(raw) > maxParsed {
+				n := w.LineOf(raw)
+				if len(raw) > jsondoc.MaxParsed {
 					return warning.Tell(sink, record.Pos{Source: src, Line: n}, "malformed_line", "an event of more than 1 MiB was left out", raw)
 				}
 				v, err := parser.ParseBytes(raw)
@@ -220,11 +221,11 @@ func platformEvent(pos record.Pos, v *fastjson.Value, raw []byte, c *stamp.Clock
 	if kind == eventNone {
 		return false, nil
 	}
-	at := firstOf(v, eventTimes...)
+	at := jsondoc.FirstOf(v, eventTimes...)
 	if at == nil {
 		return false, nil
 	}
-	t, zoned, ok := stamp.Parse(textOf(at))
+	t, zoned, ok := stamp.Parse(jsondoc.Text(at))
 	if !ok {
 		return true, warning.Tell(sink, pos, "malformed_line", "an event whose time cannot be read was left out", raw)
 	}
@@ -262,16 +263,16 @@ func fieldsOf(v *fastjson.Value) eventFields {
 }
 
 func (f eventFields) text(keys ...string) []byte {
-	if x := textOf(firstOf(f.event, keys...)); x != nil {
+	if x := jsondoc.Text(jsondoc.FirstOf(f.event, keys...)); x != nil {
 		return x
 	}
-	return textOf(firstOf(f.data, keys...))
+	return jsondoc.Text(jsondoc.FirstOf(f.data, keys...))
 }
 
 // number is a positive one, 0 where there is none.
 func (f eventFields) number(keys ...string) int64 {
 	for _, from := range []*fastjson.Value{f.event, f.data} {
-		if n, ok := numberOf(firstOf(from, keys...)); ok && n > 0 && n <= 1<<62 {
+		if n, ok := jsondoc.Number(jsondoc.FirstOf(from, keys...)); ok && n > 0 && n <= 1<<62 {
 			return int64(n)
 		}
 	}
@@ -284,8 +285,8 @@ func (f eventFields) memory() (used, limit int64) {
 
 // exitCode is -1 where it is unknown.
 func (f eventFields) exitCode() int {
-	if x := firstOf(f.event, "exit_code", "exit_status", "status_code"); x != nil {
-		if n, ok := numberOf(x); ok && n >= -255 && n <= 255 {
+	if x := jsondoc.FirstOf(f.event, "exit_code", "exit_status", "status_code"); x != nil {
+		if n, ok := jsondoc.Number(x); ok && n >= -255 && n <= 255 {
 			return int(n)
 		}
 	}
@@ -309,8 +310,8 @@ func (f eventFields) crash(kind event, o *origin.Origin, raw []byte) *record.Cra
 	if s := f.text("signal"); len(s) > 0 {
 		c.Signal = string(s)
 	}
-	if up := firstOf(f.event, "uptime", "uptime_seconds", "uptime_s"); up != nil {
-		if n, ok := numberOf(up); ok {
+	if up := jsondoc.FirstOf(f.event, "uptime", "uptime_seconds", "uptime_s"); up != nil {
+		if n, ok := jsondoc.Number(up); ok {
 			c.Uptime = number.Seconds(n)
 		}
 	}
@@ -337,7 +338,7 @@ func (f eventFields) lifecycle(kind event, o *origin.Origin, raw []byte) *record
 		if list := f.event.GetArray("instances"); list != nil {
 			names := make([]string, 0, len(list))
 			for _, x := range list {
-				names = append(names, string(textOf(x)))
+				names = append(names, string(jsondoc.Text(x)))
 			}
 			reason = origin.Quote([]byte(strings.Join(names, ",")))
 		}
@@ -347,7 +348,7 @@ func (f eventFields) lifecycle(kind event, o *origin.Origin, raw []byte) *record
 		l.ExitCode = f.exitCode()
 	}
 	l.UsedBytes, l.LimitBytes = f.memory()
-	l.End = timeOf(firstOf(f.event, "end", "until", "ends_at", "window_end"))
+	l.End = jsondoc.Time(jsondoc.FirstOf(f.event, "end", "until", "ends_at", "window_end"))
 	return l
 }
 

@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"slices"
 
 	"lastcall/collectors/evidence/internal/containers"
+	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/record"
@@ -22,7 +24,7 @@ func (prometheusQuery) Name() string { return "prometheus-query" }
 
 // Sniff implements Format.
 func (prometheusQuery) Sniff(head []byte) int {
-	if !looksLikeObject(head) {
+	if !jsondoc.IsObject(head) {
 		return 0
 	}
 	if bytes.Contains(head, []byte(`"resultType"`)) && bytes.Contains(head, []byte(`"status"`)) {
@@ -33,12 +35,12 @@ func (prometheusQuery) Sniff(head []byte) int {
 
 // Parse implements WholeFormat.
 func (prometheusQuery) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
-	p := &promReader{src: src, sink: sink, w: newJSONWalker(ctx, r), set: newSeriesSet(src, sink)}
-	err := p.w.documents(func(first json.Token) error {
+	p := &promReader{src: src, sink: sink, w: jsondoc.NewWalker(ctx, r), set: newSeriesSet(src, sink)}
+	err := p.w.Documents(func(first json.Token) error {
 		if first != json.Delim('{') {
-			return p.w.skipRest(first)
+			return p.w.SkipRest(first)
 		}
-		return p.w.object(p.field)
+		return p.w.Object(p.field)
 	})
 	if closeErr := p.close(); closeErr != nil {
 		return closeErr
@@ -64,7 +66,7 @@ func (p *promReader) close() error {
 type promReader struct {
 	src  *record.Source
 	sink record.Sink
-	w    *jsonWalker
+	w    *jsondoc.Walker
 	set  *seriesSet
 	pods containers.PodNames
 	heap heapPools
@@ -74,13 +76,13 @@ type promReader struct {
 func (p *promReader) field(key string) error {
 	switch key {
 	case "data":
-		return p.w.objectValue(p.field)
+		return p.w.ObjectValue(p.field)
 	case "result":
-		return p.w.arrayValue(p.series)
+		return p.w.ArrayValue(p.series)
 	case "error", "warnings":
 		return sourceError(p.w, p.src, "the answer of Prometheus carries an error or a warning", p.sink)
 	}
-	return p.w.skip()
+	return p.w.Skip()
 }
 
 type promSeries struct {
@@ -92,7 +94,7 @@ type promSeries struct {
 func (p *promReader) series() error {
 	p.n++
 	var s promSeries
-	ok, err := p.w.decode(&s)
+	ok, err := p.w.Decode(&s)
 	if err != nil {
 		return err
 	}
@@ -155,4 +157,14 @@ func (p *promReader) series() error {
 		return nil
 	}
 	return p.set.addMeaning(name, m, names, p.n, 0, points)
+}
+
+// sortedKeys lists the keys of m in order, so that output never depends on that of a map.
+func sortedKeys(m map[string]string) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
 }

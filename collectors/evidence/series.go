@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
@@ -170,9 +171,9 @@ func tellUnplaced(sink record.Sink, pos record.Pos, name string, points int64) e
 }
 
 // sourceError reads the next value, in which a source says what went wrong with its answer, and tells it; empty ones say nothing.
-func sourceError(w *jsonWalker, src *record.Source, what string, sink record.Sink) error {
+func sourceError(w *jsondoc.Walker, src *record.Source, what string, sink record.Sink) error {
 	var raw json.RawMessage
-	if _, err := w.decode(&raw); err != nil {
+	if _, err := w.Decode(&raw); err != nil {
 		return err
 	}
 	switch string(raw) {

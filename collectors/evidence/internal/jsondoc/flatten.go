@@ -1,14 +1,14 @@
-package evidence
+package jsondoc
 
 import (
 	"bytes"
 	"io"
 )
 
-// flattener makes JSON lines of JSON that was laid out for people: objects over many lines, one after the other or in an array, as
+// Flattener makes JSON lines of JSON that was laid out for people: objects over many lines, one after the other or in an array, as
 // `jq .` and `docker inspect` print them. Every object becomes one line, on the line where it begins; the lines that it took besides
 // stay, empty, so that the number of each line is that of the source. It holds nothing but a few bytes.
-type flattener struct {
+type Flattener struct {
 	r    io.Reader
 	buf  []byte
 	in   []byte // what was read into buf and not yet flattened
@@ -28,8 +28,11 @@ type flattener struct {
 	full, text      bool // the line holds an object, or text that is none
 }
 
-// isSpreadJSON reports whether a head is that of JSON which does not stand one object a line.
-func isSpreadJSON(head []byte) bool {
+// NewFlattener flattens what it reads of r.
+func NewFlattener(r io.Reader) *Flattener { return &Flattener{r: r} }
+
+// IsSpread reports whether a head is that of JSON which does not stand one object a line.
+func IsSpread(head []byte) bool {
 	b := bytes.TrimLeft(head, " \t\r\n")
 	if len(b) < 2 {
 		return false
@@ -46,7 +49,7 @@ func isSpreadJSON(head []byte) bool {
 
 // Read implements io.Reader. The line ends that an object took may be more than fit into memory: they are counted, and made as they
 // are read.
-func (f *flattener) Read(p []byte) (int, error) {
+func (f *Flattener) Read(p []byte) (int, error) {
 	n := 0
 	for n < len(p) {
 		switch {
@@ -82,7 +85,7 @@ func (f *flattener) Read(p []byte) (int, error) {
 }
 
 // flatten appends what the next bytes become, until line ends are due. It returns how many bytes it took.
-func (f *flattener) flatten(out, b []byte) ([]byte, int) {
+func (f *Flattener) flatten(out, b []byte) ([]byte, int) {
 	for i, c := range b {
 		fresh := f.fresh
 		f.fresh = c == '\n'
@@ -165,7 +168,7 @@ func (f *flattener) flatten(out, b []byte) ([]byte, int) {
 }
 
 // cannotHold reports whether no object may begin within the one that is open where the text is now.
-func (f *flattener) cannotHold() bool {
+func (f *Flattener) cannotHold() bool {
 	switch {
 	case f.quoted: // no string holds the end of a line
 		return true
@@ -176,7 +179,7 @@ func (f *flattener) cannotHold() bool {
 }
 
 // end ends the line of an object; those that it took are due.
-func (f *flattener) end() {
+func (f *Flattener) end() {
 	f.depth, f.objects, f.quoted, f.escaped = 0, 0, false, false
 	if f.owed == 0 {
 		return

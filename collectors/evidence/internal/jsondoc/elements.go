@@ -1,4 +1,4 @@
-package evidence
+package jsondoc
 
 import (
 	"bufio"
@@ -11,10 +11,10 @@ import (
 // maxElement bounds one element of a JSON array, as lines are bounded.
 const maxElement = 16 << 20
 
-// eachElement calls f with each element of the array under key in a JSON document ({"data":[…]}), or of the document itself when
+// EachElement calls f with each element of the array under key in a JSON document ({"data":[…]}), or of the document itself when
 // that is an array, one at a time. Elements are numbered from 1 and passed as they stand, blanks included. The document's other
 // members are skipped without being understood, and elements are cut at their brackets only: f finds out whether they are valid.
-func eachElement(ctx context.Context, r io.Reader, key string, f func(i int64, element []byte) error) error {
+func EachElement(ctx context.Context, r io.Reader, key string, f func(i int64, element []byte) error) error {
 	s := &elementScan{r: bufio.NewReaderSize(r, 64<<10)}
 	c, err := s.blank()
 	if err != nil {

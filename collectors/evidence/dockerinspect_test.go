@@ -10,43 +10,37 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 
+	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/record"
 	"lastcall/collectors/record/recordtest"
 )
 
-func flat(t testing.TB, text string) string {
+// flattened is laid-out JSON as its lines are read.
+func flattened(t testing.TB, text string) string {
 	t.Helper()
-	out, err := io.ReadAll(&flattener{r: strings.NewReader(text)})
+	out, err := io.ReadAll(jsondoc.NewFlattener(strings.NewReader(text)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(out)
 }
 
-func TestObjectsOverManyLinesBecomeLines(t *testing.T) {
-	for _, c := range []struct{ name, text, want string }{
-		{"two objects", "{\n  \"a\": \"b c\",\n  \"d\": [\n    1\n  ]\n}\n{\n  \"a\": 2\n}\n", "{\"a\":\"b c\",\"d\":[1]}\n\n\n\n\n\n{\"a\":2}\n\n\n"},
-		{"an array", "[\n  {\n    \"a\": 1\n  },\n  {\"b\": 2}\n]\n", "\n{\"a\":1}\n\n\n{\"b\":2}\n\n"},
-		{"an array on one line", "[{\"a\":1},{\"b\":2}]\n{\"c\":3}", "{\"a\":1}\n{\"b\":2}\n{\"c\":3}"},
-		{"objects back to back", "{\n\"a\":1\n}{\n\"b\":2\n}\n", "{\"a\":1}\n\n{\"b\":2}\n\n\n"},
-		{"brackets and quotes in texts", "{\n \"a\": \"}\\\"{ \\\\\",\n \"b\": 1}\n", "{\"a\":\"}\\\"{ \\\\\",\"b\":1}\n\n\n"},
-		{"text between objects", "{\n\"a\": 1\n}\nServer [1] started {\n{\n\"b\": 2\n}\n", "{\"a\":1}\n\n\nServer [1] started {\n{\"b\":2}\n\n\n"},
-		{"an object that is cut off", "{\n  \"a\": 1,\n{\n  \"b\": {\n    \"c\": \"x\n{\n  \"d\": 3\n}\n", "{\"a\":1,\n\n{\"b\":{\"c\":\"x\n\n\n{\"d\":3}\n\n\n"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, flat(t, c.text)); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
+// FuzzDockerInspect reads what is laid out as Docker lays it out, line by line once it is flat.
+func FuzzDockerInspect(f *testing.F) {
+	f.Add([]byte(inspected))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		sink := &recordtest.Sink{}
+		p := dockerInspect{}.NewParser(&record.Source{Name: "fuzz"})
+		for i, line := range strings.Split(flattened(t, string(data)), "\n") {
+			if _, err := p.ParseLine(int64(i+1), []byte(line), sink); err != nil {
+				t.Fatal(err)
 			}
-			slow, err := io.ReadAll(&flattener{r: iotest.OneByteReader(strings.NewReader(c.text))})
-			if err != nil || string(slow) != c.want {
-				t.Errorf("byte by byte: %q, %v", slow, err)
-			}
-		})
-	}
+		}
+		checkSane(t, sink)
+	})
 }
 
 // pretty lays JSON lines out as `jq .` does.
@@ -102,7 +96,7 @@ func TestJSONThatIsLaidOutForPeopleIsRead(t *testing.T) {
 		{"docker events | jq .", pretty(t, events), "docker-events", 0, 1, []int64{38}},
 		{"docker events with blanks", strings.ReplaceAll(events, `":"`, `": "`), "docker-events", 0, 1, []int64{3}},
 		{"docker inspect", inspected, "docker-inspect", 0, 2, []int64{2, 11}},
-		{"docker inspect | jq -c .[]", flat(t, inspected), "docker-inspect", 0, 2, []int64{2, 11}},
+		{"docker inspect | jq -c .[]", flattened(t, inspected), "docker-inspect", 0, 2, []int64{2, 11}},
 		{"a log | jq .", pretty(t, pino), "pino", 3, 0, nil},
 		{"a log | jq -s .", "[\n" + strings.ReplaceAll(strings.TrimSpace(pino), "\n", ",\n") + "\n]", "pino", 3, 0, nil},
 	} {
@@ -133,7 +127,7 @@ func TestJSONThatIsLaidOutForPeopleIsRead(t *testing.T) {
 }
 
 func TestContainersThatDockerDescribes(t *testing.T) {
-	sink, unhandled := readLines(t, dockerInspect{}, flat(t, inspected))
+	sink, unhandled := readLines(t, dockerInspect{}, flattened(t, inspected))
 	if len(unhandled) > 0 {
 		t.Fatalf("not read: %q", unhandled)
 	}
@@ -194,41 +188,6 @@ func TestARestartByDockerAloneIsNoCrash(t *testing.T) {
 			}
 		})
 	}
-}
-
-func FuzzFlatten(f *testing.F) {
-	f.Add([]byte("{\n  \"a\": \"b c\",\n  \"d\": [\n    1\n  ]\n}\n{\n  \"a\": 2\n}\n"))
-	f.Add([]byte("[\n{\"a\":1},{\"b\":2}\n]\n text"))
-	f.Add([]byte(inspected))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		whole := flat(t, string(data))
-		slow, err := io.ReadAll(&flattener{r: iotest.OneByteReader(bytes.NewReader(data))})
-		if err != nil || string(slow) != whole {
-			t.Fatalf("in pieces: %q\nat once:   %q, %v", slow, whole, err)
-		}
-		if len(whole) > 2*len(data) {
-			t.Fatalf("%d bytes became %d", len(data), len(whole))
-		}
-		// A document's lines are told by their number: a sound object stands on the line on which it begins.
-		var v any
-		if json.Unmarshal(data, &v) == nil {
-			if _, ok := v.(map[string]any); ok {
-				line := bytes.Count(data[:bytes.IndexByte(data, '{')], []byte("\n"))
-				var back any
-				if err := json.Unmarshal([]byte(strings.Split(whole, "\n")[line]), &back); err != nil || fmt.Sprint(back) != fmt.Sprint(v) {
-					t.Fatalf("%q became %q: %v", data, whole, err)
-				}
-			}
-		}
-		sink := &recordtest.Sink{}
-		p := dockerInspect{}.NewParser(&record.Source{Name: "fuzz"})
-		for i, line := range strings.Split(whole, "\n") {
-			if _, err := p.ParseLine(int64(i+1), []byte(line), sink); err != nil {
-				t.Fatal(err)
-			}
-		}
-		checkSane(t, sink)
-	})
 }
 
 // TestDockerTellsAddresses: a proxy names what is behind it by those, of whatever network.
