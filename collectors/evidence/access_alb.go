@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
@@ -22,12 +23,12 @@ import (
 type albLog struct{ zone *time.Location }
 
 func (albLog) requests()    {}
-func (albLog) onlyText()    {}
+func (albLog) OnlyText()    {}
 func (albLog) Name() string { return "aws-alb" }
 
-func (f albLog) Sniff(head []byte) int { return sniffParser(f, head) }
+func (f albLog) Sniff(head []byte) int { return format.SniffParser(f, head) }
 
-func (f albLog) NewParser(src *record.Source) LineParser {
+func (f albLog) NewParser(src *record.Source) format.LineParser {
 	return &albParser{clock: stamp.Clock{Zone: f.zone}, created: stamp.Clock{Zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/swar"
@@ -32,12 +33,12 @@ type combinedLog struct{ zone *time.Location }
 
 func (combinedLog) requests()    {}
 func (combinedLog) needs() byte  { return '"' }
-func (combinedLog) onlyText()    {}
+func (combinedLog) OnlyText()    {}
 func (combinedLog) Name() string { return "access-log" }
 
-func (f combinedLog) Sniff(head []byte) int { return sniffParser(f, head) }
+func (f combinedLog) Sniff(head []byte) int { return format.SniffParser(f, head) }
 
-func (f combinedLog) NewParser(src *record.Source) LineParser {
+func (f combinedLog) NewParser(src *record.Source) format.LineParser {
 	return &combinedParser{clock: stamp.Clock{Zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}
 }
 

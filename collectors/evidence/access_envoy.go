@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
@@ -24,12 +25,12 @@ type envoyLog struct{ zone *time.Location }
 
 func (envoyLog) requests()    {}
 func (envoyLog) needs() byte  { return '"' }
-func (envoyLog) onlyText()    {}
+func (envoyLog) OnlyText()    {}
 func (envoyLog) Name() string { return "envoy" }
 
-func (f envoyLog) Sniff(head []byte) int { return sniffParser(f, head) }
+func (f envoyLog) Sniff(head []byte) int { return format.SniffParser(f, head) }
 
-func (f envoyLog) NewParser(src *record.Source) LineParser {
+func (f envoyLog) NewParser(src *record.Source) format.LineParser {
 	return &envoyParser{clock: stamp.Clock{Zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
@@ -22,12 +23,12 @@ type haproxyLog struct{ zone *time.Location }
 
 func (haproxyLog) requests()    {}
 func (haproxyLog) needs() byte  { return '"' }
-func (haproxyLog) onlyText()    {}
+func (haproxyLog) OnlyText()    {}
 func (haproxyLog) Name() string { return "haproxy" }
 
-func (f haproxyLog) Sniff(head []byte) int { return sniffParser(f, head) }
+func (f haproxyLog) Sniff(head []byte) int { return format.SniffParser(f, head) }
 
-func (f haproxyLog) NewParser(src *record.Source) LineParser {
+func (f haproxyLog) NewParser(src *record.Source) format.LineParser {
 	return &haproxyParser{clock: stamp.Clock{Zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
@@ -22,12 +23,12 @@ type uwsgiLog struct{ zone *time.Location }
 
 func (uwsgiLog) requests()    {}
 func (uwsgiLog) needs() byte  { return '=' }
-func (uwsgiLog) onlyText()    {}
+func (uwsgiLog) OnlyText()    {}
 func (uwsgiLog) Name() string { return "uwsgi" }
 
-func (f uwsgiLog) Sniff(head []byte) int { return sniffParser(f, head) }
+func (f uwsgiLog) Sniff(head []byte) int { return format.SniffParser(f, head) }
 
-func (f uwsgiLog) NewParser(src *record.Source) LineParser {
+func (f uwsgiLog) NewParser(src *record.Source) format.LineParser {
 	return &uwsgiParser{clock: stamp.Clock{Zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}
 }
 

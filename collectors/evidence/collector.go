@@ -18,6 +18,7 @@ import (
 	"strings"
 	"time"
 
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/internal/lines"
@@ -45,7 +46,7 @@ type Options struct {
 // Collector reads files into records. It implements record.Collector; apart from Stdin it can collect any number of times.
 type Collector struct {
 	opts    Options
-	formats []Format
+	formats []format.Format
 }
 
 // New makes a Collector; nothing is opened before Collect.
@@ -329,13 +330,13 @@ func (r *run) isLate(in input) bool {
 }
 
 // isRequestFormat reports whether lines of a format are mostly requests.
-func isRequestFormat(f Format) bool {
+func isRequestFormat(f format.Format) bool {
 	_, ok := f.(interface{ requests() })
 	return ok
 }
 
 // formatName is the name of a format, or of its dialect that the head is written in.
-func formatName(f Format, head []byte) string {
+func formatName(f format.Format, head []byte) string {
 	if d, ok := f.(interface{ Dialect(head []byte) string }); ok {
 		return d.Dialect(head)
 	}
@@ -343,7 +344,7 @@ func formatName(f Format, head []byte) string {
 }
 
 // recognise returns the format that is surest of the head; nil when none knows it.
-func (r *run) recognise(head []byte) (best Format) {
+func (r *run) recognise(head []byte) (best format.Format) {
 	score := 0
 	for _, f := range r.formats {
 		if s := f.Sniff(head); s > score {
@@ -423,7 +424,7 @@ func (r *run) opened(ctx context.Context, name string, src io.Reader) (err error
 	in, best := r.open(outer)
 	known := false
 	switch f := best.(type) {
-	case WholeFormat:
+	case format.WholeFormat:
 		source.Format = formatName(f, in.Head())
 		known = true
 		err = parseWhole(ctx, f, source, in, t)
@@ -502,7 +503,7 @@ func (r *run) opened(ctx context.Context, name string, src io.Reader) (err error
 }
 
 // parseWhole is f.Parse, whose panic is an error of the document.
-func parseWhole(ctx context.Context, f WholeFormat, source *record.Source, in io.Reader, t *tally) (err error) {
+func parseWhole(ctx context.Context, f format.WholeFormat, source *record.Source, in io.Reader, t *tally) (err error) {
 	defer panics.Recover("", &err)
 	return f.Parse(ctx, source, &untilDone{ctx, in}, t)
 }
@@ -521,9 +522,9 @@ func (u *untilDone) Read(p []byte) (int, error) {
 }
 
 // open recognises what an input is. JSON that is spread over lines, and is no document of its own, is read flattened.
-func (r *run) open(in *lines.Reader) (*lines.Reader, Format) {
+func (r *run) open(in *lines.Reader) (*lines.Reader, format.Format) {
 	best := r.recognise(in.Head())
-	if _, whole := best.(WholeFormat); whole || !jsondoc.IsSpread(in.Head()) {
+	if _, whole := best.(format.WholeFormat); whole || !jsondoc.IsSpread(in.Head()) {
 		return in, best
 	}
 	head, err := io.ReadAll(jsondoc.NewFlattener(bytes.NewReader(in.Head())))
@@ -531,7 +532,7 @@ func (r *run) open(in *lines.Reader) (*lines.Reader, Format) {
 		return in, best
 	}
 	f := r.recognise(head)
-	if _, ok := f.(LineFormat); !ok {
+	if _, ok := f.(format.LineFormat); !ok {
 		return in, best
 	}
 	flat, err := lines.NewReader(jsondoc.NewFlattener(in))

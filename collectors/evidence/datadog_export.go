@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/record"
 )
 
@@ -11,7 +12,7 @@ import (
 // file or comes from the API.
 
 // NewDatadogLogParser returns a parser of single items of the Logs List API, each as one line of JSON. It is for one goroutine.
-func NewDatadogLogParser(src *record.Source) LineParser { return datadogLogs{}.NewParser(src) }
+func NewDatadogLogParser(src *record.Source) format.LineParser { return datadogLogs{}.NewParser(src) }
 
 // ParseDatadogQuery passes the series of an answer of GET /api/v1/query to sink.
 func ParseDatadogQuery(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {

@@ -3,6 +3,7 @@ package evidence
 import (
 	"bytes"
 
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/jsonscan"
 	"lastcall/collectors/record"
 )
@@ -267,6 +268,6 @@ func (datadogLogs) lines() *jsonLines {
 	return newJSONLines(nil, datadogDialect{}, datadogDialect{archive: true})
 }
 
-func (datadogLogs) NewParser(src *record.Source) LineParser {
+func (datadogLogs) NewParser(src *record.Source) format.LineParser {
 	return datadogLogs{}.lines().NewParser(src)
 }

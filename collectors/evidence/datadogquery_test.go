@@ -11,6 +11,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
 
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/record"
 )
 
@@ -213,7 +214,7 @@ func TestRecordedAnswersOfDatadog(t *testing.T) {
 				continue
 			}
 			answers++
-			sink, err := readWhole(t, f.(WholeFormat), "answer.json", []byte(body))
+			sink, err := readWhole(t, f.(format.WholeFormat), "answer.json", []byte(body))
 			if err != nil {
 				t.Errorf("%s: %v", filepath.Base(name), err)
 			}

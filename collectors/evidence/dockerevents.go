@@ -6,6 +6,7 @@ import (
 
 	"github.com/valyala/fastjson"
 
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/origin"
@@ -30,7 +31,7 @@ func (dockerEvents) Sequential() bool { return true }
 
 // Sniff implements Format.
 func (dockerEvents) Sniff(head []byte) int {
-	return sniffLines(head, func(line []byte) bool { return isDockerJSON(line) || isDockerText(line) })
+	return format.SniffLines(head, func(line []byte) bool { return isDockerJSON(line) || isDockerText(line) })
 }
 
 func isDockerJSON(line []byte) bool {
@@ -61,7 +62,7 @@ func isDockerText(line []byte) bool {
 }
 
 // NewParser implements LineFormat.
-func (dockerEvents) NewParser(src *record.Source) LineParser {
+func (dockerEvents) NewParser(src *record.Source) format.LineParser {
 	return &dockerParser{src: src, asked: map[string]record.Time{}}
 }
 
@@ -78,8 +79,8 @@ const (
 	maxAsked = 10_000
 )
 
-// forget implements forgetful.
-func (p *dockerParser) forget() { clear(p.asked) }
+// Forget implements forgetful.
+func (p *dockerParser) Forget() { clear(p.asked) }
 
 // ParseLine implements LineParser.
 func (p *dockerParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/valyala/fastjson"
 
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/warning"
@@ -23,7 +24,7 @@ type dockerInspect struct{}
 func (dockerInspect) Name() string { return "docker-inspect" }
 
 // Sniff implements Format.
-func (dockerInspect) Sniff(head []byte) int { return sniffLines(head, isDockerInspect) }
+func (dockerInspect) Sniff(head []byte) int { return format.SniffLines(head, isDockerInspect) }
 
 func isDockerInspect(line []byte) bool {
 	return len(line) > 20 && len(line) <= jsondoc.MaxParsed && line[0] == '{' && bytes.Contains(line, []byte(`"State"`)) && bytes.Contains(line, []byte(`"FinishedAt"`)) &&
@@ -31,7 +32,9 @@ func isDockerInspect(line []byte) bool {
 }
 
 // NewParser implements LineFormat.
-func (dockerInspect) NewParser(src *record.Source) LineParser { return &dockerInspectParser{src: src} }
+func (dockerInspect) NewParser(src *record.Source) format.LineParser {
+	return &dockerInspectParser{src: src}
+}
 
 type dockerInspectParser struct {
 	src    *record.Source

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"lastcall/collectors/evidence/internal/containers"
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/internal/lines"
@@ -149,7 +150,7 @@ func agreeNext(t *testing.T, before, data []byte) (quick int) {
 	if len(before) == 0 || len(data) == 0 {
 		return 0
 	}
-	for _, format := range []LineFormat{scalingoRouter{}, herokuRouter{}, combinedLog{}} {
+	for _, format := range []format.LineFormat{scalingoRouter{}, herokuRouter{}, combinedLog{}} {
 		src := &record.Source{Name: format.Name()}
 		p := format.NewParser(src).(nextParser)
 		_, _ = p.ParseLine(1, before, record.Discard{})

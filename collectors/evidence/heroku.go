@@ -5,6 +5,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/stamp"
@@ -28,17 +29,17 @@ func (herokuPlatform) Name() string { return "heroku-platform" }
 
 // Sniff implements Format.
 func (herokuPlatform) Sniff(head []byte) int {
-	return sniffLines(head, func(line []byte) bool {
+	return format.SniffLines(head, func(line []byte) bool {
 		h, ok := splitHeroku(line)
 		return ok && string(h.proc) != "router"
 	})
 }
 
-// onlyText spares the format lines that are JSON objects.
-func (herokuPlatform) onlyText() {}
+// OnlyText spares the format lines that are JSON objects.
+func (herokuPlatform) OnlyText() {}
 
 // NewParser implements LineFormat.
-func (herokuPlatform) NewParser(src *record.Source) LineParser {
+func (herokuPlatform) NewParser(src *record.Source) format.LineParser {
 	return &herokuParser{src: src, dynos: dynoMemory{}}
 }
 
@@ -57,9 +58,9 @@ type dynoMemory map[string]struct{ used, limit int64 }
 // maxDynos bounds what is remembered; beyond it the numbers are left out of R14 and R15.
 const maxDynos = 10_000
 
-// forget implements forgetful.
-func (p *herokuParser) forget() {
-	p.words.forget()
+// Forget implements forgetful.
+func (p *herokuParser) Forget() {
+	p.words.Forget()
 	clear(p.dynos)
 }
 

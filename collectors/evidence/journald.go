@@ -6,6 +6,7 @@ import (
 
 	"github.com/valyala/fastjson"
 
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/stamp"
@@ -28,14 +29,14 @@ func (journald) Name() string { return "journald" }
 func (journald) Sequential() bool { return true }
 
 // Sniff implements Format.
-func (journald) Sniff(head []byte) int { return sniffLines(head, isJournal) }
+func (journald) Sniff(head []byte) int { return format.SniffLines(head, isJournal) }
 
 func isJournal(line []byte) bool {
 	return len(line) > 2 && len(line) <= jsondoc.MaxParsed && line[0] == '{' && bytes.Contains(line, []byte(`"__REALTIME_TIMESTAMP"`))
 }
 
 // NewParser implements LineFormat.
-func (journald) NewParser(src *record.Source) LineParser { return &journalParser{src: src} }
+func (journald) NewParser(src *record.Source) format.LineParser { return &journalParser{src: src} }
 
 type journalParser struct {
 	src      *record.Source
@@ -44,10 +45,10 @@ type journalParser struct {
 	messages messageReader
 }
 
-// forget implements forgetful.
-func (p *journalParser) forget() {
+// Forget implements forgetful.
+func (p *journalParser) Forget() {
 	p.report = kernelReport{}
-	p.messages.words.forget()
+	p.messages.words.Forget()
 }
 
 // ParseLine implements LineParser.

@@ -6,6 +6,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/jsonscan"
 	"lastcall/collectors/evidence/internal/number"
@@ -118,7 +119,7 @@ func (f *jsonLines) sniffWith(p *jsonLine, head []byte) (score int, name string)
 	}
 	hits := make([]int, len(f.dialects))
 	var wrapped dockerLogLine
-	score = sniffLines(head, func(line []byte) bool {
+	score = format.SniffLines(head, func(line []byte) bool {
 		handled, _ := p.ParseLine(1, line, record.Discard{})
 		if !handled {
 			_, inner, ok := unframeJSON(line, &p.clock)
@@ -150,7 +151,7 @@ func (f *jsonLines) sniffWith(p *jsonLine, head []byte) (score int, name string)
 	return score, best
 }
 
-func (f *jsonLines) NewParser(src *record.Source) LineParser {
+func (f *jsonLines) NewParser(src *record.Source) format.LineParser {
 	l := &jsonLine{format: f, scan: jsonscan.New(f.spec), src: src}
 	l.clock.Zone = f.zone
 	l.scan.WantTag = wantedDatadogTag
@@ -185,8 +186,8 @@ type jsonLine struct {
 	jobs     jobReader
 }
 
-// forget implements forgetful.
-func (l *jsonLine) forget() { l.messages.forget() }
+// Forget implements forgetful.
+func (l *jsonLine) Forget() { l.messages.Forget() }
 
 type bufs []byte
 

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/jsonscan"
 	"lastcall/collectors/record"
 	"lastcall/collectors/record/recordtest"
@@ -21,7 +22,7 @@ import (
 func readJSON(t *testing.T, text []byte, learning bool) (*recordtest.Sink, *dispatcher) {
 	t.Helper()
 	src := &record.Source{Name: "log"}
-	var chain []LineFormat
+	var chain []format.LineFormat
 	for _, f := range formats(time.UTC) {
 		if f, ok := f.(*jsonLines); ok {
 			chain = append(chain, f)

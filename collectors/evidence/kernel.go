@@ -8,6 +8,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/stamp"
@@ -39,7 +40,7 @@ func (kernelOOM) Sequential() bool { return true }
 
 // Sniff implements Format.
 func (kernelOOM) Sniff(head []byte) int {
-	score := sniffLines(head, func(line []byte) bool {
+	score := format.SniffLines(head, func(line []byte) bool {
 		_, body, _ := splitKernel(line, func(int, int) int { return 2000 })
 		return isKernelOOMLine(body)
 	})
@@ -50,11 +51,11 @@ func (kernelOOM) Sniff(head []byte) int {
 	return 0
 }
 
-// onlyText spares the format lines that are JSON objects.
-func (kernelOOM) onlyText() {}
+// OnlyText spares the format lines that are JSON objects.
+func (kernelOOM) OnlyText() {}
 
 // NewParser implements LineFormat.
-func (f kernelOOM) NewParser(src *record.Source) LineParser {
+func (f kernelOOM) NewParser(src *record.Source) format.LineParser {
 	return &kernelParser{src: src, clock: stamp.Clock{Zone: f.zone}}
 }
 
@@ -66,8 +67,8 @@ type kernelParser struct {
 	year   func(month, day int) int
 }
 
-// forget implements forgetful.
-func (p *kernelParser) forget() { p.report = kernelReport{} }
+// Forget implements forgetful.
+func (p *kernelParser) Forget() { p.report = kernelReport{} }
 
 // ParseLine implements LineParser.
 func (p *kernelParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/record"
 	"lastcall/collectors/record/recordtest"
 )
@@ -226,7 +227,7 @@ func TestSignsOfDeathAreReadInTheZoneThatIsAskedFor(t *testing.T) {
 	want := at(t, "2026-11-16T13:47:57Z")
 	for _, c := range []struct {
 		name, text string
-		format     LineFormat
+		format     format.LineFormat
 	}{
 		{"dmesg -T", "[Mon Nov 16 22:47:57 2026] Memory cgroup out of memory: Killed process 4242 (node) total-vm:1kB, anon-rss:520000kB, file-rss:1kB\n", kernelOOM{zone}},
 		{"last words", "2026-11-16 22:47:57 fatal error: runtime: out of memory\n", lastWordsLog{zone}},

@@ -25,9 +25,9 @@ type lastWords struct {
 	said map[string]*remembered
 }
 
-// forget drops what was remembered. Where several goroutines read one file, it is called at the beginning of each chunk, so that
+// Forget drops what was remembered. Where several goroutines read one file, it is called at the beginning of each chunk, so that
 // the result does not depend on who read which.
-func (w *lastWords) forget() { clear(w.said) }
+func (w *lastWords) Forget() { clear(w.said) }
 
 type remembered struct {
 	heapUsed int64  // bytes after the last collection

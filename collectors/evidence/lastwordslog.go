@@ -6,6 +6,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
@@ -48,11 +49,11 @@ func (lastWordsLog) Sniff(head []byte) int {
 	return found
 }
 
-// onlyText spares the format lines that are JSON objects.
-func (lastWordsLog) onlyText() {}
+// OnlyText spares the format lines that are JSON objects.
+func (lastWordsLog) OnlyText() {}
 
 // NewParser implements LineFormat.
-func (f lastWordsLog) NewParser(src *record.Source) LineParser {
+func (f lastWordsLog) NewParser(src *record.Source) format.LineParser {
 	return &lastWordsParser{src: src, file: containerOfLogFile(src), clock: stamp.Clock{Zone: f.zone}}
 }
 
@@ -70,9 +71,9 @@ type lastWordsParser struct {
 	sign     int64
 }
 
-// forget implements forgetful.
-func (p *lastWordsParser) forget() {
-	p.words.forget()
+// Forget implements forgetful.
+func (p *lastWordsParser) Forget() {
+	p.words.Forget()
 	p.last, p.lastLine, p.sign = 0, 0, 0
 }
 

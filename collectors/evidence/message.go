@@ -39,8 +39,8 @@ func (m *messageReader) parse(pos record.Pos, t record.Time, container, instance
 	return m.words.parse(&o, msg, sink)
 }
 
-// forget drops what was remembered of earlier messages.
-func (m *messageReader) forget() { m.words.forget() }
+// Forget drops what was remembered of earlier messages.
+func (m *messageReader) Forget() { m.words.Forget() }
 
 // parseMessage is messageReader.parse without a memory, for sources whose order is not that of time.
 func parseMessage(pos record.Pos, t record.Time, container, instance, service, host, version string, msg []byte, sink record.Sink) (handled bool, err error) {

@@ -11,6 +11,7 @@ import (
 	"github.com/valyala/fastjson"
 
 	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/origin"
@@ -35,7 +36,7 @@ func (platformEvents) Name() string { return "platform-events" }
 // Sniff implements Format.
 func (platformEvents) Sniff(head []byte) int {
 	var parser fastjson.Parser
-	return sniffLines(head, func(line []byte) bool { return isPlatformEvent(&parser, line) })
+	return format.SniffLines(head, func(line []byte) bool { return isPlatformEvent(&parser, line) })
 }
 
 func isPlatformEvent(parser *fastjson.Parser, line []byte) bool {
@@ -53,7 +54,7 @@ func isPlatformEvent(parser *fastjson.Parser, line []byte) bool {
 var eventTimes = []string{"time", "created_at", "timestamp", "date", "ts", "@timestamp"}
 
 // NewParser implements LineFormat.
-func (f platformEvents) NewParser(src *record.Source) LineParser {
+func (f platformEvents) NewParser(src *record.Source) format.LineParser {
 	return &platformEventsParser{src: src, clock: stamp.Clock{Zone: f.zone}}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/record"
 )
 
@@ -167,7 +168,7 @@ func TestRecordedMetricsOfOthers(t *testing.T) {
 				continue
 			}
 			switch f := f.(type) {
-			case LineFormat:
+			case format.LineFormat:
 				sink, unhandled := readLines(t, f, string(data))
 				checkSane(t, sink)
 				if c.samples && len(sink.Samples) == 0 {
@@ -176,7 +177,7 @@ func TestRecordedMetricsOfOthers(t *testing.T) {
 				if len(unhandled) > 0 {
 					t.Errorf("%s: %d lines unhandled, such as %q", filepath.Base(name), len(unhandled), unhandled[0])
 				}
-			case WholeFormat:
+			case format.WholeFormat:
 				sink, err := readWhole(t, f, name, data)
 				checkSane(t, sink)
 				if err != nil || c.samples && len(sink.Samples) == 0 {

@@ -8,6 +8,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/stamp"
@@ -54,11 +55,11 @@ func (prometheusText) Sniff(head []byte) int {
 	return 0
 }
 
-// onlyText spares the format lines that are JSON objects.
-func (prometheusText) onlyText() {}
+// OnlyText spares the format lines that are JSON objects.
+func (prometheusText) OnlyText() {}
 
 // NewParser implements LineFormat.
-func (prometheusText) NewParser(src *record.Source) LineParser {
+func (prometheusText) NewParser(src *record.Source) format.LineParser {
 	return &expositionParser{src: src, known: map[string]meaning{}}
 }
 
@@ -72,8 +73,8 @@ type expositionParser struct {
 // Sequential implements Sequential: which container of a pod goes by its name depends on which came first.
 func (prometheusText) Sequential() bool { return true }
 
-// forget implements forgetful.
-func (p *expositionParser) forget() { p.pods, p.heaps = containers.PodNames{}, heapPools{} }
+// Forget implements forgetful.
+func (p *expositionParser) Forget() { p.pods, p.heaps = containers.PodNames{}, heapPools{} }
 
 // ParseLine implements LineParser.
 func (p *expositionParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
@@ -137,8 +138,8 @@ func (p *expositionParser) ParseLine(lineNo int64, line []byte, sink record.Sink
 	return true, emitPoints(sink, pos, m, names, 0, []point{{e.at, e.value}})
 }
 
-// finish implements finisher: the pools of one instant may stand anywhere.
-func (p *expositionParser) finish(sink record.Sink) error {
+// Finish implements finisher: the pools of one instant may stand anywhere.
+func (p *expositionParser) Finish(sink record.Sink) error {
 	return p.heaps.close(func(h *heapOfPools, l labels, points []point) error {
 		return emitPoints(sink, record.Pos{Source: p.src, Line: h.line}, h.meaning, l, 0, points)
 	})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/jsonscan"
 	"lastcall/collectors/record"
 	"lastcall/collectors/record/recordtest"
@@ -44,14 +45,14 @@ func readLine(t *testing.T, line string, zone *time.Location) seen {
 	all := formats(zone)
 	run := &run{Collector: &Collector{formats: all}}
 	best := run.recognise([]byte(line))
-	var chain []LineFormat
+	var chain []format.LineFormat
 	out := seen{}
-	if f, ok := best.(LineFormat); ok {
+	if f, ok := best.(format.LineFormat); ok {
 		out.Format = formatName(f, []byte(line))
 		chain = append(chain, f)
 	}
 	for _, f := range all {
-		if lf, ok := f.(LineFormat); ok && f != best {
+		if lf, ok := f.(format.LineFormat); ok && f != best {
 			chain = append(chain, lf)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/swar"
@@ -25,18 +26,18 @@ import (
 type herokuRouter struct{ zone *time.Location }
 
 func (herokuRouter) requests() {}
-func (herokuRouter) onlyText() {}
+func (herokuRouter) OnlyText() {}
 
 func (herokuRouter) Name() string { return "heroku-router" }
 
 func (herokuRouter) Sniff(head []byte) int {
-	return sniffLines(head, func(line []byte) bool {
+	return format.SniffLines(head, func(line []byte) bool {
 		return line[0] != '{' && bytes.Contains(line, []byte("method=")) && bytes.Contains(line, []byte(" path=")) &&
 			bytes.Contains(line, []byte(" dyno=")) && bytes.Contains(line, []byte(" service="))
 	})
 }
 
-func (f herokuRouter) NewParser(src *record.Source) LineParser {
+func (f herokuRouter) NewParser(src *record.Source) format.LineParser {
 	return &herokuRouterParser{
 		clock:  stamp.Clock{Zone: f.zone},
 		req:    record.Request{Pos: record.Pos{Source: src}},

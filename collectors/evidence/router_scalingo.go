@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
@@ -20,18 +21,18 @@ import (
 type scalingoRouter struct{ zone *time.Location }
 
 func (scalingoRouter) requests() {}
-func (scalingoRouter) onlyText() {}
+func (scalingoRouter) OnlyText() {}
 
 func (scalingoRouter) Name() string { return "scalingo-router" }
 
 func (scalingoRouter) Sniff(head []byte) int {
-	return sniffLines(head, func(line []byte) bool {
+	return format.SniffLines(head, func(line []byte) bool {
 		return line[0] != '{' && bytes.Contains(line, []byte("method=")) && bytes.Contains(line, []byte(" path=")) &&
 			bytes.Contains(line, []byte(" container=")) && bytes.Contains(line, []byte(" duration="))
 	})
 }
 
-func (f scalingoRouter) NewParser(src *record.Source) LineParser {
+func (f scalingoRouter) NewParser(src *record.Source) format.LineParser {
 	return &scalingoRouterParser{
 		clock:  stamp.Clock{Zone: f.zone},
 		req:    record.Request{Pos: record.Pos{Source: src}},

@@ -6,6 +6,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/stamp"
@@ -26,17 +27,17 @@ func (scalingoPlatform) Name() string { return "scalingo-platform" }
 
 // Sniff implements Format.
 func (scalingoPlatform) Sniff(head []byte) int {
-	return sniffLines(head, func(line []byte) bool {
+	return format.SniffLines(head, func(line []byte) bool {
 		_, tag, _, ok := splitScalingo(line)
 		return ok && !isScalingoRouter(tag)
 	})
 }
 
-// onlyText spares the format lines that are JSON objects.
-func (scalingoPlatform) onlyText() {}
+// OnlyText spares the format lines that are JSON objects.
+func (scalingoPlatform) OnlyText() {}
 
 // NewParser implements LineFormat.
-func (scalingoPlatform) NewParser(src *record.Source) LineParser {
+func (scalingoPlatform) NewParser(src *record.Source) format.LineParser {
 	return &scalingoParser{src: src}
 }
 
@@ -47,8 +48,8 @@ type scalingoParser struct {
 	clock  stamp.Clock // UTC
 }
 
-// forget implements forgetful.
-func (p *scalingoParser) forget() { p.words.forget() }
+// Forget implements forgetful.
+func (p *scalingoParser) Forget() { p.words.Forget() }
 
 // ParseLine implements LineParser.
 func (p *scalingoParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {

@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/record"
 )
 
@@ -23,7 +24,7 @@ type lineCase struct {
 	lifecycle *record.Lifecycle
 }
 
-func checkLines(t *testing.T, f LineFormat, cases []lineCase) {
+func checkLines(t *testing.T, f format.LineFormat, cases []lineCase) {
 	t.Helper()
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -196,7 +197,7 @@ func FuzzScalingoLines(f *testing.F) {
 }
 
 // fuzzLine holds what is true of every line: no panic, the same result twice, records with a place and sane values.
-func fuzzLine(t *testing.T, f LineFormat, line string) {
+func fuzzLine(t *testing.T, f format.LineFormat, line string) {
 	t.Helper()
 	a, _ := readLinesQuietly(f, line)
 	b, _ := readLinesQuietly(f, line)

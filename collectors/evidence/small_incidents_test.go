@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/record"
 	"lastcall/collectors/record/recordtest"
 )
@@ -125,10 +126,10 @@ func checkLost(t *testing.T, sink *recordtest.Sink, tr truth) {
 }
 
 // platformFormat picks the format by content, as the collector does.
-func platformFormat(t *testing.T, data []byte) LineFormat {
+func platformFormat(t *testing.T, data []byte) format.LineFormat {
 	t.Helper()
 	f, score := bestFormat(headOf(data))
-	l, ok := f.(LineFormat)
+	l, ok := f.(format.LineFormat)
 	if !ok || score < 80 {
 		t.Fatalf("recognised as %v with %d", f, score)
 	}

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
@@ -21,7 +22,7 @@ import (
 )
 
 // readLines runs a line format over text; lines that it did not handle are returned.
-func readLines(t testing.TB, f LineFormat, text string) (*recordtest.Sink, []string) {
+func readLines(t testing.TB, f format.LineFormat, text string) (*recordtest.Sink, []string) {
 	t.Helper()
 	sink := &recordtest.Sink{}
 	p := f.NewParser(&record.Source{Name: "test.log", Format: f.Name()})
@@ -43,7 +44,7 @@ func readLines(t testing.TB, f LineFormat, text string) (*recordtest.Sink, []str
 }
 
 // readWhole runs a document format over text, with the name of its file.
-func readWhole(t testing.TB, f WholeFormat, name string, data []byte) (*recordtest.Sink, error) {
+func readWhole(t testing.TB, f format.WholeFormat, name string, data []byte) (*recordtest.Sink, error) {
 	t.Helper()
 	sink := &recordtest.Sink{}
 	err := f.Parse(context.Background(), &record.Source{Name: name, Format: f.Name()}, bytes.NewReader(data), sink)
@@ -51,7 +52,7 @@ func readWhole(t testing.TB, f WholeFormat, name string, data []byte) (*recordte
 }
 
 // mustWhole is readWhole for documents that are sound.
-func mustWhole(t testing.TB, f WholeFormat, name, text string) *recordtest.Sink {
+func mustWhole(t testing.TB, f format.WholeFormat, name, text string) *recordtest.Sink {
 	t.Helper()
 	sink, err := readWhole(t, f, name, []byte(text))
 	if err != nil {
@@ -123,8 +124,8 @@ func readFile(t testing.TB, path string) []byte {
 func headOf(data []byte) []byte { return data[:min(len(data), 64<<10)] }
 
 // bestFormat is the format that is surest of a head.
-func bestFormat(head []byte) (Format, int) {
-	var best Format
+func bestFormat(head []byte) (format.Format, int) {
+	var best format.Format
 	score := 0
 	for _, f := range smallFormats(nil) {
 		if s := f.Sniff(head); s > score {
@@ -135,7 +136,7 @@ func bestFormat(head []byte) (Format, int) {
 }
 
 // readLinesQuietly is readLines for any input, also lines beyond the scanner's size.
-func readLinesQuietly(f LineFormat, text string) (*recordtest.Sink, int) {
+func readLinesQuietly(f format.LineFormat, text string) (*recordtest.Sink, int) {
 	sink := &recordtest.Sink{}
 	p := f.NewParser(&record.Source{Name: "fuzz", Format: f.Name()})
 	handled := 0
@@ -173,7 +174,7 @@ func checkSane(t testing.TB, s *recordtest.Sink) {
 }
 
 // fuzzWhole holds the same for documents; that a broken one is an error is all that is asked besides.
-func fuzzWhole(t *testing.T, f WholeFormat, data []byte) {
+func fuzzWhole(t *testing.T, f format.WholeFormat, data []byte) {
 	t.Helper()
 	f.Sniff(data)
 	sink := &recordtest.Sink{}

@@ -240,8 +240,8 @@ func (t *tally) containerOfFile() []byte {
 	return t.file
 }
 
-// forget implements forgetful.
-func (t *tally) forget() {
+// Forget implements forgetful.
+func (t *tally) Forget() {
 	t.seen, t.seenMany = 0, false
 	t.seenContainer, t.seenInstance = t.seenContainer[:0], t.seenInstance[:0]
 }
