@@ -237,14 +237,3 @@ func (d *timeseriesReader) metric(index int) string {
 	}
 	return ""
 }
-
-// metricOfQuery takes the metric out of a query such as "max:runtime.node.mem.heap_used{service:api} by {container}.rollup(max, 20)".
-func metricOfQuery(q string) string {
-	brace := strings.IndexByte(q, '{')
-	if brace < 0 {
-		brace = len(q)
-	}
-	q = q[:brace]
-	start := strings.LastIndexAny(q, ":( ,")
-	return strings.TrimSpace(q[start+1:])
-}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lastcall/collectors/evidence/internal/formattest"
 	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/record"
 	"lastcall/collectors/record/recordtest"
@@ -39,7 +40,7 @@ func FuzzDockerInspect(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
-		checkSane(t, sink)
+		formattest.CheckSane(t, sink)
 	})
 }
 
@@ -127,17 +128,17 @@ func TestJSONThatIsLaidOutForPeopleIsRead(t *testing.T) {
 }
 
 func TestContainersThatDockerDescribes(t *testing.T) {
-	sink, unhandled := readLines(t, dockerInspect{}, flattened(t, inspected))
+	sink, unhandled := formattest.ReadLines(t, dockerInspect{}, flattened(t, inspected))
 	if len(unhandled) > 0 {
 		t.Fatalf("not read: %q", unhandled)
 	}
 	id := func(c string) string { return c + "f1c9a77d6c2a54c3a2f0b4fd1f0a3b2c1d0e9f8a7b6c5d4e3f2a1b0c9d8e7f6" }
 	want := []record.Crash{
 		{
-			Time: at(t, "2026-11-16T13:47:57Z"), Kind: record.CrashOOMKill, Exited: true, ExitCode: 137, Signal: "SIGKILL", Container: "web-1", Instance: id("3"), Service: "web",
-			LimitBytes: 512 << 20, Uptime: at(t, "2026-11-16T13:47:57Z").Sub(at(t, "2026-11-16T13:30:00Z")),
+			Time: formattest.At(t, "2026-11-16T13:47:57Z"), Kind: record.CrashOOMKill, Exited: true, ExitCode: 137, Signal: "SIGKILL", Container: "web-1", Instance: id("3"), Service: "web",
+			LimitBytes: 512 << 20, Uptime: formattest.At(t, "2026-11-16T13:47:57Z").Sub(formattest.At(t, "2026-11-16T13:30:00Z")),
 		},
-		{Time: at(t, "2026-11-16T13:49:57Z"), Kind: record.CrashOther, Exited: true, ExitCode: -1, Container: "web-2", Instance: id("4")},
+		{Time: formattest.At(t, "2026-11-16T13:49:57Z"), Kind: record.CrashOther, Exited: true, ExitCode: -1, Container: "web-2", Instance: id("4")},
 	}
 	if diff := cmp.Diff(want, sink.Crashes, ignoring); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -163,7 +164,7 @@ func TestARestartByDockerAloneIsNoCrash(t *testing.T) {
 		{"restarted by hand", "always", `"ExitCode": 0, "OOMKilled": false`, 0, "stopped restarted -1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			sink, unhandled := readLines(t, dockerInspect{}, fmt.Sprintf(`{"Id":"3f","Name":"/web-1","State":{"Status":"running",%s,"StartedAt":"2026-11-16T13:50:00Z","FinishedAt":"2026-11-16T13:49:57Z"},"RestartCount":%d,"HostConfig":{"Memory":0,"RestartPolicy":{"Name":%q}}}`+"\n",
+			sink, unhandled := formattest.ReadLines(t, dockerInspect{}, fmt.Sprintf(`{"Id":"3f","Name":"/web-1","State":{"Status":"running",%s,"StartedAt":"2026-11-16T13:50:00Z","FinishedAt":"2026-11-16T13:49:57Z"},"RestartCount":%d,"HostConfig":{"Memory":0,"RestartPolicy":{"Name":%q}}}`+"\n",
 				c.state, c.restarts, c.policy))
 			if len(unhandled) > 0 {
 				t.Fatalf("not read: %q", unhandled)
@@ -204,7 +205,7 @@ func TestDockerTellsAddresses(t *testing.T) {
 		"one that does not run any longer": {false, `"IPAddress":"172.17.0.2"`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			sink, unhandled := readLines(t, dockerInspect{}, fmt.Sprintf(`{"Id":"3f","Name":"/web-1","State":{"Running":%v,"ExitCode":0,"StartedAt":"2026-11-16T13:50:00Z","FinishedAt":"0001-01-01T00:00:00Z"},"HostConfig":{},"NetworkSettings":{%s}}`+"\n", c.running, c.networks))
+			sink, unhandled := formattest.ReadLines(t, dockerInspect{}, fmt.Sprintf(`{"Id":"3f","Name":"/web-1","State":{"Running":%v,"ExitCode":0,"StartedAt":"2026-11-16T13:50:00Z","FinishedAt":"0001-01-01T00:00:00Z"},"HostConfig":{},"NetworkSettings":{%s}}`+"\n", c.running, c.networks))
 			var got []string
 			ups := 0
 			for _, l := range sink.Lifecycles {

@@ -125,3 +125,73 @@ func (l *labelSet) resolve(pods *containers.PodNames) labels {
 	out.container = strings.TrimPrefix(out.container, "/")
 	return out
 }
+
+// splitSeries takes the name of a series apart, as dashboards and query languages write it: `rss{pod="web-1"}`, "rss{pod_name:web-1}",
+// `{pod="web-1"}`. ok is false for anything else.
+func splitSeries(name string) (metric string, own labelSet, ok bool) {
+	open := strings.IndexByte(name, '{')
+	if open < 0 || !strings.HasSuffix(name, "}") {
+		return "", labelSet{}, false
+	}
+	inner := name[open+1 : len(name)-1]
+	metric = metricOfQuery(name)
+	if strings.Contains(inner, `="`) {
+		readPromLabels([]byte(inner), func(key, value string) {
+			if key == "__name__" {
+				metric = value
+				return
+			}
+			own.addProm(key, value)
+		})
+		own.prom = true
+		return metric, own, true
+	}
+	own.addTags(inner)
+	return metric, own, true
+}
+
+// addMany adds what a cell of several labels says: `{pod="web-1"}`, "pod_name:web-1,env:prod", or the bare name of a container.
+func (l *labelSet) addMany(cell string) {
+	cell = strings.TrimSpace(cell)
+	if inner, ok := strings.CutPrefix(cell, "{"); ok && strings.HasSuffix(inner, "}") {
+		cell = inner[:len(inner)-1]
+	}
+	switch {
+	case strings.Contains(cell, `="`):
+		readPromLabels([]byte(cell), l.addProm)
+	case strings.ContainsAny(cell, ":="):
+		l.addTags(cell)
+	case l.pod == "" && l.container == "" && cell != "*":
+		l.container = cell
+	}
+}
+
+// addTags adds "key:value" and "key=value", separated by commas.
+func (l *labelSet) addTags(tags string) {
+	for tag := range strings.SplitSeq(tags, ",") {
+		key, value, ok := strings.Cut(strings.TrimSpace(tag), "=")
+		if !ok {
+			key, value, _ = strings.Cut(strings.TrimSpace(tag), ":")
+		}
+		l.add(strings.TrimSpace(key), strings.Trim(strings.TrimSpace(value), `"`))
+	}
+}
+
+// resolveWritten is resolveProm for labels in the manner of Prometheus, and resolve for others, which are always a container's own.
+func (l *labelSet) resolveWritten(pods *containers.PodNames) (labels, bool) {
+	if l.prom {
+		return l.resolveProm(pods)
+	}
+	return l.resolve(pods), true
+}
+
+// metricOfQuery takes the metric out of a query such as "max:runtime.node.mem.heap_used{service:api} by {container}.rollup(max, 20)".
+func metricOfQuery(q string) string {
+	brace := strings.IndexByte(q, '{')
+	if brace < 0 {
+		brace = len(q)
+	}
+	q = q[:brace]
+	start := strings.LastIndexAny(q, ":( ,")
+	return strings.TrimSpace(q[start+1:])
+}

@@ -260,8 +260,16 @@ var metricRules = [...]metricRule{
 	{"requests.per.second", record.RequestRate, 40, unitCount, false},
 }
 
-// foreign are the first words of names that measure something other than the application's containers: the host, a database.
-var foreign = [...]string{"system", "node", "host", "machine", "redis", "postgresql", "postgres", "mysql", "elasticsearch", "kafka", "rabbitmq", "mongodb", "nginx", "cluster", "aws", "gcp", "azure", "swap"}
+// isForeign knows the first words of names that measure something other than the application's containers: the host, a database.
+// "node" begins the host's metrics in Prometheus ("node_memory_…") and is a runtime's name elsewhere ("runtime.node.…").
+func isForeign(word string) bool {
+	switch word {
+	case "system", "node", "host", "machine", "redis", "postgresql", "postgres", "mysql", "elasticsearch", "kafka", "rabbitmq", "mongodb", "nginx", "cluster", "aws", "gcp",
+		"azure", "swap":
+		return true
+	}
+	return false
+}
 
 // meaningOf says what a series named name measures, its values being in given (unitNone: not said). ok is false for names that
 // mean nothing here, and for units that do not fit, such as a memory usage in percent, which is no number of bytes.
@@ -280,11 +288,8 @@ func meaningOfColumn(name string, given unit) (meaning, bool) {
 	if len(words) == 0 || len(words) > 16 {
 		return meaning{}, false
 	}
-	for _, f := range foreign {
-		// "node" begins the host's metrics in Prometheus ("node_memory_…") and is a runtime's name elsewhere ("runtime.node.…").
-		if words[0] == f {
-			return meaning{}, false
-		}
+	if isForeign(words[0]) {
+		return meaning{}, false
 	}
 	joined := strings.Join(words, ".")
 	if given == unitNone {

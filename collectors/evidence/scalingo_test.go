@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/formattest"
 	"lastcall/collectors/record"
 )
 
@@ -28,7 +29,7 @@ func checkLines(t *testing.T, f format.LineFormat, cases []lineCase) {
 	t.Helper()
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			sink, unhandled := readLines(t, f, c.line)
+			sink, unhandled := formattest.ReadLines(t, f, c.line)
 			if len(unhandled) > 0 {
 				t.Fatalf("not handled: %q", unhandled)
 			}
@@ -56,7 +57,7 @@ func checkLines(t *testing.T, f format.LineFormat, cases []lineCase) {
 }
 
 func TestScalingosLinesTellLivesAndDeaths(t *testing.T) {
-	when := at(t, "2026-11-16T13:47:57.85998291Z")
+	when := formattest.At(t, "2026-11-16T13:47:57.85998291Z")
 	const head = "2026-11-16 13:47:57.859982910 +0000 UTC "
 	checkLines(t, scalingoPlatform{}, []lineCase{
 		{
@@ -165,14 +166,14 @@ func TestScalingoLeavesTheLinesOfOtherFormats(t *testing.T) {
 		`2026-11-16 13:47:57 [ERROR] something`,
 		`no line of a platform`,
 	} {
-		if _, unhandled := readLines(t, scalingoPlatform{}, line); len(unhandled) != 1 {
+		if _, unhandled := formattest.ReadLines(t, scalingoPlatform{}, line); len(unhandled) != 1 {
 			t.Errorf("took %q", line)
 		}
 	}
 }
 
 func TestScalingoKeepsTheHeapAfterTheLastCollection(t *testing.T) {
-	sink, _ := readLines(t, scalingoPlatform{}, `2026-11-16 13:47:57.1 +0000 UTC [web-1] [23082:0xd596c50]   105131 ms: Mark-Compact (reduce) 126.8 (133.6) -> 126.5 (131.6) MB, 19.95 / 0.01 ms  (average mu = 0.723, current mu = 0.837) fi[23082:0xd596c50]   105231 ms: Mark-Compact 126.9 (131.0) -> 125.5 (132.3) MB, 272.07 / 0.00 ms  (average mu
+	sink, _ := formattest.ReadLines(t, scalingoPlatform{}, `2026-11-16 13:47:57.1 +0000 UTC [web-1] [23082:0xd596c50]   105131 ms: Mark-Compact (reduce) 126.8 (133.6) -> 126.5 (131.6) MB, 19.95 / 0.01 ms  (average mu = 0.723, current mu = 0.837) fi[23082:0xd596c50]   105231 ms: Mark-Compact 126.9 (131.0) -> 125.5 (132.3) MB, 272.07 / 0.00 ms  (average mu
 2026-11-16 13:47:57.1 +0000 UTC [web-2] [23083:0xd596c50]   105131 ms: Scavenge 90.0 (133.6) -> 80.0 (131.6) MB, 19.95 / 0.01 ms
 2026-11-16 13:47:57.2 +0000 UTC [web-1] FATAL ERROR: Ineffective mark-compacts near heap limit Allocation failed - JavaScript heap out of memory
 2026-11-16 13:47:57.3 +0000 UTC [web-3] FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory
@@ -193,16 +194,5 @@ func FuzzScalingoLines(f *testing.F) {
 	f.Add("2026-11-16 13:47:57.859982910 +0000 UTC [system] [web-1] Container web-1 (dc317786f4c6) crashed, exit status 134")
 	f.Add("2026-11-16 13:47:57.859982910 +0000 UTC [manager] Deployment of v347 by ci@example.org started")
 	f.Add("2026-11-16 13:47:57 +0000 UTC [web-1] FATAL ERROR: Reached heap limit Allocation failed")
-	f.Fuzz(func(t *testing.T, line string) { fuzzLine(t, scalingoPlatform{}, line) })
-}
-
-// fuzzLine holds what is true of every line: no panic, the same result twice, records with a place and sane values.
-func fuzzLine(t *testing.T, f format.LineFormat, line string) {
-	t.Helper()
-	a, _ := readLinesQuietly(f, line)
-	b, _ := readLinesQuietly(f, line)
-	if diff := cmp.Diff(a.Crashes, b.Crashes, cmpopts.IgnoreFields(record.Crash{}, "Pos")); diff != "" {
-		t.Fatalf("read twice, read differently:\n%s", diff)
-	}
-	checkSane(t, a)
+	f.Fuzz(func(t *testing.T, line string) { formattest.FuzzLine(t, scalingoPlatform{}, line) })
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/formattest"
 	"lastcall/collectors/record"
 	"lastcall/collectors/record/recordtest"
 )
@@ -35,7 +36,7 @@ type truth struct {
 }
 
 func eachIncident(t *testing.T, f func(t *testing.T, dir string, truth truth)) {
-	root := sharedFolder(t, "incidents")
+	root := formattest.Shared(t, "incidents")
 	entries, err := os.ReadDir(root)
 	if err != nil {
 		t.Fatal(err)
@@ -138,8 +139,8 @@ func platformFormat(t *testing.T, data []byte) format.LineFormat {
 
 func TestPlatformLogAloneShowsTheCrashesOfEachIncident(t *testing.T) {
 	eachIncident(t, func(t *testing.T, dir string, tr truth) {
-		data := readFile(t, filepath.Join(dir, "platform.log"))
-		sink, unhandled := readLines(t, platformFormat(t, data), string(data))
+		data := formattest.File(t, filepath.Join(dir, "platform.log"))
+		sink, unhandled := formattest.ReadLines(t, platformFormat(t, data), string(data))
 		want := expectedDeaths(tr)
 		// The text does not repeat at the exit why the platform killed: 137 alone stays unknown there.
 		if diff := cmp.Diff(want, deathsOf(sink)); diff != "" {
@@ -160,8 +161,8 @@ func TestPlatformLogAloneShowsTheCrashesOfEachIncident(t *testing.T) {
 
 func TestPlatformEventsAloneShowTheCrashesOfEachIncident(t *testing.T) {
 	eachIncident(t, func(t *testing.T, dir string, tr truth) {
-		data := readFile(t, filepath.Join(dir, "platform.ndjson"))
-		sink, unhandled := readLines(t, platformFormat(t, data), string(data))
+		data := formattest.File(t, filepath.Join(dir, "platform.ndjson"))
+		sink, unhandled := formattest.ReadLines(t, platformFormat(t, data), string(data))
 		want := expectedDeaths(tr)
 		for i, c := range want {
 			// The event says that the container was unhealthy.
@@ -233,7 +234,7 @@ func TestApplicationMessagesAloneShowTheLastWordsOfEachIncident(t *testing.T) {
 		var jobs jobReader
 		src := &record.Source{Name: "app.ndjson"}
 		listening := 0
-		scan := bufio.NewScanner(bytes.NewReader(readFile(t, filepath.Join(dir, "app.ndjson"))))
+		scan := bufio.NewScanner(bytes.NewReader(formattest.File(t, filepath.Join(dir, "app.ndjson"))))
 		scan.Buffer(nil, 1<<20)
 		for n := int64(1); scan.Scan(); n++ {
 			if bytes.Contains(scan.Bytes(), []byte(`"res":`)) {
@@ -294,7 +295,7 @@ func TestDatadogMessagesAloneShowTheCrashesOfEachIncident(t *testing.T) {
 	eachIncident(t, func(t *testing.T, dir string, tr truth) {
 		sink := &recordtest.Sink{}
 		src := &record.Source{Name: "datadog_logs.ndjson"}
-		scan := bufio.NewScanner(bytes.NewReader(readFile(t, filepath.Join(dir, "datadog_logs.ndjson"))))
+		scan := bufio.NewScanner(bytes.NewReader(formattest.File(t, filepath.Join(dir, "datadog_logs.ndjson"))))
 		scan.Buffer(nil, 1<<20)
 		for n := int64(1); scan.Scan(); n++ {
 			if bytes.Contains(scan.Bytes(), []byte(`"request completed"`)) {
@@ -342,8 +343,8 @@ func TestDatadogMessagesAloneShowTheCrashesOfEachIncident(t *testing.T) {
 
 func TestMetricsOfEachIncidentAgreeBetweenTheTableAndDatadog(t *testing.T) {
 	eachIncident(t, func(t *testing.T, dir string, tr truth) {
-		table := readFile(t, filepath.Join(dir, "metrics.csv"))
-		answer := readFile(t, filepath.Join(dir, "datadog_metrics.json"))
+		table := formattest.File(t, filepath.Join(dir, "metrics.csv"))
+		answer := formattest.File(t, filepath.Join(dir, "datadog_metrics.json"))
 		f, score := bestFormat(headOf(table))
 		if f == nil || f.Name() != "metrics-csv" {
 			t.Fatalf("table recognised as %v (%d)", f, score)
@@ -352,11 +353,11 @@ func TestMetricsOfEachIncidentAgreeBetweenTheTableAndDatadog(t *testing.T) {
 		if g == nil || g.Name() != "datadog-query" {
 			t.Fatalf("answer recognised as %v (%d)", g, score)
 		}
-		a, err := readWhole(t, metricsCSV{}, "metrics.csv", table)
+		a, err := formattest.Read(t, metricsCSV{}, "metrics.csv", table)
 		if err != nil {
 			t.Fatal(err)
 		}
-		b, err := readWhole(t, datadogQuery{}, "datadog_metrics.json", answer)
+		b, err := formattest.Read(t, datadogQuery{}, "datadog_metrics.json", answer)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -431,11 +432,11 @@ func TestProfilesOfEachIncidentAreRecognised(t *testing.T) {
 			if i%10 != 0 && !isOOM {
 				continue
 			}
-			data := readFile(t, name)
+			data := formattest.File(t, name)
 			if f, score := bestFormat(headOf(data)); f == nil || f.Name() != "pprof" {
 				t.Fatalf("%s recognised as %v (%d)", filepath.Base(name), f, score)
 			}
-			sink, err := readWhole(t, pprofProfile{}, name, data)
+			sink, err := formattest.Read(t, pprofProfile{}, name, data)
 			if err != nil || len(sink.Profiles) != 1 {
 				t.Fatalf("%s: %v", name, err)
 			}
