@@ -9,6 +9,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/metrics"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/stamp"
@@ -86,7 +87,7 @@ func newCrashTable(header []string) *crashTable {
 		case "kind", "crash.kind":
 			c.kind = i
 		default:
-			if labelKindOf(name) != labelNone {
+			if metrics.IsLabel(name) {
 				c.labels = append(c.labels, labelColumn{column: i, name: name})
 			}
 		}
@@ -127,14 +128,14 @@ func (c *crashTable) row(pos record.Pos, row []string, sink record.Sink) error {
 			return err
 		}
 	}
-	var l labelSet
+	var l metrics.LabelSet
 	for _, x := range c.labels {
-		l.add(x.name, strings.TrimSpace(strings.Clone(cellAt(row, x.column))))
+		l.Add(x.name, strings.TrimSpace(strings.Clone(cellAt(row, x.column))))
 	}
-	names := l.resolve(&containers.PodNames{})
+	names := l.Resolve(&containers.PodNames{})
 	o := origin.Origin{
-		Pos: pos, Time: t, Container: []byte(names.container), Instance: []byte(names.instance), Service: []byte(names.service),
-		Host: []byte(names.host), Version: []byte(names.version),
+		Pos: pos, Time: t, Container: []byte(names.Container), Instance: []byte(names.Instance), Service: []byte(names.Service),
+		Host: []byte(names.Host), Version: []byte(names.Version),
 	}
 	code := -1
 	if n, ok := number.Digits64([]byte(strings.TrimSpace(cellAt(row, c.exit)))); ok && n < 256 {

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/metrics"
 	"lastcall/collectors/record"
 )
 
@@ -22,8 +23,8 @@ func ParseDatadogQuery(ctx context.Context, src *record.Source, r io.Reader, sin
 // MetricMeaning says which metric a series with this name gives, and how well it fits: of several names for one metric the one
 // with the higher rank is used. ok is false for a name that means nothing here.
 func MetricMeaning(name string) (m record.Metric, rank int, ok bool) {
-	v, ok := meaningOf(name, unitNone)
-	return v.metric, v.rank, ok
+	v, ok := metrics.MeaningOf(name, metrics.NoUnit)
+	return v.Metric, v.Rank, ok
 }
 
 // ParseMessage looks for a platform's line, a kernel's report or a runtime's last words in a message whose time and origin are

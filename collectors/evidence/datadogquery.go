@@ -11,6 +11,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/jsondoc"
+	"lastcall/collectors/evidence/internal/metrics"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
@@ -45,7 +46,7 @@ func (datadogQuery) Sniff(head []byte) int {
 
 // Parse implements WholeFormat.
 func (datadogQuery) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
-	d := &datadogQueryReader{src: src, sink: sink, w: jsondoc.NewWalker(ctx, r), set: newSeriesSet(src, sink)}
+	d := &datadogQueryReader{src: src, sink: sink, w: jsondoc.NewWalker(ctx, r), set: metrics.NewSet(src, sink)}
 	err := d.w.Documents(func(first json.Token) error {
 		switch first {
 		case json.Delim('{'):
@@ -58,7 +59,7 @@ func (datadogQuery) Parse(ctx context.Context, src *record.Source, r io.Reader, 
 		return d.w.SkipRest(first)
 	})
 	// What a broken document held before the break is used.
-	if closeErr := d.set.close(); closeErr != nil {
+	if closeErr := d.set.Close(); closeErr != nil {
 		return closeErr
 	}
 	return err
@@ -68,7 +69,7 @@ type datadogQueryReader struct {
 	src  *record.Source
 	sink record.Sink
 	w    *jsondoc.Walker
-	set  *seriesSet
+	set  *metrics.Set
 	pods containers.PodNames
 	n    int64
 }
@@ -80,7 +81,7 @@ func (d *datadogQueryReader) field(key string) error {
 	case "series":
 		return d.w.ArrayValue(d.series)
 	case "error", "errors":
-		return sourceError(d.w, d.src, "the answer of Datadog carries an error", d.sink)
+		return metrics.SourceError(d.w, d.src, "the answer of Datadog carries an error", d.sink)
 	case "status":
 		s, err := d.w.Text()
 		if err != nil || s == "" || s == "ok" {
@@ -118,7 +119,7 @@ func (d *datadogQueryReader) series() error {
 		name = s.DisplayName
 	}
 	times := make([]record.Time, 0, len(s.Pointlist))
-	points := make([]point, 0, len(s.Pointlist))
+	points := make([]metrics.Point, 0, len(s.Pointlist))
 	var unplaced int64
 	for _, p := range s.Pointlist {
 		if len(p) < 1 || p[0] == nil {
@@ -132,29 +133,29 @@ func (d *datadogQueryReader) series() error {
 		}
 		times = append(times, t)
 		if len(p) > 1 && p[1] != nil {
-			points = append(points, point{t, *p[1]})
+			points = append(points, metrics.Point{At: t, Value: *p[1]})
 		}
 	}
-	if err := tellUnplaced(d.sink, pos, name, unplaced); err != nil {
+	if err := metrics.TellUnplaced(d.sink, pos, name, unplaced); err != nil {
 		return err
 	}
-	var l labelSet
+	var l metrics.LabelSet
 	addTags(&l, strings.Split(s.Scope, ","))
 	addTags(&l, s.TagSet)
-	names := l.resolve(&d.pods)
-	if names.container == "" && len(points) > 0 {
+	names := l.Resolve(&d.pods)
+	if names.Container == "" && len(points) > 0 {
 		err := warning.Tell(d.sink, pos, "no_container", "a series over the whole fleet; ask Datadog for it by the tag that names a container", []byte(fmt.Sprintf("%s{%s}", name, s.Scope)))
 		if err != nil {
 			return err
 		}
 	}
 	u, factor := datadogUnit(s.Unit)
-	bucket := bucketOf(stepOf(times), s.Interval)
+	bucket := bucketOf(metrics.StepOf(times), s.Interval)
 	for i := range points {
-		points[i].at = points[i].at.Add(bucket)
-		points[i].value *= factor
+		points[i].At = points[i].At.Add(bucket)
+		points[i].Value *= factor
 	}
-	return d.set.add(name, u, names, d.n, bucket, points)
+	return d.set.Add(name, u, names, d.n, bucket, points)
 }
 
 // bucketOf is how long the buckets of a series are: the interval of the answer, unless the points are closer. Where an agent reports more
@@ -176,18 +177,18 @@ func bucketOf(step time.Duration, interval json.RawMessage) time.Duration {
 }
 
 // addTags adds "key:value" tags; "*" and tags without a value say nothing.
-func addTags(l *labelSet, tags []string) {
+func addTags(l *metrics.LabelSet, tags []string) {
 	for _, t := range tags {
 		key, value, ok := strings.Cut(strings.TrimSpace(t), ":")
 		if ok && value != "*" {
-			l.add(key, value)
+			l.Add(key, value)
 		}
 	}
 }
 
 // datadogUnit reads the unit of a series: an array of up to two objects (the second divides), one object, or null. The scale factor
 // that comes with it is used rather than a table of names, since it is what Datadog counts with.
-func datadogUnit(raw json.RawMessage) (unit, float64) {
+func datadogUnit(raw json.RawMessage) (metrics.Unit, float64) {
 	type info struct {
 		Family      string   `json:"family"`
 		Name        string   `json:"name"`
@@ -197,45 +198,45 @@ func datadogUnit(raw json.RawMessage) (unit, float64) {
 	if json.Unmarshal(raw, &list) != nil {
 		var one info
 		if json.Unmarshal(raw, &one) != nil {
-			return unitNone, 1
+			return metrics.NoUnit, 1
 		}
 		list = []*info{&one}
 	}
 	if len(list) == 0 || list[0] == nil || list[0].Name == "" {
-		return unitNone, 1
+		return metrics.NoUnit, 1
 	}
 	if len(list) > 1 && list[1] != nil && list[1].Name != "" {
 		// "byte per second" is no level; "nanosecond per second" is a share of a core.
 		if list[0].Family == "time" && list[1].Family == "time" {
-			return unitCore, factorOf(list[0].ScaleFactor, 1) / factorOf(list[1].ScaleFactor, 1)
+			return metrics.Core, factorOf(list[0].ScaleFactor, 1) / factorOf(list[1].ScaleFactor, 1)
 		}
-		return unitFraction, 1
+		return metrics.Fraction, 1
 	}
 	switch list[0].Family {
 	case "bytes":
-		return unitByte, factorOf(list[0].ScaleFactor, unitOf(list[0].Name).scale())
+		return metrics.Byte, factorOf(list[0].ScaleFactor, metrics.UnitOf(list[0].Name).Scale())
 	case "time":
-		return unitSecond, factorOf(list[0].ScaleFactor, unitOf(list[0].Name).scale())
+		return metrics.Second, factorOf(list[0].ScaleFactor, metrics.UnitOf(list[0].Name).Scale())
 	case "percentage":
 		if list[0].Name == "percent" {
-			return unitPercent, 1
+			return metrics.Percent, 1
 		}
-		return unitFraction, 1
+		return metrics.Fraction, 1
 	case "cpu":
 		switch list[0].Name {
 		case "nanocore":
-			return unitNanocore, 1
+			return metrics.Nanocore, 1
 		case "millicore":
-			return unitMillicore, 1
+			return metrics.Millicore, 1
 		case "microcore":
-			return unitCore, 1e-6
+			return metrics.Core, 1e-6
 		case "core", "kilocore", "megacore", "gigacore":
-			return unitCore, factorOf(list[0].ScaleFactor, 1)
+			return metrics.Core, factorOf(list[0].ScaleFactor, 1)
 		}
 	case "general", "memory", "system", "network", "database", "frequency", "logging":
-		return unitCount, 1
+		return metrics.Count, 1
 	}
-	return unitNone, 1
+	return metrics.NoUnit, 1
 }
 
 func factorOf(f *float64, otherwise float64) float64 {

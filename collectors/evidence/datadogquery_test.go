@@ -13,6 +13,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/formattest"
+	"lastcall/collectors/evidence/internal/metrics"
 	"lastcall/collectors/record"
 )
 
@@ -133,7 +134,7 @@ func TestTheIntervalIsThatOfThePoints(t *testing.T) {
 		{[]record.Time{0, 20e9, 40e9, 100e9, 120e9}, 20 * time.Second},
 		{[]record.Time{0, 60e9, 80e9}, 20 * time.Second},
 	} {
-		if got := stepOf(c.times); got != c.want {
+		if got := metrics.StepOf(c.times); got != c.want {
 			t.Errorf("%v: %v", c.times, got)
 		}
 	}

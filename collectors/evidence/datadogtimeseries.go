@@ -11,6 +11,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/jsondoc"
+	"lastcall/collectors/evidence/internal/metrics"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
@@ -39,7 +40,7 @@ func (datadogTimeseries) Sniff(head []byte) int {
 
 // Parse implements WholeFormat.
 func (datadogTimeseries) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
-	d := &timeseriesReader{src: src, sink: sink, w: jsondoc.NewWalker(ctx, r), set: newSeriesSet(src, sink)}
+	d := &timeseriesReader{src: src, sink: sink, w: jsondoc.NewWalker(ctx, r), set: metrics.NewSet(src, sink)}
 	d.w.Bound(4 * jsondoc.MaxValue) // the values of all series are one array
 	err := d.w.Documents(func(first json.Token) error {
 		switch first {
@@ -59,7 +60,7 @@ func (datadogTimeseries) Parse(ctx context.Context, src *record.Source, r io.Rea
 		}
 		return d.w.SkipRest(first)
 	})
-	if closeErr := d.set.close(); closeErr != nil {
+	if closeErr := d.set.Close(); closeErr != nil {
 		return closeErr
 	}
 	return err
@@ -69,7 +70,7 @@ type timeseriesReader struct {
 	src     *record.Source
 	sink    record.Sink
 	w       *jsondoc.Walker
-	set     *seriesSet
+	set     *metrics.Set
 	pods    containers.PodNames
 	n       int64
 	queries []string
@@ -103,7 +104,7 @@ func (d *timeseriesReader) field(key string) error {
 	case "attributes":
 		return d.attributes()
 	case "errors":
-		return sourceError(d.w, d.src, "the answer of Datadog carries an error", d.sink)
+		return metrics.SourceError(d.w, d.src, "the answer of Datadog carries an error", d.sink)
 	}
 	t, err := d.w.Token()
 	if err != nil {
@@ -144,8 +145,8 @@ func (d *timeseriesReader) attributes() error {
 	for _, v := range a.Values {
 		d.held += len(v)
 	}
-	if d.held > maxHeldPoints {
-		return fmt.Errorf("one document holds more than %d points; save shorter times apart", maxHeldPoints)
+	if d.held > metrics.MaxHeldPoints {
+		return fmt.Errorf("one document holds more than %d points; save shorter times apart", metrics.MaxHeldPoints)
 	}
 	d.answers = append(d.answers, a)
 	return nil
@@ -179,21 +180,21 @@ func (d *timeseriesReader) flush() error {
 				unplaced++
 			}
 		}
-		if err := tellUnplaced(d.sink, record.Pos{Source: d.src, Line: d.n + 1}, "times", unplaced); err != nil {
+		if err := metrics.TellUnplaced(d.sink, record.Pos{Source: d.src, Line: d.n + 1}, "times", unplaced); err != nil {
 			return err
 		}
-		step := stepOf(times)
+		step := metrics.StepOf(times)
 		for i, s := range a.Series {
 			d.n++
 			if i >= len(a.Values) {
 				break
 			}
 			name := d.metric(s.QueryIndex)
-			points := make([]point, 0, len(times))
+			points := make([]metrics.Point, 0, len(times))
 			u, factor := datadogUnit(s.Unit)
 			for j, v := range a.Values[i] {
 				if j < len(times) && times[j] != 0 && v != nil {
-					points = append(points, point{times[j].Add(step), *v * factor}) // see datadogQuery
+					points = append(points, metrics.Point{At: times[j].Add(step), Value: *v * factor}) // see datadogQuery
 				}
 			}
 			if name == "" {
@@ -206,15 +207,15 @@ func (d *timeseriesReader) flush() error {
 				}
 				continue
 			}
-			var l labelSet
+			var l metrics.LabelSet
 			addTags(&l, s.GroupTags)
-			names := l.resolve(&d.pods)
-			if names.container == "" && len(points) > 0 {
+			names := l.Resolve(&d.pods)
+			if names.Container == "" && len(points) > 0 {
 				if err := warning.Tell(d.sink, record.Pos{Source: d.src, Line: d.n}, "no_container", "a series over the whole fleet; ask Datadog for it by the tag that names a container", []byte(name)); err != nil {
 					return err
 				}
 			}
-			if err := d.set.add(name, u, names, d.n, step, points); err != nil {
+			if err := d.set.Add(name, u, names, d.n, step, points); err != nil {
 				return err
 			}
 		}
@@ -226,13 +227,13 @@ func (d *timeseriesReader) flush() error {
 // metric names the series of a query.
 func (d *timeseriesReader) metric(index int) string {
 	if index >= 0 && index < len(d.queries) {
-		return metricOfQuery(d.queries[index])
+		return metrics.MetricOfQuery(d.queries[index])
 	}
 	name := path.Base(strings.ReplaceAll(d.src.Name, "\\", "/"))
 	for _, ext := range []string{".gz", ".zst", ".json", ".ndjson"} {
 		name = strings.TrimSuffix(name, ext)
 	}
-	if _, ok := meaningOf(name, unitNone); ok {
+	if _, ok := metrics.MeaningOf(name, metrics.NoUnit); ok {
 		return name
 	}
 	return ""

@@ -15,6 +15,7 @@ import (
 	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/jsondoc"
+	"lastcall/collectors/evidence/internal/metrics"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
@@ -258,8 +259,8 @@ type table struct {
 
 	clock  stamp.Clock
 	pods   containers.PodNames
-	key    []byte            // scratch
-	named  map[string]labels // by the label cells of a row: rows of one container repeat them
+	key    []byte                    // scratch
+	named  map[string]metrics.Labels // by the label cells of a row: rows of one container repeat them
 	known  map[string]longSeries
 	sample record.Sample
 }
@@ -273,8 +274,8 @@ type labelColumn struct {
 type metricColumn struct {
 	column  int
 	name    string
-	meaning meaning
-	labels  *labels // where the column's own name says whose it is
+	meaning metrics.Meaning
+	labels  *metrics.Labels // where the column's own name says whose it is
 	heap    *heapColumns
 }
 
@@ -289,14 +290,14 @@ type longColumns struct{ metric, value, unit int }
 
 // longSeries is what a cell of the metric column says.
 type longSeries struct {
-	meaning meaning
-	labels  *labels // where it names them
-	bare    bool    // it is not known yet that its values are bytes
-	refused bool    // they are not
+	meaning metrics.Meaning
+	labels  *metrics.Labels // where it names them
+	bare    bool            // it is not known yet that its values are bytes
+	refused bool            // they are not
 }
 
 func newTable(header []string, rows [][]string, file string) *table {
-	t := &table{timeColumn: -1, long: longColumns{-1, -1, -1}, known: map[string]longSeries{}, named: map[string]labels{}}
+	t := &table{timeColumn: -1, long: longColumns{-1, -1, -1}, known: map[string]longSeries{}, named: map[string]metrics.Labels{}}
 	timeRank := 0
 	nameColumn := -1
 	aliased := false // the metric column holds names of series, which people choose in dashboards
@@ -330,21 +331,21 @@ func newTable(header []string, rows [][]string, file string) *table {
 			t.labels = append(t.labels, labelColumn{i, name, true})
 			continue
 		}
-		if metric, own, ok := splitSeries(name); ok {
-			m, known := meaningOfColumn(metric, unitNone)
+		if metric, own, ok := metrics.SplitSeries(name); ok {
+			m, known := metrics.MeaningOfColumn(metric, metrics.NoUnit)
 			pool := ""
 			if !known {
-				if m, known = heapPoolMeaning(metric); known {
-					pool, known = own.heapPool()
+				if m, known = metrics.HeapPoolMeaning(metric); known {
+					pool, known = own.HeapPool()
 				}
 			}
-			names, isOwn := own.resolveWritten(&t.pods)
+			names, isOwn := own.ResolveWritten(&t.pods)
 			switch {
-			case known && isOwn && m.pool:
+			case known && isOwn && m.Pool:
 				found = addHeapColumn(found, metricColumn{column: i, name: name, meaning: m, labels: &names}, pool)
 			case known && needsValues(name, m) && !sizesOf(cellsOf(rows, i)).areBytes():
 				unitless = append(unitless, name)
-			case known && isOwn && !m.counter:
+			case known && isOwn && !m.Counter:
 				found = append(found, metricColumn{column: i, name: name, meaning: m, labels: &names})
 			case metric == "" && isOwn:
 				nameless = append(nameless, metricColumn{column: i, name: name, labels: &names})
@@ -353,21 +354,21 @@ func newTable(header []string, rows [][]string, file string) *table {
 			}
 			continue
 		}
-		if labelKindOf(name) != labelNone {
+		if metrics.IsLabel(name) {
 			t.labels = append(t.labels, labelColumn{column: i, name: name})
 			continue
 		}
-		m, ok := meaningOfColumn(name, unitNone)
+		m, ok := metrics.MeaningOfColumn(name, metrics.NoUnit)
 		if ok && needsValues(name, m) && !sizesOf(cellsOf(rows, i)).areBytes() {
 			unitless = append(unitless, name)
 			continue
 		}
-		if ok && !m.counter {
+		if ok && !m.Counter {
 			found = append(found, metricColumn{column: i, name: name, meaning: m})
 			continue
 		}
 		if mayNameContainer(name) {
-			nameless = append(nameless, metricColumn{column: i, name: name, labels: &labels{container: name}})
+			nameless = append(nameless, metricColumn{column: i, name: name, labels: &metrics.Labels{Container: name}})
 			continue
 		}
 		unknown = append(unknown, name)
@@ -394,19 +395,19 @@ func newTable(header []string, rows [][]string, file string) *table {
 	best := map[string]int{}
 	key := func(c metricColumn) string {
 		if c.labels != nil {
-			return c.meaning.metric.String() + "\x00" + c.labels.container + "\x00" + c.labels.instance
+			return c.meaning.Metric.String() + "\x00" + c.labels.Container + "\x00" + c.labels.Instance
 		}
-		return c.meaning.metric.String()
+		return c.meaning.Metric.String()
 	}
 	for _, c := range found {
-		best[key(c)] = max(best[key(c)], c.meaning.rank)
+		best[key(c)] = max(best[key(c)], c.meaning.Rank)
 	}
 	for _, c := range found {
-		if c.meaning.rank < best[key(c)] {
+		if c.meaning.Rank < best[key(c)] {
 			unknown = append(unknown, c.name)
 			continue
 		}
-		best[key(c)] = c.meaning.rank + 1 // of equal ones the first
+		best[key(c)] = c.meaning.Rank + 1 // of equal ones the first
 		t.metrics = append(t.metrics, c)
 	}
 	t.unused, t.unitless = unknown, unitless
@@ -426,21 +427,21 @@ func addHeapColumn(found []metricColumn, c metricColumn, pool string) []metricCo
 }
 
 // cell is the heap of a row, as one cell would have it; empty where a pool has no value.
-func (h *heapColumns) cell(m meaning, row []string) string {
-	of := heapOfPools{meaning: m, pools: map[string][]point{}}
+func (h *heapColumns) cell(m metrics.Meaning, row []string) string {
+	values := make([]float64, len(h.columns))
 	for i, column := range h.columns {
 		v, ok := number.FloatText(strings.TrimSpace(cellAt(row, column)))
 		if !ok {
-			var u unit
-			if v, u, ok = parseMeasure(strings.TrimSpace(cellAt(row, column))); !ok || !u.fits(quantityBytes) {
+			var u metrics.Unit
+			if v, u, ok = parseMeasure(strings.TrimSpace(cellAt(row, column))); !ok || !u.Fits(metrics.Bytes) {
 				return ""
 			}
-			v *= u.scale() / m.scale
+			v *= u.Scale() / m.Scale
 		}
-		of.pools[h.names[i]] = append(of.pools[h.names[i]], point{0, v})
+		values[i] = v
 	}
-	if sum := of.sum(); len(sum) == 1 {
-		return strconv.FormatFloat(sum[0].value, 'f', -1, 64)
+	if sum, ok := metrics.SumHeap(m, h.names, values); ok {
+		return strconv.FormatFloat(sum, 'f', -1, 64)
 	}
 	return ""
 }
@@ -573,13 +574,13 @@ func (t *table) row(pos record.Pos, row []string, sink record.Sink) error {
 	return nil
 }
 
-func (t *table) longRow(pos record.Pos, at record.Time, names labels, row []string, sink record.Sink) error {
+func (t *table) longRow(pos record.Pos, at record.Time, names metrics.Labels, row []string, sink record.Sink) error {
 	if t.long.metric >= len(row) || t.long.value >= len(row) {
 		return warning.Tell(sink, pos, "malformed_line", "a row with too few cells was left out", []byte(strings.Join(row, ",")))
 	}
-	name, u := cellAt(row, t.long.metric), unitNone
+	name, u := cellAt(row, t.long.metric), metrics.NoUnit
 	if t.long.unit >= 0 && t.long.unit < len(row) {
-		_, u = unitOfWords(cut.Words(row[t.long.unit]))
+		_, u = metrics.UnitOfWords(cut.Words(row[t.long.unit]))
 	}
 	s := t.series(name, u)
 	if s.bare {
@@ -587,7 +588,7 @@ func (t *table) longRow(pos record.Pos, at record.Time, names labels, row []stri
 			return warning.Tell(sink, pos, "column_without_unit", "values of memory that were left out because neither their names nor their values tell that they are bytes: "+hintUnit, []byte(name))
 		}
 	}
-	if s.meaning.metric == record.MetricUnknown || s.meaning.counter {
+	if s.meaning.Metric == record.MetricUnknown || s.meaning.Counter {
 		return warning.Tell(sink, pos, "metric_not_used", "values of metrics that mean nothing here or have a unit that does not fit", []byte(name))
 	}
 	if s.labels != nil {
@@ -597,29 +598,29 @@ func (t *table) longRow(pos record.Pos, at record.Time, names labels, row []stri
 }
 
 // series says what a cell of the metric column means.
-func (t *table) series(name string, u unit) longSeries {
+func (t *table) series(name string, u metrics.Unit) longSeries {
 	key := seriesName(name, u)
 	s, known := t.known[key]
 	if known {
 		return s
 	}
-	metric, own, ok := splitSeries(name)
+	metric, own, ok := metrics.SplitSeries(name)
 	switch {
 	case ok:
-		names, isOwn := own.resolveWritten(&t.pods)
-		if m, known := meaningOfColumn(metric, u); known && isOwn {
-			s = longSeries{meaning: m, labels: &names, bare: u == unitNone && needsValues(name, m)}
+		names, isOwn := own.ResolveWritten(&t.pods)
+		if m, known := metrics.MeaningOfColumn(metric, u); known && isOwn {
+			s = longSeries{meaning: m, labels: &names, bare: u == metrics.NoUnit && needsValues(name, m)}
 		} else if metric == "" && isOwn && t.assumed != nil {
 			s = longSeries{meaning: t.assumed.meaning, labels: &names}
 		}
 	case t.long.metric < 0:
 		s.meaning = t.assumed.meaning
 	default:
-		m, known := meaningOfColumn(name, u)
+		m, known := metrics.MeaningOfColumn(name, u)
 		if known {
-			s.meaning, s.bare = m, u == unitNone && needsValues(name, m)
+			s.meaning, s.bare = m, u == metrics.NoUnit && needsValues(name, m)
 		} else if t.assumed != nil && mayNameContainer(name) {
-			s = longSeries{meaning: t.assumed.meaning, labels: &labels{container: strings.Clone(name)}}
+			s = longSeries{meaning: t.assumed.meaning, labels: &metrics.Labels{Container: strings.Clone(name)}}
 		}
 	}
 	if len(t.known) < 10_000 {
@@ -628,11 +629,11 @@ func (t *table) series(name string, u unit) longSeries {
 	return s
 }
 
-func seriesName(name string, u unit) string { return name + "\x00" + string(rune(u)) }
+func seriesName(name string, u metrics.Unit) string { return name + "\x00" + string(rune(u)) }
 
 // unitOfFirst says of a series that is bare whether its values are bytes. Its first value that is not zero decides for all that follow,
 // wherever in the table it stands: rows are streamed.
-func (t *table) unitOfFirst(name string, u unit, s longSeries, cell string) longSeries {
+func (t *table) unitOfFirst(name string, u metrics.Unit, s longSeries, cell string) longSeries {
 	if s.refused {
 		return s
 	}
@@ -649,27 +650,27 @@ func (t *table) unitOfFirst(name string, u unit, s longSeries, cell string) long
 	return s
 }
 
-func (t *table) emit(pos record.Pos, at record.Time, names labels, m meaning, cell string, row []string, sink record.Sink) error {
+func (t *table) emit(pos record.Pos, at record.Time, names metrics.Labels, m metrics.Meaning, cell string, row []string, sink record.Sink) error {
 	cell = strings.TrimSpace(cell)
 	if isNoValue(cell) {
 		return nil
 	}
 	v, ok := number.FloatText(cell)
 	if !ok {
-		var u unit
+		var u metrics.Unit
 		// A unit in the cell says more than one in the header.
-		if v, u, ok = parseMeasure(cell); ok && u.fits(quantityOf(m.metric)) {
-			m.scale = u.scale()
+		if v, u, ok = parseMeasure(cell); ok && u.Fits(metrics.QuantityOf(m.Metric)) {
+			m.Scale = u.Scale()
 		} else {
 			return warning.Tell(sink, pos, "malformed_line", "a cell that is no number, or has a unit that does not fit, was left out", []byte(strings.Join(row, ",")))
 		}
 	}
-	if v, ok = m.value(v); !ok {
+	if v, ok = m.Value(v); !ok {
 		return nil
 	}
 	t.sample = record.Sample{
-		Pos: pos, Time: at, Metric: m.metric, Value: v,
-		Container: names.container, Instance: names.instance, Service: names.service, Host: names.host, Version: names.version,
+		Pos: pos, Time: at, Metric: m.Metric, Value: v,
+		Container: names.Container, Instance: names.Instance, Service: names.Service, Host: names.Host, Version: names.Version,
 	}
 	return sink.Sample(&t.sample)
 }
@@ -684,30 +685,30 @@ func isNoValue(cell string) bool {
 }
 
 // parseMeasure reads a number with its unit, as dashboards format values: "512 MiB", "1.5GiB", "12.5%".
-func parseMeasure(cell string) (v float64, u unit, ok bool) {
+func parseMeasure(cell string) (v float64, u metrics.Unit, ok bool) {
 	n := 0
 	for n < len(cell) && (number.IsDigit(cell[n]) || cell[n] == '.' || cell[n] == '-') {
 		n++
 	}
 	if v, ok = number.FloatText(cell[:n]); !ok {
-		return 0, unitNone, false
+		return 0, metrics.NoUnit, false
 	}
 	word := strings.ToLower(strings.TrimSpace(cell[n:]))
 	switch word {
 	case "%":
-		return v, unitPercent, true
+		return v, metrics.Percent, true
 	case "tib", "tb":
-		return v * 1024, unitGibibyte, true
+		return v * 1024, metrics.Gibibyte, true
 	}
-	u = unitOf(word)
-	return v, u, u != unitNone
+	u = metrics.UnitOf(word)
+	return v, u, u != metrics.NoUnit
 }
 
 // maxNamed bounds the combinations of label cells that are remembered.
 const maxNamed = 100_000
 
 // names resolves the label cells of a row. The strings are made once for each combination.
-func (t *table) names(row []string) labels {
+func (t *table) names(row []string) metrics.Labels {
 	t.key = t.key[:0]
 	for _, c := range t.labels {
 		t.key = append(append(t.key, cellAt(row, c.column)...), 0)
@@ -715,18 +716,18 @@ func (t *table) names(row []string) labels {
 	if known, ok := t.named[string(t.key)]; ok {
 		return known
 	}
-	var l labelSet
+	var l metrics.LabelSet
 	for _, c := range t.labels {
 		if !c.many {
-			l.add(c.name, strings.Clone(strings.TrimSpace(cellAt(row, c.column))))
+			l.Add(c.name, strings.Clone(strings.TrimSpace(cellAt(row, c.column))))
 		}
 	}
 	for _, c := range t.labels {
 		if c.many {
-			l.addMany(strings.Clone(cellAt(row, c.column)))
+			l.AddMany(strings.Clone(cellAt(row, c.column)))
 		}
 	}
-	out := l.resolve(&t.pods)
+	out := l.Resolve(&t.pods)
 	if len(t.named) < maxNamed {
 		t.named[string(t.key)] = out
 	}

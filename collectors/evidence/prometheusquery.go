@@ -9,6 +9,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/jsondoc"
+	"lastcall/collectors/evidence/internal/metrics"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/record"
@@ -35,7 +36,7 @@ func (prometheusQuery) Sniff(head []byte) int {
 
 // Parse implements WholeFormat.
 func (prometheusQuery) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
-	p := &promReader{src: src, sink: sink, w: jsondoc.NewWalker(ctx, r), set: newSeriesSet(src, sink)}
+	p := &promReader{src: src, sink: sink, w: jsondoc.NewWalker(ctx, r), set: metrics.NewSet(src, sink)}
 	err := p.w.Documents(func(first json.Token) error {
 		if first != json.Delim('{') {
 			return p.w.SkipRest(first)
@@ -50,26 +51,26 @@ func (prometheusQuery) Parse(ctx context.Context, src *record.Source, r io.Reade
 
 // close emits what is held.
 func (p *promReader) close() error {
-	err := p.heap.close(func(h *heapOfPools, l labels, points []point) error {
+	err := p.heap.Close(func(h *metrics.Heap, l metrics.Labels, points []metrics.Point) error {
 		if len(points) == 0 {
-			p.set.skip(h.name, h.count())
+			p.set.Skip(h.Name, h.Count())
 			return nil
 		}
-		return p.set.addMeaning(h.name, h.meaning, l, h.line, 0, points)
+		return p.set.AddMeaning(h.Name, h.Meaning, l, h.Line, 0, points)
 	})
 	if err != nil {
 		return err
 	}
-	return p.set.close()
+	return p.set.Close()
 }
 
 type promReader struct {
 	src  *record.Source
 	sink record.Sink
 	w    *jsondoc.Walker
-	set  *seriesSet
+	set  *metrics.Set
 	pods containers.PodNames
-	heap heapPools
+	heap metrics.HeapPools
 	n    int64
 }
 
@@ -80,7 +81,7 @@ func (p *promReader) field(key string) error {
 	case "result":
 		return p.w.ArrayValue(p.series)
 	case "error", "warnings":
-		return sourceError(p.w, p.src, "the answer of Prometheus carries an error or a warning", p.sink)
+		return metrics.SourceError(p.w, p.src, "the answer of Prometheus carries an error or a warning", p.sink)
 	}
 	return p.w.Skip()
 }
@@ -104,7 +105,7 @@ func (p *promReader) series() error {
 	if len(s.Values) == 0 && len(s.Value[0]) > 0 {
 		s.Values = append(s.Values, s.Value)
 	}
-	points := make([]point, 0, len(s.Values))
+	points := make([]metrics.Point, 0, len(s.Values))
 	var unplaced int64
 	for _, v := range s.Values {
 		at, ok := number.Float(v[0])
@@ -121,10 +122,10 @@ func (p *promReader) series() error {
 		if err != nil {
 			continue
 		}
-		points = append(points, point{t, x})
+		points = append(points, metrics.Point{At: t, Value: x})
 	}
 	name := s.Metric["__name__"]
-	if err := tellUnplaced(p.sink, record.Pos{Source: p.src, Line: p.n}, name, unplaced); err != nil {
+	if err := metrics.TellUnplaced(p.sink, record.Pos{Source: p.src, Line: p.n}, name, unplaced); err != nil {
 		return err
 	}
 	if name == "" {
@@ -133,30 +134,30 @@ func (p *promReader) series() error {
 			Text: "the answer does not say which metric it holds; query the metric itself rather than an expression of it",
 		})
 	}
-	var l labelSet
+	var l metrics.LabelSet
 	for _, key := range sortedKeys(s.Metric) {
-		l.addProm(key, s.Metric[key])
+		l.AddProm(key, s.Metric[key])
 	}
-	m, ok := meaningOf(name, unitNone)
+	m, ok := metrics.MeaningOf(name, metrics.NoUnit)
 	if name == "kube_pod_container_resource_limits" {
-		m, ok = meaning{metric: record.MemoryLimit, rank: 40, scale: 1}, s.Metric["resource"] == "memory"
+		m, ok = metrics.Meaning{Metric: record.MemoryLimit, Rank: 40, Scale: 1}, s.Metric["resource"] == "memory"
 	}
 	pool := ""
 	if !ok {
-		if m, ok = heapPoolMeaning(name); ok {
-			pool, ok = l.heapPool()
+		if m, ok = metrics.HeapPoolMeaning(name); ok {
+			pool, ok = l.HeapPool()
 		}
 	}
-	names, own := l.resolveProm(&p.pods)
+	names, own := l.ResolveProm(&p.pods)
 	if !ok || !own {
-		p.set.skip(name, len(points))
+		p.set.Skip(name, len(points))
 		return nil
 	}
-	if m.pool {
-		p.heap.add(name, m, names, pool, p.n, points...)
+	if m.Pool {
+		p.heap.Add(name, m, names, pool, p.n, points...)
 		return nil
 	}
-	return p.set.addMeaning(name, m, names, p.n, 0, points)
+	return p.set.AddMeaning(name, m, names, p.n, 0, points)
 }
 
 // sortedKeys lists the keys of m in order, so that output never depends on that of a map.

@@ -9,6 +9,7 @@ import (
 	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/metrics"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/stamp"
@@ -60,21 +61,21 @@ func (prometheusText) OnlyText() {}
 
 // NewParser implements LineFormat.
 func (prometheusText) NewParser(src *record.Source) format.LineParser {
-	return &expositionParser{src: src, known: map[string]meaning{}}
+	return &expositionParser{src: src, known: map[string]metrics.Meaning{}}
 }
 
 type expositionParser struct {
 	src   *record.Source
-	known map[string]meaning
+	known map[string]metrics.Meaning
 	pods  containers.PodNames
-	heaps heapPools
+	heaps metrics.HeapPools
 }
 
 // Sequential implements Sequential: which container of a pod goes by its name depends on which came first.
 func (prometheusText) Sequential() bool { return true }
 
 // Forget implements forgetful.
-func (p *expositionParser) Forget() { p.pods, p.heaps = containers.PodNames{}, heapPools{} }
+func (p *expositionParser) Forget() { p.pods, p.heaps = containers.PodNames{}, metrics.HeapPools{} }
 
 // ParseLine implements LineParser.
 func (p *expositionParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
@@ -87,16 +88,16 @@ func (p *expositionParser) ParseLine(lineNo int64, line []byte, sink record.Sink
 	}
 	pos := record.Pos{Source: p.src, Line: lineNo}
 	name := string(e.name)
-	var l labelSet
+	var l metrics.LabelSet
 	if name == "process_start_time_seconds" || name == "container_start_time_seconds" {
-		readPromLabels(e.labels, l.addProm)
+		metrics.ReadPromLabels(e.labels, l.AddProm)
 		return true, p.started(pos, &l, e.value, sink)
 	}
 	m, known := p.known[name]
 	if !known {
 		var ok bool
-		if m, ok = meaningOf(name, unitNone); !ok {
-			m, _ = heapPoolMeaning(name)
+		if m, ok = metrics.MeaningOf(name, metrics.NoUnit); !ok {
+			m, _ = metrics.HeapPoolMeaning(name)
 		}
 		if len(p.known) < 10_000 {
 			p.known[name] = m
@@ -104,55 +105,55 @@ func (p *expositionParser) ParseLine(lineNo int64, line []byte, sink record.Sink
 	}
 	if name == "kube_pod_container_resource_limits" {
 		resource := ""
-		readPromLabels(e.labels, func(k, v string) {
+		metrics.ReadPromLabels(e.labels, func(k, v string) {
 			if k == "resource" {
 				resource = v
 			}
 		})
 		if resource == "memory" {
-			m = meaning{metric: record.MemoryLimit, rank: 40, scale: 1}
+			m = metrics.Meaning{Metric: record.MemoryLimit, Rank: 40, Scale: 1}
 		}
 	}
 	// A counter has no rate in one scrape.
-	if m.metric == record.MetricUnknown || m.counter {
+	if m.Metric == record.MetricUnknown || m.Counter {
 		return true, nil
 	}
-	readPromLabels(e.labels, l.addProm)
+	metrics.ReadPromLabels(e.labels, l.AddProm)
 	pool := ""
-	if m.pool {
-		if pool, ok = l.heapPool(); !ok {
+	if m.Pool {
+		if pool, ok = l.HeapPool(); !ok {
 			return true, nil
 		}
 	}
-	names, ok := l.resolveProm(&p.pods)
+	names, ok := l.ResolveProm(&p.pods)
 	if !ok {
 		return true, nil
 	}
 	if e.at == 0 {
 		return true, warning.Tell(sink, pos, "no_time", "a scrape without timestamps says when nothing happened; its values were left out", line)
 	}
-	if m.pool {
-		p.heaps.add(name, m, names, pool, lineNo, point{e.at, e.value})
+	if m.Pool {
+		p.heaps.Add(name, m, names, pool, lineNo, metrics.Point{At: e.at, Value: e.value})
 		return true, nil
 	}
-	return true, emitPoints(sink, pos, m, names, 0, []point{{e.at, e.value}})
+	return true, metrics.EmitPoints(sink, pos, m, names, 0, []metrics.Point{{At: e.at, Value: e.value}})
 }
 
 // Finish implements finisher: the pools of one instant may stand anywhere.
 func (p *expositionParser) Finish(sink record.Sink) error {
-	return p.heaps.close(func(h *heapOfPools, l labels, points []point) error {
-		return emitPoints(sink, record.Pos{Source: p.src, Line: h.line}, h.meaning, l, 0, points)
+	return p.heaps.Close(func(h *metrics.Heap, l metrics.Labels, points []metrics.Point) error {
+		return metrics.EmitPoints(sink, record.Pos{Source: p.src, Line: h.Line}, h.Meaning, l, 0, points)
 	})
 }
 
 // started tells when a process or container began.
-func (p *expositionParser) started(pos record.Pos, l *labelSet, at float64, sink record.Sink) error {
-	names, ok := l.resolveProm(&p.pods)
+func (p *expositionParser) started(pos record.Pos, l *metrics.LabelSet, at float64, sink record.Sink) error {
+	names, ok := l.ResolveProm(&p.pods)
 	t, isTime := stamp.Epoch(at)
-	if !ok || !isTime || names.container == "" {
+	if !ok || !isTime || names.Container == "" {
 		return nil
 	}
-	o := origin.Origin{Pos: pos, Time: t, Container: []byte(names.container), Instance: []byte(names.instance), Service: []byte(names.service), Host: []byte(names.host)}
+	o := origin.Origin{Pos: pos, Time: t, Container: []byte(names.Container), Instance: []byte(names.Instance), Service: []byte(names.Service), Host: []byte(names.Host)}
 	return sink.Lifecycle(o.Lifecycle(record.Up, record.StartTime, nil))
 }
 

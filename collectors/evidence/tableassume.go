@@ -6,6 +6,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/metrics"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
@@ -17,14 +18,14 @@ import (
 
 // assumption is what the values of a table were taken for.
 type assumption struct {
-	meaning meaning
+	meaning metrics.Meaning
 	columns []string
 }
 
 func (a *assumption) warning(pos record.Pos) *record.Warning {
 	return &record.Warning{
 		Code: "metric_assumed", Pos: pos, Count: int64(max(1, len(a.columns))), Example: warning.Example([]byte(strings.Join(a.columns, ", "))),
-		Text: "columns of values that do not say what they measure; they were taken as " + a.meaning.metric.String() + " of the container that each names, because the file is named after it" +
+		Text: "columns of values that do not say what they measure; they were taken as " + a.meaning.Metric.String() + " of the container that each names, because the file is named after it" +
 			" (if that is wrong, name them, such as heap_used_bytes{container=\"web-1\"})",
 	}
 }
@@ -69,14 +70,14 @@ func (t *table) assumeLong(aliased bool, rows [][]string, file string) {
 	for _, row := range rows {
 		name := cellAt(row, t.long.metric)
 		if t.long.metric >= 0 {
-			metric, _, ok := splitSeries(name)
+			metric, _, ok := metrics.SplitSeries(name)
 			switch {
 			case ok && metric != "":
 				return // named
 			case !ok && (!aliased || len(t.labels) > 0 || !mayNameContainer(name)):
 				return // a metric that means nothing here
 			}
-			if _, known := meaningOfColumn(name, unitNone); known {
+			if _, known := metrics.MeaningOfColumn(name, metrics.NoUnit); known {
 				return
 			}
 		} else {
@@ -99,14 +100,14 @@ func (t *table) assumeLong(aliased bool, rows [][]string, file string) {
 // of numbers nor a unit of bytes does: disks and networks are counted in as large ones.
 func assume(file string, cells []string) *assumption {
 	m, ok := meaningOfFile(file)
-	if !ok || quantityOf(m.metric) != quantityBytes {
+	if !ok || metrics.QuantityOf(m.Metric) != metrics.Bytes {
 		return nil
 	}
 	s := sizesOf(cells)
 	if s.foreign || s.garbled {
 		return nil
 	}
-	if s.areBytes() || m.scale > 1 && s.numbers > 0 {
+	if s.areBytes() || m.Scale > 1 && s.numbers > 0 {
 		return &assumption{meaning: m}
 	}
 	return nil
@@ -114,15 +115,15 @@ func assume(file string, cells []string) *assumption {
 
 // needsValues reports whether only the values of a column can tell that they are bytes: a memory, or the limit of one, whose name says no
 // unit. A limit in megabytes would make every use of memory look beyond it.
-func needsValues(name string, m meaning) bool {
-	if m.metric != record.MemoryLimit && m.metric != record.HeapLimit {
-		return m.bare
+func needsValues(name string, m metrics.Meaning) bool {
+	if m.Metric != record.MemoryLimit && m.Metric != record.HeapLimit {
+		return m.Bare
 	}
-	if metric, _, ok := splitSeries(name); ok {
+	if metric, _, ok := metrics.SplitSeries(name); ok {
 		name = metric
 	}
-	_, u := unitOfWords(cut.Words(name))
-	return u == unitNone
+	_, u := metrics.UnitOfWords(cut.Words(name))
+	return u == metrics.NoUnit
 }
 
 // cellsOf is one column of some rows.
@@ -153,7 +154,7 @@ func sizesOf(cells []string) (s sizes) {
 			switch {
 			case !ok:
 				s.garbled = true
-			case !u.fits(quantityBytes):
+			case !u.Fits(metrics.Bytes):
 				s.foreign = true
 			default:
 				s.units++
@@ -175,7 +176,7 @@ func (s sizes) areBytes() bool {
 }
 
 // meaningOfFile reads the name of a file as that of a metric; ok is false for one that does not name memory, or names something else too.
-func meaningOfFile(name string) (m meaning, ok bool) {
+func meaningOfFile(name string) (m metrics.Meaning, ok bool) {
 	name = cut.BaseName(name)
 	for {
 		ext := path.Ext(name)
@@ -197,24 +198,24 @@ func meaningOfFile(name string) (m meaning, ok bool) {
 			memory = true
 		case "disk", "fs", "filesystem", "volume", "network", "net", "io", "swap", "cache", "cpu", "request", "requests", "latency", "duration", "rx", "tx", "received",
 			"receive", "transmitted", "transmit", "throughput", "rate", "traffic", "bandwidth", "percent", "utilization", "utilisation":
-			return meaning{}, false
+			return metrics.Meaning{}, false
 		}
-		if isForeign(w) {
-			return meaning{}, false
+		if metrics.IsForeign(w) {
+			return metrics.Meaning{}, false
 		}
 	}
 	if !memory && !strings.Contains(strings.Join(words, "."), "working.set") {
-		return meaning{}, false
+		return metrics.Meaning{}, false
 	}
 	for n := len(words); n > 0; n-- {
 		for i := 0; i+n <= len(words); i++ {
-			if m, ok := meaningOfColumn(strings.Join(words[i:i+n], "."), unitNone); ok && !m.counter {
-				m.bare = false // assume looks at the values
+			if m, ok := metrics.MeaningOfColumn(strings.Join(words[i:i+n], "."), metrics.NoUnit); ok && !m.Counter {
+				m.Bare = false // assume looks at the values
 				return m, true
 			}
 		}
 	}
-	return meaning{}, false
+	return metrics.Meaning{}, false
 }
 
 // mayNameContainer reports whether the name of a column may be a container's, rather than that of something measured.
@@ -226,7 +227,7 @@ func mayNameContainer(name string) bool {
 	if len(words) == 0 {
 		return false
 	}
-	if _, u := unitOfWords(words); u != unitNone && len(words) > 1 {
+	if _, u := metrics.UnitOfWords(words); u != metrics.NoUnit && len(words) > 1 {
 		return false
 	}
 	switch words[len(words)-1] {

@@ -1,4 +1,4 @@
-package evidence
+package metrics
 
 import (
 	"cmp"
@@ -11,7 +11,7 @@ import (
 	"lastcall/collectors/record"
 )
 
-// heapPools sums the memory pools of JVMs. Micrometer and OpenTelemetry tell of each pool of the heap apart, client_java of the area as a
+// HeapPools sums the memory pools of JVMs. Micrometer and OpenTelemetry tell of each pool of the heap apart, client_java of the area as a
 // whole:
 //
 //	jvm_memory_used_bytes{area="heap",id="G1 Old Gen",pod="web-1"}
@@ -20,29 +20,30 @@ import (
 //
 // Only readings of one instant are summed, and only where all pools of the container that the document knows have one: a sum that lacks
 // a pool now and then is a curve that jumps. The zero value is ready.
-type heapPools struct {
-	heaps map[heapKey]*heapOfPools
+type HeapPools struct {
+	heaps map[heapKey]*Heap
 	held  int  // points
 	over  bool // there were more than can be held: a sum would lack some
 }
 
 type heapKey struct {
 	metric record.Metric
-	labels labels
+	labels Labels
 }
 
-type heapOfPools struct {
-	name    string // of the metric
-	meaning meaning
-	line    int64              // of the first
-	pools   map[string][]point // by name; "" is the whole area
+// Heap is the heap of one JVM, as far as its pools were read.
+type Heap struct {
+	Name    string // of the metric
+	Meaning Meaning
+	Line    int64              // of the first
+	pools   map[string][]Point // by name; "" is the whole area
 }
 
-// heapPoolMeaning says what the sum over the pools of a metric of this name means; ok is false for all other names.
-func heapPoolMeaning(name string) (m meaning, ok bool) {
-	words, u := unitOfWords(cut.Words(name))
-	if !u.fits(quantityBytes) {
-		return meaning{}, false
+// HeapPoolMeaning says what the sum over the pools of a metric of this name means; ok is false for all other names.
+func HeapPoolMeaning(name string) (m Meaning, ok bool) {
+	words, u := UnitOfWords(cut.Words(name))
+	if !u.Fits(Bytes) {
+		return Meaning{}, false
 	}
 	joined := strings.Join(words, ".")
 	for _, r := range [...]struct {
@@ -53,31 +54,32 @@ func heapPoolMeaning(name string) (m meaning, ok bool) {
 		{"jvm.memory.max", record.HeapLimit}, {"jvm.memory.bytes.max", record.HeapLimit}, {"jvm.memory.limit", record.HeapLimit},
 	} {
 		if hasLastWords(joined, r.words) {
-			return meaning{metric: r.metric, rank: 38, scale: u.scale(), pool: true}, true
+			return Meaning{Metric: r.metric, Rank: 38, Scale: u.Scale(), Pool: true}, true
 		}
 	}
-	return meaning{}, false
+	return Meaning{}, false
 }
 
-// heapPool is the pool that labels name; ok is false for what is no heap's.
-func (l *labelSet) heapPool() (pool string, ok bool) {
+// HeapPool is the pool that labels name; ok is false for what is no heap's.
+func (l *LabelSet) HeapPool() (pool string, ok bool) {
 	pool = cmp.Or(l.pool, l.cgroup)
 	l.cgroup = "" // Micrometer calls the pool "id"
 	return pool, cmp.Or(l.area, l.memoryType) == "heap"
 }
 
-func (p *heapPools) add(name string, m meaning, l labels, pool string, line int64, points ...point) {
-	if p.over = p.over || p.held+len(points) > maxHeldPoints; p.over {
+// Add takes points of one pool of the container that l names; name and m are those of the metric, line is the number in the document.
+func (p *HeapPools) Add(name string, m Meaning, l Labels, pool string, line int64, points ...Point) {
+	if p.over = p.over || p.held+len(points) > MaxHeldPoints; p.over {
 		return
 	}
 	p.held += len(points)
-	key := heapKey{m.metric, l}
+	key := heapKey{m.Metric, l}
 	h := p.heaps[key]
 	if h == nil {
 		if p.heaps == nil {
-			p.heaps = map[heapKey]*heapOfPools{}
+			p.heaps = map[heapKey]*Heap{}
 		}
-		h = &heapOfPools{name: strings.Clone(name), meaning: m, line: line, pools: map[string][]point{}}
+		h = &Heap{Name: strings.Clone(name), Meaning: m, Line: line, pools: map[string][]Point{}}
 		p.heaps[key] = h
 		p.held += seriesWeight
 	}
@@ -88,14 +90,14 @@ func (p *heapPools) add(name string, m meaning, l labels, pool string, line int6
 	h.pools[pool] = append(h.pools[pool], points...)
 }
 
-// close passes the sums on, in the order in which the document began with each.
-func (p *heapPools) close(sum func(h *heapOfPools, l labels, points []point) error) error {
+// Close passes the sums on, in the order in which the document began with each.
+func (p *HeapPools) Close(sum func(h *Heap, l Labels, points []Point) error) error {
 	keys := slices.SortedFunc(maps.Keys(p.heaps), func(a, b heapKey) int {
-		return cmp.Or(cmp.Compare(p.heaps[a].line, p.heaps[b].line), cmp.Compare(a.metric, b.metric), cmp.Compare(a.labels.container, b.labels.container),
-			cmp.Compare(a.labels.instance, b.labels.instance))
+		return cmp.Or(cmp.Compare(p.heaps[a].Line, p.heaps[b].Line), cmp.Compare(a.metric, b.metric), cmp.Compare(a.labels.Container, b.labels.Container),
+			cmp.Compare(a.labels.Instance, b.labels.Instance))
 	})
 	for _, key := range keys {
-		var points []point
+		var points []Point
 		if h := p.heaps[key]; !p.over {
 			points = h.sum()
 		}
@@ -103,22 +105,35 @@ func (p *heapPools) close(sum func(h *heapOfPools, l labels, points []point) err
 			return err
 		}
 	}
-	*p = heapPools{}
+	*p = HeapPools{}
 	return nil
 }
 
-// count is the number of points that were held.
-func (h *heapOfPools) count() (n int) {
+// SumHeap is the heap of one instant, of whose pools each has a name and a value; m is the meaning of their metric. ok is false where they
+// do not make a heap.
+func SumHeap(m Meaning, names []string, values []float64) (sum float64, ok bool) {
+	h := Heap{Meaning: m, pools: map[string][]Point{}}
+	for i, name := range names {
+		h.pools[name] = append(h.pools[name], Point{Value: values[i]})
+	}
+	if points := h.sum(); len(points) == 1 {
+		return points[0].Value, true
+	}
+	return 0, false
+}
+
+// Count is the number of points that were held.
+func (h *Heap) Count() (n int) {
 	for _, points := range h.pools {
 		n += len(points)
 	}
 	return n
 }
 
-// sum is the heap at the instants at which all its pools were read.
-func (h *heapOfPools) sum() []point {
+// Sum is the heap at the instants at which all its pools were read.
+func (h *Heap) sum() []Point {
 	if whole, ok := h.pools[""]; ok {
-		h.pools = map[string][]point{"": whole}
+		h.pools = map[string][]Point{"": whole}
 	}
 	names := slices.Sorted(maps.Keys(h.pools))
 	if !slices.ContainsFunc(names, isLastingPool) {
@@ -128,7 +143,7 @@ func (h *heapOfPools) sum() []point {
 	for i, name := range names {
 		read[i] = onePerInstant(h.pools[name])
 	}
-	var out []point
+	var out []Point
 	values := make([]float64, len(names))
 	for _, at := range slices.Sorted(maps.Keys(read[0])) {
 		known := true
@@ -141,27 +156,27 @@ func (h *heapOfPools) sum() []point {
 			continue
 		}
 		if v, ok := h.at(names, values); ok {
-			out = append(out, point{at, v})
+			out = append(out, Point{at, v})
 		}
 	}
 	return out
 }
 
 // onePerInstant leaves out what two series of one pool tell differently: those are two JVMs.
-func onePerInstant(points []point) map[record.Time]float64 {
+func onePerInstant(points []Point) map[record.Time]float64 {
 	read := make(map[record.Time]float64, len(points))
 	for _, p := range points {
-		if v, twice := read[p.at]; twice && v != p.value {
-			p.value = math.NaN()
+		if v, twice := read[p.At]; twice && v != p.Value {
+			p.Value = math.NaN()
 		}
-		read[p.at] = p.value
+		read[p.At] = p.Value
 	}
 	return read
 }
 
 // at is the heap of one instant, of which each pool has the value.
-func (h *heapOfPools) at(names []string, values []float64) (float64, bool) {
-	if h.meaning.metric == record.HeapLimit {
+func (h *Heap) at(names []string, values []float64) (float64, bool) {
+	if h.Meaning.Metric == record.HeapLimit {
 		return heapLimitOf(names, values)
 	}
 	sum := 0.0

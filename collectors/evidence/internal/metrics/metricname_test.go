@@ -1,4 +1,4 @@
-package evidence
+package metrics
 
 import (
 	"testing"
@@ -9,69 +9,69 @@ import (
 func TestNamesOfMetricsAreKnownWithTheirUnits(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		unit  unit
+		unit  Unit
 		want  record.Metric
 		scale float64
 	}{
-		{"rss_bytes", unitNone, record.RSS, 1},
-		{"RSS (MB)", unitNone, record.RSS, 1 << 20},
-		{"Memory Usage", unitNone, record.RSS, 1},
-		{"acme.checkout.memory.rss", unitNone, record.RSS, 1},
-		{"runtime.node.mem.rss", unitByte, record.RSS, 1},
-		{"runtime.python.mem.rss", unitNone, record.RSS, 1},
-		{"container.memory.usage", unitNone, record.RSS, 1},
-		{"docker.mem.rss", unitNone, record.RSS, 1},
-		{"process_resident_memory_bytes", unitNone, record.RSS, 1},
-		{"container_memory_working_set_bytes", unitNone, record.WorkingSet, 1},
-		{"kubernetes.memory.working_set", unitNone, record.WorkingSet, 1},
-		{"runtime.node.mem.heap_used", unitNone, record.HeapUsed, 1},
-		{"heapUsed", unitNone, record.HeapUsed, 1},
-		{"heap_alloc_bytes", unitNone, record.HeapUsed, 1},
-		{"go_memstats_heap_inuse_bytes", unitNone, record.HeapUsed, 1},
-		{"nodejs_heap_size_used_bytes", unitNone, record.HeapUsed, 1},
-		{"jvm.heap_memory", unitNone, record.HeapUsed, 1},
-		{"jvm.heap_memory_max", unitNone, record.HeapLimit, 1},
-		{"jvm.non_heap_memory", unitNone, record.External, 1},
-		{"runtime.go.mem_stats.heap_sys", unitNone, record.HeapTotal, 1},
-		{"external_bytes", unitNone, record.External, 1},
-		{"nodejs_external_memory_bytes", unitNone, record.External, 1},
-		{"memory_limit_bytes", unitNone, record.MemoryLimit, 1},
-		{"kubernetes.memory.limits", unitNone, record.MemoryLimit, 1},
-		{"container_spec_memory_limit_bytes", unitNone, record.MemoryLimit, 1},
-		{"heap_size_limit", unitNone, record.HeapLimit, 1},
-		{"go_memory_limit_bytes", unitNone, record.HeapLimit, 1},
-		{"go.memory.limit", unitByte, record.HeapLimit, 1},
-		{"go_gc_gomemlimit_bytes", unitNone, record.HeapLimit, 1},
-		{"jvm.memory.heap.used", unitNone, record.HeapUsed, 1},
-		{"jvm.memory.heap.max", unitNone, record.HeapLimit, 1},
-		{"jvm.memory.non-heap.used", unitNone, record.External, 1},
-		{"process.memory.usage", unitByte, record.RSS, 1},
-		{"dotnet.process.memory.working_set", unitNone, record.WorkingSet, 1},
-		{"runtime.node.heap.total_heap_size", unitNone, record.HeapTotal, 1},
-		{"runtime.node.heap.heap_size_limit", unitNone, record.HeapLimit, 1},
-		{"cpu_percent", unitNone, record.CPU, 0.01},
-		{"container.cpu.usage", unitNone, record.CPU, 1e-9},
-		{"container.cpu.usage", unitPercent, record.CPU, 0.01},
-		{"kubernetes.cpu.usage.total", unitNone, record.CPU, 1e-9},
-		{"cpu_cores", unitNone, record.CPU, 1},
-		{"container_cpu_usage_seconds_total", unitNone, record.CPU, 1},
-		{"event_loop_lag_max_ms", unitNone, record.EventLoopDelayMax, 1e-3},
-		{"runtime.node.event_loop.delay.max", unitNone, record.EventLoopDelayMax, 1e-9},
-		{"runtime.node.event_loop.delay.avg", unitMillisecond, record.EventLoopDelayMean, 1e-3},
-		{"nodejs_eventloop_lag_max_seconds", unitNone, record.EventLoopDelayMax, 1},
-		{"nodejs_eventloop_lag_seconds", unitNone, record.EventLoopDelayMean, 1},
-		{"gc_time_ms", unitNone, record.GCPause, 1e-3},
-		{"runtime.node.gc.pause.sum", unitNone, record.GCPause, 1e-9},
-		{"goroutines", unitNone, record.Goroutines, 1},
-		{"runtime.go.num_goroutine", unitNone, record.Goroutines, 1},
-		{"go_goroutines", unitNone, record.Goroutines, 1},
-		{"container.memory.oom_events", unitNone, record.OOMEvents, 1},
-		{"kubernetes.containers.restarts", unitNone, record.Restarts, 1},
-		{"kube_pod_container_status_restarts_total", unitNone, record.Restarts, 1},
+		{"rss_bytes", NoUnit, record.RSS, 1},
+		{"RSS (MB)", NoUnit, record.RSS, 1 << 20},
+		{"Memory Usage", NoUnit, record.RSS, 1},
+		{"acme.checkout.memory.rss", NoUnit, record.RSS, 1},
+		{"runtime.node.mem.rss", Byte, record.RSS, 1},
+		{"runtime.python.mem.rss", NoUnit, record.RSS, 1},
+		{"container.memory.usage", NoUnit, record.RSS, 1},
+		{"docker.mem.rss", NoUnit, record.RSS, 1},
+		{"process_resident_memory_bytes", NoUnit, record.RSS, 1},
+		{"container_memory_working_set_bytes", NoUnit, record.WorkingSet, 1},
+		{"kubernetes.memory.working_set", NoUnit, record.WorkingSet, 1},
+		{"runtime.node.mem.heap_used", NoUnit, record.HeapUsed, 1},
+		{"heapUsed", NoUnit, record.HeapUsed, 1},
+		{"heap_alloc_bytes", NoUnit, record.HeapUsed, 1},
+		{"go_memstats_heap_inuse_bytes", NoUnit, record.HeapUsed, 1},
+		{"nodejs_heap_size_used_bytes", NoUnit, record.HeapUsed, 1},
+		{"jvm.heap_memory", NoUnit, record.HeapUsed, 1},
+		{"jvm.heap_memory_max", NoUnit, record.HeapLimit, 1},
+		{"jvm.non_heap_memory", NoUnit, record.External, 1},
+		{"runtime.go.mem_stats.heap_sys", NoUnit, record.HeapTotal, 1},
+		{"external_bytes", NoUnit, record.External, 1},
+		{"nodejs_external_memory_bytes", NoUnit, record.External, 1},
+		{"memory_limit_bytes", NoUnit, record.MemoryLimit, 1},
+		{"kubernetes.memory.limits", NoUnit, record.MemoryLimit, 1},
+		{"container_spec_memory_limit_bytes", NoUnit, record.MemoryLimit, 1},
+		{"heap_size_limit", NoUnit, record.HeapLimit, 1},
+		{"go_memory_limit_bytes", NoUnit, record.HeapLimit, 1},
+		{"go.memory.limit", Byte, record.HeapLimit, 1},
+		{"go_gc_gomemlimit_bytes", NoUnit, record.HeapLimit, 1},
+		{"jvm.memory.heap.used", NoUnit, record.HeapUsed, 1},
+		{"jvm.memory.heap.max", NoUnit, record.HeapLimit, 1},
+		{"jvm.memory.non-heap.used", NoUnit, record.External, 1},
+		{"process.memory.usage", Byte, record.RSS, 1},
+		{"dotnet.process.memory.working_set", NoUnit, record.WorkingSet, 1},
+		{"runtime.node.heap.total_heap_size", NoUnit, record.HeapTotal, 1},
+		{"runtime.node.heap.heap_size_limit", NoUnit, record.HeapLimit, 1},
+		{"cpu_percent", NoUnit, record.CPU, 0.01},
+		{"container.cpu.usage", NoUnit, record.CPU, 1e-9},
+		{"container.cpu.usage", Percent, record.CPU, 0.01},
+		{"kubernetes.cpu.usage.total", NoUnit, record.CPU, 1e-9},
+		{"cpu_cores", NoUnit, record.CPU, 1},
+		{"container_cpu_usage_seconds_total", NoUnit, record.CPU, 1},
+		{"event_loop_lag_max_ms", NoUnit, record.EventLoopDelayMax, 1e-3},
+		{"runtime.node.event_loop.delay.max", NoUnit, record.EventLoopDelayMax, 1e-9},
+		{"runtime.node.event_loop.delay.avg", Millisecond, record.EventLoopDelayMean, 1e-3},
+		{"nodejs_eventloop_lag_max_seconds", NoUnit, record.EventLoopDelayMax, 1},
+		{"nodejs_eventloop_lag_seconds", NoUnit, record.EventLoopDelayMean, 1},
+		{"gc_time_ms", NoUnit, record.GCPause, 1e-3},
+		{"runtime.node.gc.pause.sum", NoUnit, record.GCPause, 1e-9},
+		{"goroutines", NoUnit, record.Goroutines, 1},
+		{"runtime.go.num_goroutine", NoUnit, record.Goroutines, 1},
+		{"go_goroutines", NoUnit, record.Goroutines, 1},
+		{"container.memory.oom_events", NoUnit, record.OOMEvents, 1},
+		{"kubernetes.containers.restarts", NoUnit, record.Restarts, 1},
+		{"kube_pod_container_status_restarts_total", NoUnit, record.Restarts, 1},
 	} {
-		m, ok := meaningOf(c.name, c.unit)
-		if !ok || m.metric != c.want || m.scale != c.scale {
-			t.Errorf("%s: %v scale %v (%v), want %v scale %v", c.name, m.metric, m.scale, ok, c.want, c.scale)
+		m, ok := MeaningOf(c.name, c.unit)
+		if !ok || m.Metric != c.want || m.Scale != c.scale {
+			t.Errorf("%s: %v scale %v (%v), want %v scale %v", c.name, m.Metric, m.Scale, ok, c.want, c.scale)
 		}
 	}
 }
@@ -82,14 +82,14 @@ func TestNamesThatMeanSomethingElseAreRefused(t *testing.T) {
 		"container_memory_max_usage_bytes", "container_memory_failcnt", "go_memstats_alloc_bytes_total", "go_memstats_sys_bytes", "jvm.non_heap_memory_max", "sys_bytes",
 		"stack_inuse_bytes", "array_buffers_bytes", "gc_major_count", "num_gc", "kubernetes.memory.requests", "kubernetes.cpu.limits", "kube_pod_container_resource_limits_cpu_cores",
 		"process_virtual_memory_bytes", "container_memory_swap", "duration", "value", "", "...", "kubernetes.memory.usage_pct", "docker.mem.in_use", "press", "process_cpu_seconds",
-		// Nothing says their unit; a table may look at its values (meaningOfColumn).
+		// Nothing says their unit; a table may look at its values (MeaningOfColumn).
 		"memory", "mem", "heap", "used_memory", "container_memory", "process_memory",
 	} {
-		if m, ok := meaningOf(name, unitNone); ok {
-			t.Errorf("%q is taken for %v", name, m.metric)
+		if m, ok := MeaningOf(name, NoUnit); ok {
+			t.Errorf("%q is taken for %v", name, m.Metric)
 		}
 	}
-	if m, ok := meaningOf("container.memory.usage", unitPercent); ok {
+	if m, ok := MeaningOf("container.memory.usage", Percent); ok {
 		t.Errorf("a share is taken for bytes: %v", m)
 	}
 }
@@ -146,19 +146,19 @@ func TestPartsOfAProcessesMemoryAreNotItsMemory(t *testing.T) {
 		"cAdvisor, of the graphics card": {"container_accelerator_memory_used_bytes", "nvidia_gpu_memory_used_bytes"},
 	} {
 		for _, name := range names {
-			if m, ok := meaningOf(name, unitNone); ok {
-				t.Errorf("%s: %q is taken for %v", from, name, m.metric)
+			if m, ok := MeaningOf(name, NoUnit); ok {
+				t.Errorf("%s: %q is taken for %v", from, name, m.Metric)
 			}
 		}
 	}
 }
 
 func TestTheBestNameOfAMetricIsUsedForEachContainer(t *testing.T) {
-	usage, _ := meaningOf("container.memory.usage", unitNone)
-	process, _ := meaningOf("runtime.node.mem.rss", unitNone)
-	container, _ := meaningOf("container.memory.rss", unitNone)
-	if process.rank <= container.rank || container.rank <= usage.rank {
-		t.Errorf("ranks %d, %d, %d", process.rank, container.rank, usage.rank)
+	usage, _ := MeaningOf("container.memory.usage", NoUnit)
+	process, _ := MeaningOf("runtime.node.mem.rss", NoUnit)
+	container, _ := MeaningOf("container.memory.rss", NoUnit)
+	if process.Rank <= container.Rank || container.Rank <= usage.Rank {
+		t.Errorf("ranks %d, %d, %d", process.Rank, container.Rank, usage.Rank)
 	}
 }
 
@@ -166,8 +166,8 @@ func FuzzNamesOfMetrics(f *testing.F) {
 	f.Add("RSSBytes")
 	f.Add("container_cpu_usage_seconds_total")
 	f.Fuzz(func(t *testing.T, name string) {
-		for u := unitNone; u <= unitCount; u++ {
-			if m, ok := meaningOf(name, u); ok && (m.metric == record.MetricUnknown || m.scale <= 0) {
+		for u := NoUnit; u <= Count; u++ {
+			if m, ok := MeaningOf(name, u); ok && (m.Metric == record.MetricUnknown || m.Scale <= 0) {
 				t.Fatalf("%q: %+v", name, m)
 			}
 		}

@@ -1,4 +1,4 @@
-package evidence
+package metrics
 
 import (
 	"bytes"
@@ -7,8 +7,8 @@ import (
 	"lastcall/collectors/evidence/internal/containers"
 )
 
-// readPromLabels calls f for each label="value".
-func readPromLabels(b []byte, f func(key, value string)) {
+// ReadPromLabels calls f for each label="value".
+func ReadPromLabels(b []byte, f func(key, value string)) {
 	for len(b) > 0 {
 		b = bytes.TrimLeft(b, ", \t")
 		eq := bytes.IndexByte(b, '=')
@@ -38,9 +38,9 @@ func readPromLabels(b []byte, f func(key, value string)) {
 	}
 }
 
-// addProm is add for the labels of Prometheus, where cAdvisor calls the container "name", "id" is a path of a cgroup, and the
+// AddProm is add for the labels of Prometheus, where cAdvisor calls the container "name", "id" is a path of a cgroup, and the
 // empty container is the sum over a pod.
-func (l *labelSet) addProm(key, value string) {
+func (l *LabelSet) AddProm(key, value string) {
 	switch key {
 	case "name":
 		if l.container == "" {
@@ -66,28 +66,28 @@ func (l *labelSet) addProm(key, value string) {
 		}
 	case "job":
 	default:
-		l.add(key, value)
+		l.Add(key, value)
 	}
 }
 
-// resolveProm is resolve for the labels of Prometheus; ok is false for series that are no container's own: the pause container, the
+// ResolveProm is resolve for the labels of Prometheus; ok is false for series that are no container's own: the pause container, the
 // sum over a pod or a slice of the machine, one of several CPUs.
-func (l *labelSet) resolveProm(pods *containers.PodNames) (labels, bool) {
+func (l *LabelSet) ResolveProm(pods *containers.PodNames) (Labels, bool) {
 	switch {
 	case l.kubeContainer == "POD":
-		return labels{}, false
+		return Labels{}, false
 	case l.cpu != "" && l.cpu != "total":
-		return labels{}, false
+		return Labels{}, false
 	case l.area != "" && l.area != "heap":
-		return labels{}, false
+		return Labels{}, false
 	case l.pod != "" && l.kubeContainer == "" && (l.hasContainer || l.cgroup != ""):
-		return labels{}, false
+		return Labels{}, false
 	case l.cgroup != "" && l.pod == "" && l.container == "" && l.kubeContainer == "" && l.instance == "":
-		return labels{}, false
+		return Labels{}, false
 	}
 	if l.pod != "" {
 		l.container = "" // cAdvisor's "name" is the runtime's own: k8s_app_web-1_default_…
 	}
-	out := l.resolve(pods)
+	out := l.Resolve(pods)
 	return out, true
 }

@@ -1,4 +1,4 @@
-package evidence
+package metrics
 
 import (
 	"encoding/json"
@@ -12,77 +12,79 @@ import (
 	"lastcall/collectors/record"
 )
 
-// seriesSet holds the series of one document until it is known which of several names of one metric to use for a container: a
+// Set holds the series of one document until it is known which of several names of one metric to use for a container: a
 // document that has both "container.memory.usage" and "runtime.node.mem.rss" must not give a memory curve that jumps between the
 // two. What it holds is bounded; a larger document is emitted in parts, each decided by what was seen so far.
-type seriesSet struct {
+type Set struct {
 	src    *record.Source
 	sink   record.Sink
 	series []series
 	points int
-	best   map[seriesKey]int
+	best   map[key]int
 	// unused counts the points left out, by metric name and reason.
 	unused map[string]int64
 }
 
-// seriesKey is one metric of one life of a container.
-type seriesKey struct {
+// key is one metric of one life of a container.
+type key struct {
 	metric              record.Metric
 	container, instance string
 }
 
 type series struct {
-	key      seriesKey
+	key      key
 	name     string
-	meaning  meaning
-	labels   labels
+	meaning  Meaning
+	labels   Labels
 	line     int64
 	interval time.Duration
-	points   []point
+	points   []Point
 }
 
-type point struct {
-	at    record.Time
-	value float64
+// Point is a value at a time, as written.
+type Point struct {
+	At    record.Time
+	Value float64
 }
 
-// maxHeldPoints bounds the points in memory (16 bytes each).
-const maxHeldPoints = 2 << 20
+// MaxHeldPoints bounds the points in memory (16 bytes each).
+const MaxHeldPoints = 2 << 20
 
 // seriesWeight is what a series takes besides its points, in points.
 const seriesWeight = 16
 
-func newSeriesSet(src *record.Source, sink record.Sink) *seriesSet {
-	return &seriesSet{src: src, sink: sink, best: map[seriesKey]int{}, unused: map[string]int64{}}
+// NewSet makes an empty set that passes its samples to sink.
+func NewSet(src *record.Source, sink record.Sink) *Set {
+	return &Set{src: src, sink: sink, best: map[key]int{}, unused: map[string]int64{}}
 }
 
-// add takes a series whose values are as written. line is the number of the series in its document.
-func (s *seriesSet) add(name string, u unit, l labels, line int64, interval time.Duration, points []point) error {
-	m, ok := meaningOf(name, u)
+// Add takes a series whose values are as written. line is the number of the series in its document.
+func (s *Set) Add(name string, u Unit, l Labels, line int64, interval time.Duration, points []Point) error {
+	m, ok := MeaningOf(name, u)
 	if !ok {
-		s.skip(name, len(points))
+		s.Skip(name, len(points))
 		return nil
 	}
-	return s.addMeaning(name, m, l, line, interval, points)
+	return s.AddMeaning(name, m, l, line, interval, points)
 }
 
-// addMeaning is add for a series whose meaning is known.
-func (s *seriesSet) addMeaning(name string, m meaning, l labels, line int64, interval time.Duration, points []point) error {
-	if m.counter {
+// AddMeaning is add for a series whose meaning is known.
+func (s *Set) AddMeaning(name string, m Meaning, l Labels, line int64, interval time.Duration, points []Point) error {
+	if m.Counter {
 		points = rate(points)
 	}
-	key := seriesKey{m.metric, l.container, l.instance}
-	s.best[key] = max(s.best[key], m.rank)
+	key := key{m.Metric, l.Container, l.Instance}
+	s.best[key] = max(s.best[key], m.Rank)
 	s.series = append(s.series, series{key: key, name: name, meaning: m, labels: l, line: line, interval: interval, points: points})
 	s.points += len(points) + seriesWeight
-	if s.points >= maxHeldPoints {
+	if s.points >= MaxHeldPoints {
 		return s.emit()
 	}
 	return nil
 }
 
-// skip counts the points of a name that means nothing here.
-func (s *seriesSet) skip(name string, points int) {
+// Skip counts the points of a name that means nothing here.
+func (s *Set) Skip(name string, points int) {
 	const maxNames = 200
 	if _, seen := s.unused[name]; !seen && len(s.unused) >= maxNames {
 		name = "others"
@@ -91,14 +93,14 @@ func (s *seriesSet) skip(name string, points int) {
 }
 
 // emit passes on what is held.
-func (s *seriesSet) emit() error {
+func (s *Set) emit() error {
 	for i := range s.series {
 		x := &s.series[i]
-		if x.meaning.rank < s.best[x.key] {
-			s.skip(x.name, len(x.points))
+		if x.meaning.Rank < s.best[x.key] {
+			s.Skip(x.name, len(x.points))
 			continue
 		}
-		if err := emitPoints(s.sink, record.Pos{Source: s.src, Line: x.line}, x.meaning, x.labels, x.interval, x.points); err != nil {
+		if err := EmitPoints(s.sink, record.Pos{Source: s.src, Line: x.line}, x.meaning, x.labels, x.interval, x.points); err != nil {
 			return err
 		}
 	}
@@ -107,8 +109,8 @@ func (s *seriesSet) emit() error {
 	return nil
 }
 
-// close emits the rest and tells what was left out.
-func (s *seriesSet) close() error {
+// Close emits the rest and tells what was left out.
+func (s *Set) Close() error {
 	if err := s.emit(); err != nil {
 		return err
 	}
@@ -129,16 +131,17 @@ func (s *seriesSet) close() error {
 	return nil
 }
 
-func emitPoints(sink record.Sink, pos record.Pos, m meaning, l labels, interval time.Duration, points []point) error {
+// EmitPoints makes samples of points, which are values as written, of the container that l names. What is no measurement is left out.
+func EmitPoints(sink record.Sink, pos record.Pos, m Meaning, l Labels, interval time.Duration, points []Point) error {
 	sample := record.Sample{
-		Pos: pos, Metric: m.metric, Interval: interval, Container: l.container, Instance: l.instance, Service: l.service, Host: l.host, Version: l.version,
+		Pos: pos, Metric: m.Metric, Interval: interval, Container: l.Container, Instance: l.Instance, Service: l.Service, Host: l.Host, Version: l.Version,
 	}
 	for _, p := range points {
-		v, ok := m.value(p.value)
+		v, ok := m.Value(p.Value)
 		if !ok {
 			continue
 		}
-		sample.Time, sample.Value = p.at, v
+		sample.Time, sample.Value = p.At, v
 		if err := sink.Sample(&sample); err != nil {
 			return err
 		}
@@ -146,13 +149,13 @@ func emitPoints(sink record.Sink, pos record.Pos, m meaning, l labels, interval 
 	return nil
 }
 
-// value takes a value as written to the unit of the metric; ok is false for what is no measurement: NaN, infinity, "no limit".
-func (m meaning) value(v float64) (float64, bool) {
-	v *= m.scale
+// Value takes a value as written to the unit of the metric; ok is false for what is no measurement: NaN, infinity, "no limit".
+func (m Meaning) Value(v float64) (float64, bool) {
+	v *= m.Scale
 	if math.IsNaN(v) || math.IsInf(v, 0) || v < 0 {
 		return 0, false
 	}
-	switch m.metric {
+	switch m.Metric {
 	case record.MemoryLimit, record.HeapLimit:
 		// Kernels and runtimes say "no limit" with 0 or a number near 2^63.
 		if v == 0 || v >= 1<<53 {
@@ -162,16 +165,16 @@ func (m meaning) value(v float64) (float64, bool) {
 	return v, true
 }
 
-// tellUnplaced counts points whose time is none.
-func tellUnplaced(sink record.Sink, pos record.Pos, name string, points int64) error {
+// TellUnplaced counts points whose time is none.
+func TellUnplaced(sink record.Sink, pos record.Pos, name string, points int64) error {
 	if points == 0 {
 		return nil
 	}
 	return sink.Warn(&record.Warning{Code: "no_time", Pos: pos, Count: points, Text: warning.NoTime, Example: warning.Example([]byte(name))})
 }
 
-// sourceError reads the next value, in which a source says what went wrong with its answer, and tells it; empty ones say nothing.
-func sourceError(w *jsondoc.Walker, src *record.Source, what string, sink record.Sink) error {
+// SourceError reads the next value, in which a source says what went wrong with its answer, and tells it; empty ones say nothing.
+func SourceError(w *jsondoc.Walker, src *record.Source, what string, sink record.Sink) error {
 	var raw json.RawMessage
 	if _, err := w.Decode(&raw); err != nil {
 		return err
@@ -185,22 +188,22 @@ func sourceError(w *jsondoc.Walker, src *record.Source, what string, sink record
 
 // rate turns a counter's points, in order of time, into its increase per second over the time before each point. A decrease is a
 // restart of the counter and gives no point.
-func rate(points []point) []point {
-	out := make([]point, 0, max(0, len(points)-1))
+func rate(points []Point) []Point {
+	out := make([]Point, 0, max(0, len(points)-1))
 	for i := 1; i < len(points); i++ {
-		dt := points[i].at.Sub(points[i-1].at).Seconds()
-		d := points[i].value - points[i-1].value
+		dt := points[i].At.Sub(points[i-1].At).Seconds()
+		d := points[i].Value - points[i-1].Value
 		if dt <= 0 || d < 0 {
 			continue
 		}
-		out = append(out, point{points[i].at, d / dt})
+		out = append(out, Point{points[i].At, d / dt})
 	}
 	return out
 }
 
-// stepOf is the commonest distance between successive times: the interval of a rollup, which answers give wrongly or not at all.
+// StepOf is the commonest distance between successive times: the interval of a rollup, which answers give wrongly or not at all.
 // Of equally common ones the smallest counts; fewer than two times have none.
-func stepOf(times []record.Time) time.Duration {
+func StepOf(times []record.Time) time.Duration {
 	if len(times) < 2 {
 		return 0
 	}

@@ -1,4 +1,4 @@
-package evidence
+package metrics
 
 import (
 	"strings"
@@ -7,9 +7,9 @@ import (
 	"lastcall/collectors/evidence/internal/cut"
 )
 
-// labels are the names that a series or a row carries, sorted out of tags, labels or columns.
-type labels struct {
-	container, instance, service, host, version string
+// Labels are the names that a series or a row carries, sorted out of tags, labels or columns.
+type Labels struct {
+	Container, Instance, Service, Host, Version string
 }
 
 // labelKind says what a tag or column names.
@@ -56,8 +56,8 @@ func labelKindOf(name string) labelKind {
 	return labelNone
 }
 
-// labelSet gathers labels and decides which of them names the container.
-type labelSet struct {
+// LabelSet gathers labels and decides which of them names the container. The zero value is ready.
+type LabelSet struct {
 	pod, container, kubeContainer, instance, pid, process, target, host, service, version string
 	// Of Prometheus only: the path of the cgroup, the number of the CPU, the area of the JVM's memory (also what OpenTelemetry calls its
 	// type) and the pool, whether there was a container label at all.
@@ -66,7 +66,11 @@ type labelSet struct {
 	prom                                bool // they were written in its manner
 }
 
-func (l *labelSet) add(name, value string) {
+// IsLabel reports whether a tag or column of this name names who was measured.
+func IsLabel(name string) bool { return labelKindOf(name) != labelNone }
+
+// Add adds a label; values that stand for none are left out.
+func (l *LabelSet) Add(name, value string) {
 	if value == "" || value == "N/A" {
 		return
 	}
@@ -94,12 +98,12 @@ func (l *labelSet) add(name, value string) {
 	}
 }
 
-// resolve names the container by the most exact label there is: the pod (with its container), the container, the process, the
+// Resolve names the container by the most exact label there is: the pod (with its container), the container, the process, the
 // container's id, the scraped target, and the host last, which stands for a container only where each runs on one of its own.
-func (l *labelSet) resolve(pods *containers.PodNames) labels {
-	out := labels{instance: l.instance, service: l.service, host: l.host, version: l.version}
-	if out.instance == "" {
-		out.instance = l.pid
+func (l *LabelSet) Resolve(pods *containers.PodNames) Labels {
+	out := Labels{Instance: l.instance, Service: l.service, Host: l.host, Version: l.version}
+	if out.Instance == "" {
+		out.Instance = l.pid
 	}
 	inner := l.kubeContainer
 	switch {
@@ -107,41 +111,41 @@ func (l *labelSet) resolve(pods *containers.PodNames) labels {
 		if inner == "" {
 			inner = l.container
 		}
-		out.container = pods.Name(l.pod, inner)
+		out.Container = pods.Name(l.pod, inner)
 	case l.container != "":
-		out.container = l.container
+		out.Container = l.container
 	case l.kubeContainer != "":
-		out.container = l.kubeContainer
+		out.Container = l.kubeContainer
 	case l.process != "":
-		out.container = l.process
+		out.Container = l.process
 	case l.instance != "":
-		out.container = l.instance
+		out.Container = l.instance
 	case l.target != "":
-		out.container = l.target
+		out.Container = l.target
 	default:
-		out.container = l.host
+		out.Container = l.host
 	}
 	// Docker prints a leading slash.
-	out.container = strings.TrimPrefix(out.container, "/")
+	out.Container = strings.TrimPrefix(out.Container, "/")
 	return out
 }
 
-// splitSeries takes the name of a series apart, as dashboards and query languages write it: `rss{pod="web-1"}`, "rss{pod_name:web-1}",
+// SplitSeries takes the name of a series apart, as dashboards and query languages write it: `rss{pod="web-1"}`, "rss{pod_name:web-1}",
 // `{pod="web-1"}`. ok is false for anything else.
-func splitSeries(name string) (metric string, own labelSet, ok bool) {
+func SplitSeries(name string) (metric string, own LabelSet, ok bool) {
 	open := strings.IndexByte(name, '{')
 	if open < 0 || !strings.HasSuffix(name, "}") {
-		return "", labelSet{}, false
+		return "", LabelSet{}, false
 	}
 	inner := name[open+1 : len(name)-1]
-	metric = metricOfQuery(name)
+	metric = MetricOfQuery(name)
 	if strings.Contains(inner, `="`) {
-		readPromLabels([]byte(inner), func(key, value string) {
+		ReadPromLabels([]byte(inner), func(key, value string) {
 			if key == "__name__" {
 				metric = value
 				return
 			}
-			own.addProm(key, value)
+			own.AddProm(key, value)
 		})
 		own.prom = true
 		return metric, own, true
@@ -150,15 +154,15 @@ func splitSeries(name string) (metric string, own labelSet, ok bool) {
 	return metric, own, true
 }
 
-// addMany adds what a cell of several labels says: `{pod="web-1"}`, "pod_name:web-1,env:prod", or the bare name of a container.
-func (l *labelSet) addMany(cell string) {
+// AddMany adds what a cell of several labels says: `{pod="web-1"}`, "pod_name:web-1,env:prod", or the bare name of a container.
+func (l *LabelSet) AddMany(cell string) {
 	cell = strings.TrimSpace(cell)
 	if inner, ok := strings.CutPrefix(cell, "{"); ok && strings.HasSuffix(inner, "}") {
 		cell = inner[:len(inner)-1]
 	}
 	switch {
 	case strings.Contains(cell, `="`):
-		readPromLabels([]byte(cell), l.addProm)
+		ReadPromLabels([]byte(cell), l.AddProm)
 	case strings.ContainsAny(cell, ":="):
 		l.addTags(cell)
 	case l.pod == "" && l.container == "" && cell != "*":
@@ -167,26 +171,26 @@ func (l *labelSet) addMany(cell string) {
 }
 
 // addTags adds "key:value" and "key=value", separated by commas.
-func (l *labelSet) addTags(tags string) {
+func (l *LabelSet) addTags(tags string) {
 	for tag := range strings.SplitSeq(tags, ",") {
 		key, value, ok := strings.Cut(strings.TrimSpace(tag), "=")
 		if !ok {
 			key, value, _ = strings.Cut(strings.TrimSpace(tag), ":")
 		}
-		l.add(strings.TrimSpace(key), strings.Trim(strings.TrimSpace(value), `"`))
+		l.Add(strings.TrimSpace(key), strings.Trim(strings.TrimSpace(value), `"`))
 	}
 }
 
-// resolveWritten is resolveProm for labels in the manner of Prometheus, and resolve for others, which are always a container's own.
-func (l *labelSet) resolveWritten(pods *containers.PodNames) (labels, bool) {
+// ResolveWritten is resolveProm for labels in the manner of Prometheus, and resolve for others, which are always a container's own.
+func (l *LabelSet) ResolveWritten(pods *containers.PodNames) (Labels, bool) {
 	if l.prom {
-		return l.resolveProm(pods)
+		return l.ResolveProm(pods)
 	}
-	return l.resolve(pods), true
+	return l.Resolve(pods), true
 }
 
-// metricOfQuery takes the metric out of a query such as "max:runtime.node.mem.heap_used{service:api} by {container}.rollup(max, 20)".
-func metricOfQuery(q string) string {
+// MetricOfQuery takes the metric out of a query such as "max:runtime.node.mem.heap_used{service:api} by {container}.rollup(max, 20)".
+func MetricOfQuery(q string) string {
 	brace := strings.IndexByte(q, '{')
 	if brace < 0 {
 		brace = len(q)
