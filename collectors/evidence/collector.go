@@ -2,7 +2,9 @@
 // as files, folders, archives or a stream. Every input is recognised by its content, never by its name, and every record says which
 // line it came from.
 //
-// There is one file per format. A log may mix several: each line goes to the format that takes it, and what none takes is counted.
+// There is one file per format: those of metrics in packages of their own beneath internal, those of requests, lives and deaths here,
+// where they share the quick ways through a line. A log may mix several: each line goes to the format that takes it, and what none takes
+// is counted.
 package evidence
 
 import (
@@ -20,6 +22,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/jsondoc"
+	"lastcall/collectors/evidence/internal/tables"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/internal/lines"
 	"lastcall/collectors/internal/panics"
@@ -76,7 +79,7 @@ func (e *PathError) Unwrap() error { return e.Err }
 // Permanent reports whether reading the path again cannot help: what it holds is refused, or it cannot be opened. A failure of the
 // disk or the network may pass.
 func (e *PathError) Permanent() bool {
-	_, table := errors.AsType[tableError](e.Err)
+	_, table := errors.AsType[tables.Error](e.Err)
 	return table || slices.ContainsFunc([]error{ErrUnknownFormat, ErrEmpty, ErrNotAFile, fs.ErrNotExist, fs.ErrPermission}, func(cause error) bool {
 		return errors.Is(e.Err, cause)
 	})
@@ -442,8 +445,8 @@ func (r *run) opened(ctx context.Context, name string, src io.Reader) (err error
 	}
 	r.names.addAll(&t.names)
 	r.ends.addAll(&t.ends)
-	if table, ok := errors.AsType[tableError](err); ok {
-		return r.refuse(&PathError{Path: name, Err: table, Hint: hintTable, Sample: warning.Example(firstText(in.Head()))}, "table_not_used")
+	if table, ok := errors.AsType[tables.Error](err); ok {
+		return r.refuse(&PathError{Path: name, Err: table, Hint: tables.Hint, Sample: warning.Example(firstText(in.Head()))}, "table_not_used")
 	}
 	broken := err
 	bug, isBug := errors.AsType[*panics.Error](broken)

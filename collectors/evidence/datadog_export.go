@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 
+	"lastcall/collectors/evidence/internal/datadogmetrics"
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/metrics"
 	"lastcall/collectors/record"
@@ -17,7 +18,7 @@ func NewDatadogLogParser(src *record.Source) format.LineParser { return datadogL
 
 // ParseDatadogQuery passes the series of an answer of GET /api/v1/query to sink.
 func ParseDatadogQuery(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
-	return datadogQuery{}.Parse(ctx, src, r, sink)
+	return datadogmetrics.Query{}.Parse(ctx, src, r, sink)
 }
 
 // MetricMeaning says which metric a series with this name gives, and how well it fits: of several names for one metric the one

@@ -7,8 +7,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lastcall/collectors/evidence/internal/containerstats"
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/formattest"
+	"lastcall/collectors/evidence/internal/prometheus"
 	"lastcall/collectors/record"
 )
 
@@ -31,7 +33,7 @@ go_memstats_heap_alloc_bytes 5
 	if f, score := bestFormat([]byte(text)); f == nil || f.Name() != "prometheus-text" || score < 90 {
 		t.Fatalf("recognised as %v (%d)", f, score)
 	}
-	sink, unhandled := formattest.ReadLines(t, prometheusText{}, text)
+	sink, unhandled := formattest.ReadLines(t, prometheus.Text{}, text)
 	if len(unhandled) > 0 {
 		t.Errorf("unhandled: %q", unhandled)
 	}
@@ -55,14 +57,6 @@ go_memstats_heap_alloc_bytes 5
 	}
 }
 
-func TestSentencesAreNoExposition(t *testing.T) {
-	for _, line := range []string{"Retries 3", "GET /a 200", "listening on :80", "a{b} c", `x{y="z`, "2026-11-16T13:47:57Z x 1", ""} {
-		if _, handled := formattest.ReadLinesQuietly(prometheusText{}, line); handled > 0 {
-			t.Errorf("took %q", line)
-		}
-	}
-}
-
 func TestAnAnswerOfARangeQuery(t *testing.T) {
 	const text = `{"status":"success","data":{"resultType":"matrix","result":[
 	{"metric":{"__name__":"container_memory_working_set_bytes","pod":"web-0","container":"app"},"values":[[1794836877.859,"100"],[1794836892.859,"NaN"],[1794836907.859,"300"]]},
@@ -73,7 +67,7 @@ func TestAnAnswerOfARangeQuery(t *testing.T) {
 	if f, score := bestFormat([]byte(text)); f == nil || f.Name() != "prometheus-query" {
 		t.Fatalf("recognised as %v (%d)", f, score)
 	}
-	sink := formattest.MustRead(t, prometheusQuery{}, "q.json", text)
+	sink := formattest.MustRead(t, prometheus.Query{}, "q.json", text)
 	t0 := formattest.At(t, "2026-11-16T13:47:57.859Z")
 	want := []record.Sample{
 		{Time: t0, Metric: record.WorkingSet, Value: 100, Container: "web-0"},
@@ -97,7 +91,7 @@ func TestStatisticsOfDockerAreSamples(t *testing.T) {
 	if f, score := bestFormat([]byte(api)); f == nil || f.Name() != "docker-stats" {
 		t.Fatalf("recognised as %v (%d)", f, score)
 	}
-	sink := formattest.MustRead(t, dockerStats{}, "stats.json", api)
+	sink := formattest.MustRead(t, containerstats.Docker{}, "stats.json", api)
 	s := record.Sample{Time: formattest.At(t, "2026-11-16T13:47:57.859Z"), Container: "web-1", Instance: cid}
 	with := func(m record.Metric, v float64) record.Sample {
 		x := s
@@ -112,7 +106,7 @@ func TestStatisticsOfDockerAreSamples(t *testing.T) {
 		t.Errorf("%v", sink.Warnings)
 	}
 	cli := `{"time":"2026-11-16T13:47:57.859Z","CPUPerc":"12.50%","Container":"` + cid + `","ID":"` + cid + `","MemPerc":"1%","MemUsage":"1.5MiB / 2GiB","Name":"web-1","PIDs":"1"}`
-	sink = formattest.MustRead(t, dockerStats{}, "stats.json", cli)
+	sink = formattest.MustRead(t, containerstats.Docker{}, "stats.json", cli)
 	want = []record.Sample{with(record.WorkingSet, 1.5*(1<<20)), with(record.MemoryLimit, 2<<30), with(record.CPU, 0.125)}
 	if diff := cmp.Diff(want, sink.Samples, ignoring); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -126,7 +120,7 @@ func TestTheKubeletsSummary(t *testing.T) {
 	if f, score := bestFormat([]byte(text)); f == nil || f.Name() != "kubelet-stats" {
 		t.Fatalf("recognised as %v (%d)", f, score)
 	}
-	sink := formattest.MustRead(t, kubeletStats{}, "summary.json", text)
+	sink := formattest.MustRead(t, containerstats.Kubelet{}, "summary.json", text)
 	s := record.Sample{Time: formattest.At(t, "2026-11-16T13:47:57Z"), Container: "web-0", Host: "node-a"}
 	with := func(m record.Metric, v float64) record.Sample {
 		x := s
@@ -187,23 +181,4 @@ func TestRecordedMetricsOfOthers(t *testing.T) {
 			}
 		}
 	}
-}
-
-func FuzzPrometheus(f *testing.F) {
-	f.Add(`container_memory_rss{id="/docker/x",name="we\"b",pod="p",container="c"} 1e3 1794836877859 # {a="b"} 1`)
-	f.Add(`{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"process_resident_memory_bytes"},"values":[[1794836877.859,"+Inf"],[1,2],["x",null]]}]}}`)
-	f.Add(`{"status":"success","data":{"resultType":"vector","result":[{"metric":{"__name__":"container_cpu_usage_seconds_total"},"value":[1794836877.859,"1"]}]}}`)
-	f.Fuzz(func(t *testing.T, text string) {
-		formattest.FuzzLine(t, prometheusText{}, text)
-		formattest.FuzzDocument(t, prometheusQuery{}, []byte(text))
-	})
-}
-
-func FuzzStatistics(f *testing.F) {
-	f.Add([]byte(`{"read":"2026-11-16T13:47:57.859Z","name":"/web-1","memory_stats":{"usage":1e308,"stats":{"rss":-1}},"cpu_stats":{"system_cpu_usage":2},"precpu_stats":{"system_cpu_usage":1}}`))
-	f.Add([]byte(`{"pods":[{"podRef":{"name":"a"},"containers":[{"memory":{"time":"2026-11-16T13:47:57Z","availableBytes":1e308,"workingSetBytes":1e308}}]}]}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		formattest.FuzzDocument(t, dockerStats{}, data)
-		formattest.FuzzDocument(t, kubeletStats{}, data)
-	})
 }

@@ -3,7 +3,11 @@ package evidence
 import (
 	"time"
 
+	"lastcall/collectors/evidence/internal/containerstats"
+	"lastcall/collectors/evidence/internal/datadogmetrics"
 	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/prometheus"
+	"lastcall/collectors/evidence/internal/tables"
 )
 
 // smallFormats lists the formats of everything but requests: lives and deaths, metrics, profiles. zone is that of times that name
@@ -19,14 +23,14 @@ func smallFormats(zone *time.Location) []format.Format {
 		dockerInspect{},
 		kernelOOM{zone},
 		journald{},
-		datadogQuery{},
-		datadogTimeseries{},
-		prometheusQuery{},
-		prometheusText{},
-		dockerStats{},
-		kubeletStats{},
-		metricsCSV{zone},
-		crashesCSV{zone},
+		datadogmetrics.Query{},
+		datadogmetrics.Timeseries{},
+		prometheus.Query{},
+		prometheus.Text{},
+		containerstats.Docker{},
+		containerstats.Kubelet{},
+		tables.Metrics{Zone: zone},
+		tables.Crashes{Zone: zone},
 		pprofProfile{},
 		lastWordsLog{zone},
 	}
@@ -39,7 +43,6 @@ var (
 	_ format.Forgetful = (*kernelParser)(nil)
 	_ format.Forgetful = (*dockerParser)(nil)
 	_ format.Forgetful = (*journalParser)(nil)
-	_ format.Forgetful = (*expositionParser)(nil)
 	_ format.Forgetful = (*lastWordsParser)(nil)
 	_ format.Forgetful = (*messageReader)(nil)
 	_ format.Forgetful = (*jsonLine)(nil)
@@ -55,17 +58,9 @@ var (
 	_ format.LineFormat = dockerInspect{}
 	_ format.LineFormat = kernelOOM{}
 	_ format.LineFormat = journald{}
-	_ format.LineFormat = prometheusText{}
 	_ format.LineFormat = lastWordsLog{}
 
 	_ format.WholeFormat = platformEventList{}
 	_ format.WholeFormat = kubernetesJSON{}
-	_ format.WholeFormat = datadogQuery{}
-	_ format.WholeFormat = datadogTimeseries{}
-	_ format.WholeFormat = prometheusQuery{}
-	_ format.WholeFormat = dockerStats{}
-	_ format.WholeFormat = kubeletStats{}
-	_ format.WholeFormat = metricsCSV{}
-	_ format.WholeFormat = crashesCSV{}
 	_ format.WholeFormat = pprofProfile{}
 )

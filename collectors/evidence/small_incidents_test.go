@@ -14,8 +14,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lastcall/collectors/evidence/internal/datadogmetrics"
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/formattest"
+	"lastcall/collectors/evidence/internal/tables"
 	"lastcall/collectors/record"
 	"lastcall/collectors/record/recordtest"
 )
@@ -353,11 +355,11 @@ func TestMetricsOfEachIncidentAgreeBetweenTheTableAndDatadog(t *testing.T) {
 		if g == nil || g.Name() != "datadog-query" {
 			t.Fatalf("answer recognised as %v (%d)", g, score)
 		}
-		a, err := formattest.Read(t, metricsCSV{}, "metrics.csv", table)
+		a, err := formattest.Read(t, tables.Metrics{}, "metrics.csv", table)
 		if err != nil {
 			t.Fatal(err)
 		}
-		b, err := formattest.Read(t, datadogQuery{}, "datadog_metrics.json", answer)
+		b, err := formattest.Read(t, datadogmetrics.Query{}, "datadog_metrics.json", answer)
 		if err != nil {
 			t.Fatal(err)
 		}

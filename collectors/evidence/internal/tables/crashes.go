@@ -1,4 +1,4 @@
-package evidence
+package tables
 
 import (
 	"bytes"
@@ -9,6 +9,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/metrics"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/origin"
@@ -17,17 +18,19 @@ import (
 	"lastcall/collectors/record"
 )
 
-// crashesCSV reads lists of crashes: "container,epoch_ms" without a header, or with a header that has a container, a time, and a word
+// Crashes reads lists of crashes: "container,epoch_ms" without a header, or with a header that has a container, a time, and a word
 // on how it ended (exit_code, signal, reason or kind).
-type crashesCSV struct {
-	zone *time.Location // of times that name none; nil is UTC
+type Crashes struct {
+	Zone *time.Location // of times that name none; nil is UTC
 }
 
+var _ format.WholeFormat = Crashes{}
+
 // Name implements Format.
-func (crashesCSV) Name() string { return "crashes-csv" }
+func (Crashes) Name() string { return "crashes-csv" }
 
 // Sniff implements Format. Two bare columns say little, so every line must fit.
-func (crashesCSV) Sniff(head []byte) int {
+func (Crashes) Sniff(head []byte) int {
 	if header, rows := headerAndRows(head, 1); header != nil && len(rows) > 0 {
 		if c := newCrashTable(header); c != nil {
 			if _, _, ok := cellTime(&c.clock, cellAt(rows[0], c.time)); ok {
@@ -99,7 +102,7 @@ func newCrashTable(header []string) *crashTable {
 }
 
 // Parse implements WholeFormat.
-func (f crashesCSV) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
+func (f Crashes) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
 	rows, _, err := openCSV(r)
 	if err != nil {
 		return err
@@ -111,7 +114,7 @@ func (f crashesCSV) Parse(ctx context.Context, src *record.Source, r io.Reader, 
 			return err
 		}
 	}
-	c.clock.Zone = f.zone
+	c.clock.Zone = f.Zone
 	return eachRow(ctx, rows, src, sink, func(line int64, row []string) error {
 		return c.row(record.Pos{Source: src, Line: line}, row, sink)
 	})

@@ -1,4 +1,5 @@
-package evidence
+// Package tables reads what people and dashboards save as CSV: metrics over time, and lists of crashes.
+package tables
 
 import (
 	"bytes"
@@ -14,6 +15,7 @@ import (
 	"lastcall/collectors/evidence/internal/bounded"
 	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/metrics"
 	"lastcall/collectors/evidence/internal/number"
@@ -22,7 +24,7 @@ import (
 	"lastcall/collectors/record"
 )
 
-// metricsCSV reads tables with a header, in wide form (a row is a moment of a container, a column a metric) and in long form (a row is a
+// Metrics reads tables with a header, in wide form (a row is a moment of a container, a column a metric) and in long form (a row is a
 // value: time, container, metric, value and perhaps unit), separated by commas, semicolons or tabs:
 //
 //	time,timestamp_ms,service,container,pid,rss_bytes,memory_limit_bytes,cpu_percent,heap_used_bytes,event_loop_lag_max_ms
@@ -32,15 +34,17 @@ import (
 // of a series (Series;Time;Value).
 //
 // Units come from the names of the columns ("_bytes", "_mb", "_percent", "_ms") and from the cells ("512 MiB"). Rows are streamed.
-type metricsCSV struct {
-	zone *time.Location // of times that name none; nil is UTC
+type Metrics struct {
+	Zone *time.Location // of times that name none; nil is UTC
 }
 
+var _ format.WholeFormat = Metrics{}
+
 // Name implements Format.
-func (metricsCSV) Name() string { return "metrics-csv" }
+func (Metrics) Name() string { return "metrics-csv" }
 
 // Sniff implements Format.
-func (metricsCSV) Sniff(head []byte) int {
+func (Metrics) Sniff(head []byte) int {
 	header, rows := headerAndRows(head, sampleRows)
 	if header == nil {
 		return 0
@@ -163,13 +167,13 @@ func joinLabels(cells []string) []string {
 const maxLabels = 64
 
 // Parse implements WholeFormat.
-func (m metricsCSV) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
+func (m Metrics) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
 	rows, first, err := openCSV(r)
 	if err != nil {
 		return err
 	}
 	t := newTable(rows.header, first, src.Name)
-	t.clock.Zone = m.zone
+	t.clock.Zone = m.Zone
 	if err := t.valid(); err != nil {
 		return err
 	}
@@ -467,12 +471,13 @@ func timeColumnRank(words string, column int) int {
 	return 0
 }
 
-// tableError is why a table gives nothing.
-type tableError string
+// Error is why a table gives nothing.
+type Error string
 
-func (e tableError) Error() string { return string(e) }
+func (e Error) Error() string { return string(e) }
 
-const hintTable = `name its columns, such as time, container, rss_bytes or heap_used_mb, or rss_bytes{container="web-1"} where a column is a container; or name the file after what all its columns measure, such as memory_bytes.csv`
+// Hint says what to do about a table of which nothing could be used.
+const Hint = `name its columns, such as time, container, rss_bytes or heap_used_mb, or rss_bytes{container="web-1"} where a column is a container; or name the file after what all its columns measure, such as memory_bytes.csv`
 
 const hintUnit = "name it memory_bytes or memory_mb; a percentage cannot be used"
 
@@ -480,13 +485,13 @@ const hintUnit = "name it memory_bytes or memory_mb; a percentage cannot be used
 func (t *table) valid() error {
 	switch {
 	case t.timeColumn < 0:
-		return tableError("the table has no column of times (ISO 8601, or milliseconds since 1970)")
+		return Error("the table has no column of times (ISO 8601, or milliseconds since 1970)")
 	case t.long.value >= 0 && t.long.metric < 0 && t.assumed == nil:
-		return tableError("the table does not say what its values measure")
+		return Error("the table does not say what its values measure")
 	case t.long.value < 0 && len(t.metrics) == 0 && len(t.unitless) > 0:
-		return tableError("nothing says in which unit the memory of the table is (" + warning.Example([]byte(strings.Join(t.unitless, ", "))) + "); " + hintUnit)
+		return Error("nothing says in which unit the memory of the table is (" + warning.Example([]byte(strings.Join(t.unitless, ", "))) + "); " + hintUnit)
 	case t.long.value < 0 && len(t.metrics) == 0:
-		return tableError("no column of the table has a name that says what it measures (it has " + warning.Example([]byte(strings.Join(t.unused, ", "))) + ")")
+		return Error("no column of the table has a name that says what it measures (it has " + warning.Example([]byte(strings.Join(t.unused, ", "))) + ")")
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package evidence
+package prometheus
 
 import (
 	"bytes"
@@ -17,18 +17,26 @@ import (
 	"lastcall/collectors/record"
 )
 
-// prometheusText reads the text exposition of Prometheus (and OpenMetrics) with timestamps, as cAdvisor, kube-state-metrics and
+// Text reads the text exposition of Prometheus (and OpenMetrics) with timestamps, as cAdvisor, kube-state-metrics and
 // federation print it. A line without a time says when nothing happened: it is counted and told of, except for what is itself a
 // time (process_start_time_seconds, container_start_time_seconds).
 //
 // Source: Prometheus documentation, "Exposition formats".
-type prometheusText struct{}
+type Text struct{}
+
+var (
+	_ format.LineFormat = Text{}
+	_ format.Sequential = Text{}
+	_ format.TextOnly   = Text{}
+	_ format.Forgetful  = (*expositionParser)(nil)
+	_ format.Finisher   = (*expositionParser)(nil)
+)
 
 // Name implements Format.
-func (prometheusText) Name() string { return "prometheus-text" }
+func (Text) Name() string { return "prometheus-text" }
 
 // Sniff implements Format.
-func (prometheusText) Sniff(head []byte) int {
+func (Text) Sniff(head []byte) int {
 	comments, lines, mine := 0, 0, 0
 	cut.FirstLines(head, 400, func(line []byte) {
 		switch {
@@ -57,10 +65,10 @@ func (prometheusText) Sniff(head []byte) int {
 }
 
 // OnlyText spares the format lines that are JSON objects.
-func (prometheusText) OnlyText() {}
+func (Text) OnlyText() {}
 
 // NewParser implements LineFormat.
-func (prometheusText) NewParser(src *record.Source) format.LineParser {
+func (Text) NewParser(src *record.Source) format.LineParser {
 	return &expositionParser{src: src, known: map[string]metrics.Meaning{}}
 }
 
@@ -72,7 +80,7 @@ type expositionParser struct {
 }
 
 // Sequential implements Sequential: which container of a pod goes by its name depends on which came first.
-func (prometheusText) Sequential() bool { return true }
+func (Text) Sequential() bool { return true }
 
 // Forget implements forgetful.
 func (p *expositionParser) Forget() { p.pods, p.heaps = containers.PodNames{}, metrics.HeapPools{} }
@@ -227,8 +235,8 @@ func endOfLabels(b []byte) int {
 	return -1
 }
 
-// promValue reads a value as Prometheus writes it in JSON: a string, which may be NaN or infinite.
-func promValue(s string) (float64, error) {
+// valueOf reads a value as Prometheus writes it in JSON: a string, which may be NaN or infinite.
+func valueOf(s string) (float64, error) {
 	v, err := strconv.ParseFloat(s, 64)
 	if err != nil {
 		return math.NaN(), fmt.Errorf("%q is no value: %w", cut.Clip([]byte(s), 40), err)

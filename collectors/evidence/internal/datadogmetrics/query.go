@@ -1,4 +1,5 @@
-package evidence
+// Package datadogmetrics reads the answers of Datadog's APIs of metrics.
+package datadogmetrics
 
 import (
 	"bytes"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"lastcall/collectors/evidence/internal/containers"
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/metrics"
 	"lastcall/collectors/evidence/internal/number"
@@ -18,19 +20,21 @@ import (
 	"lastcall/collectors/record"
 )
 
-// datadogQuery reads an answer of Datadog's GET /api/v1/query: series[] with metric, scope, tag_set, unit and
+// Query reads an answer of Datadog's GET /api/v1/query: series[] with metric, scope, tag_set, unit and
 // pointlist [[ms, value|null], …]. An answer can be 200 and still carry an error, which is told.
 //
 // A point is stamped with the beginning of its bucket, and what was read in it was read later: of the bucket in which a container died the
-// reading may be of the process that followed. So a sample has the time of the bucket's end (as in datadogTimeseries): no life gets what
+// reading may be of the process that followed. So a sample has the time of the bucket's end (as in Timeseries): no life gets what
 // was read of the next one. What the next one may get of the one before it, the sample's interval tells.
-type datadogQuery struct{}
+type Query struct{}
+
+var _ format.WholeFormat = Query{}
 
 // Name implements Format.
-func (datadogQuery) Name() string { return "datadog-query" }
+func (Query) Name() string { return "datadog-query" }
 
 // Sniff implements Format.
-func (datadogQuery) Sniff(head []byte) int {
+func (Query) Sniff(head []byte) int {
 	if !jsondoc.IsJSON(head) {
 		return 0
 	}
@@ -45,8 +49,8 @@ func (datadogQuery) Sniff(head []byte) int {
 }
 
 // Parse implements WholeFormat.
-func (datadogQuery) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
-	d := &datadogQueryReader{src: src, sink: sink, w: jsondoc.NewWalker(ctx, r), set: metrics.NewSet(src, sink)}
+func (Query) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
+	d := &queryReader{src: src, sink: sink, w: jsondoc.NewWalker(ctx, r), set: metrics.NewSet(src, sink)}
 	err := d.w.Documents(func(first json.Token) error {
 		switch first {
 		case json.Delim('{'):
@@ -65,7 +69,7 @@ func (datadogQuery) Parse(ctx context.Context, src *record.Source, r io.Reader, 
 	return err
 }
 
-type datadogQueryReader struct {
+type queryReader struct {
 	src  *record.Source
 	sink record.Sink
 	w    *jsondoc.Walker
@@ -74,9 +78,9 @@ type datadogQueryReader struct {
 	n    int64
 }
 
-func (d *datadogQueryReader) answer() error { return d.w.Object(d.field) }
+func (d *queryReader) answer() error { return d.w.Object(d.field) }
 
-func (d *datadogQueryReader) field(key string) error {
+func (d *queryReader) field(key string) error {
 	switch key {
 	case "series":
 		return d.w.ArrayValue(d.series)
@@ -92,8 +96,8 @@ func (d *datadogQueryReader) field(key string) error {
 	return d.w.Skip()
 }
 
-// datadogSeries is one series of the answer.
-type datadogSeries struct {
+// querySeries is one series of the answer.
+type querySeries struct {
 	Metric      string          `json:"metric"`
 	DisplayName string          `json:"display_name"`
 	Scope       string          `json:"scope"`
@@ -103,9 +107,9 @@ type datadogSeries struct {
 	Pointlist   [][]*float64    `json:"pointlist"`
 }
 
-func (d *datadogQueryReader) series() error {
+func (d *queryReader) series() error {
 	d.n++
-	var s datadogSeries
+	var s querySeries
 	ok, err := d.w.Decode(&s)
 	if err != nil {
 		return err
@@ -149,7 +153,7 @@ func (d *datadogQueryReader) series() error {
 			return err
 		}
 	}
-	u, factor := datadogUnit(s.Unit)
+	u, factor := unitIn(s.Unit)
 	bucket := bucketOf(metrics.StepOf(times), s.Interval)
 	for i := range points {
 		points[i].At = points[i].At.Add(bucket)
@@ -186,9 +190,9 @@ func addTags(l *metrics.LabelSet, tags []string) {
 	}
 }
 
-// datadogUnit reads the unit of a series: an array of up to two objects (the second divides), one object, or null. The scale factor
+// unitIn reads the unit of a series: an array of up to two objects (the second divides), one object, or null. The scale factor
 // that comes with it is used rather than a table of names, since it is what Datadog counts with.
-func datadogUnit(raw json.RawMessage) (metrics.Unit, float64) {
+func unitIn(raw json.RawMessage) (metrics.Unit, float64) {
 	type info struct {
 		Family      string   `json:"family"`
 		Name        string   `json:"name"`

@@ -1,4 +1,4 @@
-package evidence
+package datadogmetrics
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"lastcall/collectors/evidence/internal/containers"
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/metrics"
 	"lastcall/collectors/evidence/internal/stamp"
@@ -17,17 +18,19 @@ import (
 	"lastcall/collectors/record"
 )
 
-// datadogTimeseries reads an answer of Datadog's POST /api/v2/query/timeseries: data.attributes with series[] (group_tags, query_index,
+// Timeseries reads an answer of Datadog's POST /api/v2/query/timeseries: data.attributes with series[] (group_tags, query_index,
 // unit), one shared times[] in milliseconds, and values[][] with nulls. The answer does not name its metrics. They are taken from the request when it was
 // saved along ("query" fields anywhere in the document, in order), else from the name of the file; without either
 // the series are counted and told of.
-type datadogTimeseries struct{}
+type Timeseries struct{}
+
+var _ format.WholeFormat = Timeseries{}
 
 // Name implements Format.
-func (datadogTimeseries) Name() string { return "datadog-timeseries" }
+func (Timeseries) Name() string { return "datadog-timeseries" }
 
 // Sniff implements Format.
-func (datadogTimeseries) Sniff(head []byte) int {
+func (Timeseries) Sniff(head []byte) int {
 	if !jsondoc.IsJSON(head) {
 		return 0
 	}
@@ -39,7 +42,7 @@ func (datadogTimeseries) Sniff(head []byte) int {
 }
 
 // Parse implements WholeFormat.
-func (datadogTimeseries) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
+func (Timeseries) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
 	d := &timeseriesReader{src: src, sink: sink, w: jsondoc.NewWalker(ctx, r), set: metrics.NewSet(src, sink)}
 	d.w.Bound(4 * jsondoc.MaxValue) // the values of all series are one array
 	err := d.w.Documents(func(first json.Token) error {
@@ -191,10 +194,10 @@ func (d *timeseriesReader) flush() error {
 			}
 			name := d.metric(s.QueryIndex)
 			points := make([]metrics.Point, 0, len(times))
-			u, factor := datadogUnit(s.Unit)
+			u, factor := unitIn(s.Unit)
 			for j, v := range a.Values[i] {
 				if j < len(times) && times[j] != 0 && v != nil {
-					points = append(points, metrics.Point{At: times[j].Add(step), Value: *v * factor}) // see datadogQuery
+					points = append(points, metrics.Point{At: times[j].Add(step), Value: *v * factor}) // see Query
 				}
 			}
 			if name == "" {

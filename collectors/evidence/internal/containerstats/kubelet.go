@@ -1,4 +1,4 @@
-package evidence
+package containerstats
 
 import (
 	"bytes"
@@ -7,22 +7,25 @@ import (
 	"io"
 
 	"lastcall/collectors/evidence/internal/containers"
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/record"
 )
 
-// kubeletStats reads the kubelet's /stats/summary: node, pods[].containers[] with cpu and memory, each with its own time.
+// Kubelet reads the kubelet's /stats/summary: node, pods[].containers[] with cpu and memory, each with its own time.
 //
 // Source: Kubernetes k8s.io/kubelet/pkg/apis/stats/v1alpha1 (Summary).
-type kubeletStats struct{}
+type Kubelet struct{}
+
+var _ format.WholeFormat = Kubelet{}
 
 // Name implements Format.
-func (kubeletStats) Name() string { return "kubelet-stats" }
+func (Kubelet) Name() string { return "kubelet-stats" }
 
 // Sniff implements Format.
-func (kubeletStats) Sniff(head []byte) int {
+func (Kubelet) Sniff(head []byte) int {
 	if jsondoc.IsObject(head) && bytes.Contains(head, []byte(`"nodeName"`)) && bytes.Contains(head, []byte(`"workingSetBytes"`)) {
 		return 95
 	}
@@ -50,7 +53,7 @@ type kubeletPod struct {
 }
 
 // Parse implements WholeFormat.
-func (kubeletStats) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
+func (Kubelet) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
 	w := jsondoc.NewWalker(ctx, r)
 	var node string
 	var names containers.PodNames

@@ -1,4 +1,5 @@
-package evidence
+// Package containerstats reads what Docker and the kubelet say of the memory and CPU that containers use.
+package containerstats
 
 import (
 	"bytes"
@@ -8,6 +9,7 @@ import (
 	"math"
 	"strings"
 
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/origin"
@@ -16,17 +18,19 @@ import (
 	"lastcall/collectors/record"
 )
 
-// dockerStats reads the answers of Docker's GET /containers/{id}/stats, one or many, and the lines of `docker stats --format json`. Those
+// Docker reads the answers of Docker's GET /containers/{id}/stats, one or many, and the lines of `docker stats --format json`. Those
 // lines have no time of their own; they are used when something added one ("time", "timestamp" or "read").
 //
 // Source: Docker Engine API, "Get container stats", whose description gives the formulas for memory and CPU that the client uses.
-type dockerStats struct{}
+type Docker struct{}
+
+var _ format.WholeFormat = Docker{}
 
 // Name implements Format.
-func (dockerStats) Name() string { return "docker-stats" }
+func (Docker) Name() string { return "docker-stats" }
 
 // Sniff implements Format.
-func (dockerStats) Sniff(head []byte) int {
+func (Docker) Sniff(head []byte) int {
 	if !jsondoc.IsObject(head) {
 		return 0
 	}
@@ -41,7 +45,7 @@ func (dockerStats) Sniff(head []byte) int {
 }
 
 // Parse implements WholeFormat.
-func (dockerStats) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
+func (Docker) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
 	w := jsondoc.NewWalker(ctx, r)
 	var n int64
 	for {

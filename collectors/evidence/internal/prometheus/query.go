@@ -1,4 +1,5 @@
-package evidence
+// Package prometheus reads the answers of Prometheus and the texts that it scrapes.
+package prometheus
 
 import (
 	"bytes"
@@ -8,6 +9,7 @@ import (
 	"slices"
 
 	"lastcall/collectors/evidence/internal/containers"
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/metrics"
 	"lastcall/collectors/evidence/internal/number"
@@ -15,16 +17,18 @@ import (
 	"lastcall/collectors/record"
 )
 
-// prometheusQuery reads answers of Prometheus's /api/v1/query_range and /api/v1/query: {"status":"success","data":{"resultType":"matrix",
+// Query reads answers of Prometheus's /api/v1/query_range and /api/v1/query: {"status":"success","data":{"resultType":"matrix",
 // "result":[{"metric":{"__name__":…,"pod":…},"values":[[1435781430.781,"1"],…]}]}}. Counters of CPU seconds become rates. A series without a
 // name, which is what an expression gives, is counted and told of.
-type prometheusQuery struct{}
+type Query struct{}
+
+var _ format.WholeFormat = Query{}
 
 // Name implements Format.
-func (prometheusQuery) Name() string { return "prometheus-query" }
+func (Query) Name() string { return "prometheus-query" }
 
 // Sniff implements Format.
-func (prometheusQuery) Sniff(head []byte) int {
+func (Query) Sniff(head []byte) int {
 	if !jsondoc.IsObject(head) {
 		return 0
 	}
@@ -35,8 +39,8 @@ func (prometheusQuery) Sniff(head []byte) int {
 }
 
 // Parse implements WholeFormat.
-func (prometheusQuery) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
-	p := &promReader{src: src, sink: sink, w: jsondoc.NewWalker(ctx, r), set: metrics.NewSet(src, sink)}
+func (Query) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
+	p := &queryReader{src: src, sink: sink, w: jsondoc.NewWalker(ctx, r), set: metrics.NewSet(src, sink)}
 	err := p.w.Documents(func(first json.Token) error {
 		if first != json.Delim('{') {
 			return p.w.SkipRest(first)
@@ -50,7 +54,7 @@ func (prometheusQuery) Parse(ctx context.Context, src *record.Source, r io.Reade
 }
 
 // close emits what is held.
-func (p *promReader) close() error {
+func (p *queryReader) close() error {
 	err := p.heap.Close(func(h *metrics.Heap, l metrics.Labels, points []metrics.Point) error {
 		if len(points) == 0 {
 			p.set.Skip(h.Name, h.Count())
@@ -64,7 +68,7 @@ func (p *promReader) close() error {
 	return p.set.Close()
 }
 
-type promReader struct {
+type queryReader struct {
 	src  *record.Source
 	sink record.Sink
 	w    *jsondoc.Walker
@@ -74,7 +78,7 @@ type promReader struct {
 	n    int64
 }
 
-func (p *promReader) field(key string) error {
+func (p *queryReader) field(key string) error {
 	switch key {
 	case "data":
 		return p.w.ObjectValue(p.field)
@@ -86,15 +90,15 @@ func (p *promReader) field(key string) error {
 	return p.w.Skip()
 }
 
-type promSeries struct {
+type querySeries struct {
 	Metric map[string]string    `json:"metric"`
 	Values [][2]json.RawMessage `json:"values"`
 	Value  [2]json.RawMessage   `json:"value"`
 }
 
-func (p *promReader) series() error {
+func (p *queryReader) series() error {
 	p.n++
-	var s promSeries
+	var s querySeries
 	ok, err := p.w.Decode(&s)
 	if err != nil {
 		return err
@@ -118,7 +122,7 @@ func (p *promReader) series() error {
 		if json.Unmarshal(v[1], &text) != nil {
 			text = string(v[1])
 		}
-		x, err := promValue(text)
+		x, err := valueOf(text)
 		if err != nil {
 			continue
 		}
