@@ -7,6 +7,7 @@ import (
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/outcome"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
@@ -104,9 +105,9 @@ func (p *albParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool
 	case status == 460:
 		r.Outcome = record.ClientGone
 	case bytes.Equal(targetCode, code): // the target's own; "-" where it sent none
-		r.Outcome = passedOn(status)
+		r.Outcome = outcome.PassedOn(status)
 	default:
-		r.Outcome = routerOutcome(status, nil, len(r.Container) > 0)
+		r.Outcome = outcome.OfRouter(status, nil, len(r.Container) > 0)
 	}
 	return true, sink.Request(r)
 }

@@ -10,6 +10,7 @@ import (
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/outcome"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/swar"
 	"lastcall/collectors/evidence/internal/warning"
@@ -194,7 +195,7 @@ func (p *combinedParser) request(lineNo int64, l *combinedLine, line []byte, sin
 		}
 	}
 	if l.status >= 499 {
-		r.Outcome = routerOutcome(l.status, nil, true)
+		r.Outcome = outcome.OfRouter(l.status, nil, true)
 	}
 	switch {
 	case !tail.known:

@@ -7,6 +7,7 @@ import (
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/outcome"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
@@ -101,7 +102,7 @@ func (p *envoyParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bo
 	r.Status, r.Method, r.Path = status, method, pathOfURL(path)
 	r.Client, r.ID = orNone(firstAddress(quoted[0])), orNone(quoted[2])
 	r.Container = orNone(bytes.TrimPrefix(quoted[4], []byte("tcp://")))
-	r.Outcome = envoyOutcome(flags, status, len(r.Container) > 0)
+	r.Outcome = outcome.OfEnvoy(flags, status, len(r.Container) > 0)
 	if !zoned {
 		if err := warning.Tell(sink, r.Pos, "no_timezone", warning.NoTimezone, line); err != nil {
 			return true, err

@@ -7,6 +7,7 @@ import (
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/outcome"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
@@ -140,8 +141,8 @@ func haproxyOutcome(state []byte, status int, backend bool) record.Outcome {
 		return record.Answered
 	case '-': // the session ended as it should
 		if backend {
-			return passedOn(status)
+			return outcome.PassedOn(status)
 		}
 	}
-	return routerOutcome(status, nil, backend)
+	return outcome.OfRouter(status, nil, backend)
 }

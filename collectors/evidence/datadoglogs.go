@@ -5,6 +5,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/jsonscan"
+	"lastcall/collectors/evidence/internal/outcome"
 	"lastcall/collectors/record"
 )
 
@@ -161,7 +162,7 @@ func (datadogDialect) layer(source, service []byte) record.Layer {
 func (datadogDialect) outcome(layer record.Layer, status int, _ []byte) record.Outcome {
 	switch {
 	case layer == record.LayerRouter:
-		return routerOutcome(status, nil, true)
+		return outcome.OfRouter(status, nil, true)
 	case status == 499:
 		return record.ClientGone
 	}

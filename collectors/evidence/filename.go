@@ -8,6 +8,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/header"
 	"lastcall/collectors/record"
 )
 
@@ -59,10 +60,10 @@ func (n *fileNames) containerOf(file string) []byte {
 // containerBefore is the container that Docker Compose, `kubectl logs --prefix` or stern put before a line; nil where they did not. What they put
 // there ends before end.
 func containerBefore(line []byte, end int) []byte {
-	if container, _, ok := splitKubectl(line); ok {
+	if container, _, ok := header.Kubectl(line); ok {
 		return container
 	}
-	if container, _, ok := splitStern(line[:end]); ok {
+	if container, _, ok := header.Stern(line[:end]); ok {
 		return container
 	}
 	if bar := bytes.IndexByte(line[:min(end, 80)], '|'); bar > 0 {

@@ -6,6 +6,7 @@ import (
 	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/header"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/stamp"
@@ -30,8 +31,8 @@ func (herokuPlatform) Name() string { return "heroku-platform" }
 // Sniff implements Format.
 func (herokuPlatform) Sniff(head []byte) int {
 	return format.SniffLines(head, func(line []byte) bool {
-		h, ok := splitHeroku(line)
-		return ok && string(h.proc) != "router"
+		h, ok := header.Heroku(line)
+		return ok && string(h.Proc) != "router"
 	})
 }
 
@@ -66,31 +67,31 @@ func (p *herokuParser) Forget() {
 
 // ParseLine implements LineParser.
 func (p *herokuParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
-	h, ok := splitHerokuAt(line, &p.clock)
-	if !ok || string(h.proc) == "router" {
+	h, ok := header.HerokuAt(line, &p.clock)
+	if !ok || string(h.Proc) == "router" {
 		return false, nil
 	}
-	p.origin = origin.Origin{Pos: record.Pos{Source: p.src, Line: lineNo}, Time: h.stamp.Time}
+	p.origin = origin.Origin{Pos: record.Pos{Source: p.src, Line: lineNo}, Time: h.Stamp.Time}
 	o := &p.origin
-	if string(h.app) == "app" && string(h.proc) != "api" {
-		if otherFormatsBody(h.body) {
+	if string(h.App) == "app" && string(h.Proc) != "api" {
+		if otherFormatsBody(h.Body) {
 			return false, nil
 		}
-		o.Container = h.proc
-		_, err := p.words.parse(o, h.body, sink)
+		o.Container = h.Proc
+		_, err := p.words.parse(o, h.Body, sink)
 		return true, err
 	}
-	if !h.stamp.Zoned {
+	if !h.Stamp.Zoned {
 		if err := warning.Tell(sink, o.Pos, "no_timezone", warning.NoZone, line); err != nil {
 			return true, err
 		}
 	}
-	return true, p.dynos.event(o, h.proc, h.body, sink)
+	return true, p.dynos.event(o, h.Proc, h.Body, sink)
 }
 
 // herokuMessage handles an event as it stands in a message that has lost its own time: "heroku[web.1]: State changed …".
 func herokuMessage(o *origin.Origin, msg []byte, words *lastWords, sink record.Sink) (bool, error) {
-	app, proc, body, ok := herokuTag(msg)
+	app, proc, body, ok := header.HerokuTag(msg)
 	if !ok || string(proc) == "router" {
 		return false, nil
 	}

@@ -7,6 +7,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/jsonscan"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/outcome"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
@@ -248,7 +249,7 @@ func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	r.Service, r.Version = d.text(l, bufService, accessService), d.text(l, bufVersion, accessVersion)
 	switch {
 	case layer == record.LayerRouter:
-		r.Outcome = routerOutcome(status, nil, true)
+		r.Outcome = outcome.OfRouter(status, nil, true)
 	case status == 499:
 		r.Outcome = record.ClientGone
 	}

@@ -4,6 +4,7 @@ import (
 	"lastcall/collectors/record"
 
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/outcome"
 )
 
 // caddyDialect reads Caddy's access log. duration is seconds, ts the end. Source: Caddy documentation, "How Logging Works".
@@ -51,6 +52,6 @@ func (caddyDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 		r.Outcome = record.OutcomeUnknown // 0: nothing was written
 		return true, sink.Request(r)
 	}
-	r.Outcome = routerOutcome(r.Status, nil, true)
+	r.Outcome = outcome.OfRouter(r.Status, nil, true)
 	return true, sink.Request(r)
 }

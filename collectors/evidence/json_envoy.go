@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/outcome"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
@@ -68,6 +69,6 @@ func (envoyDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 			r.Client = r.Client[:i]
 		}
 	}
-	r.Outcome = envoyOutcome(l.text(bufOther, envoyFlags), status, len(r.Container) > 0)
+	r.Outcome = outcome.OfEnvoy(l.text(bufOther, envoyFlags), status, len(r.Container) > 0)
 	return true, sink.Request(r)
 }

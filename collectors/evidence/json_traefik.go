@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/outcome"
 	"lastcall/collectors/record"
 )
 
@@ -65,6 +66,6 @@ func (traefikDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 		r.Container = r.Container[i+3:]
 	}
 	r.Client, r.Service, r.ID = l.text(bufClient, traefikClient), l.text(bufService, traefikService), l.text(bufID, traefikID)
-	r.Outcome = routerOutcome(status, nil, len(r.Container) > 0)
+	r.Outcome = outcome.OfRouter(status, nil, len(r.Container) > 0)
 	return true, sink.Request(r)
 }

@@ -7,6 +7,7 @@ import (
 	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/header"
 	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/jsonscan"
 	"lastcall/collectors/evidence/internal/number"
@@ -396,23 +397,23 @@ func unframeJSON(line []byte, c *stamp.Clock) (frame, []byte, bool) {
 		return frame{}, nil, false
 	}
 	inner := line[open:]
-	if h, ok := splitHeroku(line); ok && len(h.body) == len(inner) {
-		return frame{h.proc}, inner, true
+	if h, ok := header.Heroku(line); ok && len(h.Body) == len(inner) {
+		return frame{h.Proc}, inner, true
 	}
-	if _, tag, body, ok := splitScalingo(line); ok && len(body) == len(inner) {
+	if _, tag, body, ok := header.Scalingo(line); ok && len(body) == len(inner) {
 		return frame{tag}, inner, true
 	}
 	head := line[:open]
-	if container, rest, ok := splitKubectl(head); ok {
+	if container, rest, ok := header.Kubectl(head); ok {
 		_, _, _, timed := c.Read(rest)
 		return frame{container}, inner, timed || len(bytes.TrimSpace(rest)) == 0
 	}
-	if container, rest, ok := splitStern(head); ok {
+	if container, rest, ok := header.Stern(head); ok {
 		_, _, _, timed := c.Read(rest)
 		return frame{container}, inner, timed || len(bytes.TrimSpace(rest)) == 0
 	}
 	// Behind the time the runtime's own log format has the stream, and "F" for a whole line.
-	if _, _, _, ok := c.Read(trimSyslogPriority(head)); ok {
+	if _, _, _, ok := c.Read(header.TrimPriority(head)); ok {
 		return frame{}, inner, true
 	}
 	if bar := bytes.IndexByte(head, '|'); bar > 0 && len(bytes.TrimSpace(head[bar+1:])) == 0 {

@@ -9,6 +9,7 @@ import (
 	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/header"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/stamp"
@@ -125,7 +126,7 @@ type kernelHeader struct {
 
 // splitKernel cuts the header off a line. A line without one is all message, since dmesg may print none.
 func splitKernel(line []byte, year func(month, day int) int) (h kernelHeader, body []byte, ok bool) {
-	rest := trimSyslogPriority(line)
+	rest := header.TrimPriority(line)
 	if st, found := stamp.Read(rest); found {
 		h.stamp, rest = st, bytes.TrimPrefix(rest[st.N:], []byte(" "))
 		h.host, rest, h.kernel = syslogHost(rest)

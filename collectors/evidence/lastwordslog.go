@@ -7,6 +7,7 @@ import (
 	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/header"
 	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
@@ -171,9 +172,9 @@ func splitPlain(line []byte, year func(month, day int) int) plainLine {
 		if name := bytes.TrimRight(line[:bar], " "); containers.IsName(name) {
 			l.container, l.body = name, bytes.TrimPrefix(line[bar+1:], []byte(" "))
 		}
-	} else if container, rest, ok := splitKubectl(line); ok {
+	} else if container, rest, ok := header.Kubectl(line); ok {
 		l.container, l.body = container, rest
-	} else if container, rest, ok := splitStern(line); ok {
+	} else if container, rest, ok := header.Stern(line); ok {
 		l.container, l.body = container, rest
 	}
 	body := l.body
@@ -184,7 +185,7 @@ func splitPlain(line []byte, year func(month, day int) int) plainLine {
 	st, ok := stamp.Read(body)
 	if !ok {
 		if st, ok = stamp.ReadSyslog(body, year); ok && !boxed {
-			if host, pid, rest, ok := syslogTag(bytes.TrimLeft(body[st.N:], " "), false); ok {
+			if host, pid, rest, ok := header.SyslogTag(bytes.TrimLeft(body[st.N:], " "), false); ok {
 				l.stamp, l.noYear, l.host, l.pid, l.body = st, true, host, pid, rest
 			}
 		}
@@ -202,7 +203,7 @@ func splitPlain(line []byte, year func(month, day int) int) plainLine {
 	for _, tag := range []string{"stderr F ", "stdout F ", "stderr P ", "stdout P "} {
 		rest = bytes.TrimPrefix(rest, []byte(tag))
 	}
-	if host, pid, tail, ok := syslogTag(rest, true); ok {
+	if host, pid, tail, ok := header.SyslogTag(rest, true); ok {
 		l.host, l.pid, rest = host, pid, tail
 	}
 	l.body = rest

@@ -191,3 +191,29 @@ func pathOfURL(u []byte) []byte {
 	}
 	return []byte("/")
 }
+
+// orNone cuts the dash that stands for nothing.
+func orNone(b []byte) []byte {
+	if len(b) == 1 && b[0] == '-' {
+		return nil
+	}
+	return b
+}
+
+// upperMethod returns the method in upper case; most are already.
+func upperMethod(b []byte) []byte {
+	for _, c := range b {
+		if c >= 'a' && c <= 'z' {
+			return bytes.ToUpper(b)
+		}
+	}
+	return b
+}
+
+// firstAddress cuts a list of addresses ("client, proxy1, proxy2") to the client's.
+func firstAddress(b []byte) []byte {
+	if i := bytes.IndexByte(b, ','); i >= 0 {
+		return bytes.TrimSpace(b[:i])
+	}
+	return b
+}

@@ -7,6 +7,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/header"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/swar"
@@ -152,8 +153,8 @@ func (p *herokuRouterParser) unframe(line []byte) (t record.Time, body []byte, z
 	if isHerokuRouterBody(line) {
 		return 0, line, true, true
 	}
-	if h, ok := splitHerokuAt(line, &p.clock); ok && string(h.proc) == "router" && isHerokuRouterBody(h.body) {
-		return h.stamp.Time, h.body, h.stamp.Zoned, true
+	if h, ok := header.HerokuAt(line, &p.clock); ok && string(h.Proc) == "router" && isHerokuRouterBody(h.Body) {
+		return h.Stamp.Time, h.Body, h.Stamp.Zoned, true
 	}
 	if rest, ok := bytes.CutPrefix(line, []byte("heroku[router]: ")); ok && isHerokuRouterBody(rest) {
 		return 0, rest, true, true

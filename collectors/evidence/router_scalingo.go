@@ -6,7 +6,9 @@ import (
 
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/header"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/outcome"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
@@ -141,7 +143,7 @@ func (p *scalingoRouterParser) unframe(line []byte) (t record.Time, body []byte,
 	if !bytes.Contains(line, methodKey) {
 		return 0, nil, false, false
 	}
-	rest := trimSyslogPriority(line)
+	rest := header.TrimPriority(line)
 	t, n, zoned, ok := p.clock.Read(rest)
 	if ok {
 		rest = rest[n:]
@@ -191,7 +193,7 @@ func (p *scalingoRouterParser) request(t record.Time, body, line []byte, sink re
 	r.Client = firstAddress(v.get(scalingoFrom))
 	r.Outcome = record.Answered
 	if status >= 499 {
-		r.Outcome = routerOutcome(status, v.get(scalingoError), len(r.Container) > 0)
+		r.Outcome = outcome.OfRouter(status, v.get(scalingoError), len(r.Container) > 0)
 	}
 	return true, sink.Request(r)
 }

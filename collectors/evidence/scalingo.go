@@ -7,6 +7,7 @@ import (
 	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/header"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/stamp"
@@ -28,7 +29,7 @@ func (scalingoPlatform) Name() string { return "scalingo-platform" }
 // Sniff implements Format.
 func (scalingoPlatform) Sniff(head []byte) int {
 	return format.SniffLines(head, func(line []byte) bool {
-		_, tag, _, ok := splitScalingo(line)
+		_, tag, _, ok := header.Scalingo(line)
 		return ok && !isScalingoRouter(tag)
 	})
 }
@@ -59,7 +60,7 @@ func (p *scalingoParser) ParseLine(lineNo int64, line []byte, sink record.Sink) 
 		return false, nil
 	}
 	t, n, zoned, ok := p.clock.Read(line)
-	_, tag, body, ok := scalingoAfter(line, stamp.Stamp{Time: t, N: n, Zoned: zoned}, ok)
+	_, tag, body, ok := header.ScalingoAfter(line, stamp.Stamp{Time: t, N: n, Zoned: zoned}, ok)
 	if !ok || isScalingoRouter(tag) {
 		return false, nil
 	}
@@ -84,25 +85,6 @@ func isScalingoRouter(tag []byte) bool {
 // otherFormatsBody reports whether what a container printed belongs to another format: structured logs and request lines.
 func otherFormatsBody(body []byte) bool {
 	return len(body) > 0 && body[0] == '{' || bytes.Contains(body, []byte("method=")) || bytes.Contains(body, []byte(" HTTP/1."))
-}
-
-// splitScalingo takes a line apart: time, first bracketed tag, rest.
-func splitScalingo(line []byte) (st stamp.Stamp, tag, body []byte, ok bool) {
-	st, ok = stamp.Read(line)
-	return scalingoAfter(line, st, ok)
-}
-
-// scalingoAfter takes apart what follows the time.
-func scalingoAfter(line []byte, st stamp.Stamp, ok bool) (_ stamp.Stamp, tag, body []byte, _ bool) {
-	if !ok {
-		return stamp.Stamp{}, nil, nil, false
-	}
-	rest := line[st.N:]
-	if len(rest) < 3 || rest[0] != ' ' || rest[1] != '[' {
-		return stamp.Stamp{}, nil, nil, false
-	}
-	tag, body, ok = cut.Bracketed(rest[1:])
-	return st, tag, body, ok && containers.IsName(tag)
 }
 
 // scalingoMessage handles an event as it stands in a message that has lost its own time: "[system] [web-1] Container web-1 …".

@@ -1,4 +1,5 @@
-package evidence
+// Package outcome tells how a request ended, by the status and the words with which routers and proxies log it.
+package outcome
 
 import (
 	"bytes"
@@ -7,9 +8,9 @@ import (
 	"lastcall/collectors/record"
 )
 
-// routerOutcome tells how a router that gives an HTTP status and perhaps a reason in words saw a request end. backend says whether a
+// OfRouter tells how a router that gives an HTTP status and perhaps a reason in words saw a request end. backend says whether a
 // container was chosen.
-func routerOutcome(status int, reason []byte, backend bool) record.Outcome {
+func OfRouter(status int, reason []byte, backend bool) record.Outcome {
 	if len(reason) > 0 {
 		has := func(words ...string) bool {
 			for _, w := range words {
@@ -45,19 +46,19 @@ func routerOutcome(status int, reason []byte, backend bool) record.Outcome {
 	return record.Answered
 }
 
-// passedOn is routerOutcome for an answer of which the proxy says that it passed it on whole: a 502 or 504 is then the application's own word
+// PassedOn is OfRouter for an answer of which the proxy says that it passed it on whole: a 502 or 504 is then the application's own word
 // about something behind it, and nothing broke. Most proxies do not say that, and make such an answer themselves when a connection breaks.
-func passedOn(status int) record.Outcome {
+func PassedOn(status int) record.Outcome {
 	if status == 499 {
 		return record.ClientGone // whom a proxy further back saw leave
 	}
 	return record.Answered
 }
 
-// envoyOutcome reads the response flags, nil where the line has none. Source: Envoy documentation, "%RESPONSE_FLAGS%".
-func envoyOutcome(flags []byte, status int, backend bool) record.Outcome {
+// OfEnvoy reads the response flags, nil where the line has none. Source: Envoy documentation, "%RESPONSE_FLAGS%".
+func OfEnvoy(flags []byte, status int, backend bool) record.Outcome {
 	if backend && string(flags) == "-" { // nothing happened to the answer
-		return passedOn(status)
+		return PassedOn(status)
 	}
 	for len(flags) > 0 {
 		var flag []byte
@@ -73,31 +74,5 @@ func envoyOutcome(flags []byte, status int, backend bool) record.Outcome {
 			return record.ClientGone
 		}
 	}
-	return routerOutcome(status, nil, backend)
-}
-
-// orNone cuts the dash that stands for nothing.
-func orNone(b []byte) []byte {
-	if len(b) == 1 && b[0] == '-' {
-		return nil
-	}
-	return b
-}
-
-// upperMethod returns the method in upper case; most are already.
-func upperMethod(b []byte) []byte {
-	for _, c := range b {
-		if c >= 'a' && c <= 'z' {
-			return bytes.ToUpper(b)
-		}
-	}
-	return b
-}
-
-// firstAddress cuts a list of addresses ("client, proxy1, proxy2") to the client's.
-func firstAddress(b []byte) []byte {
-	if i := bytes.IndexByte(b, ','); i >= 0 {
-		return bytes.TrimSpace(b[:i])
-	}
-	return b
+	return OfRouter(status, nil, backend)
 }

@@ -1,4 +1,5 @@
-package evidence
+// Package header takes apart what platforms, syslog, kubectl and stern put before a line: when and by whom it was written.
+package header
 
 import (
 	"bytes"
@@ -9,36 +10,36 @@ import (
 	"lastcall/collectors/evidence/internal/stamp"
 )
 
-// herokuLine is a line taken apart.
-type herokuLine struct {
-	stamp           stamp.Stamp
-	app, proc, body []byte // "heroku" or "app"; "web.1", "api", "router"; the rest
+// HerokuLine is a line of Heroku taken apart.
+type HerokuLine struct {
+	Stamp           stamp.Stamp
+	App, Proc, Body []byte // "heroku" or "app"; "web.1", "api", "router"; the rest
 }
 
-// splitHeroku takes a line apart; a time that names no zone is taken as UTC.
-func splitHeroku(line []byte) (herokuLine, bool) {
-	line = trimSyslogPriority(line)
+// Heroku takes a line apart; a time that names no zone is taken as UTC.
+func Heroku(line []byte) (HerokuLine, bool) {
+	line = TrimPriority(line)
 	st, ok := stamp.Read(line)
 	return herokuAfter(line, st, ok)
 }
 
-// splitHerokuAt is splitHeroku for many lines: the clock remembers the minute, and its zone is that of times that name none.
-func splitHerokuAt(line []byte, c *stamp.Clock) (herokuLine, bool) {
-	line = trimSyslogPriority(line)
+// HerokuAt is Heroku for many lines: the clock remembers the minute, and its zone is that of times that name none.
+func HerokuAt(line []byte, c *stamp.Clock) (HerokuLine, bool) {
+	line = TrimPriority(line)
 	t, n, zoned, ok := c.Read(line)
 	return herokuAfter(line, stamp.Stamp{Time: t, N: n, Zoned: zoned}, ok)
 }
 
 // herokuAfter takes apart what follows the time.
-func herokuAfter(line []byte, st stamp.Stamp, ok bool) (herokuLine, bool) {
+func herokuAfter(line []byte, st stamp.Stamp, ok bool) (HerokuLine, bool) {
 	if !ok || st.N >= len(line) || line[st.N] != ' ' {
-		return herokuLine{}, false
+		return HerokuLine{}, false
 	}
 	rest := line[st.N+1:]
 	// The host name of a syslog header may stand between the time and "heroku[…]".
 	for range 3 {
-		if app, proc, body, ok := herokuTag(rest); ok {
-			return herokuLine{st, app, proc, body}, true
+		if app, proc, body, ok := HerokuTag(rest); ok {
+			return HerokuLine{st, app, proc, body}, true
 		}
 		var first []byte
 		first, rest = cut.Word(rest)
@@ -47,14 +48,14 @@ func herokuAfter(line []byte, st stamp.Stamp, ok bool) (herokuLine, bool) {
 			proc, tail := cut.Word(tail)
 			if isProcName(proc) && len(tail) > 1 && tail[0] == '-' && tail[1] == ' ' {
 				body := bytes.TrimPrefix(tail[2:], []byte("- "))
-				return herokuLine{st, name, proc, body}, true
+				return HerokuLine{st, name, proc, body}, true
 			}
 		}
 		if len(first) == 0 || rest == nil {
 			break
 		}
 	}
-	return herokuLine{}, false
+	return HerokuLine{}, false
 }
 
 func isHerokuApp(b []byte) bool { return string(b) == "heroku" || string(b) == "app" }
@@ -62,8 +63,8 @@ func isHerokuApp(b []byte) bool { return string(b) == "heroku" || string(b) == "
 // isProcName accepts "web.1", "api", "router", "run.1234", "heroku-postgres".
 func isProcName(b []byte) bool { return containers.IsName(b) }
 
-// herokuTag takes "heroku[web.4]: body" apart.
-func herokuTag(b []byte) (app, proc, body []byte, ok bool) {
+// HerokuTag takes "heroku[web.4]: body" apart.
+func HerokuTag(b []byte) (app, proc, body []byte, ok bool) {
 	open := bytes.IndexByte(b, '[')
 	if open < 3 || open > 6 || !isHerokuApp(b[:open]) {
 		return nil, nil, nil, false
@@ -75,8 +76,8 @@ func herokuTag(b []byte) (app, proc, body []byte, ok bool) {
 	return b[:open], b[open+1 : end], bytes.TrimPrefix(b[end+2:], []byte(" ")), true
 }
 
-// trimSyslogPriority cuts the octet count of RFC 6587 and the priority and version of RFC 5424: "83 <40>1 ".
-func trimSyslogPriority(line []byte) []byte {
+// TrimPriority cuts the octet count of RFC 6587 and the priority and version of RFC 5424: "83 <40>1 ".
+func TrimPriority(line []byte) []byte {
 	b := line
 	if _, n := number.LeadingInt(b); n > 0 && n < len(b) && b[n] == ' ' {
 		b = b[n+1:]
@@ -95,10 +96,10 @@ func trimSyslogPriority(line []byte) []byte {
 	return b
 }
 
-// syslogTag takes apart what journalctl and syslog put behind the time: "node-a api[123]: ", without the host where there is only one. Behind
+// SyslogTag takes apart what journalctl and syslog put behind the time: "node-a api[123]: ", without the host where there is only one. Behind
 // a time that others write as well it may be a sentence or a logger's name ("collector saw: panic: …", "INFO worker[12]: …"): there the
 // number of the process must stand in it, and no level before it.
-func syslogTag(b []byte, others bool) (host, pid, rest []byte, ok bool) {
+func SyslogTag(b []byte, others bool) (host, pid, rest []byte, ok bool) {
 	tag, rest := cut.Word(b)
 	if pid, ok := tagPID(tag); ok && len(pid) > 0 {
 		return nil, pid, rest, true
@@ -125,9 +126,9 @@ func tagPID(tag []byte) (pid []byte, ok bool) {
 	return nil, true
 }
 
-// splitKubectl takes apart what `kubectl logs --prefix` puts before a line, "[pod/web-5d8f/app] ". The container is the pod, or a companion
+// Kubectl takes apart what `kubectl logs --prefix` puts before a line, "[pod/web-5d8f/app] ". The container is the pod, or a companion
 // within it, as containerOfEvent names them.
-func splitKubectl(line []byte) (container, rest []byte, ok bool) {
+func Kubectl(line []byte) (container, rest []byte, ok bool) {
 	tag, rest, ok := cut.Bracketed(line)
 	if !ok || !cut.HasPrefix(tag, "pod/") {
 		return nil, nil, false
@@ -139,9 +140,9 @@ func splitKubectl(line []byte) (container, rest []byte, ok bool) {
 	return container, rest, len(container) > 0
 }
 
-// splitStern takes apart what stern puts before a line, "web-5d8f7b9c4-x2x9q app ", and the namespace before that where it follows several.
+// Stern takes apart what stern puts before a line, "web-5d8f7b9c4-x2x9q app ", and the namespace before that where it follows several.
 // Only a name as Kubernetes gives it to pods tells that from a sentence.
-func splitStern(line []byte) (container, rest []byte, ok bool) {
+func Stern(line []byte) (container, rest []byte, ok bool) {
 	pod, rest := cut.Word(line)
 	if !containers.IsPodName(pod) {
 		if !containers.IsName(pod) {
@@ -159,4 +160,23 @@ func splitStern(line []byte) (container, rest []byte, ok bool) {
 		pod = append(append(bytes.Clone(pod), '/'), inner...)
 	}
 	return pod, rest, true
+}
+
+// Scalingo takes a line apart: time, first bracketed tag, rest.
+func Scalingo(line []byte) (st stamp.Stamp, tag, body []byte, ok bool) {
+	st, ok = stamp.Read(line)
+	return ScalingoAfter(line, st, ok)
+}
+
+// ScalingoAfter takes apart what follows the time.
+func ScalingoAfter(line []byte, st stamp.Stamp, ok bool) (_ stamp.Stamp, tag, body []byte, _ bool) {
+	if !ok {
+		return stamp.Stamp{}, nil, nil, false
+	}
+	rest := line[st.N:]
+	if len(rest) < 3 || rest[0] != ' ' || rest[1] != '[' {
+		return stamp.Stamp{}, nil, nil, false
+	}
+	tag, body, ok = cut.Bracketed(rest[1:])
+	return st, tag, body, ok && containers.IsName(tag)
 }
