@@ -79,7 +79,7 @@ const (
 	maxAsked = 10_000
 )
 
-// Forget implements forgetful.
+// Forget implements format.Forgetful.
 func (p *dockerParser) Forget() { clear(p.asked) }
 
 // ParseLine implements LineParser.

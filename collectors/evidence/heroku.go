@@ -59,7 +59,7 @@ type dynoMemory map[string]struct{ used, limit int64 }
 // maxDynos bounds what is remembered; beyond it the numbers are left out of R14 and R15.
 const maxDynos = 10_000
 
-// Forget implements forgetful.
+// Forget implements format.Forgetful.
 func (p *herokuParser) Forget() {
 	p.words.Forget()
 	clear(p.dynos)

@@ -45,7 +45,7 @@ type journalParser struct {
 	messages messageReader
 }
 
-// Forget implements forgetful.
+// Forget implements format.Forgetful.
 func (p *journalParser) Forget() {
 	p.report = kernelReport{}
 	p.messages.words.Forget()

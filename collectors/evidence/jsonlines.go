@@ -187,7 +187,7 @@ type jsonLine struct {
 	jobs     jobReader
 }
 
-// Forget implements forgetful.
+// Forget implements format.Forgetful.
 func (l *jsonLine) Forget() { l.messages.Forget() }
 
 type bufs []byte

@@ -68,7 +68,7 @@ type kernelParser struct {
 	year   func(month, day int) int
 }
 
-// Forget implements forgetful.
+// Forget implements format.Forgetful.
 func (p *kernelParser) Forget() { p.report = kernelReport{} }
 
 // ParseLine implements LineParser.

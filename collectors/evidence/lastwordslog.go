@@ -72,7 +72,7 @@ type lastWordsParser struct {
 	sign     int64
 }
 
-// Forget implements forgetful.
+// Forget implements format.Forgetful.
 func (p *lastWordsParser) Forget() {
 	p.words.Forget()
 	p.last, p.lastLine, p.sign = 0, 0, 0

@@ -49,7 +49,7 @@ type scalingoParser struct {
 	clock  stamp.Clock // UTC
 }
 
-// Forget implements forgetful.
+// Forget implements format.Forgetful.
 func (p *scalingoParser) Forget() { p.words.Forget() }
 
 // ParseLine implements LineParser.

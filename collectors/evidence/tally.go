@@ -240,7 +240,7 @@ func (t *tally) containerOfFile() []byte {
 	return t.file
 }
 
-// Forget implements forgetful.
+// Forget implements format.Forgetful.
 func (t *tally) Forget() {
 	t.seen, t.seenMany = 0, false
 	t.seenContainer, t.seenInstance = t.seenContainer[:0], t.seenInstance[:0]

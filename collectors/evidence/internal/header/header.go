@@ -127,7 +127,7 @@ func tagPID(tag []byte) (pid []byte, ok bool) {
 }
 
 // Kubectl takes apart what `kubectl logs --prefix` puts before a line, "[pod/web-5d8f/app] ". The container is the pod, or a companion
-// within it, as containerOfEvent names them.
+// within it, as the events of Kubernetes name them.
 func Kubectl(line []byte) (container, rest []byte, ok bool) {
 	tag, rest, ok := cut.Bracketed(line)
 	if !ok || !cut.HasPrefix(tag, "pod/") {

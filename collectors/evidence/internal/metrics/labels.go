@@ -181,7 +181,7 @@ func (l *LabelSet) addTags(tags string) {
 	}
 }
 
-// ResolveWritten is resolveProm for labels in the manner of Prometheus, and resolve for others, which are always a container's own.
+// ResolveWritten is ResolveProm for labels in the manner of Prometheus, and Resolve for others, which are always a container's own.
 func (l *LabelSet) ResolveWritten(pods *containers.PodNames) (Labels, bool) {
 	if l.prom {
 		return l.ResolveProm(pods)

@@ -38,7 +38,7 @@ func ReadPromLabels(b []byte, f func(key, value string)) {
 	}
 }
 
-// AddProm is add for the labels of Prometheus, where cAdvisor calls the container "name", "id" is a path of a cgroup, and the
+// AddProm is Add for the labels of Prometheus, where cAdvisor calls the container "name", "id" is a path of a cgroup, and the
 // empty container is the sum over a pod.
 func (l *LabelSet) AddProm(key, value string) {
 	switch key {
@@ -70,7 +70,7 @@ func (l *LabelSet) AddProm(key, value string) {
 	}
 }
 
-// ResolveProm is resolve for the labels of Prometheus; ok is false for series that are no container's own: the pause container, the
+// ResolveProm is Resolve for the labels of Prometheus; ok is false for series that are no container's own: the pause container, the
 // sum over a pod or a slice of the machine, one of several CPUs.
 func (l *LabelSet) ResolveProm(pods *containers.PodNames) (Labels, bool) {
 	switch {

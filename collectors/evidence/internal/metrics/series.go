@@ -68,7 +68,7 @@ func (s *Set) Add(name string, u Unit, l Labels, line int64, interval time.Durat
 	return s.AddMeaning(name, m, l, line, interval, points)
 }
 
-// AddMeaning is add for a series whose meaning is known.
+// AddMeaning is Add for a series whose meaning is known.
 func (s *Set) AddMeaning(name string, m Meaning, l Labels, line int64, interval time.Duration, points []Point) error {
 	if m.Counter {
 		points = rate(points)

@@ -82,7 +82,7 @@ type expositionParser struct {
 // Sequential implements Sequential: which container of a pod goes by its name depends on which came first.
 func (Text) Sequential() bool { return true }
 
-// Forget implements forgetful.
+// Forget implements format.Forgetful.
 func (p *expositionParser) Forget() { p.pods, p.heaps = containers.PodNames{}, metrics.HeapPools{} }
 
 // ParseLine implements LineParser.
@@ -147,7 +147,7 @@ func (p *expositionParser) ParseLine(lineNo int64, line []byte, sink record.Sink
 	return true, metrics.EmitPoints(sink, pos, m, names, 0, []metrics.Point{{At: e.at, Value: e.value}})
 }
 
-// Finish implements finisher: the pools of one instant may stand anywhere.
+// Finish implements format.Finisher: the pools of one instant may stand anywhere.
 func (p *expositionParser) Finish(sink record.Sink) error {
 	return p.heaps.Close(func(h *metrics.Heap, l metrics.Labels, points []metrics.Point) error {
 		return metrics.EmitPoints(sink, record.Pos{Source: p.src, Line: h.Line}, h.Meaning, l, 0, points)
