@@ -4,6 +4,12 @@ import (
 	"bytes"
 	"time"
 
+	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/outcome"
+	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -18,65 +24,65 @@ import (
 type albLog struct{ zone *time.Location }
 
 func (albLog) requests()    {}
-func (albLog) onlyText()    {}
+func (albLog) OnlyText()    {}
 func (albLog) Name() string { return "aws-alb" }
 
-func (f albLog) Sniff(head []byte) int { return sniffParser(f, head) }
+func (f albLog) Sniff(head []byte) int { return format.SniffParser(f, head) }
 
-func (f albLog) NewParser(src *record.Source) LineParser {
-	return &albParser{clock: clock{zone: f.zone}, created: clock{zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}
+func (f albLog) NewParser(src *record.Source) format.LineParser {
+	return &albParser{clock: stamp.Clock{Zone: f.zone}, created: stamp.Clock{Zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}
 }
 
 type albParser struct {
-	clock, created clock
+	clock, created stamp.Clock
 	req            record.Request
 }
 
 func (p *albParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
-	kind, rest := word(line)
+	kind, rest := cut.Word(line)
 	switch string(kind) {
 	case "http", "https", "h2", "ws", "wss", "grpcs":
 	default:
 		return false, nil
 	}
-	stamp, rest := word(rest)
-	t, n, _, ok := p.clock.read(stamp)
+	stamp, rest := cut.Word(rest)
+	t, n, _, ok := p.clock.Read(stamp)
 	if !ok || n != len(stamp) {
 		return false, nil
 	}
-	_, rest = word(rest)
-	client, rest := word(rest)
-	target, rest := word(rest)
+	_, rest = cut.Word(rest)
+	client, rest := cut.Word(rest)
+	target, rest := cut.Word(rest)
 	var took time.Duration
 	known := true
 	for range 3 {
 		var w []byte
-		w, rest = word(rest)
+		w, rest = cut.Word(rest)
 		if len(w) > 0 && w[0] == '-' {
 			known = false
 			continue
 		}
-		d, ok := durationOf(w, 9)
+		d, ok := number.Duration(w, 9)
 		if !ok {
 			return false, nil
 		}
 		took += d
 	}
-	code, rest := word(rest)
-	status, ok := statusOf(code)
+	code, rest := cut.Word(rest)
+	status, ok := number.HTTPStatus(code)
 	if !ok {
 		return false, nil
 	}
-	targetCode, rest := word(rest)
-	_, rest = word(rest)
-	_, rest = word(rest)
+	targetCode, rest := cut.Word(rest)
+	_, rest = cut.Word(rest)
+	_, rest = cut.Word(rest)
 	method, path, rest, ok := requestLine(rest)
 	if !ok {
 		return false, nil
 	}
 	p.req.Pos.Line = lineNo
 	if method == nil {
-		return true, warn(sink, p.req.Pos, "no_request_line", "access log lines of connections that sent no HTTP request; they were left out", line)
+		return true, warning.Tell(sink, p.req.Pos, "no_request_line", "access log lines of connections that sent no HTTP request; they were left out", line)
 	}
 	r := &p.req
 	r.Layer, r.Phase = record.LayerRouter, record.Completed
@@ -93,15 +99,15 @@ func (p *albParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool
 		r.Client = client[:i]
 	}
 	if i := bytes.Index(rest, []byte(`"Root=`)); i >= 0 {
-		r.ID = between(rest[i:], `"Root=`, `"`)
+		r.ID = cut.Between(rest[i:], `"Root=`, `"`)
 	}
 	switch {
 	case status == 460:
 		r.Outcome = record.ClientGone
 	case bytes.Equal(targetCode, code): // the target's own; "-" where it sent none
-		r.Outcome = passedOn(status)
+		r.Outcome = outcome.PassedOn(status)
 	default:
-		r.Outcome = routerOutcome(status, nil, len(r.Container) > 0)
+		r.Outcome = outcome.OfRouter(status, nil, len(r.Container) > 0)
 	}
 	return true, sink.Request(r)
 }
@@ -112,7 +118,7 @@ func (p *albParser) creation(rest []byte) (t record.Time, ok bool) {
 	for range 8 {
 		_, _, rest = token(rest)
 	}
-	stamp, _ := word(bytes.TrimLeft(rest, " "))
-	t, n, _, ok := p.created.read(stamp)
+	stamp, _ := cut.Word(bytes.TrimLeft(rest, " "))
+	t, n, _, ok := p.created.Read(stamp)
 	return t, ok && n == len(stamp)
 }

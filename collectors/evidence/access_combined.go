@@ -6,6 +6,14 @@ import (
 	"math/bits"
 	"time"
 
+	"lastcall/collectors/evidence/internal/containers"
+	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/outcome"
+	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/swar"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -26,17 +34,17 @@ type combinedLog struct{ zone *time.Location }
 
 func (combinedLog) requests()    {}
 func (combinedLog) needs() byte  { return '"' }
-func (combinedLog) onlyText()    {}
+func (combinedLog) OnlyText()    {}
 func (combinedLog) Name() string { return "access-log" }
 
-func (f combinedLog) Sniff(head []byte) int { return sniffParser(f, head) }
+func (f combinedLog) Sniff(head []byte) int { return format.SniffParser(f, head) }
 
-func (f combinedLog) NewParser(src *record.Source) LineParser {
-	return &combinedParser{clock: clock{zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}
+func (f combinedLog) NewParser(src *record.Source) format.LineParser {
+	return &combinedParser{clock: stamp.Clock{Zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}
 }
 
 type combinedParser struct {
-	clock clock
+	clock stamp.Clock
 	req   record.Request
 	plan  tailPlan
 	names nameMemo
@@ -46,7 +54,7 @@ type combinedParser struct {
 
 // bracketedTime finds "[20/Nov/2026:08:00:00 +0000]" near the beginning of a line, behind client, user and perhaps headers of a
 // platform, and returns where it begins and what follows it.
-func (c *clock) bracketedTime(line []byte) (t record.Time, start int, rest []byte, ok bool) {
+func bracketedTime(c *stamp.Clock, line []byte) (t record.Time, start int, rest []byte, ok bool) {
 	from := 0
 	for range 6 {
 		i := bytes.IndexByte(line[from:min(len(line), 512)], '[')
@@ -54,7 +62,7 @@ func (c *clock) bracketedTime(line []byte) (t record.Time, start int, rest []byt
 			return 0, 0, nil, false
 		}
 		start = from + i
-		if t, n, ok := c.readAccess(line[start+1:]); ok && start+1+n < len(line) && line[start+1+n] == ']' {
+		if t, n, ok := c.ReadAccess(line[start+1:]); ok && start+1+n < len(line) && line[start+1+n] == ']' {
 			return t, start, line[start+n+2:], true
 		}
 		from = start + 1
@@ -171,11 +179,11 @@ func (p *combinedParser) parseNext(lineNo int64, data []byte, sink record.Sink) 
 func (p *combinedParser) request(lineNo int64, l *combinedLine, line []byte, sink record.Sink) (bool, error) {
 	p.req.Pos.Line = lineNo
 	if l.method == nil {
-		return true, warn(sink, p.req.Pos, "no_request_line", "access log lines of connections that sent no HTTP request; they were left out", line)
+		return true, warning.Tell(sink, p.req.Pos, "no_request_line", "access log lines of connections that sent no HTTP request; they were left out", line)
 	}
 	tail := combinedTail{}
 	if after := line[l.tail:]; !p.usualTail(after, &tail) && !tail.read(after, &p.plan) {
-		return true, warn(sink, p.req.Pos, "malformed_line", "an access log line whose duration is no time; it was left out", line)
+		return true, warning.Tell(sink, p.req.Pos, "malformed_line", "an access log line whose duration is no time; it was left out", line)
 	}
 	r := &p.req
 	r.Layer, r.Phase, r.Outcome = record.LayerRouter, record.Completed, record.Answered
@@ -187,12 +195,12 @@ func (p *combinedParser) request(lineNo int64, l *combinedLine, line []byte, sin
 		}
 	}
 	if l.status >= 499 {
-		r.Outcome = routerOutcome(l.status, nil, true)
+		r.Outcome = outcome.OfRouter(l.status, nil, true)
 	}
 	switch {
 	case !tail.known:
 		r.Start, r.End = 0, l.time
-		if err := warn(sink, r.Pos, "no_duration", "access log lines without a duration; add request_time (nginx) or %D (Apache) to the log format", line); err != nil {
+		if err := warning.Tell(sink, r.Pos, "no_duration", "access log lines without a duration; add request_time (nginx) or %D (Apache) to the log format", line); err != nil {
 			return true, err
 		}
 	case tail.fromStart:
@@ -201,7 +209,7 @@ func (p *combinedParser) request(lineNo int64, l *combinedLine, line []byte, sin
 		r.Start, r.End = l.time-record.Time(tail.took), l.time
 	}
 	if tail.assumed {
-		if err := warn(sink, r.Pos, "duration_unit_assumed", "access log lines that end in a whole number; it was taken as microseconds (Apache's %D)", line); err != nil {
+		if err := warning.Tell(sink, r.Pos, "duration_unit_assumed", "access log lines that end in a whole number; it was taken as microseconds (Apache's %D)", line); err != nil {
 			return true, err
 		}
 	}
@@ -223,7 +231,7 @@ func (p *combinedParser) any(line []byte, l *combinedLine) bool {
 	if bytes.IndexByte(line, '"') < 0 {
 		return false // no request line
 	}
-	t, start, rest, ok := p.clock.bracketedTime(line)
+	t, start, rest, ok := bracketedTime(&p.clock, line)
 	if !ok || len(rest) < 8 || rest[0] != ' ' {
 		return false
 	}
@@ -231,7 +239,7 @@ func (p *combinedParser) any(line []byte, l *combinedLine) bool {
 	if !ok || len(rest) < 4 || rest[0] != ' ' {
 		return false
 	}
-	status, ok := statusOf(rest[1:4])
+	status, ok := number.HTTPStatus(rest[1:4])
 	if !ok || len(rest) > 4 && rest[4] != ' ' {
 		return false
 	}
@@ -249,7 +257,7 @@ func (p *combinedParser) usual(b []byte, l *combinedLine) bool {
 			return false
 		}
 		x := binary.LittleEndian.Uint64(b[space:])
-		if hasByte(x, '[') {
+		if swar.HasByte(x, '[') {
 			return false
 		}
 		if found := below(x, ' '+1); found != 0 {
@@ -280,15 +288,15 @@ func (p *combinedParser) usual(b []byte, l *combinedLine) bool {
 	}
 	version := end + len(" HTTP/")
 	status := version + len(`1.1" `)
-	if n == 0 || end == path || status+4 > len(b) || string(b[end:version]) != " HTTP/" || !isDigit(b[version]) || b[version+1] != '.' ||
-		!isDigit(b[version+2]) || b[version+3] != '"' || b[version+4] != ' ' || b[status+3] != ' ' {
+	if n == 0 || end == path || status+4 > len(b) || string(b[end:version]) != " HTTP/" || !number.IsDigit(b[version]) || b[version+1] != '.' ||
+		!number.IsDigit(b[version+2]) || b[version+3] != '"' || b[version+4] != ' ' || b[status+3] != ' ' {
 		return false
 	}
-	if x := binary.LittleEndian.Uint64(b[path:]); hasByte(x, ':') || b[path+8] == ':' {
+	if x := binary.LittleEndian.Uint64(b[path:]); swar.HasByte(x, ':') || b[path+8] == ':' {
 		return false // perhaps a whole URL
 	}
 	var ok bool
-	if l.status, ok = statusOf(b[status : status+3]); !ok {
+	if l.status, ok = number.HTTPStatus(b[status : status+3]); !ok {
 		return false
 	}
 	l.time, l.client, l.method, l.path, l.tail = p.time, orNone(b[:space:space]), b[at:at+n:at+n], b[path:end:end], status+3
@@ -300,8 +308,8 @@ func (p *combinedParser) usual(b []byte, l *combinedLine) bool {
 func (p *combinedParser) readTime(b []byte) (method int) {
 	b = b[:min(len(b), 64)]
 	b = b[:afterLine(b, 0)]
-	t, n, ok := p.clock.readAccess(b)
-	if !ok || !hasPrefix(b[n:], `] "`) {
+	t, n, ok := p.clock.ReadAccess(b)
+	if !ok || !cut.HasPrefix(b[n:], `] "`) {
 		return 0
 	}
 	n += len(`] "`)
@@ -315,7 +323,7 @@ func (p *combinedParser) usualTail(b []byte, t *combinedTail) bool {
 	if len(b) < 20 {
 		return false
 	}
-	_, n := digitRun(binary.LittleEndian.Uint64(b[1:]))
+	_, n := swar.DigitRun(binary.LittleEndian.Uint64(b[1:]))
 	at := 1 + n + len(` "-" "`)
 	if n == 0 || n == 8 || string(b[1+n:at]) != ` "-" "` {
 		return false
@@ -326,10 +334,10 @@ func (p *combinedParser) usualTail(b []byte, t *combinedTail) bool {
 	}
 	at += 2
 	took, end, ok := time.Duration(0), at+len("0.123"), true
-	if f, k := digitRun(word8(b, at+2)); k == 3 && isDigit(b[at]) && b[at+1] == '.' { // as nginx writes nearly all
+	if f, k := swar.DigitRun(swar.Word8(b, at+2)); k == 3 && number.IsDigit(b[at]) && b[at+1] == '.' { // as nginx writes nearly all
 		took = time.Duration(b[at]-'0')*time.Second + time.Duration(f)*time.Millisecond
 	} else {
-		took, end, ok = secondsIn(b, at)
+		took, end, ok = number.SecondsIn(b, at)
 	}
 	if !ok || end < len(b) && (b[end] != ' ' || !p.names.known(b, end+1)) {
 		return false
@@ -459,7 +467,7 @@ func (t *combinedTail) read(b []byte, plan *tailPlan) bool {
 		b = rest
 	}
 	if !t.known && s.integers == 1 {
-		d, ok := durationOf(s.integer, 3)
+		d, ok := number.Duration(s.integer, 3)
 		if !ok {
 			return false
 		}
@@ -471,7 +479,7 @@ func (t *combinedTail) read(b []byte, plan *tailPlan) bool {
 // afterSize cuts the number of bytes off, as token does.
 func afterSize(b []byte) []byte {
 	if len(b) > 1 && b[0] == ' ' {
-		if _, n := digitRun(word8(b, 1)); n > 0 && n+1 < len(b) && b[n+1] == ' ' {
+		if _, n := swar.DigitRun(swar.Word8(b, 1)); n > 0 && n+1 < len(b) && b[n+1] == ' ' {
 			return b[n+2:]
 		}
 	}
@@ -516,14 +524,14 @@ func (t *combinedTail) expected(b []byte, kind tailKind, s *tailState) (rest []b
 		return b[end:], true
 	case tailSeconds:
 		var d time.Duration
-		if d, end, ok = secondsIn(b, 0); !ok || end < len(b) && b[end] != ' ' {
+		if d, end, ok = number.SecondsIn(b, 0); !ok || end < len(b) && b[end] != ' ' {
 			return nil, false
 		}
 		if !t.known || !s.seconds {
 			t.took, t.known, t.fromStart, s.seconds = d, true, false, true
 		}
 	case tailInteger:
-		if _, end = digitRun(word8(b, 0)); end == 0 || end == 8 || end < len(b) && b[end] != ' ' {
+		if _, end = swar.DigitRun(swar.Word8(b, 0)); end == 0 || end == 8 || end < len(b) && b[end] != ' ' {
 			return nil, false
 		}
 		s.integers++
@@ -544,14 +552,14 @@ func (t *combinedTail) expected(b []byte, kind tailKind, s *tailState) (rest []b
 			all &= charClasses[b[end]]
 			some |= charClasses[b[end]]
 		}
-		if all&inAddress == 0 || some&isColon == 0 || !isDigit(b[0]) {
+		if all&inAddress == 0 || some&isColon == 0 || !number.IsDigit(b[0]) {
 			return nil, false
 		}
 		if t.upstream == nil || s.listed {
 			t.upstream = b[:end:end]
 		}
 	case tailID:
-		end = indexFrom(b, 0, ' ')
+		end = swar.IndexFrom(b, 0, ' ')
 		if !isRequestID(b[:end]) {
 			return nil, false
 		}
@@ -569,13 +577,13 @@ func (t *combinedTail) expected(b []byte, kind tailKind, s *tailState) (rest []b
 var charClasses = func() (c [256]uint8) {
 	for i := range c {
 		b := byte(i)
-		if b >= 'a' && b <= 'z' || isDigit(b) || b == '-' || b == '.' || b == '_' {
+		if b >= 'a' && b <= 'z' || number.IsDigit(b) || b == '-' || b == '.' || b == '_' {
 			c[i] |= inName
 		}
-		if b == '-' || b == '.' || isDigit(b) {
+		if b == '-' || b == '.' || number.IsDigit(b) {
 			c[i] |= namesOne
 		}
-		if isDigit(b) || b == '.' || b == ':' {
+		if number.IsDigit(b) || b == '.' || b == ':' {
 			c[i] |= inAddress
 		}
 		if b == ':' {
@@ -626,7 +634,7 @@ func (t *combinedTail) token(b []byte, s *tailState) (rest []byte, kind tailKind
 	}
 	c := tok[0]
 	switch {
-	case isDigit(c) || c == '.':
+	case number.IsDigit(c) || c == '.':
 		last := tok[len(tok)-1]
 		if last == ',' {
 			tok = tok[:len(tok)-1]
@@ -634,21 +642,21 @@ func (t *combinedTail) token(b []byte, s *tailState) (rest []byte, kind tailKind
 		switch {
 		case isSeconds(tok):
 			if !t.known || !s.seconds {
-				d, ok := durationOf(tok, 9)
+				d, ok := number.Duration(tok, 9)
 				if !ok {
 					return nil, tailOther, false
 				}
 				t.took, t.known, t.fromStart, s.seconds = d, true, false, true
 			}
 			return b, tailSeconds, true
-		case isDigits(tok):
+		case number.IsDigits(tok):
 			if open == 0 {
 				s.integers++
 				s.integer = tok
 				return b, tailInteger, true
 			}
 		case last == 's':
-			if d, ok := durationWithUnit(tok, 9); ok && !t.known {
+			if d, ok := number.DurationWithUnit(tok, 9); ok && !t.known {
 				t.took, t.known = d, true
 				t.fromStart = s.serverURL // Traefik's format
 			}
@@ -656,8 +664,8 @@ func (t *combinedTail) token(b []byte, s *tailState) (rest []byte, kind tailKind
 			t.id = tok
 			return b, tailID, true
 		case bytes.IndexByte(tok, '/') > 0: // %T/%D
-			if i := bytes.IndexByte(tok, '/'); isDigits(tok[:i]) && isDigits(tok[i+1:]) && !t.known {
-				d, ok := durationOf(tok[i+1:], 3)
+			if i := bytes.IndexByte(tok, '/'); number.IsDigits(tok[:i]) && number.IsDigits(tok[i+1:]) && !t.known {
+				d, ok := number.Duration(tok[i+1:], 3)
 				if !ok {
 					return nil, tailOther, false
 				}
@@ -682,7 +690,7 @@ func (t *combinedTail) token(b []byte, s *tailState) (rest []byte, kind tailKind
 				t.upstream = t.upstream[:j]
 			}
 		}
-	case t.container == nil && isContainerName(tok) && bytes.ContainsAny(tok, "-.0123456789"):
+	case t.container == nil && containers.IsName(tok) && bytes.ContainsAny(tok, "-.0123456789"):
 		t.container = tok
 		return b, tailContainer, true
 	}
@@ -713,7 +721,7 @@ func (t *combinedTail) pair(key, value []byte) bool {
 	case "container", "pod", "dyno", "server", "instance", "node", "backend":
 		t.container = value
 	case "ua", "upstream", "upstream_addr":
-		if bytes.IndexByte(value, ':') > 0 && isDigit(value[0]) {
+		if bytes.IndexByte(value, ':') > 0 && number.IsDigit(value[0]) {
 			t.upstream = value
 		}
 	case "request_id", "req_id", "reqid", "id", "trace_id":
@@ -722,7 +730,7 @@ func (t *combinedTail) pair(key, value []byte) bool {
 	if scale < 0 {
 		return true
 	}
-	d, ok := durationWithUnit(value, scale)
+	d, ok := number.DurationWithUnit(value, scale)
 	if !ok {
 		return false
 	}
@@ -750,13 +758,13 @@ func lastOfList(list []byte) []byte {
 	return last
 }
 
-// isSeconds recognises a number with a point, isDigits one without.
+// isSeconds recognises a number with a point, number.IsDigits one without.
 func isSeconds(b []byte) bool {
 	points := 0
 	for _, c := range b {
 		if c == '.' {
 			points++
-		} else if !isDigit(c) {
+		} else if !number.IsDigit(c) {
 			return false
 		}
 	}
@@ -771,7 +779,7 @@ func isRequestID(b []byte) bool {
 	letters := false
 	for _, c := range b {
 		switch {
-		case isDigit(c) || c == '-':
+		case number.IsDigit(c) || c == '-':
 		case c|0x20 >= 'a' && c|0x20 <= 'f':
 			letters = true
 		default:

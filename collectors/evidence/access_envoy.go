@@ -4,6 +4,12 @@ import (
 	"bytes"
 	"time"
 
+	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/outcome"
+	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -20,17 +26,17 @@ type envoyLog struct{ zone *time.Location }
 
 func (envoyLog) requests()    {}
 func (envoyLog) needs() byte  { return '"' }
-func (envoyLog) onlyText()    {}
+func (envoyLog) OnlyText()    {}
 func (envoyLog) Name() string { return "envoy" }
 
-func (f envoyLog) Sniff(head []byte) int { return sniffParser(f, head) }
+func (f envoyLog) Sniff(head []byte) int { return format.SniffParser(f, head) }
 
-func (f envoyLog) NewParser(src *record.Source) LineParser {
-	return &envoyParser{clock: clock{zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}
+func (f envoyLog) NewParser(src *record.Source) format.LineParser {
+	return &envoyParser{clock: stamp.Clock{Zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}
 }
 
 type envoyParser struct {
-	clock clock
+	clock stamp.Clock
 	req   record.Request
 }
 
@@ -43,7 +49,7 @@ func (p *envoyParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bo
 	if open < 0 {
 		return false, nil
 	}
-	t, n, zoned, ok := p.clock.read(line[open+1 : i])
+	t, n, zoned, ok := p.clock.Read(line[open+1 : i])
 	if !ok || n != i-open-1 {
 		return false, nil
 	}
@@ -51,9 +57,9 @@ func (p *envoyParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bo
 	if !ok || len(rest) < 5 || rest[0] != ' ' {
 		return false, nil
 	}
-	code, rest := word(rest[1:])
-	flags, rest := word(rest)
-	status, ok := statusOf(code)
+	code, rest := cut.Word(rest[1:])
+	flags, rest := cut.Word(rest)
+	status, ok := number.HTTPStatus(code)
 	if !ok && string(code) != "0" {
 		return false, nil
 	}
@@ -67,7 +73,7 @@ func (p *envoyParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bo
 		}
 		rest = tail
 		switch {
-		case open == 0 && isDigits(tok), open == 0 && count == 3 && string(tok) == "-":
+		case open == 0 && number.IsDigits(tok), open == 0 && count == 3 && string(tok) == "-":
 			numbers[count] = tok
 			count++
 		default:
@@ -76,11 +82,11 @@ func (p *envoyParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bo
 	}
 	p.req.Pos.Line = lineNo
 	if method == nil {
-		return true, warn(sink, p.req.Pos, "no_request_line", "access log lines of connections that sent no HTTP request; they were left out", line)
+		return true, warning.Tell(sink, p.req.Pos, "no_request_line", "access log lines of connections that sent no HTTP request; they were left out", line)
 	}
-	d, ok := durationOf(numbers[2], 6)
+	d, ok := number.Duration(numbers[2], 6)
 	if !ok {
-		return true, warn(sink, p.req.Pos, "malformed_line", "an Envoy line whose duration is no time; it was left out", line)
+		return true, warning.Tell(sink, p.req.Pos, "malformed_line", "an Envoy line whose duration is no time; it was left out", line)
 	}
 	var quoted [5][]byte // client, user agent, request id, authority, upstream
 	for i := range quoted {
@@ -96,9 +102,9 @@ func (p *envoyParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bo
 	r.Status, r.Method, r.Path = status, method, pathOfURL(path)
 	r.Client, r.ID = orNone(firstAddress(quoted[0])), orNone(quoted[2])
 	r.Container = orNone(bytes.TrimPrefix(quoted[4], []byte("tcp://")))
-	r.Outcome = envoyOutcome(flags, status, len(r.Container) > 0)
+	r.Outcome = outcome.OfEnvoy(flags, status, len(r.Container) > 0)
 	if !zoned {
-		if err := warn(sink, r.Pos, "no_timezone", noTimezoneText, line); err != nil {
+		if err := warning.Tell(sink, r.Pos, "no_timezone", warning.NoTimezone, line); err != nil {
 			return true, err
 		}
 	}

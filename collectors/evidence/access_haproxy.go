@@ -4,6 +4,12 @@ import (
 	"bytes"
 	"time"
 
+	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/outcome"
+	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -18,17 +24,17 @@ type haproxyLog struct{ zone *time.Location }
 
 func (haproxyLog) requests()    {}
 func (haproxyLog) needs() byte  { return '"' }
-func (haproxyLog) onlyText()    {}
+func (haproxyLog) OnlyText()    {}
 func (haproxyLog) Name() string { return "haproxy" }
 
-func (f haproxyLog) Sniff(head []byte) int { return sniffParser(f, head) }
+func (f haproxyLog) Sniff(head []byte) int { return format.SniffParser(f, head) }
 
-func (f haproxyLog) NewParser(src *record.Source) LineParser {
-	return &haproxyParser{clock: clock{zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}
+func (f haproxyLog) NewParser(src *record.Source) format.LineParser {
+	return &haproxyParser{clock: stamp.Clock{Zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}
 }
 
 type haproxyParser struct {
-	clock clock
+	clock stamp.Clock
 	req   record.Request
 }
 
@@ -36,13 +42,13 @@ func (p *haproxyParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (
 	if bytes.IndexByte(line, '"') < 0 {
 		return false, nil // no request line
 	}
-	t, start, rest, ok := p.clock.bracketedTime(line)
+	t, start, rest, ok := bracketedTime(&p.clock, line)
 	if !ok || len(rest) < 20 || rest[0] != ' ' || rest[1] == '"' {
 		return false, nil
 	}
 	// frontend backend/server [more] timers status bytes cookie cookie state connections queues {…} {…} "request"
-	_, rest = word(rest[1:])
-	server, rest := word(rest)
+	_, rest = cut.Word(rest[1:])
+	server, rest := cut.Word(rest)
 	slash := bytes.LastIndexByte(server, '/')
 	if slash < 0 {
 		return false, nil
@@ -50,7 +56,7 @@ func (p *haproxyParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (
 	var took []byte
 	for range 4 {
 		var w []byte
-		w, rest = word(rest)
+		w, rest = cut.Word(rest)
 		if bytes.Count(w, []byte("/")) == 4 {
 			took = w[bytes.LastIndexByte(w, '/')+1:]
 			break
@@ -59,11 +65,11 @@ func (p *haproxyParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (
 	if took == nil {
 		return false, nil
 	}
-	statusText, rest := word(rest)
-	_, rest = word(rest)
-	_, rest = word(rest)
-	_, rest = word(rest)
-	state, rest := word(rest)
+	statusText, rest := cut.Word(rest)
+	_, rest = cut.Word(rest)
+	_, rest = cut.Word(rest)
+	_, rest = cut.Word(rest)
+	state, rest := cut.Word(rest)
 	if len(state) != 4 {
 		return false, nil
 	}
@@ -81,16 +87,16 @@ func (p *haproxyParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (
 	}
 	p.req.Pos.Line = lineNo
 	if method == nil {
-		return true, warn(sink, p.req.Pos, "no_request_line", "access log lines of connections that sent no HTTP request; they were left out", line)
+		return true, warning.Tell(sink, p.req.Pos, "no_request_line", "access log lines of connections that sent no HTTP request; they were left out", line)
 	}
-	d, ok := durationOf(bytes.TrimPrefix(took, []byte("+")), 6)
+	d, ok := number.Duration(bytes.TrimPrefix(took, []byte("+")), 6)
 	if !ok {
-		return true, warn(sink, p.req.Pos, "malformed_line", "a HAProxy line whose total time is none; it was left out", line)
+		return true, warning.Tell(sink, p.req.Pos, "malformed_line", "a HAProxy line whose total time is none; it was left out", line)
 	}
 	r := &p.req
 	r.Layer, r.Phase = record.LayerRouter, record.Completed
 	r.Start, r.End = t, t+record.Time(d)
-	r.Status, _ = statusOf(statusText)
+	r.Status, _ = number.HTTPStatus(statusText)
 	r.Method, r.Path = method, pathOfURL(path)
 	r.Container = server[slash+1:]
 	if string(r.Container) == "<NOSRV>" {
@@ -106,7 +112,7 @@ func (p *haproxyParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (
 	r.Client = orNone(client)
 	r.Outcome = haproxyOutcome(state, r.Status, len(r.Container) > 0)
 	if line[start+1+20] == '.' {
-		if err := warn(sink, r.Pos, "no_timezone", noTimezoneText, line); err != nil {
+		if err := warning.Tell(sink, r.Pos, "no_timezone", warning.NoTimezone, line); err != nil {
 			return true, err
 		}
 	}
@@ -135,8 +141,8 @@ func haproxyOutcome(state []byte, status int, backend bool) record.Outcome {
 		return record.Answered
 	case '-': // the session ended as it should
 		if backend {
-			return passedOn(status)
+			return outcome.PassedOn(status)
 		}
 	}
-	return routerOutcome(status, nil, backend)
+	return outcome.OfRouter(status, nil, backend)
 }

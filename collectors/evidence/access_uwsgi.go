@@ -4,6 +4,11 @@ import (
 	"bytes"
 	"time"
 
+	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -18,17 +23,17 @@ type uwsgiLog struct{ zone *time.Location }
 
 func (uwsgiLog) requests()    {}
 func (uwsgiLog) needs() byte  { return '=' }
-func (uwsgiLog) onlyText()    {}
+func (uwsgiLog) OnlyText()    {}
 func (uwsgiLog) Name() string { return "uwsgi" }
 
-func (f uwsgiLog) Sniff(head []byte) int { return sniffParser(f, head) }
+func (f uwsgiLog) Sniff(head []byte) int { return format.SniffParser(f, head) }
 
-func (f uwsgiLog) NewParser(src *record.Source) LineParser {
-	return &uwsgiParser{clock: clock{zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}
+func (f uwsgiLog) NewParser(src *record.Source) format.LineParser {
+	return &uwsgiParser{clock: stamp.Clock{Zone: f.zone}, req: record.Request{Pos: record.Pos{Source: src}}}
 }
 
 type uwsgiParser struct {
-	clock clock
+	clock stamp.Clock
 	req   record.Request
 }
 
@@ -43,32 +48,32 @@ func (p *uwsgiParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bo
 	if open <= 0 {
 		return false, nil
 	}
-	st, ok := readCtimeStamp(b[open+1 : arrow])
-	if !ok || open+1+st.n+2 > arrow || b[open+1+st.n] != ']' {
+	st, ok := stamp.ReadCtime(b[open+1 : arrow])
+	if !ok || open+1+st.N+2 > arrow || b[open+1+st.N] != ']' {
 		return false, nil
 	}
-	method, path := word(b[open+st.n+3 : arrow])
+	method, path := cut.Word(b[open+st.N+3 : arrow])
 	rest := b[arrow:]
-	number, unit := word(between(rest, "bytes in ", " ("))
+	spent, unit := cut.Word(cut.Between(rest, "bytes in ", " ("))
 	scale := 6
 	if string(unit) == "micros" {
 		scale = 3
 	}
-	took, ok := durationOf(number, scale)
-	status, ok2 := statusOf(lastWord(between(rest, " (HTTP/", ")")))
+	took, ok := number.Duration(spent, scale)
+	status, ok2 := number.HTTPStatus(lastWord(cut.Between(rest, " (HTTP/", ")")))
 	if !ok || !ok2 || len(method) == 0 {
 		return false, nil
 	}
 	r := &p.req
 	r.Pos.Line = lineNo
 	r.Layer, r.Phase, r.Outcome = record.LayerApp, record.Completed, record.Answered
-	r.Start = p.clock.local(st.time)
+	r.Start = p.clock.Local(st.Time)
 	r.End = r.Start + record.Time(took)
 	r.Status, r.Method, r.Path = status, method, path
-	r.Instance, r.Container = between(b, "[pid: ", "|"), containerBefore(line, start)
-	r.Client, _ = word(bytes.TrimPrefix(b[bytes.IndexByte(b, ']')+1:], []byte(" ")))
+	r.Instance, r.Container = cut.Between(b, "[pid: ", "|"), containerBefore(line, start)
+	r.Client, _ = cut.Word(bytes.TrimPrefix(b[bytes.IndexByte(b, ']')+1:], []byte(" ")))
 	r.Client = orNone(r.Client)
-	if err := warn(sink, r.Pos, "no_timezone", noTimezoneText, line); err != nil {
+	if err := warning.Tell(sink, r.Pos, "no_timezone", warning.NoTimezone, line); err != nil {
 		return true, err
 	}
 	return true, sink.Request(r)

@@ -2,10 +2,13 @@
 // as files, folders, archives or a stream. Every input is recognised by its content, never by its name, and every record says which
 // line it came from.
 //
-// There is one file per format. A log may mix several: each line goes to the format that takes it, and what none takes is counted.
+// There is one file per format: those of metrics in packages of their own beneath internal, those of requests, lives and deaths here,
+// where they share the quick ways through a line. A log may mix several: each line goes to the format that takes it, and what none takes
+// is counted.
 package evidence
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +20,10 @@ import (
 	"strings"
 	"time"
 
+	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/jsondoc"
+	"lastcall/collectors/evidence/internal/tables"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/internal/lines"
 	"lastcall/collectors/internal/panics"
 	"lastcall/collectors/record"
@@ -42,7 +49,7 @@ type Options struct {
 // Collector reads files into records. It implements record.Collector; apart from Stdin it can collect any number of times.
 type Collector struct {
 	opts    Options
-	formats []Format
+	formats []format.Format
 }
 
 // New makes a Collector; nothing is opened before Collect.
@@ -72,7 +79,7 @@ func (e *PathError) Unwrap() error { return e.Err }
 // Permanent reports whether reading the path again cannot help: what it holds is refused, or it cannot be opened. A failure of the
 // disk or the network may pass.
 func (e *PathError) Permanent() bool {
-	_, table := errors.AsType[tableError](e.Err)
+	_, table := errors.AsType[tables.Error](e.Err)
 	return table || slices.ContainsFunc([]error{ErrUnknownFormat, ErrEmpty, ErrNotAFile, fs.ErrNotExist, fs.ErrPermission}, func(cause error) bool {
 		return errors.Is(e.Err, cause)
 	})
@@ -326,13 +333,13 @@ func (r *run) isLate(in input) bool {
 }
 
 // isRequestFormat reports whether lines of a format are mostly requests.
-func isRequestFormat(f Format) bool {
+func isRequestFormat(f format.Format) bool {
 	_, ok := f.(interface{ requests() })
 	return ok
 }
 
 // formatName is the name of a format, or of its dialect that the head is written in.
-func formatName(f Format, head []byte) string {
+func formatName(f format.Format, head []byte) string {
 	if d, ok := f.(interface{ Dialect(head []byte) string }); ok {
 		return d.Dialect(head)
 	}
@@ -340,7 +347,7 @@ func formatName(f Format, head []byte) string {
 }
 
 // recognise returns the format that is surest of the head; nil when none knows it.
-func (r *run) recognise(head []byte) (best Format) {
+func (r *run) recognise(head []byte) (best format.Format) {
 	score := 0
 	for _, f := range r.formats {
 		if s := f.Sniff(head); s > score {
@@ -420,7 +427,7 @@ func (r *run) opened(ctx context.Context, name string, src io.Reader) (err error
 	in, best := r.open(outer)
 	known := false
 	switch f := best.(type) {
-	case WholeFormat:
+	case format.WholeFormat:
 		source.Format = formatName(f, in.Head())
 		known = true
 		err = parseWhole(ctx, f, source, in, t)
@@ -438,8 +445,8 @@ func (r *run) opened(ctx context.Context, name string, src io.Reader) (err error
 	}
 	r.names.addAll(&t.names)
 	r.ends.addAll(&t.ends)
-	if table, ok := errors.AsType[tableError](err); ok {
-		return r.refuse(&PathError{Path: name, Err: table, Hint: hintTable, Sample: clipTo(firstText(in.Head()), exampleLimit)}, "table_not_used")
+	if table, ok := errors.AsType[tables.Error](err); ok {
+		return r.refuse(&PathError{Path: name, Err: table, Hint: tables.Hint, Sample: warning.Example(firstText(in.Head()))}, "table_not_used")
 	}
 	broken := err
 	bug, isBug := errors.AsType[*panics.Error](broken)
@@ -485,7 +492,7 @@ func (r *run) opened(ctx context.Context, name string, src io.Reader) (err error
 		missing = holdsNothing
 		w := record.Warning{
 			Code: "no_records", Pos: record.Pos{Source: source, Line: 1}, Count: 1, Text: "sources whose lines are understood, and none tells of a request, a death or a measurement; this is how the first begins",
-			Example: clipTo(firstText(in.Head()), exampleLimit),
+			Example: warning.Example(firstText(in.Head())),
 		}
 		if err := t.Warn(&w); err != nil {
 			return err
@@ -499,7 +506,7 @@ func (r *run) opened(ctx context.Context, name string, src io.Reader) (err error
 }
 
 // parseWhole is f.Parse, whose panic is an error of the document.
-func parseWhole(ctx context.Context, f WholeFormat, source *record.Source, in io.Reader, t *tally) (err error) {
+func parseWhole(ctx context.Context, f format.WholeFormat, source *record.Source, in io.Reader, t *tally) (err error) {
 	defer panics.Recover("", &err)
 	return f.Parse(ctx, source, &untilDone{ctx, in}, t)
 }
@@ -515,4 +522,25 @@ func (u *untilDone) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	return u.r.Read(p)
+}
+
+// open recognises what an input is. JSON that is spread over lines, and is no document of its own, is read flattened.
+func (r *run) open(in *lines.Reader) (*lines.Reader, format.Format) {
+	best := r.recognise(in.Head())
+	if _, whole := best.(format.WholeFormat); whole || !jsondoc.IsSpread(in.Head()) {
+		return in, best
+	}
+	head, err := io.ReadAll(jsondoc.NewFlattener(bytes.NewReader(in.Head())))
+	if err != nil {
+		return in, best
+	}
+	f := r.recognise(head)
+	if _, ok := f.(format.LineFormat); !ok {
+		return in, best
+	}
+	flat, err := lines.NewReader(jsondoc.NewFlattener(in))
+	if err != nil {
+		return in, best
+	}
+	return flat, f
 }

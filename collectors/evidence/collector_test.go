@@ -13,39 +13,10 @@ import (
 
 	"lastcall/collectors/evidence"
 	"lastcall/collectors/evidence/evidencetest"
+	"lastcall/collectors/evidence/internal/formattest"
 	"lastcall/collectors/record"
 	"lastcall/collectors/record/recordtest"
 )
-
-// sharedFolder finds the corpus beside the repository, or skips the test.
-func sharedFolder(t testing.TB, sub string) string {
-	t.Helper()
-	if dir := os.Getenv("LASTCALL_SHARED"); dir != "" {
-		if _, err := os.Stat(filepath.Join(dir, sub)); err == nil {
-			return filepath.Join(dir, sub)
-		}
-	}
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		candidate := filepath.Join(dir, "..", "shared", sub)
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			if _, err := os.Stat(candidate); err == nil {
-				return candidate
-			}
-			break
-		}
-		up := filepath.Dir(dir)
-		if up == dir {
-			break
-		}
-		dir = up
-	}
-	t.Skip("the shared corpus is not there; set LASTCALL_SHARED")
-	return ""
-}
 
 func collect(t testing.TB, o evidence.Options, q record.Query) *recordtest.Sink {
 	t.Helper()
@@ -61,7 +32,7 @@ func collect(t testing.TB, o evidence.Options, q record.Query) *recordtest.Sink 
 }
 
 func TestRecordedIncidentsGiveAsManyRequestsAsTheirDescriptionSays(t *testing.T) {
-	dir := sharedFolder(t, "incidents")
+	dir := formattest.Shared(t, "incidents")
 	folders, err := filepath.Glob(filepath.Join(dir, "*", "meta.json"))
 	if err != nil || len(folders) == 0 {
 		t.Skip("no incidents")
@@ -142,7 +113,7 @@ func TestRecordedIncidentsGiveAsManyRequestsAsTheirDescriptionSays(t *testing.T)
 }
 
 func TestEveryCorpusLogIsReadOrRefusedWithAReason(t *testing.T) {
-	dir := sharedFolder(t, "corpus/logs")
+	dir := formattest.Shared(t, "corpus/logs")
 	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err

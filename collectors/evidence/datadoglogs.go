@@ -3,6 +3,9 @@ package evidence
 import (
 	"bytes"
 
+	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/jsonscan"
+	"lastcall/collectors/evidence/internal/outcome"
 	"lastcall/collectors/record"
 )
 
@@ -80,7 +83,7 @@ func (d datadogDialect) needs() []int {
 
 func (d datadogDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	if d.archive {
-		if !l.has(ddType) && !l.scan.tagged && !l.has(ddDuration) && !l.has(ddMethod) {
+		if !l.has(ddType) && !l.scan.Tagged && !l.has(ddDuration) && !l.has(ddMethod) {
 			return false, nil
 		}
 	} else if string(l.raw(ddType)) != "log" {
@@ -94,8 +97,8 @@ func (d datadogDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 		return l.malformed(sink, "a Datadog log whose time is none; it was left out")
 	}
 	q, isRequest := d.request(l)
-	if isRequest && q.took == noValue {
-		isRequest, q.byWords = q.status == noValue && saysStarted(l.raw(ddMessage)), true
+	if isRequest && q.took == jsonscan.None {
+		isRequest, q.byWords = q.status == jsonscan.None && saysStarted(l.raw(ddMessage)), true
 	}
 	if !isRequest {
 		q.texts[bufInstance] = l.tags.containerID
@@ -115,15 +118,15 @@ func (d datadogDialect) request(l *jsonLine) (q jsonRequest, isRequest bool) {
 	q.time, q.message, q.source = l.ref(ddTime), l.ref(ddMessage), tags.source
 	q.status = l.ref(ddStatus, ddResStatus)
 	q.took, q.scale = l.ref(ddDuration), 0
-	if q.took == noValue {
+	if q.took == jsonscan.None {
 		q.took, q.scale = l.ref(ddResponseTime), 6
 	}
 	path := l.textRef(ddPath, ddReqURL)
-	if path == noValue {
+	if path == jsonscan.None {
 		path, q.url = l.textRef(ddURL), true
 	}
 	host := l.textRef(ddHost)
-	q.texts = [...]valueRef{
+	q.texts = [...]jsonscan.Ref{
 		bufMethod: l.textRef(ddMethod, ddReqMethod),
 		bufPath:   path,
 		bufRoute:  l.textRef(ddRoute, ddPlainRoute),
@@ -137,16 +140,16 @@ func (d datadogDialect) request(l *jsonLine) (q jsonRequest, isRequest bool) {
 		bufUser:      l.textRef(ddUser, ddUserID),
 		bufClient:    l.textRef(ddClient, ddReqAddress),
 	}
-	return q, path != noValue || l.has(ddMethod) && l.has(ddStatus) || l.has(ddResStatus)
+	return q, path != jsonscan.None || l.has(ddMethod) && l.has(ddStatus) || l.has(ddResStatus)
 }
 
-func firstRef(refs ...valueRef) valueRef {
+func firstRef(refs ...jsonscan.Ref) jsonscan.Ref {
 	for _, r := range refs {
-		if r != noValue {
+		if r != jsonscan.None {
 			return r
 		}
 	}
-	return noValue
+	return jsonscan.None
 }
 
 func (datadogDialect) layer(source, service []byte) record.Layer {
@@ -159,7 +162,7 @@ func (datadogDialect) layer(source, service []byte) record.Layer {
 func (datadogDialect) outcome(layer record.Layer, status int, _ []byte) record.Outcome {
 	switch {
 	case layer == record.LayerRouter:
-		return routerOutcome(status, nil, true)
+		return outcome.OfRouter(status, nil, true)
 	case status == 499:
 		return record.ClientGone
 	}
@@ -173,17 +176,17 @@ func (datadogDialect) complaints() (took, status string) {
 
 // datadogTagSet names the tags that say who wrote a log.
 type datadogTagSet struct {
-	pod, containerName, containerTag, dyno, task, containerID, service, version, source valueRef
+	pod, containerName, containerTag, dyno, task, containerID, service, version, source jsonscan.Ref
 }
 
 func (l *jsonLine) datadogTags(t *datadogTagSet) {
-	*t = datadogTagSet{noValue, noValue, noValue, noValue, noValue, noValue, noValue, noValue, noValue}
-	for i, v := range l.scan.tags {
-		raw := l.scan.raw(v)
-		if len(raw) < 4 || v.escaped {
+	*t = datadogTagSet{jsonscan.None, jsonscan.None, jsonscan.None, jsonscan.None, jsonscan.None, jsonscan.None, jsonscan.None, jsonscan.None, jsonscan.None}
+	for i, v := range l.scan.Tags {
+		raw := l.scan.Raw(v)
+		if len(raw) < 4 || v.Escaped {
 			continue
 		}
-		ref := firstTag - valueRef(i)
+		ref := jsonscan.FirstTag - jsonscan.Ref(i)
 		switch raw[0] {
 		case 'c':
 			if !tagRef(&t.containerName, ref, raw, "container_name:") && !tagRef(&t.containerID, ref, raw, "container_id:") {
@@ -192,11 +195,11 @@ func (l *jsonLine) datadogTags(t *datadogTagSet) {
 		case 'p':
 			tagRef(&t.pod, ref, raw, "pod_name:")
 		case 'k':
-			if !tagRef(&t.pod, ref, raw, "kube_pod_name:") && !tagRef(&t.pod, ref, raw, "kube_pod:") && t.containerName == noValue {
+			if !tagRef(&t.pod, ref, raw, "kube_pod_name:") && !tagRef(&t.pod, ref, raw, "kube_pod:") && t.containerName == jsonscan.None {
 				tagRef(&t.containerName, ref, raw, "kube_container_name:")
 			}
 		case 'd':
-			if !tagRef(&t.dyno, ref, raw, "dyno:") && t.containerName == noValue {
+			if !tagRef(&t.dyno, ref, raw, "dyno:") && t.containerName == jsonscan.None {
 				tagRef(&t.containerName, ref, raw, "display_container_name:")
 			}
 		case 't':
@@ -214,13 +217,13 @@ func (l *jsonLine) datadogTags(t *datadogTagSet) {
 }
 
 // tagRef keeps a tag that has the key; of several the last counts, and one without a value is none.
-func tagRef(to *valueRef, ref valueRef, raw []byte, key string) bool {
+func tagRef(to *jsonscan.Ref, ref jsonscan.Ref, raw []byte, key string) bool {
 	if len(raw) < len(key) || string(raw[:len(key)]) != key {
 		return false
 	}
 	*to = ref
 	if len(raw) == len(key) {
-		*to = noValue
+		*to = jsonscan.None
 	}
 	return true
 }
@@ -266,6 +269,6 @@ func (datadogLogs) lines() *jsonLines {
 	return newJSONLines(nil, datadogDialect{}, datadogDialect{archive: true})
 }
 
-func (datadogLogs) NewParser(src *record.Source) LineParser {
+func (datadogLogs) NewParser(src *record.Source) format.LineParser {
 	return datadogLogs{}.lines().NewParser(src)
 }

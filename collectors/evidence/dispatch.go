@@ -5,6 +5,9 @@ import (
 	"context"
 	"encoding/json"
 
+	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/internal/lines"
 	"lastcall/collectors/record"
 )
@@ -43,22 +46,22 @@ func looksBinary(head []byte) bool {
 
 // lines reads an input line by line. Every line is offered to the formats in one fixed order, so that the result does not depend on
 // what came before it: first the one that was recognised, then the others.
-func (r *run) lines(ctx context.Context, src *record.Source, best Format, in *lines.Reader, t *tally) (known bool, err error) {
+func (r *run) lines(ctx context.Context, src *record.Source, best format.Format, in *lines.Reader, t *tally) (known bool, err error) {
 	src.Format = "text"
 	if best != nil {
 		src.Format = formatName(best, in.Head())
 	}
-	var chain []LineFormat
+	var chain []format.LineFormat
 	sequential := false
-	if f, ok := best.(LineFormat); ok && !isLast(best) {
+	if f, ok := best.(format.LineFormat); ok && !isLast(best) {
 		chain = append(chain, f)
 	}
 	for _, f := range r.formats {
-		lf, ok := f.(LineFormat)
+		lf, ok := f.(format.LineFormat)
 		if !ok {
 			continue
 		}
-		if s, ok := f.(Sequential); ok && s.Sequential() && lf.Sniff(in.Head()) > 0 {
+		if s, ok := f.(format.Sequential); ok && s.Sequential() && lf.Sniff(in.Head()) > 0 {
 			sequential = true
 		}
 		if f != best || isLast(f) {
@@ -98,35 +101,35 @@ func (r *run) lines(ctx context.Context, src *record.Source, best Format, in *li
 	if err == nil && stats.TooLong > 0 {
 		err = t.Warn(&record.Warning{
 			Code: "line_too_long", Pos: record.Pos{Source: src, Line: stats.FirstTooLong}, Count: stats.TooLong,
-			Text: "lines of more than 16 MiB were left out", Example: clipTo(stats.TooLongHead, exampleLimit),
+			Text: "lines of more than 16 MiB were left out", Example: warning.Example(stats.TooLongHead),
 		})
 	}
 	return known, err
 }
 
 // isLast reports whether a format takes lines only after all others refused them. Such formats stand at the end of the registry.
-func isLast(f Format) bool {
+func isLast(f format.Format) bool {
 	_, ok := f.(interface{ last() })
 	return ok
 }
 
 // dispatcher offers lines to parsers, for one goroutine.
 type dispatcher struct {
-	chain   []LineFormat
+	chain   []format.LineFormat
 	inOrder bool // this goroutine sees all lines of the input, in order
 	src     *record.Source
 	sink    *tally
-	text    []LineParser // for lines of text
-	needs   []byte       // of each of text, see needs
-	json    []LineParser // for lines that hold a JSON object
-	first   *jsonLine    // the first of json, where it is that
-	next    nextParser   // the first of text, where it is that
-	words   LineParser   // the one of text that looks for last words in any line
-	kept    []LineParser // by index of the chain: those that are made once
-	used    bool         // lines were parsed
-	stale   bool         // the parsers that are made anew for every chunk are of an older one
-	ready   bool         // Prepare was called for the next chunk
-	clock   clock
+	text    []format.LineParser // for lines of text
+	needs   []byte              // of each of text, see needs
+	json    []format.LineParser // for lines that hold a JSON object
+	first   *jsonLine           // the first of json, where it is that
+	next    nextParser          // the first of text, where it is that
+	words   format.LineParser   // the one of text that looks for last words in any line
+	kept    []format.LineParser // by index of the chain: those that are made once
+	used    bool                // lines were parsed
+	stale   bool                // the parsers that are made anew for every chunk are of an older one
+	ready   bool                // Prepare was called for the next chunk
+	clock   stamp.Clock
 	wrapped dockerLogLine
 	handled int64
 
@@ -136,7 +139,7 @@ type dispatcher struct {
 
 // nextParser is a parser of text that need not be told where a line ends when it is like the ones before.
 type nextParser interface {
-	LineParser
+	format.LineParser
 	// parseNext is ParseLine for the line at the beginning of data, if it is one of the usual; otherwise ok is false and nothing is
 	// done. n is the length of the line with its end. It takes no line that begins with a blank or a brace.
 	parseNext(lineNo int64, data []byte, sink record.Sink) (n int, ok bool, err error)
@@ -151,12 +154,12 @@ type missed struct {
 
 func (m *missed) see(lineNo int64, line []byte) {
 	if m.count == 0 {
-		m.line, m.example = lineNo, clipTo(line, exampleLimit)
+		m.line, m.example = lineNo, warning.Example(line)
 	}
 	m.count++
 }
 
-func newDispatcher(chain []LineFormat, src *record.Source, sink *tally) *dispatcher {
+func newDispatcher(chain []format.LineFormat, src *record.Source, sink *tally) *dispatcher {
 	d := &dispatcher{chain: chain, src: src, sink: sink}
 	d.parsers()
 	return d
@@ -170,19 +173,19 @@ func (d *dispatcher) parsers() {
 	old := d.kept
 	d.kept, d.text, d.needs, d.json = nil, d.text[:0], d.needs[:0], d.json[:0]
 	for i, f := range d.chain {
-		var p LineParser
+		var p format.LineParser
 		if i < len(old) {
 			p = old[i]
 		}
 		if p == nil {
 			p = f.NewParser(d.src)
 		}
-		var keep LineParser
+		var keep format.LineParser
 		if isRequestFormat(f) {
 			keep = p
 		}
 		d.kept = append(d.kept, keep)
-		if _, ok := f.(interface{ onlyText() }); !ok {
+		if _, ok := f.(format.TextOnly); !ok {
 			d.json = append(d.json, p)
 		}
 		if _, ok := p.(*jsonLine); !ok {
@@ -205,7 +208,7 @@ func (d *dispatcher) parsers() {
 
 // needs is a byte that every line has which a format takes, 0 where none is known: it spares most lines of others the formats of access
 // logs.
-func needs(f LineFormat) byte {
+func needs(f format.LineFormat) byte {
 	if n, ok := f.(interface{ needs() byte }); ok {
 		return n.needs()
 	}
@@ -217,12 +220,12 @@ func (d *dispatcher) reset() {
 	if !d.inOrder && d.used {
 		d.stale = true
 		for _, p := range d.kept {
-			if p, ok := p.(forgetful); ok {
-				p.forget()
+			if p, ok := p.(format.Forgetful); ok {
+				p.Forget()
 			}
 		}
-		d.messages.forget()
-		d.sink.forget()
+		d.messages.Forget()
+		d.sink.Forget()
 	}
 	d.used = true
 }
@@ -395,7 +398,7 @@ func (d *dispatcher) docker(no int64, line []byte) (bool, error) {
 	}
 	pos := record.Pos{Source: d.src, Line: no}
 	d.sink.see(t, nil, nil)
-	_, timed := readStamp(text)
+	_, timed := stamp.Read(text)
 	if !timed && (messageMayMatter(text) || isUpperStart(text)) {
 		if handled, err := d.messages.parse(pos, t, string(d.sink.containerOfFile()), "", "", "", "", text, d.sink); handled || err != nil {
 			return handled, err
@@ -412,19 +415,14 @@ func (d *dispatcher) docker(no int64, line []byte) (bool, error) {
 	return false, nil
 }
 
-// finisher is implemented by the parsers of a Sequential format that hold records until their input ends.
-type finisher interface {
-	finish(sink record.Sink) error
-}
-
 // finish lets the parsers emit what they hold. Where several goroutines share an input none knows all of it, and what one got is chance.
 func (d *dispatcher) finish() error {
 	if !d.inOrder {
 		return nil
 	}
 	for _, p := range d.text {
-		if f, ok := p.(finisher); ok {
-			if err := f.finish(d.sink); err != nil {
+		if f, ok := p.(format.Finisher); ok {
+			if err := f.Finish(d.sink); err != nil {
 				return err
 			}
 		}

@@ -6,6 +6,12 @@ import (
 
 	"github.com/valyala/fastjson"
 
+	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/jsondoc"
+	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/origin"
+	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -25,11 +31,11 @@ func (dockerEvents) Sequential() bool { return true }
 
 // Sniff implements Format.
 func (dockerEvents) Sniff(head []byte) int {
-	return sniffLines(head, func(line []byte) bool { return isDockerJSON(line) || isDockerText(line) })
+	return format.SniffLines(head, func(line []byte) bool { return isDockerJSON(line) || isDockerText(line) })
 }
 
 func isDockerJSON(line []byte) bool {
-	return len(line) > 20 && len(line) <= maxParsed && line[0] == '{' && hasTextAt(line, `"Type":`) && hasTextAt(line, `"Action":`) && bytes.Contains(line, []byte(`"Actor"`))
+	return len(line) > 20 && len(line) <= jsondoc.MaxParsed && line[0] == '{' && hasTextAt(line, `"Type":`) && hasTextAt(line, `"Action":`) && bytes.Contains(line, []byte(`"Actor"`))
 }
 
 // hasTextAt reports whether a key of a JSON line has a text.
@@ -43,11 +49,11 @@ func hasTextAt(line []byte, key string) bool {
 }
 
 func isDockerText(line []byte) bool {
-	st, ok := readStamp(line)
-	if !ok || !st.zoned {
+	st, ok := stamp.Read(line)
+	if !ok || !st.Zoned {
 		return false
 	}
-	rest := line[st.n:]
+	rest := line[st.N:]
 	if !bytes.HasPrefix(rest, []byte(" container ")) || !bytes.HasSuffix(rest, []byte(")")) {
 		return false
 	}
@@ -56,7 +62,7 @@ func isDockerText(line []byte) bool {
 }
 
 // NewParser implements LineFormat.
-func (dockerEvents) NewParser(src *record.Source) LineParser {
+func (dockerEvents) NewParser(src *record.Source) format.LineParser {
 	return &dockerParser{src: src, asked: map[string]record.Time{}}
 }
 
@@ -73,8 +79,8 @@ const (
 	maxAsked = 10_000
 )
 
-// forget implements forgetful.
-func (p *dockerParser) forget() { clear(p.asked) }
+// Forget implements format.Forgetful.
+func (p *dockerParser) Forget() { clear(p.asked) }
 
 // ParseLine implements LineParser.
 func (p *dockerParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
@@ -83,7 +89,7 @@ func (p *dockerParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (b
 	case isDockerJSON(line):
 		v, err := p.parser.ParseBytes(line)
 		if err != nil {
-			return true, warn(sink, pos, "malformed_line", "a Docker event that is broken JSON was left out", line)
+			return true, warning.Tell(sink, pos, "malformed_line", "a Docker event that is broken JSON was left out", line)
 		}
 		return true, p.json(pos, v, sink)
 	case isDockerText(line):
@@ -103,21 +109,21 @@ func (p *dockerParser) json(pos record.Pos, v *fastjson.Value, sink record.Sink)
 	if string(v.GetStringBytes("Type")) != "container" {
 		return nil
 	}
-	o := origin{pos: pos, instance: v.GetStringBytes("Actor", "ID")}
-	if f, ok := numberOf(v.Get("timeNano")); ok && f > 0 {
+	o := origin.Origin{Pos: pos, Instance: v.GetStringBytes("Actor", "ID")}
+	if f, ok := jsondoc.Number(v.Get("timeNano")); ok && f > 0 {
 		// The number has more digits than a float64 holds.
 		n, err := v.Get("timeNano").Int64()
 		if err == nil {
-			o.time = record.Time(n)
+			o.Time = record.Time(n)
 		}
 	}
-	if o.time == 0 {
-		o.time = timeOf(v.Get("time"))
+	if o.Time == 0 {
+		o.Time = jsondoc.Time(v.Get("time"))
 	}
 	attrs := v.Get("Actor", "Attributes")
-	ev := dockerEvent{name: textOf(attrs.Get("name")), exitCode: textOf(attrs.Get("exitCode")), signal: textOf(attrs.Get("signal"))}
-	ev.service = textOf(firstOf(attrs, "com.docker.compose.service", "com.docker.swarm.service.name"))
-	ev.node = textOf(attrs.Get("com.docker.swarm.node.id"))
+	ev := dockerEvent{name: jsondoc.Text(attrs.Get("name")), exitCode: jsondoc.Text(attrs.Get("exitCode")), signal: jsondoc.Text(attrs.Get("signal"))}
+	ev.service = jsondoc.Text(jsondoc.FirstOf(attrs, "com.docker.compose.service", "com.docker.swarm.service.name"))
+	ev.node = jsondoc.Text(attrs.Get("com.docker.swarm.node.id"))
 	ev.action, ev.detail, _ = bytes.Cut(v.GetStringBytes("Action"), []byte(": "))
 	return p.event(&o, ev, dockerEventText(v), sink)
 }
@@ -130,7 +136,7 @@ func dockerEventText(v *fastjson.Value) []byte {
 	open := " ("
 	attrs := v.Get("Actor", "Attributes")
 	for _, key := range []string{"execDuration", "exitCode", "image", "name", "signal"} {
-		if value := textOf(attrs.Get(key)); len(value) > 0 {
+		if value := jsondoc.Text(attrs.Get(key)); len(value) > 0 {
 			b = append(append(append(append(b, open...), key...), '='), value...)
 			open = ", "
 		}
@@ -142,8 +148,8 @@ func dockerEventText(v *fastjson.Value) []byte {
 }
 
 func (p *dockerParser) text(pos record.Pos, line []byte, sink record.Sink) error {
-	st, _ := readStamp(line)
-	rest := line[st.n+len(" container "):]
+	st, _ := stamp.Read(line)
+	rest := line[st.N+len(" container "):]
 	open := bytes.Index(rest, []byte(" ("))
 	if open < 0 {
 		return nil
@@ -153,7 +159,7 @@ func (p *dockerParser) text(pos record.Pos, line []byte, sink record.Sink) error
 	if space < 0 {
 		return nil
 	}
-	o := origin{pos: pos, time: st.time, instance: head[space+1:]}
+	o := origin.Origin{Pos: pos, Time: st.Time, Instance: head[space+1:]}
 	var ev dockerEvent
 	ev.action, ev.detail, _ = bytes.Cut(head[:space], []byte(": "))
 	for len(attrs) > 0 {
@@ -174,27 +180,27 @@ func (p *dockerParser) text(pos record.Pos, line []byte, sink record.Sink) error
 	return p.event(&o, ev, line, sink)
 }
 
-func (p *dockerParser) event(o *origin, ev dockerEvent, line []byte, sink record.Sink) error {
-	o.container, o.service, o.host = ev.name, ev.service, ev.node
-	if o.time == 0 {
-		return warn(sink, o.pos, "no_time", noTimeText, line)
+func (p *dockerParser) event(o *origin.Origin, ev dockerEvent, line []byte, sink record.Sink) error {
+	o.Container, o.Service, o.Host = ev.name, ev.service, ev.node
+	if o.Time == 0 {
+		return warning.Tell(sink, o.Pos, "no_time", warning.NoTime, line)
 	}
-	id := string(o.instance)
+	id := string(o.Instance)
 	switch string(ev.action) {
 	case "oom":
 		delete(p.asked, id)
-		return sink.Crash(o.crash(record.CrashOOMKill, line))
+		return sink.Crash(o.Crash(record.CrashOOMKill, line))
 	case "die":
 		code := -1
-		if n, ok := digits64(ev.exitCode); ok && n < 256 {
+		if n, ok := number.Digits64(ev.exitCode); ok && n < 256 {
 			code = int(n)
 		}
 		asked, ok := p.asked[id]
 		delete(p.asked, id)
-		if plannedStatus(code) || (ok && o.time.Sub(asked) >= 0 && o.time.Sub(asked) <= askedFor) {
-			return sink.Lifecycle(o.stopped(code, "", line))
+		if origin.PlannedStatus(code) || (ok && o.Time.Sub(asked) >= 0 && o.Time.Sub(asked) <= askedFor) {
+			return sink.Lifecycle(o.Stopped(code, "", line))
 		}
-		return sink.Crash(o.exited(code, "", line))
+		return sink.Crash(o.Exited(code, "", line))
 	case "kill":
 		var reason string
 		switch string(ev.signal) {
@@ -210,24 +216,24 @@ func (p *dockerParser) event(o *origin, ev dockerEvent, line []byte, sink record
 			return nil // A signal that asks for something else, such as SIGHUP.
 		}
 		if len(p.asked) < maxAsked {
-			p.asked[id] = o.time
+			p.asked[id] = o.Time
 		}
-		return sink.Lifecycle(o.lifecycle(record.Stopping, reason, line))
+		return sink.Lifecycle(o.Lifecycle(record.Stopping, reason, line))
 	case "create":
-		return sink.Lifecycle(o.lifecycle(record.Starting, "", line))
+		return sink.Lifecycle(o.Lifecycle(record.Starting, "", line))
 	case "start":
 		delete(p.asked, id)
-		return sink.Lifecycle(o.lifecycle(record.Up, "", line))
+		return sink.Lifecycle(o.Lifecycle(record.Up, "", line))
 	case "restart":
 		// Told when it is over, after the stop and the start: no order to end for what dies next.
-		return sink.Lifecycle(o.lifecycle(record.LifecycleOther, "restart", line))
+		return sink.Lifecycle(o.Lifecycle(record.LifecycleOther, "restart", line))
 	case "health_status":
 		// No single failed check, but what Docker makes of all retries.
 		switch string(ev.detail) {
 		case "unhealthy":
-			return sink.Lifecycle(o.lifecycle(record.HealthCheckFailed, "health_status: unhealthy", line))
+			return sink.Lifecycle(o.Lifecycle(record.HealthCheckFailed, "health_status: unhealthy", line))
 		case "healthy":
-			return sink.Lifecycle(o.lifecycle(record.LifecycleOther, "health_status: healthy", line))
+			return sink.Lifecycle(o.Lifecycle(record.LifecycleOther, "health_status: healthy", line))
 		}
 	}
 	return nil

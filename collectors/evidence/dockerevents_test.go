@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lastcall/collectors/evidence/internal/formattest"
 	"lastcall/collectors/record"
 )
 
@@ -17,7 +18,7 @@ func dockerLine(action, attrs string, nano string) string {
 }
 
 func TestEventsOfDockerTellLivesAndDeaths(t *testing.T) {
-	when := at(t, "2026-11-16T13:47:57.85998291Z")
+	when := formattest.At(t, "2026-11-16T13:47:57.85998291Z")
 	life := func(k record.LifecycleKind, reason string, code int) *record.Lifecycle {
 		return &record.Lifecycle{Time: when, Kind: k, ExitCode: code, Reason: reason, Container: "web-1", Instance: dockerID, Service: "web"}
 	}
@@ -56,7 +57,7 @@ func TestADeathThatWasAskedForIsNoCrash(t *testing.T) {
 		dockerLine("start", "", "1794836890000000000"),
 		dockerLine("die", `"exitCode":"137",`, "1794836899000000000"),
 	}, "\n")
-	sink, _ := readLines(t, dockerEvents{}, text)
+	sink, _ := formattest.ReadLines(t, dockerEvents{}, text)
 	if len(sink.Crashes) != 1 || sink.Crashes[0].Pos.Line != 5 {
 		t.Errorf("crashes %+v", sink.Crashes)
 	}
@@ -73,5 +74,5 @@ func FuzzDockerEvents(f *testing.F) {
 	f.Add(dockerLine("die", `"exitCode":"137",`, "1794836899000000000"))
 	f.Add("2026-11-16T13:47:57.859982910Z container die " + dockerID + " (exitCode=139, image=api:1, name=web-1)")
 	f.Add("2026-11-16T13:47:57Z container  (name=)")
-	f.Fuzz(func(t *testing.T, line string) { fuzzLine(t, dockerEvents{}, line) })
+	f.Fuzz(func(t *testing.T, line string) { formattest.FuzzLine(t, dockerEvents{}, line) })
 }

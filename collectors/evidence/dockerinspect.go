@@ -7,6 +7,10 @@ import (
 
 	"github.com/valyala/fastjson"
 
+	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/jsondoc"
+	"lastcall/collectors/evidence/internal/origin"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -20,15 +24,17 @@ type dockerInspect struct{}
 func (dockerInspect) Name() string { return "docker-inspect" }
 
 // Sniff implements Format.
-func (dockerInspect) Sniff(head []byte) int { return sniffLines(head, isDockerInspect) }
+func (dockerInspect) Sniff(head []byte) int { return format.SniffLines(head, isDockerInspect) }
 
 func isDockerInspect(line []byte) bool {
-	return len(line) > 20 && len(line) <= maxParsed && line[0] == '{' && bytes.Contains(line, []byte(`"State"`)) && bytes.Contains(line, []byte(`"FinishedAt"`)) &&
+	return len(line) > 20 && len(line) <= jsondoc.MaxParsed && line[0] == '{' && bytes.Contains(line, []byte(`"State"`)) && bytes.Contains(line, []byte(`"FinishedAt"`)) &&
 		bytes.Contains(line, []byte(`"ExitCode"`)) && bytes.Contains(line, []byte(`"HostConfig"`))
 }
 
 // NewParser implements LineFormat.
-func (dockerInspect) NewParser(src *record.Source) LineParser { return &dockerInspectParser{src: src} }
+func (dockerInspect) NewParser(src *record.Source) format.LineParser {
+	return &dockerInspectParser{src: src}
+}
 
 type dockerInspectParser struct {
 	src    *record.Source
@@ -43,24 +49,24 @@ func (p *dockerInspectParser) ParseLine(lineNo int64, line []byte, sink record.S
 	pos := record.Pos{Source: p.src, Line: lineNo}
 	v, err := p.parser.ParseBytes(line)
 	if err != nil {
-		return true, warn(sink, pos, "malformed_line", "a container of docker inspect that is broken JSON was left out", line)
+		return true, warning.Tell(sink, pos, "malformed_line", "a container of docker inspect that is broken JSON was left out", line)
 	}
 	state := v.Get("State")
-	o := origin{
-		pos: pos, container: bytes.TrimPrefix(v.GetStringBytes("Name"), []byte("/")), instance: v.GetStringBytes("Id"),
-		service: textOf(firstOf(v.Get("Config", "Labels"), "com.docker.compose.service", "com.docker.swarm.service.name")),
+	o := origin.Origin{
+		Pos: pos, Container: bytes.TrimPrefix(v.GetStringBytes("Name"), []byte("/")), Instance: v.GetStringBytes("Id"),
+		Service: jsondoc.Text(jsondoc.FirstOf(v.Get("Config", "Labels"), "com.docker.compose.service", "com.docker.swarm.service.name")),
 	}
 	limit := int64(0)
-	if n, ok := numberOf(v.Get("HostConfig", "Memory")); ok && n > 0 && n < 1<<53 {
+	if n, ok := jsondoc.Number(v.Get("HostConfig", "Memory")); ok && n > 0 && n < 1<<53 {
 		limit = int64(n)
 	}
-	started, finished := timeOf(state.Get("StartedAt")), timeOf(state.Get("FinishedAt"))
+	started, finished := jsondoc.Time(state.Get("StartedAt")), jsondoc.Time(state.Get("FinishedAt"))
 	addresses := dockerAddresses(v)
 	if !state.GetBool("Running") {
 		addresses = nil // given out again
 	}
 	if len(addresses) > 0 {
-		o.address = addresses[0]
+		o.Address = addresses[0]
 	}
 	if err := kubernetesUp(&o, started, limit, sink); err != nil {
 		return true, err
@@ -68,8 +74,8 @@ func (p *dockerInspectParser) ParseLine(lineNo int64, line []byte, sink record.S
 	if started != 0 && len(addresses) > 1 {
 		for _, a := range addresses[1:] {
 			also := o
-			also.time = started
-			l := also.lifecycle(record.LifecycleOther, "address", a)
+			also.Time = started
+			l := also.Lifecycle(record.LifecycleOther, "address", a)
 			l.Address = string(a)
 			if err := sink.Lifecycle(l); err != nil {
 				return true, err
@@ -92,7 +98,7 @@ func (p *dockerInspectParser) ParseLine(lineNo int64, line []byte, sink record.S
 	}
 	if untold := restarts - told; untold > 0 {
 		return true, sink.Warn(&record.Warning{
-			Code: earlierRestarts, Pos: pos, Count: int64(untold), Example: string(o.container),
+			Code: earlierRestarts, Pos: pos, Count: int64(untold), Example: string(o.Container),
 			Text: "restarts of containers of which Docker keeps no end: it tells of the last one only; its events tell of more (docker events --since 24h --until 0s --format json)",
 		})
 	}
@@ -114,9 +120,9 @@ func dockerAddresses(v *fastjson.Value) [][]byte {
 }
 
 // ended makes the record of the last end of a container; forgotten says that nothing tells how it was.
-func (p *dockerInspectParser) ended(o *origin, state *fastjson.Value, started, finished record.Time, restarts int, onFailure bool, limit int64, sink record.Sink) (forgotten bool, err error) {
+func (p *dockerInspectParser) ended(o *origin.Origin, state *fastjson.Value, started, finished record.Time, restarts int, onFailure bool, limit int64, sink record.Sink) (forgotten bool, err error) {
 	ev := *o
-	ev.time = finished
+	ev.Time = finished
 	code, reason := state.GetInt("ExitCode"), ""
 	if state.GetBool("OOMKilled") {
 		reason = "OOMKilled"
@@ -136,17 +142,17 @@ func (p *dockerInspectParser) ended(o *origin, state *fastjson.Value, started, f
 		text := []byte("ended by itself and was restarted by Docker " + strconv.Itoa(restarts) + " times")
 		if !onFailure {
 			// It may have ended as it was meant to: no crash, and no stop either, which would explain one that others tell of.
-			return true, sink.Lifecycle(ev.lifecycle(record.LifecycleOther, "restarted", text))
+			return true, sink.Lifecycle(ev.Lifecycle(record.LifecycleOther, "restarted", text))
 		}
-		c := ev.exited(code, "", text)
+		c := ev.Exited(code, "", text)
 		c.LimitBytes = limit
 		return false, sink.Crash(c)
 	case started > finished && restarts == 0 && reason == "":
-		return false, sink.Lifecycle(ev.stopped(-1, "restarted", nil))
-	case plannedStatus(code) && reason == "":
-		return false, sink.Lifecycle(ev.stopped(code, "", text))
+		return false, sink.Lifecycle(ev.Stopped(-1, "restarted", nil))
+	case origin.PlannedStatus(code) && reason == "":
+		return false, sink.Lifecycle(ev.Stopped(code, "", text))
 	}
-	c := ev.exited(code, reason, text)
+	c := ev.Exited(code, reason, text)
 	c.LimitBytes = limit
 	if started != 0 && started < finished {
 		c.Uptime = finished.Sub(started)

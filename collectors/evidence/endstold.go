@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -89,7 +90,7 @@ func (e *endsTold) place(q record.Query, sink record.Sink) error {
 		for n < len(lost) && lost[n].Pos.Source == lost[0].Pos.Source {
 			n++
 		}
-		w := record.Warning{Code: "no_time", Pos: lost[0].Pos, Count: int64(n), Text: noTimeText, Example: lost[0].Text}
+		w := record.Warning{Code: "no_time", Pos: lost[0].Pos, Count: int64(n), Text: warning.NoTime, Example: lost[0].Text}
 		if err := sink.Warn(&w); err != nil {
 			return err
 		}

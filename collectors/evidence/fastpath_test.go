@@ -5,14 +5,15 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
-	"slices"
-	"strconv"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"lastcall/collectors/evidence/internal/containers"
+	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/internal/lines"
 	"lastcall/collectors/record"
 	"lastcall/collectors/record/recordtest"
@@ -149,7 +150,7 @@ func agreeNext(t *testing.T, before, data []byte) (quick int) {
 	if len(before) == 0 || len(data) == 0 {
 		return 0
 	}
-	for _, format := range []LineFormat{scalingoRouter{}, herokuRouter{}, combinedLog{}} {
+	for _, format := range []format.LineFormat{scalingoRouter{}, herokuRouter{}, combinedLog{}} {
 		src := &record.Source{Name: format.Name()}
 		p := format.NewParser(src).(nextParser)
 		_, _ = p.ParseLine(1, before, record.Discard{})
@@ -241,7 +242,7 @@ func TestNamesAreKnownByTheirBytes(t *testing.T) {
 			name[k] = letters[rnd.IntN(3+i%(len(letters)-2))]
 		}
 		got := memo.known(append([]byte("12345678"), name...), 8)
-		want := len(name) < 16 && isContainerName(name) && bytes.ContainsAny(name, "-.0123456789")
+		want := len(name) < 16 && containers.IsName(name) && bytes.ContainsAny(name, "-.0123456789")
 		if got != want {
 			t.Fatalf("%q: %v, want %v", name, got, want)
 		}
@@ -294,7 +295,7 @@ func TestOddLogfmtReadsTheSameWithAndWithoutMemory(t *testing.T) {
 	}
 }
 
-func TestNumbersReadEightBytesAtOnceAreThoseReadDigitByDigit(t *testing.T) {
+func TestDurationsReadEightBytesAtOnceAreThoseReadDigitByDigit(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 3))
 	const bytesOfNumbers = "0123456789012345678901234567890123456789.ms ,:/;\x00\xff\x3a\x2f\xfa"
 	for range 200_000 {
@@ -302,67 +303,18 @@ func TestNumbersReadEightBytesAtOnceAreThoseReadDigitByDigit(t *testing.T) {
 		for i := range b {
 			b[i] = bytesOfNumbers[rnd.IntN(len(bytesOfNumbers))]
 		}
-		n := 0
-		for n < len(b) && n < 8 && isDigit(b[n]) {
-			n++
-		}
-		want, _ := strconv.ParseUint("0"+string(b[:n]), 10, 64)
-		if v, k := digitRun(word8(b, 0)); v != want || k != n {
-			t.Fatalf("%q: %d of %d digits, want %d of %d", b, v, k, want, n)
-		}
-		if d, end, ok := secondsIn(b, 0); ok {
-			want, ok := durationOf(b[:end], 9)
+		if d, end, ok := number.SecondsIn(b, 0); ok {
+			want, ok := number.Duration(b[:end], 9)
 			if !ok || d != want || !isSeconds(b[:end]) {
 				t.Fatalf("%q: %v, want %v (%v)", b, d, want, ok)
 			}
 		}
 		from := rnd.IntN(len(b) + 1)
 		to := from + rnd.IntN(len(b)-from+1)
-		d, ok := millisecondsIn(b, from, to)
-		if want, wantOK := durationWithUnit(b[from:to], 6); d != want || ok != wantOK {
+		d, ok := number.MillisecondsIn(b, from, to)
+		if want, wantOK := number.DurationWithUnit(b[from:to], 6); d != want || ok != wantOK {
 			t.Fatalf("%q: %v %v, want %v %v", b[from:to], d, ok, want, wantOK)
 		}
-		if at := bytes.IndexByte(append(slices.Clip(b), ' '), ' '); indexFrom(b, 0, ' ') != at {
-			t.Fatalf("%q: a blank at %d, want %d", b, indexFrom(b, 0, ' '), at)
-		}
-	}
-}
-
-// agreeTimes reads a time with a clock that has seen another, and a new one.
-func agreeTimes(t *testing.T, before, text []byte) {
-	t.Helper()
-	for _, read := range []func(c *clock, b []byte) string{
-		func(c *clock, b []byte) string { t, n, zoned, ok := c.read(b); return fmt.Sprint(t, n, zoned, ok) },
-		func(c *clock, b []byte) string { t, n, ok := c.readAccess(b); return fmt.Sprint(t, n, ok) },
-	} {
-		zone := time.FixedZone("", 3600)
-		remembering, fresh := clock{zone: zone}, clock{zone: zone}
-		read(&remembering, before)
-		if got, want := read(&remembering, text), read(&fresh, text); got != want {
-			t.Fatalf("%q after %q: %s, without memory %s", text, before, got, want)
-		}
-	}
-}
-
-var timeSeeds = []string{
-	"2026-11-16 13:30:50.937512207 +0000 UTC [router] ", "2026-11-16T13:30:50.702243+00:00 heroku", "2026-11-16T13:30:51Z", "2026-11-16 13:30:50,9 +0100 CET x",
-	"20/Nov/2026:08:00:00 +0000] ", "20/Nov/2026:08:00:59.127] ", "20/Nov/2026:08:00:59.127 -0130]", "2026-11-16 13:30:50 UTC ", "2026-11-16t13:30:50-01",
-}
-
-func FuzzTimesReadTheSameWithAndWithoutMemory(f *testing.F) {
-	for _, a := range timeSeeds {
-		for _, b := range timeSeeds {
-			f.Add([]byte(a), []byte(b))
-		}
-	}
-	f.Fuzz(agreeTimes)
-}
-
-func TestOddTimesReadTheSameWithAndWithoutMemory(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(4, 4))
-	for range 100_000 {
-		before := []byte(timeSeeds[rnd.IntN(len(timeSeeds))])
-		agreeTimes(t, before, odd(rnd, before))
 	}
 }
 
@@ -373,7 +325,7 @@ func TestWarningsOfEveryLineAreCountedAndTheFirstIsTheExample(t *testing.T) {
 		for range rnd.IntN(20) {
 			pos := record.Pos{Line: rnd.Int64N(10)}
 			code, example := string(rune('a'+rnd.IntN(3))), fmt.Sprint("line ", pos.Line)
-			_ = warn(quick, pos, code, "text", []byte(example))
+			_ = warning.Tell(quick, pos, code, "text", []byte(example))
 			_ = slow.Warn(&record.Warning{Code: code, Pos: pos, Count: 1, Text: "text", Example: example})
 		}
 		if diff := cmp.Diff(slow.warns, quick.warns); diff != "" {

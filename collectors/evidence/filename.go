@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"lastcall/collectors/evidence/internal/containers"
+	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/header"
 	"lastcall/collectors/record"
 )
 
@@ -45,7 +48,7 @@ func (n *fileNames) addAll(other *fileNames) {
 
 // containerOf is the longest of the names that the name of a file is, or begins with before a dot; nil where it has none.
 func (n *fileNames) containerOf(file string) []byte {
-	name := baseName(file)
+	name := cut.BaseName(file)
 	for end := len(name); end > 0; end = strings.LastIndexByte(name[:end], '.') {
 		if _, ok := n.known[name[:end]]; ok {
 			return []byte(name[:end])
@@ -57,14 +60,14 @@ func (n *fileNames) containerOf(file string) []byte {
 // containerBefore is the container that Docker Compose, `kubectl logs --prefix` or stern put before a line; nil where they did not. What they put
 // there ends before end.
 func containerBefore(line []byte, end int) []byte {
-	if container, _, ok := splitKubectl(line); ok {
+	if container, _, ok := header.Kubectl(line); ok {
 		return container
 	}
-	if container, _, ok := splitStern(line[:end]); ok {
+	if container, _, ok := header.Stern(line[:end]); ok {
 		return container
 	}
 	if bar := bytes.IndexByte(line[:min(end, 80)], '|'); bar > 0 {
-		if name := bytes.TrimRight(line[:bar], " "); isContainerName(name) {
+		if name := bytes.TrimRight(line[:bar], " "); containers.IsName(name) {
 			return name
 		}
 	}
@@ -86,7 +89,7 @@ func servedHere(front []byte, sink record.Sink) []byte {
 
 // isProxyName knows the names of containers that hand requests on to others.
 func isProxyName(container string) bool {
-	return slices.ContainsFunc(wordsOf(container), func(word string) bool {
+	return slices.ContainsFunc(cut.Words(container), func(word string) bool {
 		switch word {
 		case "nginx", "httpd", "apache", "traefik", "caddy", "haproxy", "envoy", "varnish", "proxy", "ingress", "gateway", "balancer", "loadbalancer", "lb", "router":
 			return true

@@ -1,48 +1,18 @@
 package evidence
 
-import (
-	"context"
-	"io"
+import "lastcall/collectors/evidence/internal/format"
 
-	"lastcall/collectors/record"
+// The contract between a format and whoever dispatches inputs and lines to it. Its packages share it, so that it lies beneath them; these
+// are its names for everybody else.
+type (
+	// Format reads one kind of evidence.
+	Format = format.Format
+	// LineFormat is parsed line by line.
+	LineFormat = format.LineFormat
+	// LineParser handles the lines of one goroutine.
+	LineParser = format.LineParser
+	// Sequential is implemented by line formats whose parser carries meaning from one line to a later one.
+	Sequential = format.Sequential
+	// WholeFormat is a document that is parsed as a whole.
+	WholeFormat = format.WholeFormat
 )
-
-// Format reads one kind of evidence. There is one file per format.
-type Format interface {
-	// Name is stable, such as "scalingo-router"; it becomes record.Source.Format.
-	Name() string
-	// Sniff says how sure the format is, from 0 (no) to 100, that the head of the input is its own. The head is up to 64 KiB,
-	// decompressed, without byte order mark, UTF-16 already converted; its last line may be cut.
-	Sniff(head []byte) int
-}
-
-// LineFormat is parsed line by line: text lines or JSON lines, possibly by several goroutines, each with its own LineParser.
-type LineFormat interface {
-	Format
-	// NewParser makes the state of one goroutine: reused structs, learnt templates, the last date.
-	NewParser(src *record.Source) LineParser
-}
-
-// LineParser handles the lines of one goroutine, which gets some of the chunks of an input (half a MiB of whole lines each). What it
-// remembers of one line must not matter to lines of another chunk; unless its format is Sequential, a parser of anything but requests
-// is made anew for every chunk to make sure, and then sees the 8 KiB before it once more, their records discarded: what it remembers
-// of a few lines survives the end of a chunk.
-type LineParser interface {
-	// ParseLine handles one line, without its line end, at the 1-based lineNo. The line is valid until it returns. It returns
-	// handled=false when the line is not of this format: the dispatcher then offers it to the other formats, and counts it when
-	// none takes it. A line that is of this format but broken is warned of ("malformed_line") and counts as handled. The error is
-	// one that the sink returned, nothing else.
-	ParseLine(lineNo int64, line []byte, sink record.Sink) (handled bool, err error)
-}
-
-// Sequential is implemented by line formats whose parser carries meaning from one line to a later one, such as a kernel report
-// of many lines. A file in whose head such a format is recognised is read by one goroutine, in order.
-type Sequential interface{ Sequential() bool }
-
-// WholeFormat is a document that is parsed as a whole: a kubectl answer, a Datadog query answer, a CSV with a header, a profile.
-type WholeFormat interface {
-	Format
-	// Parse reads the document from its beginning. An error that is neither the sink's nor the context's means that the document
-	// is broken; what was passed to the sink before is used all the same.
-	Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error
-}

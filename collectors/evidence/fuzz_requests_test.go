@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/record"
 	"lastcall/collectors/record/recordtest"
 )
@@ -37,12 +38,12 @@ var seedLines = []string{
 }
 
 // requestFormats are those of this file's concern.
-func requestFormats() []LineFormat {
-	var out []LineFormat
+func requestFormats() []format.LineFormat {
+	var out []format.LineFormat
 	for _, f := range formats(time.UTC) {
 		switch f := f.(type) {
 		case scalingoRouter, herokuRouter, *jsonLines, combinedLog, haproxyLog, envoyLog, albLog, uwsgiLog, jsonMessages:
-			out = append(out, f.(LineFormat))
+			out = append(out, f.(format.LineFormat))
 		}
 	}
 	return out
@@ -61,9 +62,9 @@ func FuzzRequestLines(f *testing.F) {
 		if bytes.ContainsAny(before, "\n") || bytes.ContainsAny(line, "\n") {
 			return
 		}
-		for _, format := range all {
-			src := &record.Source{Name: format.Name()}
-			parse := func(p LineParser) (*recordtest.Sink, bool) {
+		for _, lf := range all {
+			src := &record.Source{Name: lf.Name()}
+			parse := func(p format.LineParser) (*recordtest.Sink, bool) {
 				var s recordtest.Sink
 				handled, err := p.ParseLine(7, line, &s)
 				if err != nil {
@@ -71,7 +72,7 @@ func FuzzRequestLines(f *testing.F) {
 				}
 				for _, r := range s.Requests {
 					if r.Start == 0 && r.End == 0 || r.Start != 0 && r.End != 0 && r.End < r.Start || r.Status < 0 || r.Status > 999 {
-						t.Fatalf("%s made %+v of %q", format.Name(), r, line)
+						t.Fatalf("%s made %+v of %q", lf.Name(), r, line)
 					}
 				}
 				return &s, handled
@@ -79,27 +80,27 @@ func FuzzRequestLines(f *testing.F) {
 			if len(line) == 0 {
 				return
 			}
-			if c := needs(format); c != 0 && bytes.IndexByte(line, c) < 0 {
-				if _, handled := parse(format.NewParser(src)); handled {
-					t.Fatalf("%s takes a line without %q: %q", format.Name(), c, line)
+			if c := needs(lf); c != 0 && bytes.IndexByte(line, c) < 0 {
+				if _, handled := parse(lf.NewParser(src)); handled {
+					t.Fatalf("%s takes a line without %q: %q", lf.Name(), c, line)
 				}
 			}
-			remembering := format.NewParser(src)
+			remembering := lf.NewParser(src)
 			for range 2 {
 				if len(before) > 0 {
 					_, _ = remembering.ParseLine(1, before, record.Discard{})
 				}
 			}
-			want, wantHandled := parse(format.NewParser(src))
+			want, wantHandled := parse(lf.NewParser(src))
 			got, handled := parse(remembering)
 			if handled != wantHandled {
-				t.Fatalf("%s after %q: handled %v, fresh %v: %q", format.Name(), before, handled, wantHandled, line)
+				t.Fatalf("%s after %q: handled %v, fresh %v: %q", lf.Name(), before, handled, wantHandled, line)
 			}
 			if diff := cmp.Diff(want.Requests, got.Requests); diff != "" {
-				t.Fatalf("%s after %q: %q\n%s", format.Name(), before, line, diff)
+				t.Fatalf("%s after %q: %q\n%s", lf.Name(), before, line, diff)
 			}
 			if len(want.Warnings) != len(got.Warnings) || len(want.Crashes) != len(got.Crashes) {
-				t.Fatalf("%s after %q: warnings %v and %v: %q", format.Name(), before, want.Warnings, got.Warnings, line)
+				t.Fatalf("%s after %q: warnings %v and %v: %q", lf.Name(), before, want.Warnings, got.Warnings, line)
 			}
 		}
 	})
@@ -124,22 +125,6 @@ func FuzzFile(f *testing.F) {
 		}
 		if len(one.Requests) != len(three.Requests) || len(one.Crashes) != len(three.Crashes) || len(one.Coverages) == 0 && len(one.Warnings) == 0 {
 			t.Fatalf("%d and %d requests, %d and %d crashes", len(one.Requests), len(three.Requests), len(one.Crashes), len(three.Crashes))
-		}
-	})
-}
-
-func FuzzElements(f *testing.F) {
-	f.Add([]byte(`{"meta":{"a":"]}"},"data":[{"a":1},2,"x",[3],null],"z":1}`))
-	f.Add([]byte(`[{"a":"\"]"} , 1]`))
-	f.Add([]byte(`{"data":[`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		total := 0
-		_ = eachElement(context.Background(), bytes.NewReader(data), "data", func(_ int64, e []byte) error {
-			total += len(e)
-			return nil
-		})
-		if total > len(data) {
-			t.Fatalf("%d bytes of elements from %d", total, len(data))
 		}
 	})
 }

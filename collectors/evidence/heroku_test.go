@@ -5,11 +5,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lastcall/collectors/evidence/internal/formattest"
 	"lastcall/collectors/record"
 )
 
 func TestHerokusLinesTellLivesAndDeaths(t *testing.T) {
-	when := at(t, "2026-11-17T13:33:28.051376Z")
+	when := formattest.At(t, "2026-11-17T13:33:28.051376Z")
 	const head = "2026-11-17T13:33:28.051376+00:00 "
 	checkLines(t, herokuPlatform{}, []lineCase{
 		{
@@ -118,14 +119,14 @@ func TestHerokuLeavesTheRoutersLines(t *testing.T) {
 		`2026-11-17T13:33:28.051376+00:00 app[web.4]: {"level":30}`,
 		`2026-11-17T13:33:28.051376+00:00 something[web.4]: else`,
 	} {
-		if _, unhandled := readLines(t, herokuPlatform{}, line); len(unhandled) != 1 {
+		if _, unhandled := formattest.ReadLines(t, herokuPlatform{}, line); len(unhandled) != 1 {
 			t.Errorf("took %q", line)
 		}
 	}
 }
 
 func TestHerokusMemoryLinesGiveUseAndQuota(t *testing.T) {
-	sink, unhandled := readLines(t, herokuPlatform{}, `2026-11-17T13:33:28.000000+00:00 heroku[web.4]: Process running mem=531M(103.8%)
+	sink, unhandled := formattest.ReadLines(t, herokuPlatform{}, `2026-11-17T13:33:28.000000+00:00 heroku[web.4]: Process running mem=531M(103.8%)
 2026-11-17T13:33:28.100000+00:00 heroku[web.4]: Error R14 (Memory quota exceeded)
 2026-11-17T13:33:29.000000+00:00 heroku[web.5]: Error R14 (Memory quota exceeded)
 2026-11-17T13:33:30.000000+00:00 heroku[web.4]: source=web.4 dyno=heroku.2808254.d97d0ea7-cf3d sample#load_avg_1m=2.46 sample#load_avg_5m=1.06
@@ -138,10 +139,10 @@ func TestHerokusMemoryLinesGiveUseAndQuota(t *testing.T) {
 	}
 	const mb = 1 << 20
 	want := []record.Sample{
-		{Time: at(t, "2026-11-17T13:33:28Z"), Metric: record.RSS, Value: 531 * mb, Container: "web.4"},
-		{Time: at(t, "2026-11-17T13:33:30Z"), Metric: record.RSS, Value: 511.25 * mb, Container: "web.4", Instance: "heroku.2808254.d97d0ea7-cf3d"},
-		{Time: at(t, "2026-11-17T13:33:30Z"), Metric: record.MemoryLimit, Value: 512 * mb, Container: "web.4", Instance: "heroku.2808254.d97d0ea7-cf3d"},
-		{Time: at(t, "2026-11-17T13:33:31Z"), Metric: record.RSS, Value: 1030 * mb, Container: "web.4"},
+		{Time: formattest.At(t, "2026-11-17T13:33:28Z"), Metric: record.RSS, Value: 531 * mb, Container: "web.4"},
+		{Time: formattest.At(t, "2026-11-17T13:33:30Z"), Metric: record.RSS, Value: 511.25 * mb, Container: "web.4", Instance: "heroku.2808254.d97d0ea7-cf3d"},
+		{Time: formattest.At(t, "2026-11-17T13:33:30Z"), Metric: record.MemoryLimit, Value: 512 * mb, Container: "web.4", Instance: "heroku.2808254.d97d0ea7-cf3d"},
+		{Time: formattest.At(t, "2026-11-17T13:33:31Z"), Metric: record.RSS, Value: 1030 * mb, Container: "web.4"},
 	}
 	if diff := cmp.Diff(want, sink.Samples, ignoring); diff != "" {
 		t.Errorf("samples (-want +got):\n%s", diff)
@@ -159,5 +160,5 @@ func FuzzHerokuLines(f *testing.F) {
 	f.Add("83 <40>1 2026-11-17T13:33:28.051376+00:00 host heroku web.4 - State changed from up to crashed")
 	f.Add("2026-11-17T13:33:28.051376+00:00 heroku[web.4]: Process running mem=531M(103.8%)\n2026-11-17T13:33:28.051376+00:00 heroku[web.4]: Error R14 (x)")
 	f.Add("2026-11-17T13:33:28.051376+00:00 heroku[web.4]: source=web.4 dyno=h.1 sample#memory_rss=511.30MB")
-	f.Fuzz(func(t *testing.T, line string) { fuzzLine(t, herokuPlatform{}, line) })
+	f.Fuzz(func(t *testing.T, line string) { formattest.FuzzLine(t, herokuPlatform{}, line) })
 }

@@ -6,6 +6,8 @@ import (
 
 	"github.com/valyala/fastjson"
 
+	"lastcall/collectors/evidence/internal/jsondoc"
+	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/record"
 )
 
@@ -41,11 +43,11 @@ func (r *jobReader) parse(pos record.Pos, t record.Time, container, instance []b
 	if err != nil || v.Type() != fastjson.TypeObject {
 		return false, nil
 	}
-	fields, msg, unit := v, textOf(firstOf(v, "msg", "message")), time.Millisecond
+	fields, msg, unit := v, jsondoc.Text(jsondoc.FirstOf(v, "msg", "message")), time.Millisecond
 	if a := v.Get("attributes"); a != nil && a.Type() == fastjson.TypeObject {
-		fields, msg, unit = a, textOf(firstOf(a, "message")), time.Nanosecond
+		fields, msg, unit = a, jsondoc.Text(jsondoc.FirstOf(a, "message")), time.Nanosecond
 		if len(msg) == 0 {
-			msg = textOf(firstOf(v, "message")) // the archive's shape has one level less
+			msg = jsondoc.Text(jsondoc.FirstOf(v, "message")) // the archive's shape has one level less
 		}
 		if inner := a.Get("attributes"); inner != nil && inner.Type() == fastjson.TypeObject {
 			fields = inner
@@ -55,7 +57,7 @@ func (r *jobReader) parse(pos record.Pos, t record.Time, container, instance []b
 	if len(name) == 0 {
 		return false, nil
 	}
-	j := record.Job{Pos: pos, Name: clip(name), Start: t, End: t, Container: string(container), Instance: string(instance)}
+	j := record.Job{Pos: pos, Name: origin.Quote(name), Start: t, End: t, Container: string(container), Instance: string(instance)}
 	took, known := jobDuration(fields, unit)
 	if !known && !saysJob(msg) {
 		return false, nil
@@ -66,7 +68,7 @@ func (r *jobReader) parse(pos record.Pos, t record.Time, container, instance []b
 
 // saysJob reports whether a message tells of the beginning or end of work.
 func saysJob(msg []byte) bool {
-	lower := bytes.ToLower(msg[:min(len(msg), quoteLimit)])
+	lower := bytes.ToLower(msg[:min(len(msg), origin.QuoteLimit)])
 	for _, w := range []string{"start", "begin", "complete", "finish", "done", "fail", "succe", "ended", "processed", "running"} {
 		if bytes.Contains(lower, []byte(w)) {
 			return true
@@ -107,7 +109,7 @@ func jobDuration(v *fastjson.Value, unit time.Duration) (time.Duration, bool) {
 		{"elapsedMs", time.Millisecond}, {"elapsed_ms", time.Millisecond}, {"took", unit}, {"responseTime", time.Millisecond},
 	}
 	for _, f := range fields {
-		n, ok := numberOf(v.Get(f.key))
+		n, ok := jsondoc.Number(v.Get(f.key))
 		if d := n * float64(f.unit); ok && d >= 0 && d <= float64(maxJob) {
 			return time.Duration(d), true
 		}

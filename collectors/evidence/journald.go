@@ -6,6 +6,11 @@ import (
 
 	"github.com/valyala/fastjson"
 
+	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/jsondoc"
+	"lastcall/collectors/evidence/internal/origin"
+	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -24,14 +29,14 @@ func (journald) Name() string { return "journald" }
 func (journald) Sequential() bool { return true }
 
 // Sniff implements Format.
-func (journald) Sniff(head []byte) int { return sniffLines(head, isJournal) }
+func (journald) Sniff(head []byte) int { return format.SniffLines(head, isJournal) }
 
 func isJournal(line []byte) bool {
-	return len(line) > 2 && len(line) <= maxParsed && line[0] == '{' && bytes.Contains(line, []byte(`"__REALTIME_TIMESTAMP"`))
+	return len(line) > 2 && len(line) <= jsondoc.MaxParsed && line[0] == '{' && bytes.Contains(line, []byte(`"__REALTIME_TIMESTAMP"`))
 }
 
 // NewParser implements LineFormat.
-func (journald) NewParser(src *record.Source) LineParser { return &journalParser{src: src} }
+func (journald) NewParser(src *record.Source) format.LineParser { return &journalParser{src: src} }
 
 type journalParser struct {
 	src      *record.Source
@@ -40,10 +45,10 @@ type journalParser struct {
 	messages messageReader
 }
 
-// forget implements forgetful.
-func (p *journalParser) forget() {
+// Forget implements format.Forgetful.
+func (p *journalParser) Forget() {
 	p.report = kernelReport{}
-	p.messages.words.forget()
+	p.messages.words.Forget()
 }
 
 // ParseLine implements LineParser.
@@ -54,14 +59,14 @@ func (p *journalParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (
 	pos := record.Pos{Source: p.src, Line: lineNo}
 	v, err := p.parser.ParseBytes(line)
 	if err != nil {
-		return true, warn(sink, pos, "malformed_line", "an entry of the journal that is broken JSON was left out", line)
+		return true, warning.Tell(sink, pos, "malformed_line", "an entry of the journal that is broken JSON was left out", line)
 	}
-	micros, ok := numberOf(v.Get("__REALTIME_TIMESTAMP"))
-	t, isTime := epochTime(micros)
+	micros, ok := jsondoc.Number(v.Get("__REALTIME_TIMESTAMP"))
+	t, isTime := stamp.Epoch(micros)
 	if !ok || !isTime {
-		return true, warn(sink, pos, "malformed_line", "an entry of the journal without a usable time was left out", line)
+		return true, warning.Tell(sink, pos, "malformed_line", "an entry of the journal without a usable time was left out", line)
 	}
-	msg := textOf(v.Get("MESSAGE"))
+	msg := jsondoc.Text(v.Get("MESSAGE"))
 	if bytesOf := v.GetArray("MESSAGE"); bytesOf != nil { // a message that is no UTF-8 comes as numbers
 		for _, b := range bytesOf {
 			msg = append(msg, byte(b.GetInt()))
@@ -72,18 +77,18 @@ func (p *journalParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (
 	}
 	host := v.GetStringBytes("_HOSTNAME")
 	if string(v.GetStringBytes("SYSLOG_IDENTIFIER")) == "kernel" || string(v.GetStringBytes("_TRANSPORT")) == "kernel" {
-		o := origin{pos: pos, time: t, host: host}
+		o := origin.Origin{Pos: pos, Time: t, Host: host}
 		_, err := p.report.line(&o, msg, sink)
 		return true, err
 	}
 	if !messageMayMatter(msg) {
 		return true, nil
 	}
-	instance := textOf(firstOf(v, "CONTAINER_ID_FULL", "CONTAINER_ID"))
+	instance := jsondoc.Text(jsondoc.FirstOf(v, "CONTAINER_ID_FULL", "CONTAINER_ID"))
 	service := strings.TrimSuffix(string(v.GetStringBytes("_SYSTEMD_UNIT")), ".service")
 	container := string(v.GetStringBytes("CONTAINER_NAME"))
 	if container == "" {
-		instance = textOf(v.Get("_PID"))
+		instance = jsondoc.Text(v.Get("_PID"))
 	} else {
 		service = "" // The unit is the runtime's own.
 	}

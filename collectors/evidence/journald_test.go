@@ -3,11 +3,12 @@ package evidence
 import (
 	"testing"
 
+	"lastcall/collectors/evidence/internal/formattest"
 	"lastcall/collectors/record"
 )
 
 func TestEntriesOfTheJournalNameWhoPrintedThem(t *testing.T) {
-	when := at(t, "2026-11-16T13:47:57.859982Z")
+	when := formattest.At(t, "2026-11-16T13:47:57.859982Z")
 	const head = `{"__CURSOR":"s=1","__REALTIME_TIMESTAMP":"1794836877859982","_HOSTNAME":"node-a",`
 	checkLines(t, journald{}, []lineCase{
 		{
@@ -36,5 +37,5 @@ func TestEntriesOfTheJournalNameWhoPrintedThem(t *testing.T) {
 func FuzzJournal(f *testing.F) {
 	f.Add(`{"__REALTIME_TIMESTAMP":"1794836877859982","SYSLOG_IDENTIFIER":"kernel","MESSAGE":"Killed process 1 (a) anon-rss:1kB"}`)
 	f.Add(`{"__REALTIME_TIMESTAMP":1,"MESSAGE":[300,null]}`)
-	f.Fuzz(func(t *testing.T, line string) { fuzzLine(t, journald{}, line) })
+	f.Fuzz(func(t *testing.T, line string) { formattest.FuzzLine(t, journald{}, line) })
 }

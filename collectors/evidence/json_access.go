@@ -5,6 +5,10 @@ import (
 	"slices"
 	"time"
 
+	"lastcall/collectors/evidence/internal/jsonscan"
+	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/outcome"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -105,19 +109,19 @@ func (accessDialect) paths() []string {
 }
 
 // named finds the first of the names of a value that the line has.
-func (d *accessDialect) named(l *jsonLine, value int) jsonValue {
+func (d *accessDialect) named(l *jsonLine, value int) jsonscan.Value {
 	first := d.first[value]
 	for i := range accessNames[value] {
-		if v := l.at(first + i); v.end > v.start {
+		if v := l.at(first + i); v.End > v.Start {
 			return v
 		}
 	}
-	return jsonValue{}
+	return jsonscan.Value{}
 }
 
 func (d *accessDialect) text(l *jsonLine, field, value int) []byte {
 	v := d.named(l, value)
-	if v.kind == jsonAbsent {
+	if v.Kind == jsonscan.Absent {
 		return nil
 	}
 	return orNone(l.unescaped(field, v))
@@ -129,12 +133,12 @@ func (d *accessDialect) served(l *jsonLine, layer record.Layer) []byte {
 	asked := layer == record.LayerRouter || l.has(d.first[accessTook]) // Echo's latency_human
 	for i, name := range accessNames[accessContainer] {
 		v := l.at(d.first[accessContainer] + i)
-		if v.end == v.start {
+		if v.End == v.Start {
 			continue
 		}
 		text := orNone(l.unescaped(bufContainer, v))
 		if (name == "host" || name == "server") && isHostHeader(text, asked) {
-			if name == "server" && layer == record.LayerRouter && len(text) > 0 && isDigit(text[0]) && bytes.IndexByte(text, ':') > 0 {
+			if name == "server" && layer == record.LayerRouter && len(text) > 0 && number.IsDigit(text[0]) && bytes.IndexByte(text, ':') > 0 {
 				return text // address and port of an upstream
 			}
 			continue
@@ -167,16 +171,16 @@ func (d accessDialect) refuses(l *jsonLine) bool {
 func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	took, scale := d.named(l, accessSeconds), 9
 	for _, other := range [...]struct{ value, scale int }{{accessMillis, 6}, {accessMicros, 3}, {accessNanos, 0}, {accessTook, -1}} {
-		if took.kind != jsonAbsent {
+		if took.Kind != jsonscan.Absent {
 			break
 		}
 		took, scale = d.named(l, other.value), other.scale
 	}
-	if took.kind == jsonAbsent {
+	if took.Kind == jsonscan.Absent {
 		return false, nil
 	}
 	when := d.named(l, accessTime)
-	if when.kind == jsonAbsent {
+	if when.Kind == jsonscan.Absent {
 		return false, nil
 	}
 	method, path, route := d.text(l, bufMethod, accessMethod), d.text(l, bufPath, accessPath), d.text(l, bufRoute, accessRoute)
@@ -193,8 +197,8 @@ func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 		method, path = m, rest
 	}
 	statusText := d.named(l, accessStatus)
-	status, ok := statusOf(l.scan.raw(statusText))
-	if !ok && (statusText.kind == jsonNumber || method == nil) {
+	status, ok := number.HTTPStatus(l.scan.Raw(statusText))
+	if !ok && (statusText.Kind == jsonscan.Number || method == nil) {
 		return false, nil
 	}
 	t, ok, err := l.time(when, sink)
@@ -204,29 +208,29 @@ func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	if !ok {
 		return l.malformed(sink, "a request whose time is none; it was left out")
 	}
-	raw := l.scan.raw(took)
+	raw := l.scan.Raw(took)
 	if i := bytes.IndexAny(raw, ", "); i > 0 {
 		raw = raw[:i]
 	}
 	if scale < 0 {
 		scale = 6
-		if n := len(raw); isDigit(raw[n-1]) {
+		if n := len(raw); number.IsDigit(raw[n-1]) {
 			text := "durations that name no unit; they were taken as milliseconds"
 			if l.inNanoseconds(raw) {
 				scale, text = 0, "durations that name no unit; they were taken as nanoseconds, in which Go counts, because in milliseconds they would be hours"
 			}
-			if err := warn(sink, l.pos, "duration_unit_assumed", text, l.line); err != nil {
+			if err := warning.Tell(sink, l.pos, "duration_unit_assumed", text, l.line); err != nil {
 				return true, err
 			}
 		}
 	}
-	duration, ok := durationWithUnit(raw, scale)
+	duration, ok := number.DurationWithUnit(raw, scale)
 	if !ok {
 		return l.malformed(sink, "a request whose duration is none; it was left out")
 	}
 	proxied := lastOfList(d.text(l, bufOther, accessProxied))
 	layer := record.LayerApp
-	if len(proxied) > 0 || d.named(l, accessSeconds).kind != jsonAbsent {
+	if len(proxied) > 0 || d.named(l, accessSeconds).Kind != jsonscan.Absent {
 		layer = record.LayerRouter
 	}
 	r := l.request(layer)
@@ -245,7 +249,7 @@ func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	r.Service, r.Version = d.text(l, bufService, accessService), d.text(l, bufVersion, accessVersion)
 	switch {
 	case layer == record.LayerRouter:
-		r.Outcome = routerOutcome(status, nil, true)
+		r.Outcome = outcome.OfRouter(status, nil, true)
 	case status == 499:
 		r.Outcome = record.ClientGone
 	}
@@ -277,10 +281,10 @@ func (u *unnamedUnits) nanoseconds() bool {
 
 // inNanoseconds says whether a number that names no unit is of nanoseconds.
 func (l *jsonLine) inNanoseconds(raw []byte) bool {
-	if !isDigits(raw) {
+	if !number.IsDigits(raw) {
 		return false // Go's are whole
 	}
-	v, ok := decimal(raw, 0)
+	v, ok := number.Decimal(raw, 0)
 	if ok && l.unnamed != nil {
 		l.unnamed.seen = append(l.unnamed.seen, v)
 	}
@@ -295,7 +299,7 @@ func (messageDialect) name() string { return "json-log" }
 
 func (d messageDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	when, message := d.named(l, accessTime), d.named(l, accessMessage)
-	if when.kind == jsonAbsent || message.kind != jsonString {
+	if when.Kind == jsonscan.Absent || message.Kind != jsonscan.String {
 		return false, nil
 	}
 	t, ok, err := l.time(when, sink)

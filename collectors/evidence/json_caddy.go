@@ -1,6 +1,11 @@
 package evidence
 
-import "lastcall/collectors/record"
+import (
+	"lastcall/collectors/record"
+
+	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/outcome"
+)
 
 // caddyDialect reads Caddy's access log. duration is seconds, ts the end. Source: Caddy documentation, "How Logging Works".
 type caddyDialect struct{}
@@ -34,7 +39,7 @@ func (caddyDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	if err != nil {
 		return true, err
 	}
-	took, ok2 := durationWithUnit(l.raw(caddyTook), 9)
+	took, ok2 := number.DurationWithUnit(l.raw(caddyTook), 9)
 	if !ok || !ok2 {
 		return l.malformed(sink, "a Caddy line whose time or duration is none; it was left out")
 	}
@@ -43,10 +48,10 @@ func (caddyDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	r.Method, r.Path = upperMethod(l.text(bufMethod, caddyMethod)), l.text(bufPath, caddyPath)
 	r.Client, r.User = l.text(bufClient, caddyClient, caddyRemote), l.text(bufUser, caddyUser)
 	r.Container, r.ID = l.text(bufContainer, caddyUpstream), l.text(bufID, caddyID)
-	if r.Status, ok = statusOf(l.raw(caddyStatus)); !ok {
+	if r.Status, ok = number.HTTPStatus(l.raw(caddyStatus)); !ok {
 		r.Outcome = record.OutcomeUnknown // 0: nothing was written
 		return true, sink.Request(r)
 	}
-	r.Outcome = routerOutcome(r.Status, nil, true)
+	r.Outcome = outcome.OfRouter(r.Status, nil, true)
 	return true, sink.Request(r)
 }

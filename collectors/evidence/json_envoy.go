@@ -3,6 +3,9 @@ package evidence
 import (
 	"bytes"
 
+	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/outcome"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -42,19 +45,19 @@ func (envoyDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	if err != nil {
 		return true, err
 	}
-	status, ok2 := statusOf(l.raw(envoyStatus))
+	status, ok2 := number.HTTPStatus(l.raw(envoyStatus))
 	if !ok || !ok2 && string(l.raw(envoyStatus)) != "0" {
 		return l.malformed(sink, "an Envoy line whose time or status is none; it was left out")
 	}
 	r := l.request(record.LayerRouter)
 	r.Start, r.Status = start, status
 	if l.has(envoyTook) {
-		took, ok := durationOf(l.raw(envoyTook), 6)
+		took, ok := number.Duration(l.raw(envoyTook), 6)
 		if !ok {
 			return l.malformed(sink, "an Envoy line whose duration is none; it was left out")
 		}
 		r.End = start + record.Time(took)
-	} else if err := warn(sink, l.pos, "no_duration", "access log lines without a duration; add it to the log format", l.line); err != nil {
+	} else if err := warning.Tell(sink, l.pos, "no_duration", "access log lines without a duration; add it to the log format", l.line); err != nil {
 		return true, err
 	}
 	r.Method, r.Path = upperMethod(l.text(bufMethod, envoyMethod)), l.text(bufPath, envoyOriginPath, envoyPath, envoyOrigPath)
@@ -66,6 +69,6 @@ func (envoyDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 			r.Client = r.Client[:i]
 		}
 	}
-	r.Outcome = envoyOutcome(l.text(bufOther, envoyFlags), status, len(r.Container) > 0)
+	r.Outcome = outcome.OfEnvoy(l.text(bufOther, envoyFlags), status, len(r.Container) > 0)
 	return true, sink.Request(r)
 }

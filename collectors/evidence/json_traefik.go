@@ -3,6 +3,8 @@ package evidence
 import (
 	"bytes"
 
+	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/outcome"
 	"lastcall/collectors/record"
 )
 
@@ -37,8 +39,8 @@ func (traefikDialect) paths() []string {
 func (traefikDialect) needs() []int { return []int{traefikPath, traefikTook, traefikStatus} }
 
 func (traefikDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
-	took, ok := durationOf(l.raw(traefikTook), 0)
-	status, ok2 := statusOf(l.raw(traefikStatus))
+	took, ok := number.Duration(l.raw(traefikTook), 0)
+	status, ok2 := number.HTTPStatus(l.raw(traefikStatus))
 	if !ok || !ok2 {
 		return l.malformed(sink, "a Traefik line whose duration or status is none; it was left out")
 	}
@@ -64,6 +66,6 @@ func (traefikDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 		r.Container = r.Container[i+3:]
 	}
 	r.Client, r.Service, r.ID = l.text(bufClient, traefikClient), l.text(bufService, traefikService), l.text(bufID, traefikID)
-	r.Outcome = routerOutcome(status, nil, len(r.Container) > 0)
+	r.Outcome = outcome.OfRouter(status, nil, len(r.Container) > 0)
 	return true, sink.Request(r)
 }

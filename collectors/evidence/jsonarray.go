@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 
+	"lastcall/collectors/evidence/internal/jsondoc"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -38,7 +40,7 @@ func (f jsonArray) sniff(head []byte) (int, string) {
 	p := f.lines.NewParser(&record.Source{}).(*jsonLine)
 	name := ""
 	seen := 0
-	_ = eachElement(context.Background(), bytes.NewReader(b), "data", func(_ int64, element []byte) error {
+	_ = jsondoc.EachElement(context.Background(), bytes.NewReader(b), "data", func(_ int64, element []byte) error {
 		if handled, _ := p.ParseLine(1, element, record.Discard{}); handled {
 			name = f.lines.dialects[p.taken].name()
 			return errEnough
@@ -57,10 +59,10 @@ func (f jsonArray) sniff(head []byte) (int, string) {
 // Parse implements WholeFormat; the line of a record is the number of its element.
 func (f jsonArray) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
 	p := f.lines.NewParser(src).(*jsonLine)
-	return eachElement(ctx, r, "data", func(i int64, element []byte) error {
+	return jsondoc.EachElement(ctx, r, "data", func(i int64, element []byte) error {
 		handled, err := p.ParseLine(i, element, sink)
 		if err == nil && !handled {
-			err = warn(sink, record.Pos{Source: src, Line: i}, "malformed_line", "an element of the document that is no log entry; it was left out", element)
+			err = warning.Tell(sink, record.Pos{Source: src, Line: i}, "malformed_line", "an element of the document that is no log entry; it was left out", element)
 		}
 		return err
 	})

@@ -4,6 +4,15 @@ import (
 	"bytes"
 	"time"
 
+	"lastcall/collectors/evidence/internal/containers"
+	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/header"
+	"lastcall/collectors/evidence/internal/jsondoc"
+	"lastcall/collectors/evidence/internal/jsonscan"
+	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -12,18 +21,18 @@ import (
 type jsonLines struct {
 	zone     *time.Location
 	dialects []jsonDialect
-	spec     *jsonSpec
-	slots    [][]int16 // by dialect, by index of its paths
-	needs    []jsonSet // by dialect
-	jobs     jsonSet   // where the name of a job may stand
-	nanos    bool      // whole numbers that name no unit are nanoseconds
+	spec     *jsonscan.Spec
+	slots    [][]int16      // by dialect, by index of its paths
+	needs    []jsonscan.Set // by dialect
+	jobs     jsonscan.Set   // where the name of a job may stand
+	nanos    bool           // whole numbers that name no unit are nanoseconds
 }
 
 // jsonDialect is one way to write a log in JSON.
 type jsonDialect interface {
 	// name is stable, such as "pino"; it becomes record.Source.Format.
 	name() string
-	// paths are the dotted paths of the values that the dialect looks at; see newJSONSpec.
+	// paths are the dotted paths of the values that the dialect looks at; see jsonscan.NewSpec.
 	paths() []string
 	// needs are the indexes of paths without which a line is of another dialect.
 	needs() []int
@@ -48,9 +57,9 @@ func newJSONLines(zone *time.Location, dialects ...jsonDialect) *jsonLines {
 			slots = append(slots, i)
 		}
 		f.slots = append(f.slots, slots)
-		var needs jsonSet
+		var needs jsonscan.Set
 		for _, i := range d.needs() {
-			needs.put(slots[i])
+			needs.Put(slots[i])
 		}
 		f.needs = append(f.needs, needs)
 	}
@@ -61,9 +70,9 @@ func newJSONLines(zone *time.Location, dialects ...jsonDialect) *jsonLines {
 			index[p] = i
 			all = append(all, p)
 		}
-		f.jobs.put(i)
+		f.jobs.Put(i)
 	}
-	f.spec = newJSONSpec(all...)
+	f.spec = jsonscan.NewSpec(all...)
 	return f
 }
 
@@ -111,7 +120,7 @@ func (f *jsonLines) sniffWith(p *jsonLine, head []byte) (score int, name string)
 	}
 	hits := make([]int, len(f.dialects))
 	var wrapped dockerLogLine
-	score = sniffLines(head, func(line []byte) bool {
+	score = format.SniffLines(head, func(line []byte) bool {
 		handled, _ := p.ParseLine(1, line, record.Discard{})
 		if !handled {
 			_, inner, ok := unframeJSON(line, &p.clock)
@@ -143,10 +152,10 @@ func (f *jsonLines) sniffWith(p *jsonLine, head []byte) (score int, name string)
 	return score, best
 }
 
-func (f *jsonLines) NewParser(src *record.Source) LineParser {
-	l := &jsonLine{format: f, scan: newJSONScan(f.spec), src: src}
-	l.clock.zone = f.zone
-	l.scan.wantTag = wantedDatadogTag
+func (f *jsonLines) NewParser(src *record.Source) format.LineParser {
+	l := &jsonLine{format: f, scan: jsonscan.New(f.spec), src: src}
+	l.clock.Zone = f.zone
+	l.scan.WantTag = wantedDatadogTag
 	return l
 }
 
@@ -156,9 +165,9 @@ type frame struct{ container []byte }
 // jsonLine is the parser of one goroutine, and the line it is at.
 type jsonLine struct {
 	format *jsonLines
-	scan   *jsonScan
+	scan   *jsonscan.Scanner
 	src    *record.Source
-	clock  clock
+	clock  stamp.Clock
 	req    record.Request
 	pos    record.Pos
 	line   []byte
@@ -178,8 +187,8 @@ type jsonLine struct {
 	jobs     jobReader
 }
 
-// forget implements forgetful.
-func (l *jsonLine) forget() { l.messages.forget() }
+// Forget implements format.Forgetful.
+func (l *jsonLine) Forget() { l.messages.Forget() }
 
 type bufs []byte
 
@@ -192,7 +201,7 @@ func (l *jsonLine) parseFramed(lineNo int64, fr frame, line []byte, sink record.
 	if len(line) == 0 || line[0] != '{' && line[0] != ' ' && line[0] != '\t' {
 		return false, nil
 	}
-	if l.scan.scan(line) != nil {
+	if l.scan.Scan(line) != nil {
 		return false, nil
 	}
 	return l.scanned(lineNo, fr, line, sink)
@@ -201,23 +210,26 @@ func (l *jsonLine) parseFramed(lineNo int64, fr frame, line []byte, sink record.
 // parseNext is ParseLine for the line at the beginning of data, if it is one of those that are predicted; otherwise ok is false and
 // nothing is done. It returns the length of the line without its end. That spares looking for the end of the line before.
 func (l *jsonLine) parseNext(lineNo int64, data []byte, sink record.Sink) (n int, ok, handled bool, err error) {
-	n, ok = l.scan.predict(data)
+	n, ok = l.scan.Predict(data)
 	if !ok {
 		return 0, false, false, nil
 	}
 	line := data[:n:n]
-	shape := l.scan.shapeOf()
-	if shape != nil && shape.plan != nil {
-		if done, err := l.planned(shape.plan, lineNo, line, sink); done {
+	shape := l.scan.Shape()
+	plan := planOf(shape)
+	if plan != nil {
+		if done, err := l.planned(plan, lineNo, line, sink); done {
 			return n, true, true, err
 		}
 	}
-	l.scan.recall(line)
+	l.scan.Recall(line)
 	l.sentBy, l.said = nil, false
 	handled, err = l.scanned(lineNo, frame{}, line, sink)
-	if shape != nil && shape.plan == nil && shape.tries < maxPlanTries && (l.sentBy != nil || l.said) {
-		shape.tries++
-		shape.plan = l.newPlan()
+	if shape != nil && plan == nil && shape.Tries < maxPlanTries && (l.sentBy != nil || l.said) {
+		shape.Tries++
+		if plan = l.newPlan(); plan != nil {
+			shape.Plan = plan
+		}
 	}
 	return n, true, handled, err
 }
@@ -227,7 +239,7 @@ func (l *jsonLine) scanned(lineNo int64, fr frame, line []byte, sink record.Sink
 	l.pos = record.Pos{Source: l.src, Line: lineNo}
 	l.line, l.frame = line, fr
 	for i, d := range l.format.dialects {
-		if !l.scan.have.all(&l.format.needs[i]) {
+		if !l.scan.Have.HasAll(&l.format.needs[i]) {
 			continue
 		}
 		l.slots = l.format.slots[i]
@@ -241,24 +253,24 @@ func (l *jsonLine) scanned(lineNo int64, fr frame, line []byte, sink record.Sink
 }
 
 // has reports whether the line has a string or a number at the dialect's path i.
-func (l *jsonLine) has(i int) bool { return l.scan.have.has(l.slots[i]) }
+func (l *jsonLine) has(i int) bool { return l.scan.Have.Has(l.slots[i]) }
 
 // at is the value of the dialect's path i; absent where the line has none.
-func (l *jsonLine) at(i int) jsonValue {
+func (l *jsonLine) at(i int) jsonscan.Value {
 	slot := l.slots[i]
-	if !l.scan.have.has(slot) {
-		return jsonValue{}
+	if !l.scan.Have.Has(slot) {
+		return jsonscan.Value{}
 	}
-	return l.scan.vals[slot]
+	return l.scan.Values[slot]
 }
 
 // raw is the value of the dialect's path i as it stands in the line; nil where the line has none.
 func (l *jsonLine) raw(i int) []byte {
 	slot := l.slots[i]
-	if !l.scan.have.has(slot) {
+	if !l.scan.Have.Has(slot) {
 		return nil
 	}
-	return l.scan.raw(l.scan.vals[slot])
+	return l.scan.Raw(l.scan.Values[slot])
 }
 
 // text is the text of the first of the paths that has one. field says which buffer to use when it has escapes: the texts of one
@@ -278,21 +290,21 @@ func (l *jsonLine) text(field, path int, others ...int) []byte {
 // textAt is the text at one path; nil where the line has none or an empty one.
 func (l *jsonLine) textAt(field, path int) []byte {
 	slot := l.slots[path]
-	if !l.scan.have.has(slot) {
+	if !l.scan.Have.Has(slot) {
 		return nil
 	}
-	v := l.scan.vals[slot]
+	v := l.scan.Values[slot]
 	switch {
-	case v.end == v.start:
+	case v.End == v.Start:
 		return nil
-	case !v.escaped:
-		return l.scan.line[v.start:v.end:v.end]
+	case !v.Escaped:
+		return l.scan.Raw(v)
 	}
 	return l.unescaped(field, v)
 }
 
-func (l *jsonLine) unescaped(field int, v jsonValue) []byte {
-	return l.scan.text(v, (*[]byte)(&l.bufs[field]))
+func (l *jsonLine) unescaped(field int, v jsonscan.Value) []byte {
+	return l.scan.Text(v, (*[]byte)(&l.bufs[field]))
 }
 
 // The buffers of text.
@@ -319,23 +331,23 @@ func (l *jsonLine) request(layer record.Layer) *record.Request {
 }
 
 // time reads a time that is a number since 1970 or a text; ok is false when it is neither. A text without a zone is counted.
-func (l *jsonLine) time(v jsonValue, sink record.Sink) (record.Time, bool, error) {
-	switch v.kind {
-	case jsonNumber:
-		t, ok := epochOf(l.scan.raw(v))
+func (l *jsonLine) time(v jsonscan.Value, sink record.Sink) (record.Time, bool, error) {
+	switch v.Kind {
+	case jsonscan.Number:
+		t, ok := number.Epoch(l.scan.Raw(v))
 		return record.Time(t), ok, nil
-	case jsonString:
+	case jsonscan.String:
 		b := l.unescaped(bufOther, v)
-		if len(b) > 4 && isDigit(b[0]) && b[4] != '-' {
-			if t, ok := epochOf(b); ok {
+		if len(b) > 4 && number.IsDigit(b[0]) && b[4] != '-' {
+			if t, ok := number.Epoch(b); ok {
 				return record.Time(t), true, nil
 			}
-			t, _, ok := l.clock.readAccess(b)
+			t, _, ok := l.clock.ReadAccess(b)
 			return t, ok, nil
 		}
-		t, _, zoned, ok := l.clock.read(b)
+		t, _, zoned, ok := l.clock.Read(b)
 		if ok && !zoned {
-			return t, true, warn(sink, l.pos, "no_timezone", noTimezoneText, l.line)
+			return t, true, warning.Tell(sink, l.pos, "no_timezone", warning.NoTimezone, l.line)
 		}
 		return t, ok, nil
 	}
@@ -344,7 +356,7 @@ func (l *jsonLine) time(v jsonValue, sink record.Sink) (record.Time, bool, error
 
 // malformed counts a line that is of a known dialect and yet cannot be used.
 func (l *jsonLine) malformed(sink record.Sink, why string) (bool, error) {
-	return true, warn(sink, l.pos, "malformed_line", why, l.line)
+	return true, warning.Tell(sink, l.pos, "malformed_line", why, l.line)
 }
 
 // message handles a line that is no request: what its message says, and the job that its fields tell of.
@@ -356,7 +368,7 @@ func (l *jsonLine) message(t record.Time, container, instance, service, host, ve
 		}
 	}
 	// A job may fail for want of memory: its message counts all the same.
-	if l.scan.have.any(&l.format.jobs) && len(l.line) <= maxParsed {
+	if l.scan.Have.HasAny(&l.format.jobs) && len(l.line) <= jsondoc.MaxParsed {
 		if _, err := l.jobs.parse(l.pos, t, container, instance, l.line, sink); err != nil {
 			return err
 		}
@@ -379,45 +391,45 @@ func (l *jsonLine) message(t record.Time, container, instance, service, host, ve
 
 // unframeJSON finds the JSON object behind a platform's, a container runtime's, kubectl's or syslog's own text: `… app[web.1]: {…}`,
 // `… [web-1] {…}`, `… stdout F {…}`, `web  | {…}`, `[pod/web-5d8f/app] {…}`, `web-5d8f7b9c4-x2x9q app {…}`.
-func unframeJSON(line []byte, c *clock) (frame, []byte, bool) {
+func unframeJSON(line []byte, c *stamp.Clock) (frame, []byte, bool) {
 	open := bytes.IndexByte(line, '{')
 	if open <= 0 || open > 300 || line[len(line)-1] != '}' {
 		return frame{}, nil, false
 	}
 	inner := line[open:]
-	if h, ok := splitHeroku(line); ok && len(h.body) == len(inner) {
-		return frame{h.proc}, inner, true
+	if h, ok := header.Heroku(line); ok && len(h.Body) == len(inner) {
+		return frame{h.Proc}, inner, true
 	}
-	if _, tag, body, ok := splitScalingo(line); ok && len(body) == len(inner) {
+	if _, tag, body, ok := header.Scalingo(line); ok && len(body) == len(inner) {
 		return frame{tag}, inner, true
 	}
 	head := line[:open]
-	if container, rest, ok := splitKubectl(head); ok {
-		_, _, _, timed := c.read(rest)
+	if container, rest, ok := header.Kubectl(head); ok {
+		_, _, _, timed := c.Read(rest)
 		return frame{container}, inner, timed || len(bytes.TrimSpace(rest)) == 0
 	}
-	if container, rest, ok := splitStern(head); ok {
-		_, _, _, timed := c.read(rest)
+	if container, rest, ok := header.Stern(head); ok {
+		_, _, _, timed := c.Read(rest)
 		return frame{container}, inner, timed || len(bytes.TrimSpace(rest)) == 0
 	}
 	// Behind the time the runtime's own log format has the stream, and "F" for a whole line.
-	if _, _, _, ok := c.read(trimSyslogPriority(head)); ok {
+	if _, _, _, ok := c.Read(header.TrimPriority(head)); ok {
 		return frame{}, inner, true
 	}
 	if bar := bytes.IndexByte(head, '|'); bar > 0 && len(bytes.TrimSpace(head[bar+1:])) == 0 {
 		name := bytes.TrimSpace(head[:bar])
-		if isContainerName(name) {
+		if containers.IsName(name) {
 			return frame{name}, inner, true
 		}
 	}
 	// A pod of a stateful set, as stern puts it before a line.
-	if pod, rest := word(head); isNumbered(pod) {
-		if container, rest := word(rest); isContainerName(container) && len(bytes.TrimSpace(rest)) == 0 {
+	if pod, rest := cut.Word(head); containers.IsNumbered(pod) {
+		if container, rest := cut.Word(rest); containers.IsName(container) && len(bytes.TrimSpace(rest)) == 0 {
 			return frame{pod}, inner, true
 		}
 	}
 	if len(head) > 16 {
-		if _, ok := monthOf(head[:3]); ok {
+		if _, ok := stamp.Month(head[:3]); ok {
 			return frame{}, inner, true // syslog: the object has its own time
 		}
 	}
@@ -426,28 +438,28 @@ func unframeJSON(line []byte, c *clock) (frame, []byte, bool) {
 
 // dockerLogLine takes the lines of Docker's log files apart: {"log":"text\n","stream":"stdout","time":"…"}.
 type dockerLogLine struct {
-	scan *jsonScan
+	scan *jsonscan.Scanner
 	buf  []byte
 }
 
 // open returns the text and the time of a line; ok is false when it is none of Docker's.
-func (d *dockerLogLine) open(line []byte, c *clock) (text []byte, t record.Time, ok bool) {
+func (d *dockerLogLine) open(line []byte, c *stamp.Clock) (text []byte, t record.Time, ok bool) {
 	if !bytes.HasPrefix(line, []byte(`{"log":"`)) {
 		return nil, 0, false
 	}
 	if d.scan == nil {
-		d.scan = newJSONScan(newJSONSpec("log", "stream", "time"))
+		d.scan = jsonscan.New(jsonscan.NewSpec("log", "stream", "time"))
 	}
-	if d.scan.scan(line) != nil {
+	if d.scan.Scan(line) != nil {
 		return nil, 0, false
 	}
-	for i, v := range d.scan.vals {
-		if !d.scan.have.has(int16(i)) || v.kind != jsonString {
+	for i, v := range d.scan.Values {
+		if !d.scan.Have.Has(int16(i)) || v.Kind != jsonscan.String {
 			return nil, 0, false
 		}
 	}
-	t, _, _, ok = c.read(d.scan.raw(d.scan.vals[2]))
-	return bytes.TrimRight(d.scan.text(d.scan.vals[0], &d.buf), "\r\n"), t, ok
+	t, _, _, ok = c.Read(d.scan.Raw(d.scan.Values[2]))
+	return bytes.TrimRight(d.scan.Text(d.scan.Values[0], &d.buf), "\r\n"), t, ok
 }
 
 // routerMessage reads router lines that travel as messages of another log.

@@ -6,6 +6,9 @@ import (
 	"math"
 	"time"
 
+	"lastcall/collectors/evidence/internal/jsonscan"
+	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/swar"
 	"lastcall/collectors/record"
 )
 
@@ -22,76 +25,68 @@ type requestDialect interface {
 // jsonRequest says where a line has the fields of a request. It follows from which values the line has, of which kinds, and which of
 // them are empty, from nothing else: so it can be kept for lines of one shape.
 type jsonRequest struct {
-	texts   [requestTexts]valueRef // by bufMethod to bufClient
-	url     bool                   // the path is within a URL
-	framed  bool                   // who wrote the line may stand around it
-	time    valueRef
-	took    valueRef // none: the line tells of a beginning
-	scale   int      // of took; see durationOf
-	status  valueRef
-	message valueRef
-	source  valueRef // what requestDialect.layer asks for
-	decided valueRef // a value by which the dialect knew that the line is its own
-	byWords bool     // it depends on the message what the line is
+	texts   [requestTexts]jsonscan.Ref // by bufMethod to bufClient
+	url     bool                       // the path is within a URL
+	framed  bool                       // who wrote the line may stand around it
+	time    jsonscan.Ref
+	took    jsonscan.Ref // none: the line tells of a beginning
+	scale   int          // of took; see number.Duration
+	status  jsonscan.Ref
+	message jsonscan.Ref
+	source  jsonscan.Ref // what requestDialect.layer asks for
+	decided jsonscan.Ref // a value by which the dialect knew that the line is its own
+	byWords bool         // it depends on the message what the line is
 }
-
-// valueRef names a value of a line: a slot of jsonScan, or one of its tags as firstTag-i.
-type valueRef int16
-
-const (
-	noValue  valueRef = -1
-	firstTag valueRef = -2
-)
 
 const requestTexts = bufClient + 1
 
 // newJSONRequest returns one without any field.
 func newJSONRequest() jsonRequest {
-	q := jsonRequest{took: noValue, time: noValue, status: noValue, message: noValue, source: noValue, decided: noValue}
+	q := jsonRequest{took: jsonscan.None, time: jsonscan.None, status: jsonscan.None, message: jsonscan.None, source: jsonscan.None, decided: jsonscan.None}
 	for i := range q.texts {
-		q.texts[i] = noValue
+		q.texts[i] = jsonscan.None
 	}
 	return q
 }
 
 // ref names the first of the paths at which the line has a value.
-func (l *jsonLine) ref(paths ...int) valueRef {
+func (l *jsonLine) ref(paths ...int) jsonscan.Ref {
 	for _, i := range paths {
-		if slot := l.slots[i]; l.scan.have.has(slot) {
-			return valueRef(slot)
+		if slot := l.slots[i]; l.scan.Have.Has(slot) {
+			return jsonscan.Ref(slot)
 		}
 	}
-	return noValue
+	return jsonscan.None
 }
 
 // textRef names the first of the paths at which the line has a text that is not empty.
-func (l *jsonLine) textRef(paths ...int) valueRef {
+func (l *jsonLine) textRef(paths ...int) jsonscan.Ref {
 	for _, i := range paths {
 		slot := l.slots[i]
-		if v := l.scan.vals[slot]; l.scan.have.has(slot) && v.end > v.start {
-			return valueRef(slot)
+		if v := l.scan.Values[slot]; l.scan.Have.Has(slot) && v.End > v.Start {
+			return jsonscan.Ref(slot)
 		}
 	}
-	return noValue
+	return jsonscan.None
 }
 
 // refRaw is the value that ref names, as it stands in the line.
-func (l *jsonLine) refRaw(ref valueRef) []byte {
+func (l *jsonLine) refRaw(ref jsonscan.Ref) []byte {
 	if ref < 0 {
 		return nil
 	}
-	return l.scan.raw(l.scan.vals[ref])
+	return l.scan.Raw(l.scan.Values[ref])
 }
 
 // refText is its text; of a tag what follows the key.
-func (l *jsonLine) refText(field int, ref valueRef) []byte {
+func (l *jsonLine) refText(field int, ref jsonscan.Ref) []byte {
 	switch {
 	case ref >= 0:
-		return l.unescaped(field, l.scan.vals[ref])
-	case ref == noValue:
+		return l.unescaped(field, l.scan.Values[ref])
+	case ref == jsonscan.None:
 		return nil
 	}
-	raw := l.scan.raw(l.scan.tags[firstTag-ref])
+	raw := l.scan.Raw(l.scan.Tags[jsonscan.FirstTag-ref])
 	return raw[bytes.IndexByte(raw, ':')+1:]
 }
 
@@ -119,18 +114,18 @@ func (l *jsonLine) send(d requestDialect, q *jsonRequest, t record.Time, sink re
 		r.Container, r.Host = l.frame.container, r.Container
 	}
 	r.End = t
-	if q.took == noValue {
+	if q.took == jsonscan.None {
 		r.Phase, r.Outcome, r.Start = record.Started, record.OutcomeUnknown, t
 		return true, sink.Request(r)
 	}
 	badTook, badStatus := d.complaints()
-	took, ok := durationOf(l.refRaw(q.took), q.scale)
+	took, ok := number.Duration(l.refRaw(q.took), q.scale)
 	if !ok {
 		return l.malformed(sink, badTook)
 	}
 	r.Start = t - record.Time(took)
-	if q.status != noValue {
-		if r.Status, ok = statusOf(l.refRaw(q.status)); !ok {
+	if q.status != jsonscan.None {
+		if r.Status, ok = number.HTTPStatus(l.refRaw(q.status)); !ok {
 			return l.malformed(sink, badStatus)
 		}
 	}
@@ -148,7 +143,7 @@ func (l *jsonLine) say(q *jsonRequest, t record.Time, sink record.Sink) error {
 	}
 	var msg []byte
 	if q.message >= 0 {
-		msg = l.unescaped(bufMessage, l.scan.vals[q.message])
+		msg = l.unescaped(bufMessage, l.scan.Values[q.message])
 	}
 	l.sent, l.said = *q, true
 	return l.message(t, container, text(bufInstance), text(bufService), host, text(bufVersion), msg, sink)
@@ -164,14 +159,14 @@ type jsonPlan struct {
 	taken   int            // index of the dialect
 	req     record.Request // with the texts that are part of the pieces
 	texts   []planText
-	time    planValue
-	took    planValue
+	time    jsonscan.Place
+	took    jsonscan.Place
 	scale   int
 	unit    int64 // of took, in nanoseconds
-	longest int64 // in units: maxDuration
-	status  planValue
-	message planValue
-	source  planValue
+	longest int64 // in units: number.MaxDuration
+	status  jsonscan.Place
+	message jsonscan.Place
+	source  jsonscan.Place
 
 	says      bool // the lines are no requests
 	hasStatus bool
@@ -191,20 +186,13 @@ type planText struct {
 	step int
 }
 
-// planValue is a value of the line, or one that all lines of the shape have.
-type planValue struct {
-	step    int // -1: constant
-	kind    jsonKind
-	escaped bool
-	text    []byte
-}
-
-func (v *planValue) raw(s *jsonScan, line []byte) []byte {
-	if v.step < 0 {
-		return v.text
+// planOf is the plan of a shape that has one, otherwise nil.
+func planOf(shape *jsonscan.Shape) *jsonPlan {
+	if shape == nil {
+		return nil
 	}
-	span := s.spans[v.step]
-	return line[span.start:span.end:span.end]
+	plan, _ := shape.Plan.(*jsonPlan)
+	return plan
 }
 
 // maxPlanTries is how many lines of one shape are looked at for a plan: one with empty values tells too little.
@@ -213,55 +201,55 @@ const maxPlanTries = 8
 // newPlan makes the plan of the lines like the one that was just predicted, recalled and sent; nil when there can be none.
 func (l *jsonLine) newPlan() *jsonPlan {
 	s, q := l.scan, &l.sent
-	if q.byWords || !l.refused(l.taken) || l.said && s.have.any(&l.format.jobs) {
+	if q.byWords || !l.refused(l.taken) || l.said && s.Have.HasAny(&l.format.jobs) {
 		return nil
 	}
-	values, ok := s.planValues()
+	values, ok := s.Places()
 	if !ok {
 		return nil
 	}
-	find := func(ref valueRef, v *planValue) bool {
-		*v = planValue{step: -1}
-		if ref == noValue {
+	find := func(ref jsonscan.Ref, v *jsonscan.Place) bool {
+		*v = jsonscan.Place{Step: -1}
+		if ref == jsonscan.None {
 			return true
 		}
 		found, ok := values[ref]
 		*v = found
-		return ok && !found.escaped
+		return ok && !found.Escaped
 	}
-	var v planValue
-	if !find(q.decided, &v) || v.step >= 0 {
+	var v jsonscan.Place
+	if !find(q.decided, &v) || v.Step >= 0 {
 		return nil
 	}
-	p := &jsonPlan{dialect: l.sentBy, taken: l.taken, says: l.said, scale: q.scale, message: planValue{step: -1}, method: -1}
+	p := &jsonPlan{dialect: l.sentBy, taken: l.taken, says: l.said, scale: q.scale, message: jsonscan.Place{Step: -1}, method: -1}
 	if !find(q.time, &p.time) || !find(q.took, &p.took) || !find(q.status, &p.status) || !find(q.source, &p.source) {
 		return nil
 	}
-	p.unit = powersOf10[q.scale]
-	p.longest = int64(maxDuration) / p.unit
-	p.hasStatus = q.status != noValue
-	if q.message != noValue {
+	p.unit = number.PowerOf10(q.scale)
+	p.longest = int64(number.MaxDuration) / p.unit
+	p.hasStatus = q.status != jsonscan.None
+	if q.message != jsonscan.None {
 		p.message = values[q.message]
 	}
 	p.req.Pos.Source = l.src
 	fields := requestFields(&p.req)
-	p.fixed = p.source.step < 0
+	p.fixed = p.source.Step < 0
 	for i, ref := range q.texts {
-		var v planValue
+		var v jsonscan.Place
 		if !find(ref, &v) {
 			return nil
 		}
 		if p.says && i != bufContainer && i != bufInstance {
 			continue
 		}
-		if v.step < 0 {
-			*fields[i] = v.text
+		if v.Step < 0 {
+			*fields[i] = v.Text
 			continue
 		}
-		p.texts = append(p.texts, planText{fields[i], v.step})
+		p.texts = append(p.texts, planText{fields[i], v.Step})
 		switch i {
 		case bufMethod:
-			p.method = v.step
+			p.method = v.Step
 		case bufPath:
 			p.url = q.url
 		case bufService:
@@ -273,7 +261,7 @@ func (l *jsonLine) newPlan() *jsonPlan {
 		p.req.Path = pathOfURL(p.req.Path)
 	}
 	if !p.says {
-		p.req.Layer = p.dialect.layer(p.source.text, p.req.Service)
+		p.req.Layer = p.dialect.layer(p.source.Text, p.req.Service)
 	}
 	return p
 }
@@ -289,7 +277,7 @@ func (l *jsonLine) refused(n int) bool {
 	slots := l.slots
 	defer func() { l.slots = slots }()
 	for i, d := range l.format.dialects[:n] {
-		if !l.scan.have.all(&l.format.needs[i]) {
+		if !l.scan.Have.HasAll(&l.format.needs[i]) {
 			continue
 		}
 		l.slots = l.format.slots[i]
@@ -300,41 +288,6 @@ func (l *jsonLine) refused(n int) bool {
 	return true
 }
 
-// planValues finds where the wanted values of the line stand that was just predicted. Of a slot that is set twice the last one counts.
-// It is not ok when the shape does not tell all: when a value is empty, which another line may have, or a tag may be any.
-func (s *jsonScan) planValues() (values map[valueRef]planValue, ok bool) {
-	values = map[valueRef]planValue{}
-	tag := firstTag
-	for k := range s.steps {
-		e, kind, escaped := s.step(k)
-		for _, c := range e.consts {
-			v := planValue{step: -1, kind: c.value.kind, escaped: c.value.escaped, text: e.piece[c.value.start:c.value.end:c.value.end]}
-			if c.slot >= 0 {
-				values[valueRef(c.slot)] = v
-				continue
-			}
-			v.text = v.text[bytes.IndexByte(v.text, ':')+1:]
-			values[tag] = v
-			tag--
-		}
-		v := planValue{step: k, kind: kind, escaped: escaped}
-		switch {
-		case !e.noted:
-		case s.spans[k].start == s.spans[k].end:
-			return nil, false
-		case e.slot >= 0:
-			values[valueRef(e.slot)] = v
-		case e.text:
-			if e.key == 0 {
-				return nil, false
-			}
-			values[tag] = v
-			tag--
-		}
-	}
-	return values, true
-}
-
 // planned makes the request of a line that was predicted and whose shape has a plan. It is not done, and nothing has happened, when
 // the line is to go the long way.
 func (l *jsonLine) planned(p *jsonPlan, lineNo int64, line []byte, sink record.Sink) (done bool, err error) {
@@ -342,11 +295,11 @@ func (l *jsonLine) planned(p *jsonPlan, lineNo int64, line []byte, sink record.S
 	r := &p.req
 	for i := range p.texts {
 		t := &p.texts[i]
-		span := s.spans[t.step]
-		if span.start == span.end {
+		span := s.Span(t.step)
+		if span.Start == span.End {
 			return false, nil
 		}
-		*t.to = line[span.start:span.end:span.end]
+		*t.to = line[span.Start:span.End:span.End]
 	}
 	at, ok := l.planTime(&p.time, line)
 	if !ok {
@@ -357,42 +310,42 @@ func (l *jsonLine) planned(p *jsonPlan, lineNo int64, line []byte, sink record.S
 	}
 	var took time.Duration
 	v, whole := int64(0), false
-	if p.took.step >= 0 {
-		span := s.spans[p.took.step]
-		v, whole = wholeNumber(line, span.start, span.end)
+	if p.took.Step >= 0 {
+		span := s.Span(p.took.Step)
+		v, whole = number.Whole(line, span.Start, span.End)
 	}
 	if whole && v <= p.longest {
 		took = time.Duration(v * p.unit)
-	} else if took, ok = durationOf(p.took.raw(s, line), p.scale); !ok {
+	} else if took, ok = number.Duration(p.took.Raw(s, line), p.scale); !ok {
 		return false, nil
 	}
 	if p.hasStatus {
-		if r.Status, ok = statusOf(p.status.raw(s, line)); !ok {
+		if r.Status, ok = number.HTTPStatus(p.status.Raw(s, line)); !ok {
 			return false, nil
 		}
 	}
-	if p.method >= 0 && mayBeLower(line, s.spans[p.method]) {
+	if p.method >= 0 && mayBeLower(line, s.Span(p.method)) {
 		r.Method = upperMethod(r.Method)
 	}
 	if p.url {
 		r.Path = pathOfURL(r.Path)
 	}
 	if !p.fixed {
-		r.Layer = p.dialect.layer(p.source.raw(s, line), r.Service)
+		r.Layer = p.dialect.layer(p.source.Raw(s, line), r.Service)
 	}
 	r.Pos.Line, r.Start, r.End = lineNo, at-record.Time(took), at
-	r.Outcome = p.dialect.outcome(r.Layer, r.Status, p.message.raw(s, line))
+	r.Outcome = p.dialect.outcome(r.Layer, r.Status, p.message.Raw(s, line))
 	l.taken = p.taken
 	return true, sink.Request(r)
 }
 
 // plannedWords is planned for a line that is no request: done when it says nothing of interest.
 func (l *jsonLine) plannedWords(p *jsonPlan, at record.Time, line []byte, sink record.Sink) (done bool) {
-	raw := p.message.raw(l.scan, line)
+	raw := p.message.Raw(l.scan, line)
 	if idle := &p.idle[len(raw)%len(p.idle)]; !bytes.Equal(*idle, raw) {
 		msg := raw
-		if p.message.escaped {
-			l.bufs[bufMessage] = unescapeJSON(l.bufs[bufMessage][:0], msg)
+		if p.message.Escaped {
+			l.bufs[bufMessage] = jsonscan.Unescape(l.bufs[bufMessage][:0], msg)
 			msg = l.bufs[bufMessage]
 		}
 		if mayBeRouterMessage(msg) || messageMayMatter(msg) {
@@ -410,32 +363,32 @@ func (l *jsonLine) plannedWords(p *jsonPlan, at record.Time, line []byte, sink r
 }
 
 // mayBeLower says whether a word may have lower-case letters; a loop over a few bytes costs more, because nobody can foresee its end.
-func mayBeLower(line []byte, word jsonSpan) bool {
-	n := word.end - word.start
-	if n-1 >= 8 || word.end < 8 || uint64(word.end) > uint64(len(line)) {
+func mayBeLower(line []byte, word jsonscan.Span) bool {
+	n := word.End - word.Start
+	if n-1 >= 8 || word.End < 8 || uint64(word.End) > uint64(len(line)) {
 		return true
 	}
-	last := binary.LittleEndian.Uint64(line[word.end-8:])
-	return last>>((64-8*n)&63)&(0x20*swarOnes) != 0
+	last := binary.LittleEndian.Uint64(line[word.End-8:])
+	return last>>((64-8*n)&63)&(0x20*swar.Ones) != 0
 }
 
 // planTime is time for the usual ways to write one; others go the long way.
-func (l *jsonLine) planTime(v *planValue, line []byte) (record.Time, bool) {
-	b := v.raw(l.scan, line)
-	if v.kind == jsonNumber {
-		if v.step >= 0 {
-			// Milliseconds of the years 2001 to 2262, for which epochOf comes to the same.
-			span := l.scan.spans[v.step]
-			if ms, ok := wholeNumber(line, span.start, span.end); ok && ms >= 1e12 && ms <= math.MaxInt64/1_000_000 {
+func (l *jsonLine) planTime(v *jsonscan.Place, line []byte) (record.Time, bool) {
+	b := v.Raw(l.scan, line)
+	if v.Kind == jsonscan.Number {
+		if v.Step >= 0 {
+			// Milliseconds of the years 2001 to 2262, for which number.Epoch comes to the same.
+			span := l.scan.Span(v.Step)
+			if ms, ok := number.Whole(line, span.Start, span.End); ok && ms >= 1e12 && ms <= math.MaxInt64/1_000_000 {
 				return record.Time(ms * 1e6), true
 			}
 		}
-		t, ok := epochOf(b)
+		t, ok := number.Epoch(b)
 		return record.Time(t), ok
 	}
-	if len(b) > 4 && isDigit(b[0]) && b[4] != '-' {
+	if len(b) > 4 && number.IsDigit(b[0]) && b[4] != '-' {
 		return 0, false
 	}
-	t, _, zoned, ok := l.clock.read(b)
+	t, _, zoned, ok := l.clock.Read(b)
 	return t, ok && zoned
 }

@@ -6,6 +6,14 @@ import (
 	"strconv"
 	"time"
 
+	"lastcall/collectors/evidence/internal/containers"
+	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/header"
+	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/origin"
+	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -33,7 +41,7 @@ func (kernelOOM) Sequential() bool { return true }
 
 // Sniff implements Format.
 func (kernelOOM) Sniff(head []byte) int {
-	score := sniffLines(head, func(line []byte) bool {
+	score := format.SniffLines(head, func(line []byte) bool {
 		_, body, _ := splitKernel(line, func(int, int) int { return 2000 })
 		return isKernelOOMLine(body)
 	})
@@ -44,54 +52,54 @@ func (kernelOOM) Sniff(head []byte) int {
 	return 0
 }
 
-// onlyText spares the format lines that are JSON objects.
-func (kernelOOM) onlyText() {}
+// OnlyText spares the format lines that are JSON objects.
+func (kernelOOM) OnlyText() {}
 
 // NewParser implements LineFormat.
-func (f kernelOOM) NewParser(src *record.Source) LineParser {
-	return &kernelParser{src: src, clock: clock{zone: f.zone}}
+func (f kernelOOM) NewParser(src *record.Source) format.LineParser {
+	return &kernelParser{src: src, clock: stamp.Clock{Zone: f.zone}}
 }
 
 type kernelParser struct {
-	clock  clock
+	clock  stamp.Clock
 	src    *record.Source
 	report kernelReport
-	origin origin
+	origin origin.Origin
 	year   func(month, day int) int
 }
 
-// forget implements forgetful.
-func (p *kernelParser) forget() { p.report = kernelReport{} }
+// Forget implements format.Forgetful.
+func (p *kernelParser) Forget() { p.report = kernelReport{} }
 
 // ParseLine implements LineParser.
 func (p *kernelParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
 	if p.year == nil {
-		p.year = yearFinder(modified(p.src))
+		p.year = stamp.YearFinder(modified(p.src))
 	}
 	h, body, ok := splitKernel(line, p.year)
 	if !ok {
 		return false, nil
 	}
-	if !h.stamp.zoned {
-		h.stamp.time = p.clock.local(h.stamp.time)
+	if !h.stamp.Zoned {
+		h.stamp.Time = p.clock.Local(h.stamp.Time)
 	}
-	p.origin = origin{pos: record.Pos{Source: p.src, Line: lineNo}, time: h.stamp.time, host: h.host}
+	p.origin = origin.Origin{Pos: record.Pos{Source: p.src, Line: lineNo}, Time: h.stamp.Time, Host: h.host}
 	handled, err := p.report.line(&p.origin, body, sink)
 	if err != nil || !handled {
 		// The rest of a kernel log, and of a report printed without any header, is known and says nothing. A report may be cut, so that
 		// only what looks like one is of it.
-		return h.kernel || p.report.bare && h.stamp.n == 0 && isDumpLine(body), err
+		return h.kernel || p.report.bare && h.stamp.N == 0 && isDumpLine(body), err
 	}
 	if p.report.since == lineNo {
-		p.report.bare = h.stamp.n == 0 && !h.kernel
+		p.report.bare = h.stamp.N == 0 && !h.kernel
 	}
-	if h.stamp.n > 0 && !h.stamp.zoned {
-		if err := p.clock.tellZone(sink, p.origin.pos, line); err != nil {
+	if h.stamp.N > 0 && !h.stamp.Zoned {
+		if err := warning.TellZone(sink, p.origin.Pos, p.clock.Zone, line); err != nil {
 			return true, err
 		}
 	}
-	if h.noYear && h.stamp.time != 0 {
-		return true, warn(sink, p.origin.pos, "no_year", noYearText, line)
+	if h.noYear && h.stamp.Time != 0 {
+		return true, warning.Tell(sink, p.origin.Pos, "no_year", warning.NoYear, line)
 	}
 	return true, nil
 }
@@ -110,7 +118,7 @@ func modified(src *record.Source) time.Time {
 
 // kernelHeader is what stands before a kernel message.
 type kernelHeader struct {
-	stamp  stamp
+	stamp  stamp.Stamp
 	host   []byte
 	noYear bool
 	kernel bool // the header says that the line is the kernel's
@@ -118,22 +126,22 @@ type kernelHeader struct {
 
 // splitKernel cuts the header off a line. A line without one is all message, since dmesg may print none.
 func splitKernel(line []byte, year func(month, day int) int) (h kernelHeader, body []byte, ok bool) {
-	rest := trimSyslogPriority(line)
-	if st, found := readStamp(rest); found {
-		h.stamp, rest = st, bytes.TrimPrefix(rest[st.n:], []byte(" "))
+	rest := header.TrimPriority(line)
+	if st, found := stamp.Read(rest); found {
+		h.stamp, rest = st, bytes.TrimPrefix(rest[st.N:], []byte(" "))
 		h.host, rest, h.kernel = syslogHost(rest)
-	} else if st, found := readSyslogStamp(rest, year); found {
+	} else if st, found := stamp.ReadSyslog(rest, year); found {
 		h.stamp, h.noYear = st, true
-		rest = bytes.TrimPrefix(rest[st.n:], []byte(" "))
+		rest = bytes.TrimPrefix(rest[st.N:], []byte(" "))
 		h.host, rest, h.kernel = syslogHost(rest)
 	}
 	if len(rest) > 2 && rest[0] == '[' {
 		if end := bytes.IndexByte(rest, ']'); end > 0 {
 			inner := bytes.TrimLeft(rest[1:end], " ")
-			if st, found := readCtimeStamp(inner); found && h.stamp.n == 0 {
+			if st, found := stamp.ReadCtime(inner); found && h.stamp.N == 0 {
 				h.stamp, h.kernel = st, true
 				rest = bytes.TrimPrefix(rest[end+1:], []byte(" "))
-			} else if _, isNumber := parseNumber(inner); isNumber && bytes.IndexByte(inner, '.') > 0 {
+			} else if _, isNumber := number.Float(inner); isNumber && bytes.IndexByte(inner, '.') > 0 {
 				h.kernel = true
 				rest = bytes.TrimPrefix(rest[end+1:], []byte(" "))
 			}
@@ -144,11 +152,11 @@ func splitKernel(line []byte, year func(month, day int) int) (h kernelHeader, bo
 
 // syslogHost cuts "host kernel: " or "kernel: ". Other programs' lines keep their body whole.
 func syslogHost(b []byte) (host, rest []byte, kernel bool) {
-	first, tail := word(b)
+	first, tail := cut.Word(b)
 	if string(first) == "kernel:" {
 		return nil, tail, true
 	}
-	if tag, tail := word(tail); string(tag) == "kernel:" {
+	if tag, tail := cut.Word(tail); string(tag) == "kernel:" {
 		return first, tail, true
 	}
 	return nil, b, false
@@ -172,24 +180,24 @@ func isDumpLine(b []byte) bool {
 		"active_anon:", "lowmem_reserve[]: ", "Swap cache stats: ", "Free swap ", "Total swap ", "Tasks state (", "memory+swap: usage ", "swap: usage ",
 		"kmem: usage ", "Memory cgroup stats for ", "Unreclaimable slab info:", "oom_reaper: ",
 	} {
-		if hasPrefix(b, s) {
+		if cut.HasPrefix(b, s) {
 			return true
 		}
 	}
-	first, rest := word(bytes.TrimPrefix(b, []byte(" ")))
+	first, rest := cut.Word(bytes.TrimPrefix(b, []byte(" ")))
 	switch {
 	case len(b) > 1 && b[0] == ' ': // stack and statistics; not " 1: 0xb0b1a0 node::Abort()" of a process
 		b = b[1:]
-		return b[0] == '<' || hasPrefix(b, "[<") || bytes.Contains(b, []byte("+0x")) || len(first) == 16 && isHexID(first) || isStatistic(first)
-	case hasPrefix(b, "["): // a task, or the head of their table
-		pid := bytes.TrimSpace(between(b, "[", "]"))
-		return isDigits(pid) || string(pid) == "pid"
+		return b[0] == '<' || cut.HasPrefix(b, "[<") || bytes.Contains(b, []byte("+0x")) || len(first) == 16 && containers.IsID(first) || isStatistic(first)
+	case cut.HasPrefix(b, "["): // a task, or the head of their table
+		pid := bytes.TrimSpace(cut.Between(b, "[", "]"))
+		return number.IsDigits(pid) || string(pid) == "pid"
 	case string(first) == "Node": // of memory
-		return len(rest) > 0 && isDigit(rest[0])
-	case isDigits(first):
-		return hasPrefix(rest, "pages ") || hasPrefix(rest, "total pagecache")
-	case isDigits(rest): // "slab_reclaimable 12345", of a cgroup
-		return isContainerName(first)
+		return len(rest) > 0 && number.IsDigit(rest[0])
+	case number.IsDigits(first):
+		return cut.HasPrefix(rest, "pages ") || cut.HasPrefix(rest, "total pagecache")
+	case number.IsDigits(rest): // "slab_reclaimable 12345", of a cgroup
+		return containers.IsName(first)
 	}
 	return bytes.Contains(rest, []byte("mems_allowed="))
 }
@@ -197,7 +205,7 @@ func isDumpLine(b []byte) bool {
 // isStatistic recognises "active_file:29".
 func isStatistic(b []byte) bool {
 	name, value, ok := bytes.Cut(b, []byte(":"))
-	return ok && isContainerName(name) && isDigits(value)
+	return ok && containers.IsName(name) && number.IsDigits(value)
 }
 
 // kernelReport gathers one report until its victim is named.
@@ -215,22 +223,22 @@ type kernelReport struct {
 // reportLines bounds how far apart the lines of one report may lie: a dump lists every process of the machine.
 const reportLines = 5000
 
-func (k *kernelReport) line(o *origin, b []byte, sink record.Sink) (bool, error) {
-	if k.since > 0 && o.pos.Line-k.since > reportLines {
+func (k *kernelReport) line(o *origin.Origin, b []byte, sink record.Sink) (bool, error) {
+	if k.since > 0 && o.Pos.Line-k.since > reportLines {
 		*k = kernelReport{}
 	}
 	switch {
 	case bytes.Contains(b, []byte(" invoked oom-killer: ")):
-		*k = kernelReport{since: o.pos.Line, asker: bytes.Clone(b[:bytes.Index(b, []byte(" invoked oom-killer: "))])}
+		*k = kernelReport{since: o.Pos.Line, asker: bytes.Clone(b[:bytes.Index(b, []byte(" invoked oom-killer: "))])}
 		return true, nil
 	case bytes.HasPrefix(b, []byte("memory: usage ")):
-		k.used, _, _ = parseSize(b[len("memory: usage "):])
+		k.used, _, _ = number.Size(b[len("memory: usage "):])
 		if i := bytes.Index(b, []byte("limit ")); i >= 0 {
-			k.limit, _, _ = parseSize(b[i+len("limit "):])
+			k.limit, _, _ = number.Size(b[i+len("limit "):])
 		}
 		return true, nil
 	case bytes.HasPrefix(b, []byte("Task in ")) && bytes.Contains(b, []byte(" killed as a result of limit of ")):
-		task, rest := word(b[len("Task in "):])
+		task, rest := cut.Word(b[len("Task in "):])
 		k.taskMemcg = bytes.Clone(task)
 		k.oomMemcg = bytes.Clone(bytes.TrimSpace(rest[len("killed as a result of limit of "):]))
 		k.constraint = []byte("CONSTRAINT_MEMCG")
@@ -238,7 +246,7 @@ func (k *kernelReport) line(o *origin, b []byte, sink record.Sink) (bool, error)
 	case bytes.HasPrefix(b, []byte("oom-kill:")):
 		k.constraint = bytes.Clone(field(b, "constraint="))
 		k.oomMemcg, k.taskMemcg = bytes.Clone(field(b, "oom_memcg=")), bytes.Clone(field(b, "task_memcg="))
-		k.pid, _ = intAfter(b, ",pid=")
+		k.pid, _ = number.IntAfter(b, ",pid=")
 		return true, nil
 	case bytes.Contains(b, []byte("Killed process ")) && bytes.Contains(b, []byte("-rss:")):
 		err := k.killed(o, b, sink)
@@ -264,31 +272,31 @@ func field(b []byte, key string) []byte {
 }
 
 // killed handles "Killed process 123 (node) total-vm:…, anon-rss:…": the end of a report, or all that was kept of one.
-func (k *kernelReport) killed(o *origin, b []byte, sink record.Sink) error {
-	if o.time == 0 {
-		return warn(sink, o.pos, "no_time", noTimeText, b)
+func (k *kernelReport) killed(o *origin.Origin, b []byte, sink record.Sink) error {
+	if o.Time == 0 {
+		return warning.Tell(sink, o.Pos, "no_time", warning.NoTime, b)
 	}
-	pid, _ := intAfter(b, "Killed process ")
+	pid, _ := number.IntAfter(b, "Killed process ")
 	if k.pid != 0 && k.pid != pid {
 		*k = kernelReport{} // The report before was of another kill.
 	}
 	inContainer := bytes.Contains(b, []byte("emory cgroup out of memory")) || bytes.HasPrefix(k.constraint, []byte("CONSTRAINT_MEMCG"))
 	ev := *o
-	id := containerOfCgroup(k.taskMemcg)
+	id := containers.OfCgroup(k.taskMemcg)
 	if len(id) > 0 {
-		ev.instance = id
-		ev.container = id[:min(12, len(id))]
+		ev.Instance = id
+		ev.Container = id[:min(12, len(id))]
 	} else {
 		if pid > 0 {
-			ev.instance = strconv.AppendInt(nil, pid, 10)
+			ev.Instance = strconv.AppendInt(nil, pid, 10)
 		}
-		ev.service = unitOfCgroup(k.taskMemcg)
+		ev.Service = unitOfCgroup(k.taskMemcg)
 	}
 	text := bytes.TrimSpace(b)
 	if len(k.asker) > 0 {
 		text = append(append(bytes.Clone(text), "; asked for memory: "...), k.asker...)
 	}
-	c := ev.crash(record.CrashOOMKill, text)
+	c := ev.Crash(record.CrashOOMKill, text)
 	c.Exited, c.Signal = true, "SIGKILL"
 	c.UsedBytes = rssOfKilled(b)
 	if inContainer {
@@ -303,10 +311,10 @@ func (k *kernelReport) killed(o *origin, b []byte, sink record.Sink) error {
 	// Memory that ran out above the container is another matter: the killed one need not be the one that grew.
 	switch {
 	case !inContainer:
-		l := o.lifecycle(record.MemoryPressure, "the node ran out of memory", text)
+		l := o.Lifecycle(record.MemoryPressure, "the node ran out of memory", text)
 		return sink.Lifecycle(l)
 	case len(k.oomMemcg) > 0 && len(k.taskMemcg) > 0 && !bytes.Equal(k.oomMemcg, k.taskMemcg) && !sameContainer(k.oomMemcg, k.taskMemcg):
-		l := o.lifecycle(record.MemoryPressure, "limit of the parent cgroup "+clip(k.oomMemcg), text)
+		l := o.Lifecycle(record.MemoryPressure, "limit of the parent cgroup "+origin.Quote(k.oomMemcg), text)
 		l.UsedBytes, l.LimitBytes = k.used, k.limit
 		return sink.Lifecycle(l)
 	}
@@ -315,15 +323,15 @@ func (k *kernelReport) killed(o *origin, b []byte, sink record.Sink) error {
 
 // sameContainer reports whether a limit's cgroup is that of the container (or pod) of the task.
 func sameContainer(limit, task []byte) bool {
-	id := containerOfCgroup(limit)
-	return len(id) > 0 && bytes.Equal(id, containerOfCgroup(task))
+	id := containers.OfCgroup(limit)
+	return len(id) > 0 && bytes.Equal(id, containers.OfCgroup(task))
 }
 
 func rssOfKilled(b []byte) int64 {
 	var sum int64
 	for _, key := range []string{"anon-rss:", "file-rss:", "shmem-rss:"} {
 		if i := bytes.Index(b, []byte(key)); i >= 0 {
-			v, _, _ := parseSize(b[i+len(key):])
+			v, _, _ := number.Size(b[i+len(key):])
 			sum += v
 		}
 	}
@@ -343,17 +351,17 @@ func unitOfCgroup(path []byte) []byte {
 	return unit
 }
 
-func kernelFault(o *origin, b []byte, sink record.Sink) error {
-	if o.time == 0 {
-		return warn(sink, o.pos, "no_time", noTimeText, b)
+func kernelFault(o *origin.Origin, b []byte, sink record.Sink) error {
+	if o.Time == 0 {
+		return warning.Tell(sink, o.Pos, "no_time", warning.NoTime, b)
 	}
-	c := o.crash(record.CrashSegfault, b)
+	c := o.Crash(record.CrashSegfault, b)
 	c.Exited, c.Signal = true, "SIGSEGV"
 	if bytes.Contains(b, []byte("invalid opcode")) {
 		c.Signal = "SIGILL"
 	}
-	if pid := between(b, "[", "]"); pid != nil {
-		if _, ok := digits64(pid); ok {
+	if pid := cut.Between(b, "[", "]"); pid != nil {
+		if _, ok := number.Digits64(pid); ok {
 			c.Instance = string(pid)
 		}
 	}

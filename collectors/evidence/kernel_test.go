@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/formattest"
 	"lastcall/collectors/record"
 	"lastcall/collectors/record/recordtest"
 )
@@ -26,12 +28,12 @@ func TestAKernelReportOfAContainer(t *testing.T) {
 	if f, score := bestFormat([]byte(text)); f == nil || f.Name() != "kernel-oom" {
 		t.Fatalf("recognised as %v (%d)", f, score)
 	}
-	sink, unhandled := readLines(t, kernelOOM{}, text)
+	sink, unhandled := formattest.ReadLines(t, kernelOOM{}, text)
 	if len(unhandled) > 0 {
 		t.Errorf("unhandled: %q", unhandled)
 	}
 	want := []record.Crash{{
-		Time: at(t, "2026-11-16T13:47:57.2Z"), Kind: record.CrashOOMKill, Exited: true, ExitCode: -1, Signal: "SIGKILL", Host: "node-a",
+		Time: formattest.At(t, "2026-11-16T13:47:57.2Z"), Kind: record.CrashOOMKill, Exited: true, ExitCode: -1, Signal: "SIGKILL", Host: "node-a",
 		Container: cid[:12], Instance: cid, UsedBytes: 128 << 20, LimitBytes: 128 << 20,
 	}}
 	if diff := cmp.Diff(want, sink.Crashes, ignoring); diff != "" {
@@ -51,7 +53,7 @@ func TestAKernelReportWithoutATimeIsCountedNotPlaced(t *testing.T) {
 		"[ 5864.708444] Memory cgroup out of memory: Killed process 123 (node) total-vm:1kB, anon-rss:130000kB, file-rss:10kB",
 		"Jan  5 15:19:27 host kernel: [ 5864.7] Killed process 123 (node) total-vm:1kB, anon-rss:130000kB, file-rss:10kB",
 	} {
-		sink, unhandled := readLines(t, kernelOOM{}, text)
+		sink, unhandled := formattest.ReadLines(t, kernelOOM{}, text)
 		if len(unhandled) != 0 || len(sink.Crashes) != 0 || sink.WarningCount("no_time") != 1 {
 			t.Errorf("%q: %+v", text, sink)
 		}
@@ -73,17 +75,17 @@ func TestATimeWithoutAYearTakesItFromTheFile(t *testing.T) {
 	if _, err := p.ParseLine(1, []byte(line), sink); err != nil {
 		t.Fatal(err)
 	}
-	if len(sink.Crashes) != 1 || sink.Crashes[0].Time != at(t, "2026-12-31T23:59:58Z") || sink.Crashes[0].Instance != "123" || sink.WarningCount("no_year") != 1 {
+	if len(sink.Crashes) != 1 || sink.Crashes[0].Time != formattest.At(t, "2026-12-31T23:59:58Z") || sink.Crashes[0].Instance != "123" || sink.WarningCount("no_year") != 1 {
 		t.Errorf("%+v", sink)
 	}
 }
 
 func TestASegmentationFaultInTheKernelsLog(t *testing.T) {
-	sink, _ := readLines(t, kernelOOM{}, "2026-11-16T13:47:57+0000 node-a kernel: node[4242]: segfault at 0 ip 00007f sp 00007f error 4 in libc.so.6[7f]\n"+
+	sink, _ := formattest.ReadLines(t, kernelOOM{}, "2026-11-16T13:47:57+0000 node-a kernel: node[4242]: segfault at 0 ip 00007f sp 00007f error 4 in libc.so.6[7f]\n"+
 		"2026-11-16T13:47:58+0000 node-a kernel: traps: node[4243] trap invalid opcode ip:1 sp:2 error:0 in node[4]")
 	want := []record.Crash{
-		{Time: at(t, "2026-11-16T13:47:57Z"), Kind: record.CrashSegfault, Exited: true, ExitCode: -1, Signal: "SIGSEGV", Host: "node-a", Instance: "4242"},
-		{Time: at(t, "2026-11-16T13:47:58Z"), Kind: record.CrashSegfault, Exited: true, ExitCode: -1, Signal: "SIGILL", Host: "node-a", Instance: "4243"},
+		{Time: formattest.At(t, "2026-11-16T13:47:57Z"), Kind: record.CrashSegfault, Exited: true, ExitCode: -1, Signal: "SIGSEGV", Host: "node-a", Instance: "4242"},
+		{Time: formattest.At(t, "2026-11-16T13:47:58Z"), Kind: record.CrashSegfault, Exited: true, ExitCode: -1, Signal: "SIGILL", Host: "node-a", Instance: "4243"},
 	}
 	if diff := cmp.Diff(want, sink.Crashes, ignoring); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -102,7 +104,7 @@ func TestAKernelReportThatIsCutHidesNothingBehindIt(t *testing.T) {
 		" 1: 0xb0b1a0 node::Abort() [node]",
 	}
 	for name, first := range map[string]string{"with a time": "[Mon Nov 16 13:47:57 2026] " + someAsked, "without one": someAsked} {
-		_, unhandled := readLines(t, kernelOOM{}, first+strings.Join(rest, "\n"))
+		_, unhandled := formattest.ReadLines(t, kernelOOM{}, first+strings.Join(rest, "\n"))
 		if diff := cmp.Diff(rest, unhandled); diff != "" {
 			t.Errorf("%s: what is left to others (-want +got):\n%s", name, diff)
 		}
@@ -153,27 +155,8 @@ Tasks state (memory values in pages):
 [    246]     0   246    16404       66   159744      303          -250 systemd-journal
 [29021]     0 29021    36254      314      69        0             0 sshd
 `
-	if _, unhandled := readLines(t, kernelOOM{}, dump); len(unhandled) > 0 {
+	if _, unhandled := formattest.ReadLines(t, kernelOOM{}, dump); len(unhandled) > 0 {
 		t.Errorf("left to others: %q", unhandled)
-	}
-}
-
-func TestCgroupPathsNameTheContainer(t *testing.T) {
-	for path, want := range map[string]string{
-		"/docker/" + cid:                         cid,
-		"/system.slice/docker-" + cid + ".scope": cid,
-		"/kubepods.slice/kubepods-burstable.slice/cri-containerd-" + cid + ".scope":       cid,
-		"/kubepods/burstable/pod1234/" + cid:                                              cid,
-		"/ecs/task/" + cid:                                                                cid,
-		"/system.slice/containerd.service/kubepods-besteffort-pod1:cri-containerd:" + cid: cid,
-		"/lxc/39004/ns/system.slice/docker-" + cid + ".scope":                             cid,
-		"/user.slice/user-504.slice/session-2.scope":                                      "",
-		"/system.slice/nginx.service":                                                     "",
-		"":                                                                                "",
-	} {
-		if got := string(containerOfCgroup([]byte(path))); got != want {
-			t.Errorf("%s: %q", path, got)
-		}
 	}
 }
 
@@ -195,20 +178,20 @@ func TestRecordedKernelReportsOfOthers(t *testing.T) {
 		{[]string{"CarstenGrohmann+OOMAnalyser", "example_ubuntu2110.log"}, "651", "", "", 0, 0, "", false},
 	} {
 		t.Run(c.path[len(c.path)-1], func(t *testing.T) {
-			data := readFile(t, sharedFolder(t, append([]string{"corpus", "logs"}, c.path...)...))
+			data := formattest.File(t, formattest.Shared(t, append([]string{"corpus", "logs"}, c.path...)...))
 			if f, score := bestFormat(headOf(data)); f == nil || f.Name() != "kernel-oom" {
 				t.Fatalf("recognised as %v (%d)", f, score)
 			}
 			text := string(data)
 			if !c.stamped {
 				// The recording has no usable time: given one, the report must be found.
-				sink, _ := readLines(t, kernelOOM{}, text)
+				sink, _ := formattest.ReadLines(t, kernelOOM{}, text)
 				if len(sink.Crashes) != 0 || sink.WarningCount("no_time") != 1 {
 					t.Fatalf("without a time: %d crashes, %v", len(sink.Crashes), sink.Warnings)
 				}
 				text = strings.ReplaceAll("\n"+text, "\n", "\n2026-11-16T13:47:57Z host kernel: ")
 			}
-			sink, _ := readLines(t, kernelOOM{}, text)
+			sink, _ := formattest.ReadLines(t, kernelOOM{}, text)
 			if len(sink.Crashes) == 0 && !c.stamped {
 				text = string(data) // The syslog header stands where the message should: cut it.
 				var b strings.Builder
@@ -218,7 +201,7 @@ func TestRecordedKernelReportsOfOthers(t *testing.T) {
 					}
 					b.WriteString("2026-11-16T13:47:57Z host kernel: " + line + "\n")
 				}
-				sink, _ = readLines(t, kernelOOM{}, b.String())
+				sink, _ = formattest.ReadLines(t, kernelOOM{}, b.String())
 			}
 			if len(sink.Crashes) != 1 {
 				t.Fatalf("%d crashes", len(sink.Crashes))
@@ -242,16 +225,16 @@ func TestRecordedKernelReportsOfOthers(t *testing.T) {
 
 func TestSignsOfDeathAreReadInTheZoneThatIsAskedFor(t *testing.T) {
 	zone := time.FixedZone("UTC+9", 9*3600)
-	want := at(t, "2026-11-16T13:47:57Z")
+	want := formattest.At(t, "2026-11-16T13:47:57Z")
 	for _, c := range []struct {
 		name, text string
-		format     LineFormat
+		format     format.LineFormat
 	}{
 		{"dmesg -T", "[Mon Nov 16 22:47:57 2026] Memory cgroup out of memory: Killed process 4242 (node) total-vm:1kB, anon-rss:520000kB, file-rss:1kB\n", kernelOOM{zone}},
 		{"last words", "2026-11-16 22:47:57 fatal error: runtime: out of memory\n", lastWordsLog{zone}},
 		{"an event", `{"time":"2026-11-16T22:47:57","type":"container_crashed","container":"web-1","exit_code":137}` + "\n", platformEvents{zone}},
 	} {
-		sink, unhandled := readLines(t, c.format, c.text)
+		sink, unhandled := formattest.ReadLines(t, c.format, c.text)
 		if len(unhandled) > 0 || len(sink.Crashes) != 1 || sink.Crashes[0].Time != want {
 			t.Errorf("%s: %q, %+v", c.name, unhandled, sink.Crashes)
 		}
@@ -265,5 +248,5 @@ func FuzzKernelLines(f *testing.F) {
 	f.Add("2026-11-16T13:47:57+00:00 node-a kernel: [ 5864.7] php-fpm invoked oom-killer: x\noom-kill:constraint=CONSTRAINT_MEMCG,task_memcg=/docker/" + cid + ",pid=1\nKilled process 1 (a) anon-rss:1kB")
 	f.Add("[Di Aug 12 03:54:03 2025] Memory cgroup out of memory: Killed process 3902942 (php-fpm) total-vm:14740176kB, anon-rss:12625252kB")
 	f.Add("Jan  5 15:19:27 kernel: [ 5864.708497] Task in /mem2 killed as a result of limit of /mem2")
-	f.Fuzz(func(t *testing.T, line string) { fuzzLine(t, kernelOOM{}, line) })
+	f.Fuzz(func(t *testing.T, line string) { formattest.FuzzLine(t, kernelOOM{}, line) })
 }

@@ -8,6 +8,10 @@ import (
 
 	"github.com/valyala/fastjson"
 
+	"lastcall/collectors/evidence/internal/containers"
+	"lastcall/collectors/evidence/internal/jsondoc"
+	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -23,7 +27,7 @@ func (kubernetesJSON) Name() string { return "kubernetes" }
 
 // Sniff implements Format.
 func (kubernetesJSON) Sniff(head []byte) int {
-	if !looksLikeObject(head) {
+	if !jsondoc.IsObject(head) {
 		return 0
 	}
 	has := func(s string) bool { return bytes.Contains(head, []byte(s)) }
@@ -51,10 +55,10 @@ func (kubernetesJSON) Sniff(head []byte) int {
 
 // Parse implements WholeFormat.
 func (kubernetesJSON) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
-	k := &kubernetesReader{src: src, story: newKubernetesStory(sink), w: newJSONWalker(ctx, r)}
-	err := k.w.documents(func(first json.Token) error {
+	k := &kubernetesReader{src: src, story: newKubernetesStory(sink), w: jsondoc.NewWalker(ctx, r)}
+	err := k.w.Documents(func(first json.Token) error {
 		if first != json.Delim('{') {
-			return k.w.skipRest(first)
+			return k.w.SkipRest(first)
 		}
 		return k.document()
 	})
@@ -67,7 +71,7 @@ func (kubernetesJSON) Parse(ctx context.Context, src *record.Source, r io.Reader
 type kubernetesReader struct {
 	src    *record.Source
 	story  *kubernetesStory
-	w      *jsonWalker
+	w      *jsondoc.Walker
 	parser fastjson.Parser
 	spaces map[string]string // of pods, the namespace of the first of that name
 }
@@ -76,29 +80,29 @@ type kubernetesReader struct {
 func (k *kubernetesReader) document() error {
 	fields := map[string]json.RawMessage{}
 	held := 0
-	line := k.w.line()
-	err := k.w.object(func(key string) error {
+	line := k.w.Line()
+	err := k.w.Object(func(key string) error {
 		switch key {
 		case "items":
-			return k.w.arrayValue(func() error {
+			return k.w.ArrayValue(func() error {
 				var raw json.RawMessage
-				if _, err := k.w.decode(&raw); err != nil {
+				if _, err := k.w.Decode(&raw); err != nil {
 					return err
 				}
-				return k.object(k.w.lineOf(raw), raw)
+				return k.object(k.w.LineOf(raw), raw)
 			})
 		case "object": // of a watch: {"type":"MODIFIED","object":{…}}
 			var raw json.RawMessage
-			if _, err := k.w.decode(&raw); err != nil {
+			if _, err := k.w.Decode(&raw); err != nil {
 				return err
 			}
-			return k.object(k.w.lineOf(raw), raw)
+			return k.object(k.w.LineOf(raw), raw)
 		}
 		var raw json.RawMessage
-		if _, err := k.w.decode(&raw); err != nil {
+		if _, err := k.w.Decode(&raw); err != nil {
 			return err
 		}
-		if held += len(key) + len(raw) + 64; held <= maxParsed {
+		if held += len(key) + len(raw) + 64; held <= jsondoc.MaxParsed {
 			fields[key] = raw
 		}
 		return nil
@@ -118,8 +122,8 @@ func (k *kubernetesReader) document() error {
 
 // object reads one pod or event, which begins on a line; other kinds are passed over.
 func (k *kubernetesReader) object(line int64, raw []byte) error {
-	if len(raw) > maxParsed {
-		return warn(k.story, record.Pos{Source: k.src, Line: line}, "malformed_line", "an object of more than 1 MiB was left out", raw)
+	if len(raw) > jsondoc.MaxParsed {
+		return warning.Tell(k.story, record.Pos{Source: k.src, Line: line}, "malformed_line", "an object of more than 1 MiB was left out", raw)
 	}
 	v, err := k.parser.ParseBytes(raw)
 	if err != nil {
@@ -128,7 +132,7 @@ func (k *kubernetesReader) object(line int64, raw []byte) error {
 	pos := record.Pos{Source: k.src, Line: line}
 	switch kind := string(v.GetStringBytes("kind")); {
 	case kind == "Event" || (kind == "" && (v.Exists("involvedObject") || v.Exists("regarding"))):
-		if err := k.place(pos, firstOf(v, "involvedObject", "regarding"), raw); err != nil {
+		if err := k.place(pos, jsondoc.FirstOf(v, "involvedObject", "regarding"), raw); err != nil {
 			return err
 		}
 		return kubernetesEvent(pos, v, k.story)
@@ -150,8 +154,8 @@ func (k *kubernetesReader) place(pos record.Pos, object *fastjson.Value, raw []b
 	first, known := k.spaces[string(pod)]
 	switch {
 	case known && first != string(space):
-		return warn(k.story, pos, "several_namespaces", "pods of one name stand in several namespaces, and are looked at as one container: ask for one namespace at a time", raw)
-	case !known && len(k.spaces) < maxPodNames:
+		return warning.Tell(k.story, pos, "several_namespaces", "pods of one name stand in several namespaces, and are looked at as one container: ask for one namespace at a time", raw)
+	case !known && len(k.spaces) < containers.MaxPods:
 		if k.spaces == nil {
 			k.spaces = map[string]string{}
 		}
@@ -162,18 +166,18 @@ func (k *kubernetesReader) place(pos record.Pos, object *fastjson.Value, raw []b
 
 // podService and podVersion read the labels that teams and Datadog use for them.
 func podService(labels *fastjson.Value) []byte {
-	return textOf(firstLabel(labels, "tags.datadoghq.com/service", "app.kubernetes.io/name", "app", "k8s-app"))
+	return jsondoc.Text(firstLabel(labels, "tags.datadoghq.com/service", "app.kubernetes.io/name", "app", "k8s-app"))
 }
 
 func podVersion(labels *fastjson.Value) []byte {
-	return textOf(firstLabel(labels, "tags.datadoghq.com/version", "app.kubernetes.io/version", "version"))
+	return jsondoc.Text(firstLabel(labels, "tags.datadoghq.com/version", "app.kubernetes.io/version", "version"))
 }
 
 func firstLabel(labels *fastjson.Value, keys ...string) *fastjson.Value {
 	if labels == nil || labels.Type() != fastjson.TypeObject {
 		return nil
 	}
-	return firstOf(labels, keys...)
+	return jsondoc.FirstOf(labels, keys...)
 }
 
 // bareID cuts the runtime off a container id: "docker://84d3…" and "containerd://84d3…" are "84d3…".
@@ -188,10 +192,10 @@ func bareID(id []byte) []byte {
 func parseQuantity(s []byte) (int64, bool) {
 	s = bytes.TrimSpace(s)
 	n := len(s)
-	for n > 0 && !isDigit(s[n-1]) && s[n-1] != '.' {
+	for n > 0 && !number.IsDigit(s[n-1]) && s[n-1] != '.' {
 		n--
 	}
-	v, ok := parseNumber(s[:n])
+	v, ok := number.Float(s[:n])
 	if !ok || v < 0 {
 		return 0, false
 	}
@@ -219,18 +223,4 @@ func parseQuantity(s []byte) (int64, bool) {
 		return 0, false
 	}
 	return int64(v), v < 1<<62
-}
-
-// maxPodNames bounds the pods remembered; further ones go by their own name whatever the container.
-const maxPodNames = 100_000
-
-// isSidecar knows the companions that meshes and agents put into pods.
-func isSidecar(container string) bool {
-	switch container {
-	case "istio-proxy", "istio-init", "linkerd-proxy", "linkerd-init", "envoy", "envoy-sidecar", "consul-connect-envoy-sidecar", "cloud-sql-proxy", "cloudsql-proxy",
-		"vault-agent", "datadog-agent", "datadog-init", "fluent-bit", "fluentd", "filebeat", "otel-collector", "otc-container", "jaeger-agent", "kube-rbac-proxy",
-		"config-reloader", "aws-for-fluent-bit", "log_router", "ecs-service-connect", "daprd", "oauth2-proxy", "nginx-sidecar":
-		return true
-	}
-	return false
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lastcall/collectors/evidence/internal/formattest"
 	"lastcall/collectors/record"
 )
 
@@ -28,7 +29,7 @@ const podList = `{"apiVersion":"v1","kind":"List","items":[
 
 func TestPodsOfOneNameInSeveralNamespacesAreToldOf(t *testing.T) {
 	warned := func(list string) (n int64) {
-		for _, w := range mustWhole(t, kubernetesJSON{}, "pods.json", list).Warnings {
+		for _, w := range formattest.MustRead(t, kubernetesJSON{}, "pods.json", list).Warnings {
 			if w.Code == "several_namespaces" {
 				n += w.Count
 			}
@@ -53,10 +54,10 @@ func TestPodsTellHowTheirContainersEnded(t *testing.T) {
 	if f, score := bestFormat([]byte(podList)); f == nil || f.Name() != "kubernetes" {
 		t.Fatalf("recognised as %v (%d)", f, score)
 	}
-	sink := mustWhole(t, kubernetesJSON{}, "pods.json", podList)
+	sink := formattest.MustRead(t, kubernetesJSON{}, "pods.json", podList)
 	base := record.Crash{Service: "shop", Host: "node-a", Version: "v7"}
 	want := base
-	want.Time, want.Kind, want.Exited, want.ExitCode, want.Signal = at(t, "2026-11-16T13:47:57Z"), record.CrashOOMKill, true, 137, "SIGKILL"
+	want.Time, want.Kind, want.Exited, want.ExitCode, want.Signal = formattest.At(t, "2026-11-16T13:47:57Z"), record.CrashOOMKill, true, 137, "SIGKILL"
 	want.LimitBytes, want.Uptime = 128<<20, 17*time.Minute+47*time.Second
 	want.Container, want.Instance = "web-5d8f-abcde", "bbbb"
 	if diff := cmp.Diff([]record.Crash{want}, sink.Crashes, ignoring); diff != "" {
@@ -101,13 +102,13 @@ func TestASinglePodAndACrashLoopAreRead(t *testing.T) {
 	text := `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web-0"},"spec":{"containers":[{"name":"app"}]},
 	"status":{"containerStatuses":[{"name":"app","restartCount":7,"state":{"waiting":{"reason":"CrashLoopBackOff","message":"back-off 5m0s"}},
 	"lastState":{"terminated":{"exitCode":1,"reason":"Error","startedAt":"2026-11-16T13:47:50Z","finishedAt":"2026-11-16T13:47:57Z"}}}]}}`
-	sink := mustWhole(t, kubernetesJSON{}, "pod.json", text)
+	sink := formattest.MustRead(t, kubernetesJSON{}, "pod.json", text)
 	if len(sink.Crashes) != 1 || sink.Crashes[0].Kind != record.CrashExit || sink.Crashes[0].ExitCode != 1 || sink.Crashes[0].Container != "web-0" {
 		t.Errorf("crashes %+v", sink.Crashes)
 	}
 	found := false
 	for _, l := range sink.Lifecycles {
-		found = found || l.Kind == record.LifecycleOther && l.Reason == "CrashLoopBackOff" && l.Time == at(t, "2026-11-16T13:47:57Z")
+		found = found || l.Kind == record.LifecycleOther && l.Reason == "CrashLoopBackOff" && l.Time == formattest.At(t, "2026-11-16T13:47:57Z")
 	}
 	if !found {
 		t.Errorf("no crash loop in %+v", sink.Lifecycles)
@@ -126,7 +127,7 @@ func TestPodsTellTheirAddress(t *testing.T) {
 		return `{"kind":"Pod","metadata":{"name":"` + name + `"},"spec":{` + spec + `"containers":[{"name":"app"},{"name":"proxy"}]},"status":{"phase":"` + phase + `","podIP":"10.42.0.11","containerStatuses":[
 		{"name":"app","state":{"running":{"startedAt":"2026-11-16T13:47:50Z"}}},{"name":"proxy","state":{"running":{"startedAt":"2026-11-16T13:47:51Z"}}}]}}`
 	}
-	sink := mustWhole(t, kubernetesJSON{}, "pods.json", `{"apiVersion":"v1","kind":"List","items":[`+pod("web-0", "Running", "")+`,`+pod("on-the-node", "Running", `"hostNetwork":true,`)+`,`+
+	sink := formattest.MustRead(t, kubernetesJSON{}, "pods.json", `{"apiVersion":"v1","kind":"List","items":[`+pod("web-0", "Running", "")+`,`+pod("on-the-node", "Running", `"hostNetwork":true,`)+`,`+
 		pod("done", "Succeeded", "")+`,`+pod("broken", "Failed", "")+`]}`)
 	got := map[string]string{}
 	for _, l := range sink.Lifecycles {
@@ -149,7 +150,7 @@ func TestAnEvictedPodWasKilledForMemoryWhereItsNodeWasShortOfThat(t *testing.T) 
 		if err != nil {
 			t.Fatal(err)
 		}
-		sink := mustWhole(t, kubernetesJSON{}, "pods.json", `{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web-0"},"spec":{},
+		sink := formattest.MustRead(t, kubernetesJSON{}, "pods.json", `{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web-0"},"spec":{},
 			"status":{"phase":"Failed","reason":"Evicted","startTime":"2026-11-16T13:47:57Z","message":`+string(text)+`}}]}`)
 		if len(sink.Crashes) != want || len(sink.Lifecycles) != 1-want {
 			t.Errorf("%q: %d crashes and %d stops, want %d crashes", message, len(sink.Crashes), len(sink.Lifecycles), want)
@@ -159,7 +160,7 @@ func TestAnEvictedPodWasKilledForMemoryWhereItsNodeWasShortOfThat(t *testing.T) 
 
 func TestEventsOfKubernetesTellLivesAndDeaths(t *testing.T) {
 	const pod = `"involvedObject":{"kind":"Pod","name":"web-0"},"lastTimestamp":"2026-11-16T13:47:57Z","source":{"component":"kubelet","host":"node-a"}`
-	when := at(t, "2026-11-16T13:47:57Z")
+	when := formattest.At(t, "2026-11-16T13:47:57Z")
 	life := func(k record.LifecycleKind, reason string) *record.Lifecycle {
 		return &record.Lifecycle{Time: when, Kind: k, ExitCode: -1, Reason: reason, Container: "web-0", Host: "node-a"}
 	}
@@ -208,7 +209,7 @@ func TestEventsOfKubernetesTellLivesAndDeaths(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			sink := mustWhole(t, kubernetesJSON{}, "events.json", `{"apiVersion":"v1","kind":"EventList","items":[{`+c.event+`}]}`)
+			sink := formattest.MustRead(t, kubernetesJSON{}, "events.json", `{"apiVersion":"v1","kind":"EventList","items":[{`+c.event+`}]}`)
 			var crashes []record.Crash
 			if c.crash != nil {
 				crashes = append(crashes, *c.crash)
@@ -228,9 +229,9 @@ func TestEventsOfKubernetesTellLivesAndDeaths(t *testing.T) {
 }
 
 func TestMergedEventsSayWhatIsMissing(t *testing.T) {
-	sink := mustWhole(t, kubernetesJSON{}, "events.json", `{"apiVersion":"v1","kind":"Event","involvedObject":{"kind":"Pod","name":"web-0"},"reason":"Unhealthy",
+	sink := formattest.MustRead(t, kubernetesJSON{}, "events.json", `{"apiVersion":"v1","kind":"Event","involvedObject":{"kind":"Pod","name":"web-0"},"reason":"Unhealthy",
 	"message":"Liveness probe failed","firstTimestamp":"2026-11-16T13:40:00Z","lastTimestamp":"2026-11-16T13:47:57Z","count":16}`)
-	if len(sink.Lifecycles) != 2 || sink.Lifecycles[0].Time != at(t, "2026-11-16T13:40:00Z") || sink.Lifecycles[1].Time != at(t, "2026-11-16T13:47:57Z") {
+	if len(sink.Lifecycles) != 2 || sink.Lifecycles[0].Time != formattest.At(t, "2026-11-16T13:40:00Z") || sink.Lifecycles[1].Time != formattest.At(t, "2026-11-16T13:47:57Z") {
 		t.Errorf("%+v", sink.Lifecycles)
 	}
 	if n := sink.WarningCount("merged_events"); n != 14 {
@@ -292,7 +293,7 @@ func TestEventsTellOneStory(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			sink := mustWhole(t, kubernetesJSON{}, "events.json", `{"apiVersion":"v1","kind":"List","items":[`+strings.Join(c.events, ",\n")+`]}`)
+			sink := formattest.MustRead(t, kubernetesJSON{}, "events.json", `{"apiVersion":"v1","kind":"List","items":[`+strings.Join(c.events, ",\n")+`]}`)
 			var got []string
 			for _, x := range sink.Crashes {
 				got = append(got, fmt.Sprintf("%s %s %s", x.Container, x.Kind, x.Time.Std().Format("15:04:05")))
@@ -310,7 +311,7 @@ func TestEventsTellOneStory(t *testing.T) {
 // TestAStartTellsOfWhichContainer: two containers of a pod go by its name, and the start of one is not that of the other.
 func TestAStartTellsOfWhichContainer(t *testing.T) {
 	for message, want := range map[string]string{"Started container app": "Started container app", "Container started": "Container started: app"} {
-		sink := mustWhole(t, kubernetesJSON{}, "events.json", `{"apiVersion":"v1","kind":"Event","reason":"Started","message":"`+message+`","lastTimestamp":"2026-11-16T13:47:57Z",
+		sink := formattest.MustRead(t, kubernetesJSON{}, "events.json", `{"apiVersion":"v1","kind":"Event","reason":"Started","message":"`+message+`","lastTimestamp":"2026-11-16T13:47:57Z",
 			"involvedObject":{"kind":"Pod","name":"web-0","fieldPath":"spec.containers{app}"}}`)
 		if len(sink.Lifecycles) != 1 || sink.Lifecycles[0].Text != want || sink.Lifecycles[0].Container != "web-0" {
 			t.Errorf("%q: %+v", message, sink.Lifecycles)
@@ -330,7 +331,7 @@ func TestObjectsAreCitedByTheirLine(t *testing.T) {
 		fmt.Fprintf(&b, "\n  {\n\n   \"kind\": \"Event\", \"reason\": \"Started\",\n   \"involvedObject\": {\"kind\": \"Pod\", \"name\": \"web-%d\"},\n   \"eventTime\": \"2026-11-16T13:47:57Z\"%s\n  }", i, strings.Repeat("\n", i%7))
 	}
 	b.WriteString("\n ]\n}\n")
-	sink := mustWhole(t, kubernetesJSON{}, "events.json", b.String())
+	sink := formattest.MustRead(t, kubernetesJSON{}, "events.json", b.String())
 	if len(sink.Lifecycles) != n {
 		t.Fatalf("%d events", len(sink.Lifecycles))
 	}
@@ -340,7 +341,7 @@ func TestObjectsAreCitedByTheirLine(t *testing.T) {
 			t.Fatalf("event %d is said to be on line %d: %q", i, l.Pos.Line, lines[l.Pos.Line-1])
 		}
 	}
-	sink = mustWhole(t, kubernetesJSON{}, "pod.json", "\n\n"+strings.Replace(podList, "\n", "\n\n", 1))
+	sink = formattest.MustRead(t, kubernetesJSON{}, "pod.json", "\n\n"+strings.Replace(podList, "\n", "\n\n", 1))
 	if len(sink.Crashes) != 1 || sink.Crashes[0].Pos.Line != 5 {
 		t.Errorf("%+v", sink.Crashes)
 	}
@@ -348,7 +349,7 @@ func TestObjectsAreCitedByTheirLine(t *testing.T) {
 
 func TestATruncatedListIsUsedUpToTheBreak(t *testing.T) {
 	whole := strings.Replace(podList, "\n]}", ",\n{\"kind\":\"Pod\",\"metadata\":{\"na", 1)
-	sink, err := readWhole(t, kubernetesJSON{}, "pods.json", []byte(whole))
+	sink, err := formattest.Read(t, kubernetesJSON{}, "pods.json", []byte(whole))
 	if err == nil || len(sink.Crashes) != 1 {
 		t.Errorf("error %v, %d crashes", err, len(sink.Crashes))
 	}
@@ -368,28 +369,28 @@ func TestQuantitiesOfKubernetesAreReadInBytes(t *testing.T) {
 }
 
 func TestRecordedPodsAndEventsOfOthers(t *testing.T) {
-	dir := sharedFolder(t, "corpus", "logs", "replicatedhq+troubleshoot", "pkg", "analyze", "files")
+	dir := formattest.Shared(t, "corpus", "logs", "replicatedhq+troubleshoot", "pkg", "analyze", "files")
 	files, err := filepath.Glob(filepath.Join(dir, "*", "*.json"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no files: %v", err)
 	}
 	crashes := map[string][]record.Crash{}
 	for _, name := range files {
-		data := readFile(t, name)
+		data := formattest.File(t, name)
 		if f, score := bestFormat(headOf(data)); f == nil || f.Name() != "kubernetes" {
 			t.Errorf("%s recognised as %v (%d)", filepath.Base(name), f, score)
 			continue
 		}
-		sink, err := readWhole(t, kubernetesJSON{}, name, data)
+		sink, err := formattest.Read(t, kubernetesJSON{}, name, data)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		checkSane(t, sink)
+		formattest.CheckSane(t, sink)
 		crashes[filepath.Base(name)] = sink.Crashes
 	}
 	c := crashes["message-oomkill-pod.json"]
 	if len(c) != 1 || c[0].Kind != record.CrashOOMKill || c[0].LimitBytes != 100<<20 || c[0].Container != "oom-kill-job3-gbb89" || c[0].Host != "minikube" ||
-		c[0].Time != at(t, "2023-07-11T04:43:25Z") || c[0].Instance != "84d3d308bb9a5765e637884194e718d297046f156a377cf6145a9397d5e469b7" {
+		c[0].Time != formattest.At(t, "2023-07-11T04:43:25Z") || c[0].Instance != "84d3d308bb9a5765e637884194e718d297046f156a377cf6145a9397d5e469b7" {
 		t.Errorf("the memory kill: %+v", c)
 	}
 	if len(crashes["message-pod-crashloop-backoff.json"]) == 0 {
@@ -400,7 +401,7 @@ func TestRecordedPodsAndEventsOfOthers(t *testing.T) {
 			t.Errorf("%d crashes in %s", n, quiet)
 		}
 	}
-	more, _ := filepath.Glob(filepath.Join(sharedFolder(t, "corpus", "logs", "fluent+fluent-bit", "tests", "runtime", "data", "in_kubernetes_events"), "*.json"))
+	more, _ := filepath.Glob(filepath.Join(formattest.Shared(t, "corpus", "logs", "fluent+fluent-bit", "tests", "runtime", "data", "in_kubernetes_events"), "*.json"))
 	for _, name := range more {
 		data, err := os.ReadFile(name)
 		if err != nil {
@@ -409,7 +410,7 @@ func TestRecordedPodsAndEventsOfOthers(t *testing.T) {
 		if f, score := bestFormat(data); f == nil || f.Name() != "kubernetes" {
 			t.Errorf("%s recognised as %v (%d)", filepath.Base(name), f, score)
 		}
-		if _, err := readWhole(t, kubernetesJSON{}, name, data); err != nil {
+		if _, err := formattest.Read(t, kubernetesJSON{}, name, data); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -422,5 +423,5 @@ func FuzzKubernetes(f *testing.F) {
 	{"kind":"Event","involvedObject":{"kind":"Pod","name":"p","fieldPath":"spec.initContainers{a}"},"source":{"host":"n"},"reason":"BackOff","message":"Back-off restarting failed","eventTime":"2026-11-16T13:47:59Z"}]}`))
 	f.Add([]byte(`{"type":"MODIFIED","object":{"kind":"Pod"}}`))
 	f.Add([]byte(`{"items":{"a":[1,{}]},"kind":"Pod","status":[],"metadata":1}`))
-	f.Fuzz(func(t *testing.T, data []byte) { fuzzWhole(t, kubernetesJSON{}, data) })
+	f.Fuzz(func(t *testing.T, data []byte) { formattest.FuzzDocument(t, kubernetesJSON{}, data) })
 }

@@ -5,6 +5,11 @@ import (
 
 	"github.com/valyala/fastjson"
 
+	"lastcall/collectors/evidence/internal/containers"
+	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/jsondoc"
+	"lastcall/collectors/evidence/internal/origin"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -17,30 +22,30 @@ func kubernetesEvent(pos record.Pos, v *fastjson.Value, sink *kubernetesStory) e
 	}
 	kind, name := string(obj.GetStringBytes("kind")), obj.GetStringBytes("name")
 	reason := string(v.GetStringBytes("reason"))
-	msg := textOf(firstOf(v, "message", "note"))
-	first := timeOf(firstOf(v, "firstTimestamp", "deprecatedFirstTimestamp"))
-	last := timeOf(firstOf(v, "lastTimestamp", "deprecatedLastTimestamp"))
-	if t := timeOf(v.Get("series", "lastObservedTime")); t != 0 {
+	msg := jsondoc.Text(jsondoc.FirstOf(v, "message", "note"))
+	first := jsondoc.Time(jsondoc.FirstOf(v, "firstTimestamp", "deprecatedFirstTimestamp"))
+	last := jsondoc.Time(jsondoc.FirstOf(v, "lastTimestamp", "deprecatedLastTimestamp"))
+	if t := jsondoc.Time(v.Get("series", "lastObservedTime")); t != 0 {
 		last = t
 	}
 	if last == 0 {
-		last = timeOf(v.Get("eventTime"))
+		last = jsondoc.Time(v.Get("eventTime"))
 	}
 	if last == 0 {
-		last = timeOf(v.Get("metadata", "creationTimestamp"))
+		last = jsondoc.Time(v.Get("metadata", "creationTimestamp"))
 	}
 	count := max(v.GetInt("count"), v.GetInt("deprecatedCount"), v.GetInt("series", "count"))
 	if first == 0 && count > 1 {
-		first = timeOf(v.Get("eventTime"))
+		first = jsondoc.Time(v.Get("eventTime"))
 	}
-	o := origin{pos: pos, time: last, host: v.GetStringBytes("source", "host")}
+	o := origin.Origin{Pos: pos, Time: last, Host: v.GetStringBytes("source", "host")}
 	switch kind {
 	case "Pod":
-		o.container = containerOfEvent(name, obj.GetStringBytes("fieldPath"))
+		o.Container = containerOfEvent(name, obj.GetStringBytes("fieldPath"))
 	case "Node":
-		o.host = name
+		o.Host = name
 	default:
-		o.service = name
+		o.Service = name
 	}
 	if inner := innerContainer(obj.GetStringBytes("fieldPath")); reason == "Started" && !bytes.Contains(msg, inner) {
 		msg = append(append(bytes.Clone(msg), ": "...), inner...) // newer kubelets leave it to the field
@@ -53,11 +58,11 @@ func kubernetesEvent(pos record.Pos, v *fastjson.Value, sink *kubernetesStory) e
 		return nil
 	}
 	if last == 0 {
-		return warn(sink, pos, "no_time", noTimeText, msg)
+		return warning.Tell(sink, pos, "no_time", warning.NoTime, msg)
 	}
 	if count > 1 && first != 0 && first < last {
 		early := o
-		early.time = first
+		early.Time = first
 		if err := emit(&early, sink); err != nil {
 			return err
 		}
@@ -72,19 +77,19 @@ func kubernetesEvent(pos record.Pos, v *fastjson.Value, sink *kubernetesStory) e
 
 // kubernetesBackOff makes the record of a container that ended by itself and waits to be started again. The event comes seconds after
 // the end when it is the first; those that were merged with it come up to five minutes after, too late to place the others.
-func kubernetesBackOff(o *origin, first record.Time, count int, msg []byte, sink *kubernetesStory) error {
+func kubernetesBackOff(o *origin.Origin, first record.Time, count int, msg []byte, sink *kubernetesStory) error {
 	if first != 0 {
-		o.time = first
+		o.Time = first
 	}
-	if o.time == 0 {
-		return warn(sink, o.pos, "no_time", noTimeText, msg)
+	if o.Time == 0 {
+		return warning.Tell(sink, o.Pos, "no_time", warning.NoTime, msg)
 	}
 	if count > 1 {
-		if err := mergedEvents(o.pos, count-1, msg, sink); err != nil {
+		if err := mergedEvents(o.Pos, count-1, msg, sink); err != nil {
 			return err
 		}
 	}
-	c := o.crash(record.CrashOther, msg)
+	c := o.Crash(record.CrashOther, msg)
 	c.Exited = true
 	return sink.backOff(c)
 }
@@ -92,7 +97,7 @@ func kubernetesBackOff(o *origin, first record.Time, count int, msg []byte, sink
 // mergedEvents tells of events whose times are lost.
 func mergedEvents(pos record.Pos, missing int, msg []byte, sink record.Sink) error {
 	return sink.Warn(&record.Warning{
-		Code: "merged_events", Pos: pos, Count: int64(missing), Example: clipTo(msg, exampleLimit),
+		Code: "merged_events", Pos: pos, Count: int64(missing), Example: warning.Example(msg),
 		Text: "Kubernetes merged equal events and kept only the first and the last time; those between are missing",
 	})
 }
@@ -101,7 +106,7 @@ func mergedEvents(pos record.Pos, missing int, msg []byte, sink record.Sink) err
 // initialisation ("spec.initContainers{migrate}").
 func containerOfEvent(pod, path []byte) []byte {
 	inner := innerContainer(path)
-	if list, _, _ := bytes.Cut(path, []byte("{")); len(inner) == 0 || string(list) == "spec.containers" && !isSidecar(string(inner)) {
+	if list, _, _ := bytes.Cut(path, []byte("{")); len(inner) == 0 || string(list) == "spec.containers" && !containers.IsSidecar(string(inner)) {
 		return pod
 	}
 	return append(append(bytes.Clone(pod), '/'), inner...)
@@ -114,39 +119,39 @@ func innerContainer(path []byte) []byte {
 }
 
 // kubernetesReason says what an event means; nil for the many that mean nothing here (Scheduled, Pulled, FailedMount, …).
-func kubernetesReason(kind, reason string, msg []byte) func(*origin, record.Sink) error {
+func kubernetesReason(kind, reason string, msg []byte) func(*origin.Origin, record.Sink) error {
 	has := func(s string) bool { return bytes.Contains(bytes.ToLower(msg), []byte(s)) }
-	life := func(k record.LifecycleKind) func(*origin, record.Sink) error {
-		return func(o *origin, sink record.Sink) error { return sink.Lifecycle(o.lifecycle(k, reason, msg)) }
+	life := func(k record.LifecycleKind) func(*origin.Origin, record.Sink) error {
+		return func(o *origin.Origin, sink record.Sink) error { return sink.Lifecycle(o.Lifecycle(k, reason, msg)) }
 	}
-	crash := func(k record.CrashKind) func(*origin, record.Sink) error {
-		return func(o *origin, sink record.Sink) error { return sink.Crash(o.crash(k, msg)) }
+	crash := func(k record.CrashKind) func(*origin.Origin, record.Sink) error {
+		return func(o *origin.Origin, sink record.Sink) error { return sink.Crash(o.Crash(k, msg)) }
 	}
 	switch reason {
 	case "OOMKilled", "OOMKill":
-		return func(o *origin, sink record.Sink) error {
-			c := o.crash(record.CrashOOMKill, msg)
+		return func(o *origin.Origin, sink record.Sink) error {
+			c := o.Crash(record.CrashOOMKill, msg)
 			c.Exited = true
 			return sink.Crash(c)
 		}
 	case "OOMKilling":
-		return func(o *origin, sink record.Sink) error {
+		return func(o *origin.Origin, sink record.Sink) error {
 			var k kernelReport
 			if handled, err := k.line(o, msg, sink); handled || err != nil {
 				return err
 			}
-			return sink.Crash(o.crash(record.CrashOOMKill, msg))
+			return sink.Crash(o.Crash(record.CrashOOMKill, msg))
 		}
 	case "SystemOOM":
-		return func(o *origin, sink record.Sink) error {
-			c := o.crash(record.CrashOOMKill, msg)
-			if pid := bytes.TrimSpace(between(append(bytes.Clone(msg), ','), "pid: ", ",")); len(pid) > 0 {
+		return func(o *origin.Origin, sink record.Sink) error {
+			c := o.Crash(record.CrashOOMKill, msg)
+			if pid := bytes.TrimSpace(cut.Between(append(bytes.Clone(msg), ','), "pid: ", ",")); len(pid) > 0 {
 				c.Instance = string(pid)
 			}
 			if err := sink.Crash(c); err != nil {
 				return err
 			}
-			return sink.Lifecycle(o.lifecycle(record.MemoryPressure, "the node ran out of memory", msg))
+			return sink.Lifecycle(o.Lifecycle(record.MemoryPressure, "the node ran out of memory", msg))
 		}
 	case "Killing":
 		switch {

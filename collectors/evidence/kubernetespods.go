@@ -7,6 +7,9 @@ import (
 
 	"github.com/valyala/fastjson"
 
+	"lastcall/collectors/evidence/internal/jsondoc"
+	"lastcall/collectors/evidence/internal/origin"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -18,14 +21,14 @@ func kubernetesPod(pos record.Pos, v *fastjson.Value, sink record.Sink) error {
 		return nil
 	}
 	labels := meta.Get("labels")
-	base := origin{
-		pos: pos, container: meta.GetStringBytes("name"), service: podService(labels), version: podVersion(labels),
-		host: spec.GetStringBytes("nodeName"),
+	base := origin.Origin{
+		Pos: pos, Container: meta.GetStringBytes("name"), Service: podService(labels), Version: podVersion(labels),
+		Host: spec.GetStringBytes("nodeName"),
 	}
 	// On the node's network the address is that of many, and what has ended keeps one that is given out again.
 	phase := string(status.GetStringBytes("phase"))
 	if !spec.GetBool("hostNetwork") && phase != "Succeeded" && phase != "Failed" {
-		base.address = status.GetStringBytes("podIP")
+		base.Address = status.GetStringBytes("podIP")
 	}
 	limits := map[string]int64{}
 	main := ""
@@ -34,7 +37,7 @@ func kubernetesPod(pos record.Pos, v *fastjson.Value, sink record.Sink) error {
 		if i == 0 {
 			main = name
 		}
-		if l, ok := parseQuantity(textOf(c.Get("resources", "limits", "memory"))); ok && l > 0 {
+		if l, ok := parseQuantity(jsondoc.Text(c.Get("resources", "limits", "memory"))); ok && l > 0 {
 			limits[name] = l
 		}
 	}
@@ -46,8 +49,8 @@ func kubernetesPod(pos record.Pos, v *fastjson.Value, sink record.Sink) error {
 			o := base
 			name := string(c.GetStringBytes("name"))
 			if list != "containerStatuses" || (main != "" && name != main) {
-				o.container = append(append(bytes.Clone(base.container), '/'), name...)
-				o.address = nil // a proxy reaches the main one
+				o.Container = append(append(bytes.Clone(base.Container), '/'), name...)
+				o.Address = nil // a proxy reaches the main one
 			}
 			if err := kubernetesContainer(&o, c, limits[name], sink); err != nil {
 				return err
@@ -57,15 +60,15 @@ func kubernetesPod(pos record.Pos, v *fastjson.Value, sink record.Sink) error {
 	if reason := status.GetStringBytes("reason"); string(reason) == "Evicted" {
 		return kubernetesEvicted(&base, status, sink)
 	}
-	if t := timeOf(meta.Get("deletionTimestamp")); t != 0 {
-		base.time = t
-		return sink.Lifecycle(base.lifecycle(record.Stopping, "deleted", nil))
+	if t := jsondoc.Time(meta.Get("deletionTimestamp")); t != 0 {
+		base.Time = t
+		return sink.Lifecycle(base.Lifecycle(record.Stopping, "deleted", nil))
 	}
 	return nil
 }
 
 // kubernetesContainer makes the records of one container status. limit is in bytes, 0 when there is none.
-func kubernetesContainer(o *origin, c *fastjson.Value, limit int64, sink record.Sink) error {
+func kubernetesContainer(o *origin.Origin, c *fastjson.Value, limit int64, sink record.Sink) error {
 	var latest record.Time
 	ends := 0
 	current := bareID(c.GetStringBytes("containerID"))
@@ -75,45 +78,45 @@ func kubernetesContainer(o *origin, c *fastjson.Value, limit int64, sink record.
 			continue
 		}
 		ev := *o
-		ev.instance = bareID(t.GetStringBytes("containerID"))
-		started, finished := timeOf(t.Get("startedAt")), timeOf(t.Get("finishedAt"))
+		ev.Instance = bareID(t.GetStringBytes("containerID"))
+		started, finished := jsondoc.Time(t.Get("startedAt")), jsondoc.Time(t.Get("finishedAt"))
 		latest = max(latest, started, finished)
 		if err := kubernetesUp(&ev, started, limit, sink); err != nil {
 			return err
 		}
 		if finished == 0 {
-			if err := warn(sink, o.pos, "no_time", noTimeText, terminatedText(t)); err != nil {
+			if err := warning.Tell(sink, o.Pos, "no_time", warning.NoTime, terminatedText(t)); err != nil {
 				return err
 			}
 			continue
 		}
 		ends++
-		ev.time = finished
+		ev.Time = finished
 		if err := kubernetesTerminated(&ev, t, started, limit, sink); err != nil {
 			return err
 		}
 	}
 	if r := c.Get("state", "running"); r != nil {
 		ev := *o
-		ev.instance = current
-		started := timeOf(r.Get("startedAt"))
+		ev.Instance = current
+		started := jsondoc.Time(r.Get("startedAt"))
 		latest = max(latest, started)
 		if err := kubernetesUp(&ev, started, limit, sink); err != nil {
 			return err
 		}
 	}
 	ev := *o
-	ev.time = latest
+	ev.Time = latest
 	// The end that it waits after is told by lastState: this is no order to restart, which would make it a planned one.
 	if w := c.Get("state", "waiting"); w != nil && string(w.GetStringBytes("reason")) == "CrashLoopBackOff" {
 		if latest == 0 {
-			return warn(sink, o.pos, "no_time", noTimeText, w.GetStringBytes("message"))
+			return warning.Tell(sink, o.Pos, "no_time", warning.NoTime, w.GetStringBytes("message"))
 		}
-		if err := sink.Lifecycle(ev.lifecycle(record.LifecycleOther, "CrashLoopBackOff", w.GetStringBytes("message"))); err != nil {
+		if err := sink.Lifecycle(ev.Lifecycle(record.LifecycleOther, "CrashLoopBackOff", w.GetStringBytes("message"))); err != nil {
 			return err
 		}
 	}
-	restarts, ok := numberOf(c.Get("restartCount"))
+	restarts, ok := jsondoc.Number(c.Get("restartCount"))
 	if !ok || latest == 0 {
 		return nil
 	}
@@ -122,49 +125,49 @@ func kubernetesContainer(o *origin, c *fastjson.Value, limit int64, sink record.
 	}
 	if untold := int64(min(restarts, 1<<31)) - int64(ends); untold > 0 {
 		err := sink.Warn(&record.Warning{
-			Code: earlierRestarts, Pos: o.pos, Count: untold, Example: string(o.container),
+			Code: earlierRestarts, Pos: o.Pos, Count: untold, Example: string(o.Container),
 			Text: "restarts of containers of which Kubernetes keeps no end: a pod tells of the last one only; the events tell of some more (kubectl get events -o json)",
 		})
 		if err != nil {
 			return err
 		}
 	}
-	return sink.Sample(ev.sample(record.Restarts, restarts))
+	return sink.Sample(ev.Sample(record.Restarts, restarts))
 }
 
 // kubernetesUp tells that a life of the container began at started, and under which limit.
-func kubernetesUp(o *origin, started record.Time, limit int64, sink record.Sink) error {
+func kubernetesUp(o *origin.Origin, started record.Time, limit int64, sink record.Sink) error {
 	if started == 0 {
 		return nil
 	}
 	ev := *o
-	ev.time = started
-	up := ev.lifecycle(record.Up, "startedAt", nil)
-	up.Address = string(ev.address)
+	ev.Time = started
+	up := ev.Lifecycle(record.Up, "startedAt", nil)
+	up.Address = string(ev.Address)
 	if err := sink.Lifecycle(up); err != nil {
 		return err
 	}
 	if limit > 0 {
-		return sink.Sample(ev.sample(record.MemoryLimit, float64(limit)))
+		return sink.Sample(ev.Sample(record.MemoryLimit, float64(limit)))
 	}
 	return nil
 }
 
-func kubernetesTerminated(o *origin, t *fastjson.Value, started record.Time, limit int64, sink record.Sink) error {
+func kubernetesTerminated(o *origin.Origin, t *fastjson.Value, started record.Time, limit int64, sink record.Sink) error {
 	code := t.GetInt("exitCode")
 	reason := string(t.GetStringBytes("reason"))
 	text := terminatedText(t)
 	// The runtime reads "OOMKilled" from a counter of the cgroup that does not go back: with a status of a stop as asked it is no
 	// memory kill of this process.
-	if plannedStatus(code) {
-		return sink.Lifecycle(o.stopped(code, reason, text))
+	if origin.PlannedStatus(code) {
+		return sink.Lifecycle(o.Stopped(code, reason, text))
 	}
-	c := o.exited(code, reason, text)
+	c := o.Exited(code, reason, text)
 	if n := t.GetInt("signal"); n > 0 {
-		c.Signal = signalName(n)
+		c.Signal = origin.SignalName(n)
 	}
 	c.LimitBytes = limit
-	if d := o.time.Sub(started); started != 0 && d > 0 && d < 10*365*24*time.Hour {
+	if d := o.Time.Sub(started); started != 0 && d > 0 && d < 10*365*24*time.Hour {
 		c.Uptime = d
 	}
 	return sink.Crash(c)
@@ -178,7 +181,7 @@ func terminatedText(t *fastjson.Value) []byte {
 	}
 	b = strconv.AppendInt(append(b, "exit code "...), int64(t.GetInt("exitCode")), 10)
 	for _, x := range []struct{ key, word string }{{"signal", "signal"}, {"startedAt", "started"}, {"finishedAt", "finished"}} {
-		if v := textOf(t.Get(x.key)); len(v) > 0 && string(v) != "0" {
+		if v := jsondoc.Text(t.Get(x.key)); len(v) > 0 && string(v) != "0" {
 			b = append(append(append(append(b, ", "...), x.word...), ' '), v...)
 		}
 	}
@@ -189,21 +192,21 @@ func terminatedText(t *fastjson.Value) []byte {
 }
 
 // kubernetesEvicted tells of a pod that the kubelet put off its node. Only its own words make that a memory kill.
-func kubernetesEvicted(o *origin, status *fastjson.Value, sink record.Sink) error {
+func kubernetesEvicted(o *origin.Origin, status *fastjson.Value, sink record.Sink) error {
 	msg := status.GetStringBytes("message")
 	for _, c := range status.GetArray("conditions") {
-		o.time = max(o.time, timeOf(c.Get("lastTransitionTime")))
+		o.Time = max(o.Time, jsondoc.Time(c.Get("lastTransitionTime")))
 	}
-	if o.time == 0 {
-		o.time = timeOf(status.Get("startTime"))
+	if o.Time == 0 {
+		o.Time = jsondoc.Time(status.Get("startTime"))
 	}
-	if o.time == 0 {
-		return warn(sink, o.pos, "no_time", noTimeText, msg)
+	if o.Time == 0 {
+		return warning.Tell(sink, o.Pos, "no_time", warning.NoTime, msg)
 	}
 	if evictedForMemory(msg) {
-		c := o.crash(record.CrashOOMKill, msg)
+		c := o.Crash(record.CrashOOMKill, msg)
 		c.Exited = true
 		return sink.Crash(c)
 	}
-	return sink.Lifecycle(o.stopped(-1, "Evicted", msg))
+	return sink.Lifecycle(o.Stopped(-1, "Evicted", msg))
 }

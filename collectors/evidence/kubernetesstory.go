@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -105,7 +106,7 @@ func (s *kubernetesStory) close() error {
 		if pod, ok := s.startedAgain(c.Host, c.Time); ok {
 			c.Container, c.Instance = pod, "" // the process id is no name of a container's life
 			s.end(pod, c.Time)
-		} else if err := warn(s.Sink, c.Pos, "container_not_told", "memory kills that a node tells of without the container, and no event says which pod of the node was there before and started again; save the pods as well (kubectl get pods -o json)", []byte(c.Text)); err != nil {
+		} else if err := warning.Tell(s.Sink, c.Pos, "container_not_told", "memory kills that a node tells of without the container, and no event says which pod of the node was there before and started again; save the pods as well (kubectl get pods -o json)", []byte(c.Text)); err != nil {
 			return err
 		}
 		if err := s.Sink.Crash(c); err != nil {

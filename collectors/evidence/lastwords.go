@@ -4,6 +4,10 @@ import (
 	"bytes"
 	"time"
 
+	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/origin"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -21,9 +25,9 @@ type lastWords struct {
 	said map[string]*remembered
 }
 
-// forget drops what was remembered. Where several goroutines read one file, it is called at the beginning of each chunk, so that
+// Forget drops what was remembered. Where several goroutines read one file, it is called at the beginning of each chunk, so that
 // the result does not depend on who read which.
-func (w *lastWords) forget() { clear(w.said) }
+func (w *lastWords) Forget() { clear(w.said) }
 
 type remembered struct {
 	heapUsed int64  // bytes after the last collection
@@ -34,12 +38,12 @@ type remembered struct {
 
 // belongs reports whether what was remembered was said shortly before o. Logs that were fetched newest first would otherwise give a
 // death what a later one said.
-func (m *remembered) belongs(o *origin) bool {
-	if o.pos.Line-m.line > memoryLines {
+func (m *remembered) belongs(o *origin.Origin) bool {
+	if o.Pos.Line-m.line > memoryLines {
 		return false
 	}
-	after := o.time.Sub(m.time)
-	return m.time == 0 || o.time == 0 || after > -time.Second && after < time.Minute
+	after := o.Time.Sub(m.time)
+	return m.time == 0 || o.Time == 0 || after > -time.Second && after < time.Minute
 }
 
 const (
@@ -59,7 +63,7 @@ type sign struct {
 }
 
 // parse handles one line or message; a message of several lines gives at most one sign.
-func (w *lastWords) parse(o *origin, text []byte, sink record.Sink) (bool, error) {
+func (w *lastWords) parse(o *origin.Origin, text []byte, sink record.Sink) (bool, error) {
 	handled := false
 	for len(text) > 0 {
 		line := text
@@ -79,14 +83,14 @@ func (w *lastWords) parse(o *origin, text []byte, sink record.Sink) (bool, error
 }
 
 // line handles a single line; done means that it held a sign.
-func (w *lastWords) line(o *origin, line []byte, sink record.Sink) (done, handled bool, err error) {
+func (w *lastWords) line(o *origin.Origin, line []byte, sink record.Sink) (done, handled bool, err error) {
 	if !lineMayMatter(line) {
 		w.rememberError(o, line)
 		return false, false, nil
 	}
 	if used, ok := heapAfterGC(line); ok {
 		if m := w.remember(o); m != nil {
-			m.heapUsed, m.line, m.time = used, o.pos.Line, o.time
+			m.heapUsed, m.line, m.time = used, o.Pos.Line, o.Time
 		}
 		return false, true, nil
 	}
@@ -94,43 +98,43 @@ func (w *lastWords) line(o *origin, line []byte, sink record.Sink) (done, handle
 		return true, true, w.emit(o, s, line, sink)
 	}
 	if isListening(line) {
-		return true, true, sink.Lifecycle(o.lifecycle(record.Up, record.Listening, line))
+		return true, true, sink.Lifecycle(o.Lifecycle(record.Up, record.Listening, line))
 	}
 	w.rememberError(o, line)
 	return false, false, nil
 }
 
-func (w *lastWords) emit(o *origin, s sign, line []byte, sink record.Sink) error {
+func (w *lastWords) emit(o *origin.Origin, s sign, line []byte, sink record.Sink) error {
 	if s.pressure {
-		return sink.Lifecycle(o.lifecycle(record.MemoryPressure, "told by the application", line))
+		return sink.Lifecycle(o.Lifecycle(record.MemoryPressure, "told by the application", line))
 	}
 	t, held := sink.(*tally)
-	if held = held && s.signal == "SIGABRT" && len(o.container) > 0; o.time == 0 && !held {
-		return warn(sink, o.pos, "no_time", noTimeText, line)
+	if held = held && s.signal == "SIGABRT" && len(o.Container) > 0; o.Time == 0 && !held {
+		return warning.Tell(sink, o.Pos, "no_time", warning.NoTime, line)
 	}
-	c := o.crash(s.kind, line)
+	c := o.Crash(s.kind, line)
 	c.UsedBytes, c.Signal, c.Exited = s.used, s.signal, s.exited
 	if len(s.pid) > 0 && c.Instance == "" {
 		c.Instance = string(s.pid)
 	}
-	if m := w.said[string(o.speaker())]; m != nil && m.belongs(o) {
+	if m := w.said[string(o.Speaker())]; m != nil && m.belongs(o) {
 		if s.kind == record.CrashHeapLimit && s.used == 0 {
 			c.UsedBytes = m.heapUsed
 		}
 		if s.kind == record.CrashException && m.error != "" {
-			c.Text = clipTo([]byte(m.error+" · "+c.Text), quoteLimit)
+			c.Text = origin.Quote([]byte(m.error + " · " + c.Text))
 		}
 		*m = remembered{}
 	}
-	if o.time == 0 {
+	if o.Time == 0 {
 		t.ends.words = append(t.ends.words, c) // others may tell when
 		return nil
 	}
 	return sink.Crash(c)
 }
 
-func (w *lastWords) remember(o *origin) *remembered {
-	m := w.said[string(o.speaker())]
+func (w *lastWords) remember(o *origin.Origin) *remembered {
+	m := w.said[string(o.Speaker())]
 	if m == nil {
 		if len(w.said) >= maxRemembered {
 			return nil
@@ -139,25 +143,25 @@ func (w *lastWords) remember(o *origin) *remembered {
 			w.said = map[string]*remembered{}
 		}
 		m = &remembered{}
-		w.said[string(o.speaker())] = m
+		w.said[string(o.Speaker())] = m
 	}
 	return m
 }
 
 // rememberError keeps a line such as "TypeError: Cannot read properties of undefined".
-func (w *lastWords) rememberError(o *origin, line []byte) {
-	if len(line) < 6 || !isUpper(line[0]) {
+func (w *lastWords) rememberError(o *origin.Origin, line []byte) {
+	if len(line) < 6 || !cut.IsUpper(line[0]) {
 		return
 	}
 	n := 0
-	for n < len(line) && (line[n] >= 'a' && line[n] <= 'z' || isUpper(line[n]) || line[n] == '_') {
+	for n < len(line) && (line[n] >= 'a' && line[n] <= 'z' || cut.IsUpper(line[n]) || line[n] == '_') {
 		n++
 	}
 	if n == len(line) || (line[n] != ':' && line[n] != ' ') || !bytes.HasSuffix(line[:n], []byte("Error")) {
 		return
 	}
 	if m := w.remember(o); m != nil {
-		m.error, m.line, m.time = clip(line), o.pos.Line, o.time
+		m.error, m.line, m.time = origin.Quote(line), o.Pos.Line, o.Time
 	}
 }
 
@@ -219,39 +223,39 @@ func anywhereMatters(line []byte) bool {
 		before, after := line[:i], line[i+1:]
 		switch c {
 		case 'y':
-			if hasSuffix(before, "emor") {
+			if cut.HasSuffix(before, "emor") {
 				return true // out of memory, OutOfMemoryError, MemoryError, failed to allocate memory
 			}
 		case '(':
-			if hasPrefix(after, "pid:") || hasPrefix(after, "core dumped)") || hasSuffix(before, "ncaughtException") {
+			if cut.HasPrefix(after, "pid:") || cut.HasPrefix(after, "core dumped)") || cut.HasSuffix(before, "ncaughtException") {
 				return true
 			}
 		case '>':
-			if hasSuffix(before, ") -") {
+			if cut.HasSuffix(before, ") -") {
 				return true // of a collection
 			}
 		case ':':
-			if hasSuffix(before, "FATAL ERROR") || hasSuffix(before, "nhandledPromiseRejection") || hasSuffix(before, "oom-kill") {
+			if cut.HasSuffix(before, "FATAL ERROR") || cut.HasSuffix(before, "nhandledPromiseRejection") || cut.HasSuffix(before, "oom-kill") {
 				return true
 			}
 		case 'V':
-			if hasSuffix(before, "SIGSEG") {
+			if cut.HasSuffix(before, "SIGSEG") {
 				return true
 			}
 		case 'f':
-			if hasSuffix(before, "egmentation ") {
+			if cut.HasSuffix(before, "egmentation ") {
 				return true
 			}
 		case 'g':
-			if hasSuffix(before, "istenin") || hasSuffix(before, "runnin") {
+			if cut.HasSuffix(before, "istenin") || cut.HasSuffix(before, "runnin") {
 				return true
 			}
 		case 'd':
-			if hasSuffix(before, "starte") || hasSuffix(before, "ille") && hasPrefix(after, " process ") {
+			if cut.HasSuffix(before, "starte") || cut.HasSuffix(before, "ille") && cut.HasPrefix(after, " process ") {
 				return true
 			}
 		case 'v':
-			if hasSuffix(before, "ser") && hasPrefix(after, "er ") || hasSuffix(before, "Ser") && hasPrefix(after, "er ") {
+			if cut.HasSuffix(before, "ser") && cut.HasPrefix(after, "er ") || cut.HasSuffix(before, "Ser") && cut.HasPrefix(after, "er ") {
 				return true
 			}
 		}
@@ -358,7 +362,7 @@ func nodeSign(line []byte) (sign, bool) {
 		return sign{kind: record.CrashHeapLimit}, true
 	case bytes.HasPrefix(line, []byte("# Fatal error in ")):
 		return sign{kind: record.CrashAbort}, true
-	case len(line) > len("Node.js v") && bytes.HasPrefix(line, []byte("Node.js v")) && len(line) < 40 && isDigit(line[len("Node.js v")]) && bytes.IndexByte(bytes.TrimSpace(line[8:]), ' ') < 0:
+	case len(line) > len("Node.js v") && bytes.HasPrefix(line, []byte("Node.js v")) && len(line) < 40 && number.IsDigit(line[len("Node.js v")]) && bytes.IndexByte(bytes.TrimSpace(line[8:]), ' ') < 0:
 		// Node (17 and later) ends the report of an uncaught error with its version, and prints it nowhere else.
 		return sign{kind: record.CrashException}, true
 	case has("triggerUncaughtException("), has("[UnhandledPromiseRejection: "):
@@ -374,8 +378,8 @@ func goSign(line []byte) (sign, bool) {
 	switch {
 	case starts("runtime: out of memory"):
 		s := sign{kind: record.CrashHeapLimit}
-		if v := between(line, "(", " in use)"); v != nil {
-			if n, ok := digits64(v); ok {
+		if v := cut.Between(line, "(", " in use)"); v != nil {
+			if n, ok := number.Digits64(v); ok {
 				s.used = n
 			}
 		}
@@ -435,9 +439,9 @@ func javaSign(line []byte) (sign, bool) {
 
 // workerSign knows masters that outlive their workers and tell how those died.
 func workerSign(line []byte) (sign, bool) {
-	pid := between(line, "(pid:", ")")
+	pid := cut.Between(line, "(pid:", ")")
 	pid = bytes.TrimSpace(pid)
-	if n, ok := digits64(pid); !ok || n <= 0 {
+	if n, ok := number.Digits64(pid); !ok || n <= 0 {
 		return sign{}, false
 	}
 	switch {
@@ -449,8 +453,8 @@ func workerSign(line []byte) (sign, bool) {
 		return sign{kind: record.CrashSegfault, signal: "SIGSEGV", exited: true, pid: pid}, true
 	case bytes.HasPrefix(line, []byte("DAMN ! worker")):
 		s := sign{kind: record.CrashOther, exited: true, pid: pid}
-		if v, ok := intAfter(line, "killed by signal "); ok {
-			s.signal = signalName(int(v))
+		if v, ok := number.IntAfter(line, "killed by signal "); ok {
+			s.signal = origin.SignalName(int(v))
 		}
 		return s, true
 	}
@@ -465,8 +469,8 @@ func heapAfterGC(line []byte) (int64, bool) {
 		return 0, false
 	}
 	rest := line[i+len(") -> "):]
-	number, rest := word(rest)
-	mb, ok := parseNumber(number)
+	first, rest := cut.Word(rest)
+	mb, ok := number.Float(first)
 	if !ok || mb <= 0 || mb > 1e7 || !bytes.Contains(rest, []byte("MB")) {
 		return 0, false
 	}
@@ -507,6 +511,6 @@ func isTraceLine(line []byte) bool {
 		return true
 	}
 	// " 1: 0xb0b1a0 node::Abort() [node]"
-	_, n := leadingInt(b)
+	_, n := number.LeadingInt(b)
 	return n > 0 && bytes.HasPrefix(b[n:], []byte(": 0x"))
 }

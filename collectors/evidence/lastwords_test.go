@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"lastcall/collectors/evidence/internal/formattest"
 	"lastcall/collectors/record"
 	"lastcall/collectors/record/recordtest"
 )
@@ -22,7 +23,7 @@ func saySomething(t testing.TB, msg string) *recordtest.Sink {
 		return sink
 	}
 	src := &record.Source{Name: "x"}
-	if _, err := parseMessage(record.Pos{Source: src, Line: 1}, at(t, "2026-11-16T13:47:57Z"), "web-1", "", "api", "", "v1", []byte(msg), sink); err != nil {
+	if _, err := parseMessage(record.Pos{Source: src, Line: 1}, formattest.At(t, "2026-11-16T13:47:57Z"), "web-1", "", "api", "", "v1", []byte(msg), sink); err != nil {
 		t.Fatal(err)
 	}
 	return sink
@@ -151,7 +152,7 @@ func TestServersThatListenAreUp(t *testing.T) {
 }
 
 func TestPlatformLinesThatTravelAsMessages(t *testing.T) {
-	when := at(t, "2026-11-16T13:47:57Z")
+	when := formattest.At(t, "2026-11-16T13:47:57Z")
 	for _, c := range []struct {
 		msg  string
 		want record.Crash
@@ -185,12 +186,12 @@ web-1  | FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out
 2026-11-16T13:47:58.249768066Z stderr F java.lang.OutOfMemoryError: Java heap space
 2026-11-16 13:47:59 Segmentation fault
 `
-	sink, _ := readLines(t, lastWordsLog{}, text)
+	sink, _ := formattest.ReadLines(t, lastWordsLog{}, text)
 	want := []record.Crash{
-		{Time: at(t, "2026-11-16T13:47:50Z"), Kind: record.CrashHeapLimit, ExitCode: -1, Signal: "SIGABRT", Container: "web-1"},
-		{Time: at(t, "2026-11-16T13:47:57.249Z"), Kind: record.CrashException, ExitCode: -1, Container: "web-5d8f"},
-		{Time: at(t, "2026-11-16T13:47:58.249768066Z"), Kind: record.CrashHeapLimit, ExitCode: -1},
-		{Time: at(t, "2026-11-16T13:47:59Z"), Kind: record.CrashSegfault, ExitCode: -1, Signal: "SIGSEGV"},
+		{Time: formattest.At(t, "2026-11-16T13:47:50Z"), Kind: record.CrashHeapLimit, ExitCode: -1, Signal: "SIGABRT", Container: "web-1"},
+		{Time: formattest.At(t, "2026-11-16T13:47:57.249Z"), Kind: record.CrashException, ExitCode: -1, Container: "web-5d8f"},
+		{Time: formattest.At(t, "2026-11-16T13:47:58.249768066Z"), Kind: record.CrashHeapLimit, ExitCode: -1},
+		{Time: formattest.At(t, "2026-11-16T13:47:59Z"), Kind: record.CrashSegfault, ExitCode: -1, Signal: "SIGSEGV"},
 	}
 	if diff := cmp.Diff(want, sink.Crashes, ignoring); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -217,7 +218,7 @@ func TestLastWordsAreFoundBehindTheHeaderOfTheJournalAndOfSyslog(t *testing.T) {
 		}
 		return sink
 	}
-	when := at(t, "2026-11-16T13:47:57Z")
+	when := formattest.At(t, "2026-11-16T13:47:57Z")
 	for _, c := range []struct {
 		name, text string
 		want       record.Crash
@@ -275,7 +276,7 @@ func TestLastWordsAreFoundBehindTheHeaderOfTheJournalAndOfSyslog(t *testing.T) {
 }
 
 func TestLastWordsWithoutAnyTimeAreCountedNotPlaced(t *testing.T) {
-	sink, unhandled := readLines(t, lastWordsLog{}, "FATAL ERROR: Reached heap limit Allocation failed\n 1: 0xb0b1a0 node::Abort() [node]\n----- Native stack trace -----\n")
+	sink, unhandled := formattest.ReadLines(t, lastWordsLog{}, "FATAL ERROR: Reached heap limit Allocation failed\n 1: 0xb0b1a0 node::Abort() [node]\n----- Native stack trace -----\n")
 	if len(sink.Crashes) != 0 || sink.WarningCount("no_time") != 1 || len(unhandled) != 0 {
 		t.Errorf("%+v, unhandled %q", sink, unhandled)
 	}
@@ -313,7 +314,7 @@ func TestTheNameOfAKubeletsLogIsThePod(t *testing.T) {
 }
 
 func TestJobsAreReadFromPinoAndDatadog(t *testing.T) {
-	end := at(t, "2026-11-16T13:47:57Z")
+	end := formattest.At(t, "2026-11-16T13:47:57Z")
 	for _, c := range []struct{ name, line, want string }{
 		{"pino, milliseconds", `{"level":30,"time":1,"pid":17197,"hostname":"web-6","job":"refresh-usage-statistics","rows":400,"duration":456,"msg":"job completed"}`, "456ms"},
 		{"Datadog, nanoseconds", `{"id":"1","attributes":{"message":"job completed","attributes":{"job":"refresh-usage-statistics","duration":456000000}}}`, "456ms"},
@@ -353,7 +354,7 @@ func FuzzThePrefilterNeverHidesASign(f *testing.F) {
 		if _, err := parseMessage(record.Pos{Source: src, Line: 1}, 5, "web-1", "", "", "", "", []byte(msg), sink); err != nil {
 			t.Fatal(err)
 		}
-		checkSane(t, sink)
+		formattest.CheckSane(t, sink)
 		if len(sink.Crashes)+len(sink.Lifecycles)+len(sink.Samples) > 0 && !messageMayMatter([]byte(msg)) {
 			t.Fatalf("%q gives a record, and the prefilter would have hidden it", msg)
 		}
@@ -393,7 +394,7 @@ func TestEveryPieceIsFound(t *testing.T) {
 func FuzzPlainOutput(f *testing.F) {
 	f.Add("web-1  | 2026-11-16T13:47:50Z serving\nweb-1 | FATAL ERROR: Reached heap limit Allocation failed")
 	f.Add("[pod/web/app] [2026-11-16T13:47:50Z] panic: x")
-	f.Fuzz(func(t *testing.T, text string) { fuzzLine(t, lastWordsLog{}, text) })
+	f.Fuzz(func(t *testing.T, text string) { formattest.FuzzLine(t, lastWordsLog{}, text) })
 }
 
 func TestThePrefilterAllocatesNothing(t *testing.T) {

@@ -4,6 +4,13 @@ import (
 	"bytes"
 	"time"
 
+	"lastcall/collectors/evidence/internal/containers"
+	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/header"
+	"lastcall/collectors/evidence/internal/origin"
+	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -31,7 +38,7 @@ func (lastWordsLog) Sequential() bool { return true }
 // Sniff implements Format. Any text may hold last words, so that a head without them says nothing; one with them says little.
 func (lastWordsLog) Sniff(head []byte) int {
 	found := 0
-	firstLines(head, 2000, func(line []byte) {
+	cut.FirstLines(head, 2000, func(line []byte) {
 		if !lineMayMatter(line) || line[0] == '{' && line[len(line)-1] == '}' {
 			return // what stands in JSON is not for this format
 		}
@@ -43,20 +50,20 @@ func (lastWordsLog) Sniff(head []byte) int {
 	return found
 }
 
-// onlyText spares the format lines that are JSON objects.
-func (lastWordsLog) onlyText() {}
+// OnlyText spares the format lines that are JSON objects.
+func (lastWordsLog) OnlyText() {}
 
 // NewParser implements LineFormat.
-func (f lastWordsLog) NewParser(src *record.Source) LineParser {
-	return &lastWordsParser{src: src, file: containerOfLogFile(src), clock: clock{zone: f.zone}}
+func (f lastWordsLog) NewParser(src *record.Source) format.LineParser {
+	return &lastWordsParser{src: src, file: containerOfLogFile(src), clock: stamp.Clock{Zone: f.zone}}
 }
 
 type lastWordsParser struct {
 	src    *record.Source
 	file   []byte // container that the file's name tells
 	words  lastWords
-	origin origin
-	clock  clock
+	origin origin.Origin
+	clock  stamp.Clock
 
 	year func(month, day int) int
 
@@ -65,9 +72,9 @@ type lastWordsParser struct {
 	sign     int64
 }
 
-// forget implements forgetful.
-func (p *lastWordsParser) forget() {
-	p.words.forget()
+// Forget implements format.Forgetful.
+func (p *lastWordsParser) Forget() {
+	p.words.Forget()
 	p.last, p.lastLine, p.sign = 0, 0, 0
 }
 
@@ -82,40 +89,40 @@ type surroundings interface {
 // ParseLine implements LineParser.
 func (p *lastWordsParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
 	if p.year == nil {
-		p.year = yearFinder(modified(p.src))
+		p.year = stamp.YearFinder(modified(p.src))
 	}
 	l := splitPlain(line, p.year)
-	if !l.stamp.zoned {
-		l.stamp.time = p.clock.local(l.stamp.time)
+	if !l.stamp.Zoned {
+		l.stamp.Time = p.clock.Local(l.stamp.Time)
 	}
-	if l.stamp.time != 0 {
-		p.last, p.lastLine = l.stamp.time, lineNo
+	if l.stamp.Time != 0 {
+		p.last, p.lastLine = l.stamp.Time, lineNo
 	}
 	matters := lineMayMatter(l.body)
 	if !matters && !isUpperStart(l.body) {
 		return p.follows(lineNo, l.body), nil
 	}
-	p.origin = origin{pos: record.Pos{Source: p.src, Line: lineNo}, time: l.stamp.time, container: l.container, host: l.host, instance: l.pid}
+	p.origin = origin.Origin{Pos: record.Pos{Source: p.src, Line: lineNo}, Time: l.stamp.Time, Container: l.container, Host: l.host, Instance: l.pid}
 	o := &p.origin
-	if len(o.container) == 0 {
-		o.container = p.file
+	if len(o.Container) == 0 {
+		o.Container = p.file
 	}
-	if o.time == 0 && p.last != 0 && lineNo-p.lastLine <= memoryLines {
-		o.time = p.last
+	if o.Time == 0 && p.last != 0 && lineNo-p.lastLine <= memoryLines {
+		o.Time = p.last
 	}
-	if s, ok := sink.(surroundings); ok && matters && (o.time == 0 || len(o.container) == 0) {
+	if s, ok := sink.(surroundings); ok && matters && (o.Time == 0 || len(o.Container) == 0) {
 		t, container, instance := s.lastSeen()
-		if o.time == 0 {
-			o.time = t
+		if o.Time == 0 {
+			o.Time = t
 		}
-		if len(o.container) == 0 {
-			o.container = container
-			if len(o.instance) == 0 {
-				o.instance = instance
+		if len(o.Container) == 0 {
+			o.Container = container
+			if len(o.Instance) == 0 {
+				o.Instance = instance
 			}
 		}
-		if len(o.container) == 0 {
-			o.container = s.containerOfFile()
+		if len(o.Container) == 0 {
+			o.Container = s.containerOfFile()
 		}
 	}
 	if !matters {
@@ -130,13 +137,13 @@ func (p *lastWordsParser) ParseLine(lineNo int64, line []byte, sink record.Sink)
 		return p.follows(lineNo, l.body), nil
 	}
 	p.sign = lineNo
-	if l.stamp.time != 0 && !l.stamp.zoned {
-		if err := p.clock.tellZone(sink, o.pos, line); err != nil {
+	if l.stamp.Time != 0 && !l.stamp.Zoned {
+		if err := warning.TellZone(sink, o.Pos, p.clock.Zone, line); err != nil {
 			return true, err
 		}
 	}
-	if l.noYear && l.stamp.time != 0 {
-		return true, warn(sink, o.pos, "no_year", noYearText, line)
+	if l.noYear && l.stamp.Time != 0 {
+		return true, warning.Tell(sink, o.Pos, "no_year", warning.NoYear, line)
 	}
 	return true, nil
 }
@@ -146,11 +153,11 @@ func (p *lastWordsParser) follows(lineNo int64, body []byte) bool {
 	return isTraceLine(body) && (len(body) > 0 && bytes.HasPrefix(body, []byte("<--- ")) || p.sign > 0 && lineNo-p.sign <= memoryLines)
 }
 
-func isUpperStart(b []byte) bool { return len(b) > 0 && isUpper(b[0]) }
+func isUpperStart(b []byte) bool { return len(b) > 0 && cut.IsUpper(b[0]) }
 
 // plainLine is a line of text without what was put before it.
 type plainLine struct {
-	stamp     stamp
+	stamp     stamp.Stamp
 	noYear    bool
 	container []byte
 	host, pid []byte
@@ -162,12 +169,12 @@ type plainLine struct {
 func splitPlain(line []byte, year func(month, day int) int) plainLine {
 	l := plainLine{body: line}
 	if bar := bytes.IndexByte(line, '|'); bar > 0 && bar < 80 {
-		if name := bytes.TrimRight(line[:bar], " "); isContainerName(name) {
+		if name := bytes.TrimRight(line[:bar], " "); containers.IsName(name) {
 			l.container, l.body = name, bytes.TrimPrefix(line[bar+1:], []byte(" "))
 		}
-	} else if container, rest, ok := splitKubectl(line); ok {
+	} else if container, rest, ok := header.Kubectl(line); ok {
 		l.container, l.body = container, rest
-	} else if container, rest, ok := splitStern(line); ok {
+	} else if container, rest, ok := header.Stern(line); ok {
 		l.container, l.body = container, rest
 	}
 	body := l.body
@@ -175,16 +182,16 @@ func splitPlain(line []byte, year func(month, day int) int) plainLine {
 	if boxed {
 		body = body[1:]
 	}
-	st, ok := readStamp(body)
+	st, ok := stamp.Read(body)
 	if !ok {
-		if st, ok = readSyslogStamp(body, year); ok && !boxed {
-			if host, pid, rest, ok := syslogTag(bytes.TrimLeft(body[st.n:], " "), false); ok {
+		if st, ok = stamp.ReadSyslog(body, year); ok && !boxed {
+			if host, pid, rest, ok := header.SyslogTag(bytes.TrimLeft(body[st.N:], " "), false); ok {
 				l.stamp, l.noYear, l.host, l.pid, l.body = st, true, host, pid, rest
 			}
 		}
 		return l
 	}
-	rest := body[st.n:]
+	rest := body[st.N:]
 	if boxed {
 		if len(rest) == 0 || rest[0] != ']' {
 			return l
@@ -196,7 +203,7 @@ func splitPlain(line []byte, year func(month, day int) int) plainLine {
 	for _, tag := range []string{"stderr F ", "stdout F ", "stderr P ", "stdout P "} {
 		rest = bytes.TrimPrefix(rest, []byte(tag))
 	}
-	if host, pid, tail, ok := syslogTag(rest, true); ok {
+	if host, pid, tail, ok := header.SyslogTag(rest, true); ok {
 		l.host, l.pid, rest = host, pid, tail
 	}
 	l.body = rest
@@ -208,7 +215,7 @@ func containerOfLogFile(src *record.Source) []byte {
 	if src == nil {
 		return nil
 	}
-	name := baseName(src.Name)
+	name := cut.BaseName(src.Name)
 	i := len(name)
 	for _, ext := range []string{".gz", ".zst", ".log"} {
 		if n := len(name[:i]) - len(ext); n > 0 && name[n:i] == ext {
@@ -217,7 +224,7 @@ func containerOfLogFile(src *record.Source) []byte {
 	}
 	name = name[:i]
 	parts := bytes.Split([]byte(name), []byte("_"))
-	if len(parts) != 3 || len(parts[2]) < 66 || !isHexID(parts[2][len(parts[2])-64:]) {
+	if len(parts) != 3 || len(parts[2]) < 66 || !containers.IsID(parts[2][len(parts[2])-64:]) {
 		return nil
 	}
 	return parts[0]

@@ -5,6 +5,9 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"time"
+
+	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/swar"
 )
 
 // logfmt reads lines of key=value pairs, values bare or in double quotes, such as routers write. It keeps the values of the keys it
@@ -86,7 +89,7 @@ func (l *logfmt) milliseconds(slot int) (time.Duration, bool) {
 	if v.from < 0 || v.from == v.to {
 		return 0, true
 	}
-	return millisecondsIn(l.line, int(v.from), int(v.to))
+	return number.MillisecondsIn(l.line, int(v.from), int(v.to))
 }
 
 // seconds reads the duration of a key, whose unit is seconds unless it says another. It is false where the line has none.
@@ -95,10 +98,10 @@ func (l *logfmt) seconds(slot int) (time.Duration, bool) {
 	if v.from < 0 {
 		return 0, false
 	}
-	if d, end, ok := secondsIn(l.line, int(v.from)); ok && end+1 == int(v.to) && l.line[end] == 's' {
+	if d, end, ok := number.SecondsIn(l.line, int(v.from)); ok && end+1 == int(v.to) && l.line[end] == 's' {
 		return d, true
 	}
-	return durationWithUnit(l.get(slot), 9)
+	return number.DurationWithUnit(l.get(slot), 9)
 }
 
 // predicted reads a line like the one that was learnt from. Keys that that one did not have are absent from l.vals already.
@@ -129,7 +132,7 @@ func (l *logfmt) predicted(b []byte, n int, all bool) bool {
 				break
 			}
 			x := binary.LittleEndian.Uint64(b[end:]) ^ s.end
-			if found := (x - swarOnes) &^ x & swarHigh; found != 0 {
+			if found := (x - swar.Ones) &^ x & swar.High; found != 0 {
 				end += bits.TrailingZeros64(found) >> 3
 				break
 			}
@@ -224,11 +227,11 @@ func (l *logfmt) learn(b []byte, all bool) bool {
 }
 
 func newLogfmtStep(literal []byte, quoted bool, slot int) logfmtStep {
-	s := logfmtStep{literal: bytes.Clone(literal), size: len(literal), quoted: quoted, slot: slot, end: ' ' * swarOnes}
-	s.first, s.firstMask = firstEight(literal)
-	s.second, s.secondMask = firstEight(literal[min(8, len(literal)):])
+	s := logfmtStep{literal: bytes.Clone(literal), size: len(literal), quoted: quoted, slot: slot, end: ' ' * swar.Ones}
+	s.first, s.firstMask = swar.FirstEight(literal)
+	s.second, s.secondMask = swar.FirstEight(literal[min(8, len(literal)):])
 	if quoted {
-		s.end = '"' * swarOnes
+		s.end = '"' * swar.Ones
 	}
 	return s
 }

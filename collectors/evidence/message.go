@@ -3,6 +3,7 @@ package evidence
 import (
 	"bytes"
 
+	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/record"
 )
 
@@ -17,9 +18,9 @@ type messageReader struct {
 // parse handles a message written at t by a process whose names the log gives; names that are unknown are empty. handled says
 // that the message was understood, not that it led to a record.
 func (m *messageReader) parse(pos record.Pos, t record.Time, container, instance, service, host, version string, msg []byte, sink record.Sink) (handled bool, err error) {
-	o := origin{
-		pos: pos, time: t, container: []byte(container), instance: []byte(instance), service: []byte(service), host: []byte(host),
-		version: []byte(version),
+	o := origin.Origin{
+		Pos: pos, Time: t, Container: []byte(container), Instance: []byte(instance), Service: []byte(service), Host: []byte(host),
+		Version: []byte(version),
 	}
 	if len(msg) > 0 && msg[0] == '[' {
 		if handled, err = scalingoMessage(&o, msg, sink); handled || err != nil {
@@ -38,8 +39,8 @@ func (m *messageReader) parse(pos record.Pos, t record.Time, container, instance
 	return m.words.parse(&o, msg, sink)
 }
 
-// forget drops what was remembered of earlier messages.
-func (m *messageReader) forget() { m.words.forget() }
+// Forget drops what was remembered of earlier messages.
+func (m *messageReader) Forget() { m.words.Forget() }
 
 // parseMessage is messageReader.parse without a memory, for sources whose order is not that of time.
 func parseMessage(pos record.Pos, t record.Time, container, instance, service, host, version string, msg []byte, sink record.Sink) (handled bool, err error) {

@@ -2,23 +2,22 @@ package evidence
 
 import (
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"lastcall/collectors/evidence/internal/formattest"
+	"lastcall/collectors/evidence/internal/tables"
 	"lastcall/collectors/record"
 	"lastcall/collectors/record/recordtest"
 )
 
 func TestTablesAreReadInTheFormsThatPeopleSave(t *testing.T) {
-	t0, t1 := at(t, "2026-11-14T09:17:43.869Z"), at(t, "2026-11-14T09:17:53.869Z")
+	t0, t1 := formattest.At(t, "2026-11-14T09:17:43.869Z"), formattest.At(t, "2026-11-14T09:17:53.869Z")
 	one := record.Sample{Time: t0, Container: "web-1", Instance: "30036", Service: "api"}
 	with := func(s record.Sample, m record.Metric, v float64) record.Sample {
 		s.Metric, s.Value = m, v
@@ -119,21 +118,11 @@ func TestTablesAreReadInTheFormsThatPeopleSave(t *testing.T) {
 			if f, score := bestFormat([]byte(strings.TrimPrefix(c.text, "\ufeff"))); f == nil || f.Name() != "metrics-csv" {
 				t.Fatalf("recognised as %v (%d)", f, score)
 			}
-			sink := mustWhole(t, metricsCSV{}, "m.csv", c.text)
+			sink := formattest.MustRead(t, tables.Metrics{}, "m.csv", c.text)
 			if diff := cmp.Diff(c.want, sink.Samples, ignoring); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
-	}
-}
-
-func TestBadRowsAreCounted(t *testing.T) {
-	sink := mustWhole(t, metricsCSV{}, "m.csv", "time,container,rss_bytes\n2026-11-14T09:17:43Z,web-1,1\nyesterday,web-1,2\n2026-11-14T09:17:44Z,web-1,many\n2026-11-14T09:17:45Z\n\n2026-11-14 09:17:46,web-1,NaN\n2026-11-14 09:17:47,web-1,-5\n2026-11-14 09:17:48,web-1,7\n")
-	if len(sink.Samples) != 2 || sink.Samples[1].Value != 7 || sink.Samples[1].Pos.Line != 9 {
-		t.Errorf("%+v", sink.Samples)
-	}
-	if sink.WarningCount("malformed_line") != 2 || sink.WarningCount("no_timezone") != 1 {
-		t.Errorf("%v", sink.Warnings)
 	}
 }
 
@@ -143,7 +132,7 @@ func TestATableOfSomethingElseIsRefusedWithAReason(t *testing.T) {
 	if f == nil || f.Name() != "metrics-csv" || score >= 50 {
 		t.Fatalf("recognised as %v (%d)", f, score)
 	}
-	if _, err := readWhole(t, metricsCSV{}, "m.csv", []byte(text)); err == nil || !strings.Contains(err.Error(), "mem_util_percent") {
+	if _, err := formattest.Read(t, tables.Metrics{}, "m.csv", []byte(text)); err == nil || !strings.Contains(err.Error(), "mem_util_percent") {
 		t.Errorf("error %v", err)
 	}
 	for _, other := range []string{"a,b\n1,2\n", "plain text\nof a log\n", "2021-01-04 00:06:55.123 UTC,user,db,1\n2021-01-04 00:06:56.123 UTC,user,db,1\n", "", ",0\n0,31.8\n", "GET /a,b 200\n"} {
@@ -192,7 +181,7 @@ func TestWhatATableMeasuresIsNotGuessedSilently(t *testing.T) {
 		if f, score := bestFormat([]byte(c.text)); f == nil || f.Name() != "metrics-csv" {
 			t.Errorf("%q recognised as %v (%d)", c.text, f, score)
 		}
-		sink, err := readWhole(t, metricsCSV{}, c.file, []byte(c.text))
+		sink, err := formattest.Read(t, tables.Metrics{}, c.file, []byte(c.text))
 		if c.want == record.MetricUnknown {
 			if err == nil && sink.WarningCount("metric_not_used") == 0 || len(sink.Samples) > 0 {
 				t.Errorf("%s, %q: %v, taken as %+v", c.file, c.text, err, sink.Samples)
@@ -205,82 +194,6 @@ func TestWhatATableMeasuresIsNotGuessedSilently(t *testing.T) {
 		if sink.WarningCount("metric_assumed") == 0 {
 			t.Errorf("%s, %q: nothing was told: %v", c.file, c.text, sink.Warnings)
 		}
-	}
-}
-
-func TestBareNamesOfMemoryAreBytesOnlyWhereTheValuesCanBe(t *testing.T) {
-	wide := "time,container,%s\n2026-11-14T09:17:43Z,web-1,0\n2026-11-14T09:17:53Z,web-1,%s\n2026-11-14T09:18:03Z,web-1,900000000\n"
-	long := "time,container,metric,value\n2026-11-14T09:17:43Z,web-1,%s,0\n2026-11-14T09:17:53Z,web-1,%s\n2026-11-14T09:18:03Z,web-1,%[1]s,900000000\n"
-	for _, c := range []struct {
-		name, cell string
-		want       float64 // 0: refused
-	}{
-		{"memory", "215384916", 215384916},
-		{"memory", "205 MiB", 205 << 20},
-		{"memory", "205", 0},
-		{"memory", "41%", 0},
-		{"memory", "210336", 0}, // kilobytes
-		{"mem", "205", 0},
-		{"heap", "129", 0},
-		{"heap", "135266304", 135266304},
-		{"used_memory", "205", 0},
-		{"container_memory", "205", 0},
-		{"memory_limit", "320", 0},
-		{"mem_limit", "335544320", 335544320},
-		{"heap_limit", "320", 0},
-		{"memory_limit_mb", "320", 320 << 20},
-		{"memory_mb", "205", 205 << 20},
-		{"memory_bytes", "205", 205},
-		{"rss", "205", 205},
-		{"heap_used", "205", 205},
-	} {
-		for _, text := range []string{fmt.Sprintf(wide, c.name, c.cell), fmt.Sprintf(long, c.name, c.name+","+c.cell)} {
-			sink, err := readWhole(t, metricsCSV{}, "m.csv", []byte(text))
-			if c.want == 0 {
-				told := err != nil && strings.Contains(err.Error(), "memory_mb") || sink.WarningCount("column_without_unit") > 0
-				for _, s := range sink.Samples {
-					told = told && s.Value == 0
-				}
-				if !told {
-					t.Errorf("%q: %v, %v, taken as %+v", text, err, sink.Warnings, sink.Samples)
-				}
-				continue
-			}
-			if err != nil || !slices.ContainsFunc(sink.Samples, func(s record.Sample) bool { return s.Value == c.want }) || sink.WarningCount("column_without_unit") > 0 {
-				t.Errorf("%q: %v, %+v", text, err, sink.Samples)
-			}
-		}
-	}
-	// The other columns are used.
-	sink := mustWhole(t, metricsCSV{}, "m.csv", "time,container,rss_mb,memory,memory_limit,{pod=\"x\"}\n2026-11-14T09:17:43Z,web-1,129,41,320,5\n")
-	if len(sink.Samples) != 1 || sink.Samples[0].Value != 129<<20 || sink.WarningCount("column_without_unit") != 2 {
-		t.Errorf("%+v %v", sink.Samples, sink.Warnings)
-	}
-	// A series' own name follows the same rule.
-	if sink, err := readWhole(t, metricsCSV{}, "m.csv", []byte("Time,memory{container=\"web-1\"}\n2026-11-14T09:17:43Z,129\n")); err == nil {
-		t.Errorf("%+v", sink.Samples)
-	}
-}
-
-func TestTablesAreReadInTheZoneThatIsAskedFor(t *testing.T) {
-	zone := time.FixedZone("UTC+9", 9*3600)
-	metrics, err := readWhole(t, metricsCSV{zone}, "m.csv", []byte("time,container,rss_bytes\n2026-11-14 18:17:43,web-1,5\n2026-11-14 18:17,web-1,5\n2026-11-14T09:17:43Z,web-1,6\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := at(t, "2026-11-14T09:17:43Z")
-	if len(metrics.Samples) != 3 || metrics.Samples[0].Time != want || metrics.Samples[1].Time != at(t, "2026-11-14T09:17:00Z") || metrics.Samples[2].Time != want {
-		t.Errorf("%+v", metrics.Samples)
-	}
-	if metrics.WarningCount("no_timezone") != 1 || !strings.Contains(metrics.Warnings[0].Text, "UTC+9") {
-		t.Errorf("%v", metrics.Warnings)
-	}
-	crashes, err := readWhole(t, crashesCSV{zone}, "c.csv", []byte("time,container,exit_code\n2026-11-14 18:17:43,web-1,137\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(crashes.Crashes) != 1 || crashes.Crashes[0].Time != want || crashes.WarningCount("no_timezone") != 1 {
-		t.Errorf("%+v %v", crashes.Crashes, crashes.Warnings)
 	}
 }
 
@@ -301,10 +214,10 @@ func TestListsOfCrashesAreRead(t *testing.T) {
 	if f, score := bestFormat([]byte(bare)); f == nil || f.Name() != "crashes-csv" {
 		t.Fatalf("recognised as %v (%d)", f, score)
 	}
-	sink := mustWhole(t, crashesCSV{}, "crashes.csv", bare)
+	sink := formattest.MustRead(t, tables.Crashes{}, "crashes.csv", bare)
 	want := []record.Crash{
-		{Time: at(t, "2026-11-16T13:47:57.86Z"), Kind: record.CrashOther, Exited: true, ExitCode: -1, Container: "web-1"},
-		{Time: at(t, "2026-11-16T13:49:57.074Z"), Kind: record.CrashOther, Exited: true, ExitCode: -1, Container: "web-4"},
+		{Time: formattest.At(t, "2026-11-16T13:47:57.86Z"), Kind: record.CrashOther, Exited: true, ExitCode: -1, Container: "web-1"},
+		{Time: formattest.At(t, "2026-11-16T13:49:57.074Z"), Kind: record.CrashOther, Exited: true, ExitCode: -1, Container: "web-4"},
 	}
 	if diff := cmp.Diff(want, sink.Crashes, ignoring); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -316,8 +229,8 @@ func TestListsOfCrashesAreRead(t *testing.T) {
 	if f, score := bestFormat([]byte(headed)); f == nil || f.Name() != "crashes-csv" {
 		t.Fatalf("recognised as %v (%d)", f, score)
 	}
-	sink = mustWhole(t, crashesCSV{}, "crashes.csv", headed)
-	want = []record.Crash{{Time: at(t, "2026-11-16T13:47:57.86Z"), Kind: record.CrashOOMKill, Exited: true, ExitCode: 137, Signal: "SIGKILL", Container: "web-1", Instance: "dc317786f4c6"}}
+	sink = formattest.MustRead(t, tables.Crashes{}, "crashes.csv", headed)
+	want = []record.Crash{{Time: formattest.At(t, "2026-11-16T13:47:57.86Z"), Kind: record.CrashOOMKill, Exited: true, ExitCode: 137, Signal: "SIGKILL", Container: "web-1", Instance: "dc317786f4c6"}}
 	if diff := cmp.Diff(want, sink.Crashes, ignoring); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -327,7 +240,7 @@ func TestListsOfCrashesAreRead(t *testing.T) {
 }
 
 func TestRecordedMemorySeriesOfOthers(t *testing.T) {
-	root := sharedFolder(t, "corpus", "memory-series", "BenjaminCarpenter480+memorytools", "data")
+	root := formattest.Shared(t, "corpus", "memory-series", "BenjaminCarpenter480+memorytools", "data")
 	var files []string
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && strings.HasSuffix(path, ".csv") {
@@ -342,16 +255,16 @@ func TestRecordedMemorySeriesOfOthers(t *testing.T) {
 		t.Fatalf("%d series", len(files))
 	}
 	for _, name := range files {
-		data := readFile(t, name)
+		data := formattest.File(t, name)
 		if f, score := bestFormat(headOf(data)); f == nil || f.Name() != "metrics-csv" || score < 80 {
 			t.Errorf("%s recognised as %v (%d)", filepath.Base(name), f, score)
 			continue
 		}
-		sink, err := readWhole(t, metricsCSV{}, name, data)
+		sink, err := formattest.Read(t, tables.Metrics{}, name, data)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		checkSane(t, sink)
+		formattest.CheckSane(t, sink)
 		rows := strings.Count(strings.TrimSpace(string(data)), "\n")
 		if len(sink.Samples) != rows {
 			t.Errorf("%s: %d samples of %d rows, warnings %v", filepath.Base(name), len(sink.Samples), rows, sink.Warnings)
@@ -362,50 +275,4 @@ func TestRecordedMemorySeriesOfOthers(t *testing.T) {
 			}
 		}
 	}
-}
-
-// rowsReader writes rows as they are read: a table larger than memory should be.
-type rowsReader struct {
-	n, max int
-	rest   []byte
-}
-
-func (r *rowsReader) Read(b []byte) (int, error) {
-	if len(r.rest) == 0 {
-		if r.n == r.max {
-			return 0, io.EOF
-		}
-		if r.n == 0 {
-			r.rest = append(r.rest, "time,container,pid,rss_bytes,heap_used_bytes\n"...)
-		}
-		r.n++
-		r.rest = fmt.Appendf(r.rest, "%d,web-%d,%d,%d,%d\n", 1794647863869+int64(r.n)*10, r.n%8, r.n%8+100, r.n, r.n/2)
-	}
-	n := copy(b, r.rest)
-	r.rest = r.rest[:copy(r.rest, r.rest[n:])]
-	return n, nil
-}
-
-func BenchmarkTables(b *testing.B) {
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := (metricsCSV{}).Parse(b.Context(), &record.Source{Name: "m.csv"}, &rowsReader{max: 10_000}, record.Discard{}); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func FuzzTables(f *testing.F) {
-	f.Add([]byte("time,timestamp_ms,service,container,pid,rss_bytes\n2026-11-14T09:17:43.869Z,1794647863869,api,web-1,30036,88797184\n"))
-	f.Add([]byte("time;container;metric;value;unit\n1794647863869;web-1;rss;1e308;GiB\n"))
-	f.Add([]byte("web-1,1794836877860\n"))
-	f.Add([]byte("sep=;\nTime;\"{pod=\\\"a\\\"}\";{a=\"b\";c=\"d\"}\n2026-11-14 09:17;512 MiB;5%\n"))
-	f.Add([]byte("Series;Time;Value\nrss{pod=\"a\"};2026-11-14T09:17:43Z;5\n{pod=\"b\"};1794647863869;5 GiB\nweb-1;1794647863869;9999999\n"))
-	f.Add([]byte("time,container,metric,value\n1794647863869,web-1,memory,0\n1794647863869,web-1,memory,512\n1794647863869,web-1,mem_limit,9999999\n"))
-	f.Add([]byte("timestamp,group,value\n1794647863869,\"pod_name:a,env:b\",9999999\n"))
-	f.Add([]byte("time,\"rss{container:a}\"\n\"2026-11-14T09:17:43.869Z\",\"5\n"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		fuzzWhole(t, metricsCSV{}, data)
-		fuzzWhole(t, crashesCSV{}, data)
-	})
 }

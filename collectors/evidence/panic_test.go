@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"lastcall/collectors/evidence/evidencetest"
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/record"
 	"lastcall/collectors/record/recordtest"
 )
@@ -34,8 +35,8 @@ func (f sniffTrap) Sniff(head []byte) int {
 
 type lineTrap struct{ trap }
 
-func (lineTrap) Sniff([]byte) int                      { return 0 }
-func (f lineTrap) NewParser(*record.Source) LineParser { return f }
+func (lineTrap) Sniff([]byte) int                             { return 0 }
+func (f lineTrap) NewParser(*record.Source) format.LineParser { return f }
 
 func (f lineTrap) ParseLine(_ int64, line []byte, _ record.Sink) (bool, error) {
 	if strings.Contains(string(line), f.word) {
@@ -62,7 +63,7 @@ func (f wholeTrap) Parse(_ context.Context, src *record.Source, _ io.Reader, sin
 func TestABugInOneFormatCostsNoOtherInput(t *testing.T) {
 	const secret = "bob@example.com"
 	for name, c := range map[string]struct {
-		format Format
+		format format.Format
 		bad    string
 		used   bool // what came before is
 	}{
@@ -81,7 +82,7 @@ func TestABugInOneFormatCostsNoOtherInput(t *testing.T) {
 				}
 			}
 			collector := New(Options{Paths: []string{bad, good}, Workers: 2})
-			collector.formats = append([]Format{c.format}, collector.formats...)
+			collector.formats = append([]format.Format{c.format}, collector.formats...)
 			var sink recordtest.Sink
 			if err := collector.Collect(t.Context(), record.Query{}, &sink); err != nil {
 				t.Fatal(err)
@@ -124,7 +125,7 @@ func TestABugInOneFormatCostsNoOtherInput(t *testing.T) {
 
 func TestABugWithoutOtherInputsIsTheError(t *testing.T) {
 	collector := New(Options{Paths: []string{"-"}, Stdin: strings.NewReader("word\n")})
-	collector.formats = append([]Format{lineTrap{trap{"word"}}}, collector.formats...)
+	collector.formats = append([]format.Format{lineTrap{trap{"word"}}}, collector.formats...)
 	err := collector.Collect(t.Context(), record.Query{}, &recordtest.Sink{})
 	if err == nil || !strings.Contains(err.Error(), "stdin: internal error at evidence/panic_test.go:") {
 		t.Errorf("got %v", err)

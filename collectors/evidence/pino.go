@@ -3,6 +3,8 @@ package evidence
 import (
 	"bytes"
 
+	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/jsonscan"
 	"lastcall/collectors/record"
 )
 
@@ -67,14 +69,14 @@ func (pinoDialect) request(l *jsonLine) (q jsonRequest, ok bool) {
 	q.framed = true
 	q.time, q.status, q.message = l.ref(pinoTime), l.ref(pinoStatus), l.ref(pinoMsg)
 	q.took, q.scale = l.ref(pinoTook, pinoLatency), 6
-	q.texts = [...]valueRef{
+	q.texts = [...]jsonscan.Ref{
 		bufMethod:    l.textRef(pinoMethod),
 		bufPath:      l.textRef(pinoURL),
 		bufRoute:     l.textRef(pinoRoute, pinoReqRoute, pinoReqRoutePath),
 		bufID:        l.textRef(pinoHeaderID, pinoReqID, pinoTopReqID),
 		bufContainer: l.textRef(pinoHostname),
 		bufInstance:  l.textRef(pinoPID),
-		bufHost:      noValue,
+		bufHost:      jsonscan.None,
 		bufService:   l.textRef(pinoService),
 		bufVersion:   l.textRef(pinoVersion),
 		bufUser:      l.textRef(pinoUser, pinoUserID, pinoReqUser, pinoReqUserID),
@@ -91,7 +93,7 @@ func (d pinoDialect) refuses(l *jsonLine) bool {
 
 func (d pinoDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	q, ok := d.request(l)
-	if !ok || q.took == noValue && (q.status != noValue || !saysStarted(l.raw(pinoMsg))) {
+	if !ok || q.took == jsonscan.None && (q.status != jsonscan.None || !saysStarted(l.raw(pinoMsg))) {
 		return false, nil
 	}
 	t, ok, err := l.time(l.at(pinoTime), sink)
@@ -153,5 +155,5 @@ func saysStarted(msg []byte) bool {
 }
 
 func hasPrefixFold(b []byte, lower string) bool {
-	return len(b) >= len(lower) && containsFold(b[:len(lower)], lower)
+	return len(b) >= len(lower) && cut.ContainsFold(b[:len(lower)], lower)
 }

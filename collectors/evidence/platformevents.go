@@ -10,6 +10,13 @@ import (
 
 	"github.com/valyala/fastjson"
 
+	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/jsondoc"
+	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/origin"
+	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -29,38 +36,38 @@ func (platformEvents) Name() string { return "platform-events" }
 // Sniff implements Format.
 func (platformEvents) Sniff(head []byte) int {
 	var parser fastjson.Parser
-	return sniffLines(head, func(line []byte) bool { return isPlatformEvent(&parser, line) })
+	return format.SniffLines(head, func(line []byte) bool { return isPlatformEvent(&parser, line) })
 }
 
 func isPlatformEvent(parser *fastjson.Parser, line []byte) bool {
-	if len(line) < 10 || len(line) > maxParsed || line[0] != '{' || !bytes.Contains(line, []byte(`"type"`)) {
+	if len(line) < 10 || len(line) > jsondoc.MaxParsed || line[0] != '{' || !bytes.Contains(line, []byte(`"type"`)) {
 		return false
 	}
 	v, err := parser.ParseBytes(line)
 	if err != nil {
 		return false
 	}
-	return eventKind(v.GetStringBytes("type")) != eventNone && firstOf(v, eventTimes...) != nil
+	return eventKind(v.GetStringBytes("type")) != eventNone && jsondoc.FirstOf(v, eventTimes...) != nil
 }
 
 // eventTimes are the fields that may hold the time of an event.
 var eventTimes = []string{"time", "created_at", "timestamp", "date", "ts", "@timestamp"}
 
 // NewParser implements LineFormat.
-func (f platformEvents) NewParser(src *record.Source) LineParser {
-	return &platformEventsParser{src: src, clock: clock{zone: f.zone}}
+func (f platformEvents) NewParser(src *record.Source) format.LineParser {
+	return &platformEventsParser{src: src, clock: stamp.Clock{Zone: f.zone}}
 }
 
 type platformEventsParser struct {
 	src    *record.Source
-	clock  clock
+	clock  stamp.Clock
 	parser fastjson.Parser
 }
 
 // ParseLine implements LineParser.
 func (p *platformEventsParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
 	b := bytes.TrimLeft(line, " \t")
-	if len(b) < 10 || len(b) > maxParsed || b[0] != '{' || !bytes.Contains(b, []byte(`"type"`)) {
+	if len(b) < 10 || len(b) > jsondoc.MaxParsed || b[0] != '{' || !bytes.Contains(b, []byte(`"type"`)) {
 		return false, nil
 	}
 	v, err := p.parser.ParseBytes(b)
@@ -80,7 +87,7 @@ func (platformEventList) Name() string { return "platform-event-list" }
 
 // Sniff implements Format.
 func (platformEventList) Sniff(head []byte) int {
-	if !looksLikeObject(head) || !bytes.Contains(head, []byte(`"events"`)) || !bytes.Contains(head, []byte(`"type"`)) {
+	if !jsondoc.IsObject(head) || !bytes.Contains(head, []byte(`"events"`)) || !bytes.Contains(head, []byte(`"type"`)) {
 		return 0
 	}
 	for rest := head; ; {
@@ -89,7 +96,7 @@ func (platformEventList) Sniff(head []byte) int {
 			return 0
 		}
 		rest = bytes.TrimLeft(rest[i+len(`"type"`):], ": \t\r\n")
-		if len(rest) > 1 && rest[0] == '"' && eventKind(between(rest, `"`, `"`)) != eventNone {
+		if len(rest) > 1 && rest[0] == '"' && eventKind(cut.Between(rest, `"`, `"`)) != eventNone {
 			return 85
 		}
 	}
@@ -97,25 +104,25 @@ func (platformEventList) Sniff(head []byte) int {
 
 // Parse implements WholeFormat.
 func (f platformEventList) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
-	w := newJSONWalker(ctx, r)
+	w := jsondoc.NewWalker(ctx, r)
 	var parser fastjson.Parser
-	clock := clock{zone: f.zone}
-	return w.documents(func(first json.Token) error {
+	clock := stamp.Clock{Zone: f.zone}
+	return w.Documents(func(first json.Token) error {
 		if first != json.Delim('{') {
-			return w.skipRest(first)
+			return w.SkipRest(first)
 		}
-		return w.object(func(key string) error {
+		return w.Object(func(key string) error {
 			if key != "events" {
-				return w.skip()
+				return w.Skip()
 			}
-			return w.arrayValue(func() error {
+			return w.ArrayValue(func() error {
 				var raw json.RawMessage
-				if _, err := w.decode(&raw); err != nil {
+				if _, err := w.Decode(&raw); err != nil {
 					return err
 				}
-				n := w.lineOf(raw)
-				if len(raw) > maxParsed {
-					return warn(sink, record.Pos{Source: src, Line: n}, "malformed_line", "an event of more than 1 MiB was left out", raw)
+				n := w.LineOf(raw)
+				if len(raw) > jsondoc.MaxParsed {
+					return warning.Tell(sink, record.Pos{Source: src, Line: n}, "malformed_line", "an event of more than 1 MiB was left out", raw)
 				}
 				v, err := parser.ParseBytes(raw)
 				if err != nil {
@@ -210,33 +217,33 @@ func eventKind(name []byte) event {
 }
 
 // platformEvent makes the record of one event; handled is false for JSON that is no event.
-func platformEvent(pos record.Pos, v *fastjson.Value, raw []byte, c *clock, sink record.Sink) (bool, error) {
+func platformEvent(pos record.Pos, v *fastjson.Value, raw []byte, c *stamp.Clock, sink record.Sink) (bool, error) {
 	kind := eventKind(v.GetStringBytes("type"))
 	if kind == eventNone {
 		return false, nil
 	}
-	at := firstOf(v, eventTimes...)
+	at := jsondoc.FirstOf(v, eventTimes...)
 	if at == nil {
 		return false, nil
 	}
-	t, zoned, ok := parseTime(textOf(at))
+	t, zoned, ok := stamp.Parse(jsondoc.Text(at))
 	if !ok {
-		return true, warn(sink, pos, "malformed_line", "an event whose time cannot be read was left out", raw)
+		return true, warning.Tell(sink, pos, "malformed_line", "an event whose time cannot be read was left out", raw)
 	}
 	if !zoned {
-		t = c.local(t)
-		if err := c.tellZone(sink, pos, raw); err != nil {
+		t = c.Local(t)
+		if err := warning.TellZone(sink, pos, c.Zone, raw); err != nil {
 			return true, err
 		}
 	}
 	f := fieldsOf(v)
-	o := origin{
-		pos: pos, time: t,
-		container: f.text("container", "container_name", "instance", "pod", "dyno"),
-		instance:  f.text("container_id", "instance_id"),
-		service:   f.text("service", "app", "app_name"),
-		host:      f.text("host", "node"),
-		version:   f.text("version", "release"),
+	o := origin.Origin{
+		Pos: pos, Time: t,
+		Container: f.text("container", "container_name", "instance", "pod", "dyno"),
+		Instance:  f.text("container_id", "instance_id"),
+		Service:   f.text("service", "app", "app_name"),
+		Host:      f.text("host", "node"),
+		Version:   f.text("version", "release"),
 	}
 	switch kind {
 	case eventCrashed, eventRepeated, eventMemoryLimit, eventLivenessKill:
@@ -257,16 +264,16 @@ func fieldsOf(v *fastjson.Value) eventFields {
 }
 
 func (f eventFields) text(keys ...string) []byte {
-	if x := textOf(firstOf(f.event, keys...)); x != nil {
+	if x := jsondoc.Text(jsondoc.FirstOf(f.event, keys...)); x != nil {
 		return x
 	}
-	return textOf(firstOf(f.data, keys...))
+	return jsondoc.Text(jsondoc.FirstOf(f.data, keys...))
 }
 
 // number is a positive one, 0 where there is none.
 func (f eventFields) number(keys ...string) int64 {
 	for _, from := range []*fastjson.Value{f.event, f.data} {
-		if n, ok := numberOf(firstOf(from, keys...)); ok && n > 0 && n <= 1<<62 {
+		if n, ok := jsondoc.Number(jsondoc.FirstOf(from, keys...)); ok && n > 0 && n <= 1<<62 {
 			return int64(n)
 		}
 	}
@@ -279,8 +286,8 @@ func (f eventFields) memory() (used, limit int64) {
 
 // exitCode is -1 where it is unknown.
 func (f eventFields) exitCode() int {
-	if x := firstOf(f.event, "exit_code", "exit_status", "status_code"); x != nil {
-		if n, ok := numberOf(x); ok && n >= -255 && n <= 255 {
+	if x := jsondoc.FirstOf(f.event, "exit_code", "exit_status", "status_code"); x != nil {
+		if n, ok := jsondoc.Number(x); ok && n >= -255 && n <= 255 {
 			return int(n)
 		}
 	}
@@ -291,29 +298,29 @@ func (f eventFields) reason() string {
 	return string(f.text("reason", "cause", "result", "message"))
 }
 
-func (f eventFields) crash(kind event, o *origin, raw []byte) *record.Crash {
+func (f eventFields) crash(kind event, o *origin.Origin, raw []byte) *record.Crash {
 	switch kind {
 	case eventLivenessKill:
-		return o.crash(record.CrashHealthCheck, raw)
+		return o.Crash(record.CrashHealthCheck, raw)
 	case eventMemoryLimit:
-		c := o.crash(record.CrashOOMKill, raw)
+		c := o.Crash(record.CrashOOMKill, raw)
 		c.UsedBytes, c.LimitBytes = f.memory()
 		return c
 	}
-	c := o.exited(f.exitCode(), f.reason(), raw)
+	c := o.Exited(f.exitCode(), f.reason(), raw)
 	if s := f.text("signal"); len(s) > 0 {
 		c.Signal = string(s)
 	}
-	if up := firstOf(f.event, "uptime", "uptime_seconds", "uptime_s"); up != nil {
-		if n, ok := numberOf(up); ok {
-			c.Uptime = seconds(n)
+	if up := jsondoc.FirstOf(f.event, "uptime", "uptime_seconds", "uptime_s"); up != nil {
+		if n, ok := jsondoc.Number(up); ok {
+			c.Uptime = number.Seconds(n)
 		}
 	}
 	c.UsedBytes, c.LimitBytes = f.memory()
 	return c
 }
 
-func (f eventFields) lifecycle(kind event, o *origin, raw []byte) *record.Lifecycle {
+func (f eventFields) lifecycle(kind event, o *origin.Origin, raw []byte) *record.Lifecycle {
 	life, reason := lifecycleOf(kind), f.reason()
 	switch kind {
 	case eventDeploy:
@@ -332,17 +339,17 @@ func (f eventFields) lifecycle(kind event, o *origin, raw []byte) *record.Lifecy
 		if list := f.event.GetArray("instances"); list != nil {
 			names := make([]string, 0, len(list))
 			for _, x := range list {
-				names = append(names, string(textOf(x)))
+				names = append(names, string(jsondoc.Text(x)))
 			}
-			reason = clip([]byte(strings.Join(names, ",")))
+			reason = origin.Quote([]byte(strings.Join(names, ",")))
 		}
 	}
-	l := o.lifecycle(life, reason, raw)
+	l := o.Lifecycle(life, reason, raw)
 	if life == record.Stopped {
 		l.ExitCode = f.exitCode()
 	}
 	l.UsedBytes, l.LimitBytes = f.memory()
-	l.End = timeOf(firstOf(f.event, "end", "until", "ends_at", "window_end"))
+	l.End = jsondoc.Time(jsondoc.FirstOf(f.event, "end", "until", "ends_at", "window_end"))
 	return l
 }
 

@@ -6,11 +6,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lastcall/collectors/evidence/internal/formattest"
 	"lastcall/collectors/record"
 )
 
 func TestPlatformEventsTellLivesAndDeaths(t *testing.T) {
-	when := at(t, "2026-11-16T13:47:57.859Z")
+	when := formattest.At(t, "2026-11-16T13:47:57.859Z")
 	const who = `"time":"2026-11-16T13:47:57.859Z","container":"web-1","container_id":"dc317786f4c66790fb508272"`
 	life := func(k record.LifecycleKind, reason string) *record.Lifecycle {
 		return &record.Lifecycle{Time: when, Kind: k, ExitCode: -1, Reason: reason, Container: "web-1", Instance: "dc317786f4c66790fb508272"}
@@ -83,11 +84,11 @@ func TestPlatformEventsRefuseOtherJSON(t *testing.T) {
 	for _, line := range []string{
 		`{"level":30,"time":1794836877859,"msg":"x"}`, `{"type":"log","attributes":{}}`, `{"type":"container_crashed"}`, `{"type":`, `[1]`, ``,
 	} {
-		if sink, _ := readLinesQuietly(platformEvents{}, line); len(sink.Crashes)+len(sink.Lifecycles) > 0 {
+		if sink, _ := formattest.ReadLinesQuietly(platformEvents{}, line); len(sink.Crashes)+len(sink.Lifecycles) > 0 {
 			t.Errorf("made something of %q", line)
 		}
 	}
-	sink, unhandled := readLines(t, platformEvents{}, `{"type":"container_crashed","time":"yesterday"}`)
+	sink, unhandled := formattest.ReadLines(t, platformEvents{}, `{"type":"container_crashed","time":"yesterday"}`)
 	if len(unhandled) > 0 || sink.WarningCount("malformed_line") != 1 || len(sink.Crashes) > 0 {
 		t.Errorf("an event without a usable time: %+v", sink)
 	}
@@ -102,11 +103,11 @@ func TestScalingosEventListIsRead(t *testing.T) {
 	if f, score := bestFormat([]byte(text)); f == nil || f.Name() != "platform-event-list" {
 		t.Fatalf("recognised as %v (%d)", f, score)
 	}
-	sink := mustWhole(t, platformEventList{}, "events.json", text)
+	sink := formattest.MustRead(t, platformEventList{}, "events.json", text)
 	if len(sink.Crashes) != 1 || sink.Crashes[0].Pos.Line != 2 || sink.Crashes[0].Service != "shop" {
 		t.Errorf("crashes: %+v", sink.Crashes)
 	}
-	want := []record.Lifecycle{{Time: at(t, "2026-11-16T13:50:00Z"), Kind: record.DeployFinished, ExitCode: -1, Service: "shop"}}
+	want := []record.Lifecycle{{Time: formattest.At(t, "2026-11-16T13:50:00Z"), Kind: record.DeployFinished, ExitCode: -1, Service: "shop"}}
 	if diff := cmp.Diff(want, sink.Lifecycles, ignoring); diff != "" {
 		t.Errorf("lifecycle (-want +got):\n%s", diff)
 	}
@@ -117,7 +118,7 @@ func FuzzPlatformEvents(f *testing.F) {
 	f.Add(`{"time":"2026-11-16T13:47:57.859Z","type":"memory_limit_exceeded","rss":1e300,"limit":-5}`)
 	f.Add(`{"events":[{"created_at":1e99,"type":"crash"}]}`)
 	f.Fuzz(func(t *testing.T, line string) {
-		fuzzLine(t, platformEvents{}, line)
-		fuzzWhole(t, platformEventList{}, []byte(line))
+		formattest.FuzzLine(t, platformEvents{}, line)
+		formattest.FuzzDocument(t, platformEventList{}, []byte(line))
 	})
 }

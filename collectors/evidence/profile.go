@@ -10,6 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/record"
 )
 
@@ -128,7 +131,7 @@ func (pprofProfile) Parse(ctx context.Context, src *record.Source, r io.Reader, 
 	if len(data) > maxProfile {
 		return errors.New("the profile is larger than 64 MiB; take one of a smaller sample rate or shorter duration")
 	}
-	name := baseName(src.Name)
+	name := cut.BaseName(src.Name)
 	p := record.Profile{Pos: record.Pos{Source: src}, Name: name, Data: data}
 	p.Container, p.Time, p.OnOOM = profileName(name)
 	return sink.Profile(&p)
@@ -147,18 +150,10 @@ func (c *contextReader) Read(b []byte) (int, error) {
 	return c.r.Read(b)
 }
 
-// baseName is the last element of a path, an archive's member or a URL's.
-func baseName(name string) string {
-	if i := strings.LastIndexAny(name, `/\!`); i >= 0 {
-		return name[i+1:]
-	}
-	return name
-}
-
 // profileName reads what the name of a profile tells: what precedes the time is the container, a word "oom" says that the runtime
 // wrote it as it ran out of memory. A name without a time tells of neither container nor time.
 func profileName(name string) (container string, at record.Time, onOOM bool) {
-	for _, w := range wordsOf(name) {
+	for _, w := range cut.Words(name) {
 		if w == "oom" {
 			onOOM = true
 		}
@@ -180,11 +175,11 @@ func profileName(name string) (container string, at record.Time, onOOM bool) {
 // compactTime reads a time at the beginning of s in the forms that fit file names: 20261114T091832Z, 2026-11-14T09-18-32Z,
 // 2026-11-14T09:18:32Z, 20261114-091832; without zone they are UTC.
 func compactTime(s string) (record.Time, bool) {
-	if st, ok := readStamp([]byte(s)); ok {
-		return st.time, true
+	if st, ok := stamp.Read([]byte(s)); ok {
+		return st.Time, true
 	}
 	for _, layout := range []string{"20060102T150405", "2006-01-02T15-04-05", "2006-01-02T15_04_05", "20060102-150405", "20060102_150405", "2006-01-02_15-04-05", "20060102150405"} {
-		if len(s) < len(layout) || (len(s) > len(layout) && isDigit(s[len(layout)])) {
+		if len(s) < len(layout) || (len(s) > len(layout) && number.IsDigit(s[len(layout)])) {
 			continue
 		}
 		if t, err := time.ParseInLocation(layout, s[:len(layout)], time.UTC); err == nil && t.Year() > 1980 && t.Year() < 2200 {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"lastcall/collectors/evidence/internal/formattest"
 	"lastcall/collectors/record"
 )
 
@@ -30,7 +31,7 @@ func TestNamesOfProfilesTellContainerAndTime(t *testing.T) {
 		container, when, oom := profileName(c.name)
 		want := record.Time(0)
 		if c.at != "" {
-			want = at(t, c.at)
+			want = formattest.At(t, c.at)
 		}
 		if container != c.container || when != want || oom != c.oom {
 			t.Errorf("%s: container %q, %v, oom %v", c.name, container, when.Std(), oom)
@@ -47,11 +48,11 @@ func TestProfilesAreKnownByTheirContent(t *testing.T) {
 	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	raw := readFile(t, path) // decompressed
+	raw := formattest.File(t, path) // decompressed
 	if f, score := bestFormat(headOf(raw)); f == nil || f.Name() != "pprof" {
 		t.Errorf("recognised as %v (%d)", f, score)
 	}
-	sink := mustWhole(t, pprofProfile{}, "a.tar.gz!profiles/web-1_20261114T091832Z_oom.pb.gz", string(raw))
+	sink := formattest.MustRead(t, pprofProfile{}, "a.tar.gz!profiles/web-1_20261114T091832Z_oom.pb.gz", string(raw))
 	p := sink.Profiles[0]
 	if p.Container != "web-1" || !p.OnOOM || !bytes.Equal(p.Data, raw) || p.Name != "web-1_20261114T091832Z_oom.pb.gz" {
 		t.Errorf("%q %v %q", p.Container, p.OnOOM, p.Name)
@@ -69,7 +70,7 @@ func TestProfilesAreKnownByTheirContent(t *testing.T) {
 }
 
 func TestRecordedProfilesOfOthers(t *testing.T) {
-	root := sharedFolder(t, "corpus", "profiles")
+	root := formattest.Shared(t, "corpus", "profiles")
 	known, all := 0, 0
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -84,7 +85,7 @@ func TestRecordedProfilesOfOthers(t *testing.T) {
 		}
 		all++
 		defer func() { _ = recover() }()
-		data := readFile(t, path)
+		data := formattest.File(t, path)
 		if (pprofProfile{}).Sniff(headOf(data)) > 0 {
 			known++
 		} else {
@@ -106,6 +107,6 @@ func FuzzProfiles(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte, name string) {
 		(pprofProfile{}).Sniff(data)
 		profileName(name)
-		fuzzWhole(t, pprofProfile{}, data)
+		formattest.FuzzDocument(t, pprofProfile{}, data)
 	})
 }

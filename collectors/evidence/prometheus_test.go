@@ -7,6 +7,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lastcall/collectors/evidence/internal/containerstats"
+	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/formattest"
+	"lastcall/collectors/evidence/internal/prometheus"
 	"lastcall/collectors/record"
 )
 
@@ -29,11 +33,11 @@ go_memstats_heap_alloc_bytes 5
 	if f, score := bestFormat([]byte(text)); f == nil || f.Name() != "prometheus-text" || score < 90 {
 		t.Fatalf("recognised as %v (%d)", f, score)
 	}
-	sink, unhandled := readLines(t, prometheusText{}, text)
+	sink, unhandled := formattest.ReadLines(t, prometheus.Text{}, text)
 	if len(unhandled) > 0 {
 		t.Errorf("unhandled: %q", unhandled)
 	}
-	when := at(t, "2026-11-16T13:47:57.859Z")
+	when := formattest.At(t, "2026-11-16T13:47:57.859Z")
 	want := []record.Sample{
 		{Time: when, Metric: record.WorkingSet, Value: 104857600, Container: "web-0"},
 		{Time: when, Metric: record.WorkingSet, Value: 5, Container: "web-0/istio-proxy"},
@@ -44,20 +48,12 @@ go_memstats_heap_alloc_bytes 5
 	if diff := cmp.Diff(want, sink.Samples, ignoring); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	ups := []record.Lifecycle{{Time: at(t, "2026-11-16T13:33:20Z"), Kind: record.Up, ExitCode: -1, Reason: "start time", Container: "web-0"}}
+	ups := []record.Lifecycle{{Time: formattest.At(t, "2026-11-16T13:33:20Z"), Kind: record.Up, ExitCode: -1, Reason: "start time", Container: "web-0"}}
 	if diff := cmp.Diff(ups, sink.Lifecycles, ignoring); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if sink.WarningCount("no_time") != 1 {
 		t.Errorf("the value without a time is not told: %v", sink.Warnings)
-	}
-}
-
-func TestSentencesAreNoExposition(t *testing.T) {
-	for _, line := range []string{"Retries 3", "GET /a 200", "listening on :80", "a{b} c", `x{y="z`, "2026-11-16T13:47:57Z x 1", ""} {
-		if _, handled := readLinesQuietly(prometheusText{}, line); handled > 0 {
-			t.Errorf("took %q", line)
-		}
 	}
 }
 
@@ -71,8 +67,8 @@ func TestAnAnswerOfARangeQuery(t *testing.T) {
 	if f, score := bestFormat([]byte(text)); f == nil || f.Name() != "prometheus-query" {
 		t.Fatalf("recognised as %v (%d)", f, score)
 	}
-	sink := mustWhole(t, prometheusQuery{}, "q.json", text)
-	t0 := at(t, "2026-11-16T13:47:57.859Z")
+	sink := formattest.MustRead(t, prometheus.Query{}, "q.json", text)
+	t0 := formattest.At(t, "2026-11-16T13:47:57.859Z")
 	want := []record.Sample{
 		{Time: t0, Metric: record.WorkingSet, Value: 100, Container: "web-0"},
 		{Time: t0.Add(30 * time.Second), Metric: record.WorkingSet, Value: 300, Container: "web-0"},
@@ -95,8 +91,8 @@ func TestStatisticsOfDockerAreSamples(t *testing.T) {
 	if f, score := bestFormat([]byte(api)); f == nil || f.Name() != "docker-stats" {
 		t.Fatalf("recognised as %v (%d)", f, score)
 	}
-	sink := mustWhole(t, dockerStats{}, "stats.json", api)
-	s := record.Sample{Time: at(t, "2026-11-16T13:47:57.859Z"), Container: "web-1", Instance: cid}
+	sink := formattest.MustRead(t, containerstats.Docker{}, "stats.json", api)
+	s := record.Sample{Time: formattest.At(t, "2026-11-16T13:47:57.859Z"), Container: "web-1", Instance: cid}
 	with := func(m record.Metric, v float64) record.Sample {
 		x := s
 		x.Metric, x.Value = m, v
@@ -110,7 +106,7 @@ func TestStatisticsOfDockerAreSamples(t *testing.T) {
 		t.Errorf("%v", sink.Warnings)
 	}
 	cli := `{"time":"2026-11-16T13:47:57.859Z","CPUPerc":"12.50%","Container":"` + cid + `","ID":"` + cid + `","MemPerc":"1%","MemUsage":"1.5MiB / 2GiB","Name":"web-1","PIDs":"1"}`
-	sink = mustWhole(t, dockerStats{}, "stats.json", cli)
+	sink = formattest.MustRead(t, containerstats.Docker{}, "stats.json", cli)
 	want = []record.Sample{with(record.WorkingSet, 1.5*(1<<20)), with(record.MemoryLimit, 2<<30), with(record.CPU, 0.125)}
 	if diff := cmp.Diff(want, sink.Samples, ignoring); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -124,8 +120,8 @@ func TestTheKubeletsSummary(t *testing.T) {
 	if f, score := bestFormat([]byte(text)); f == nil || f.Name() != "kubelet-stats" {
 		t.Fatalf("recognised as %v (%d)", f, score)
 	}
-	sink := mustWhole(t, kubeletStats{}, "summary.json", text)
-	s := record.Sample{Time: at(t, "2026-11-16T13:47:57Z"), Container: "web-0", Host: "node-a"}
+	sink := formattest.MustRead(t, containerstats.Kubelet{}, "summary.json", text)
+	s := record.Sample{Time: formattest.At(t, "2026-11-16T13:47:57Z"), Container: "web-0", Host: "node-a"}
 	with := func(m record.Metric, v float64) record.Sample {
 		x := s
 		x.Metric, x.Value = m, v
@@ -135,13 +131,13 @@ func TestTheKubeletsSummary(t *testing.T) {
 	if diff := cmp.Diff(want, sink.Samples, ignoring); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if len(sink.Lifecycles) != 1 || sink.Lifecycles[0].Time != at(t, "2026-11-16T13:00:00Z") {
+	if len(sink.Lifecycles) != 1 || sink.Lifecycles[0].Time != formattest.At(t, "2026-11-16T13:00:00Z") {
 		t.Errorf("%+v", sink.Lifecycles)
 	}
 }
 
 func TestRecordedMetricsOfOthers(t *testing.T) {
-	root := sharedFolder(t, "corpus", "metrics")
+	root := formattest.Shared(t, "corpus", "metrics")
 	for _, c := range []struct {
 		pattern, format string
 		samples         bool
@@ -160,48 +156,29 @@ func TestRecordedMetricsOfOthers(t *testing.T) {
 			t.Errorf("%s: no files (%v)", c.pattern, err)
 		}
 		for _, name := range files {
-			data := readFile(t, name)
+			data := formattest.File(t, name)
 			f, score := bestFormat(headOf(data))
 			if f == nil || f.Name() != c.format {
 				t.Errorf("%s recognised as %v (%d)", filepath.Base(name), f, score)
 				continue
 			}
 			switch f := f.(type) {
-			case LineFormat:
-				sink, unhandled := readLines(t, f, string(data))
-				checkSane(t, sink)
+			case format.LineFormat:
+				sink, unhandled := formattest.ReadLines(t, f, string(data))
+				formattest.CheckSane(t, sink)
 				if c.samples && len(sink.Samples) == 0 {
 					t.Errorf("%s gives no samples", filepath.Base(name))
 				}
 				if len(unhandled) > 0 {
 					t.Errorf("%s: %d lines unhandled, such as %q", filepath.Base(name), len(unhandled), unhandled[0])
 				}
-			case WholeFormat:
-				sink, err := readWhole(t, f, name, data)
-				checkSane(t, sink)
+			case format.WholeFormat:
+				sink, err := formattest.Read(t, f, name, data)
+				formattest.CheckSane(t, sink)
 				if err != nil || c.samples && len(sink.Samples) == 0 {
 					t.Errorf("%s: %d samples, %v", filepath.Base(name), len(sink.Samples), err)
 				}
 			}
 		}
 	}
-}
-
-func FuzzPrometheus(f *testing.F) {
-	f.Add(`container_memory_rss{id="/docker/x",name="we\"b",pod="p",container="c"} 1e3 1794836877859 # {a="b"} 1`)
-	f.Add(`{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"process_resident_memory_bytes"},"values":[[1794836877.859,"+Inf"],[1,2],["x",null]]}]}}`)
-	f.Add(`{"status":"success","data":{"resultType":"vector","result":[{"metric":{"__name__":"container_cpu_usage_seconds_total"},"value":[1794836877.859,"1"]}]}}`)
-	f.Fuzz(func(t *testing.T, text string) {
-		fuzzLine(t, prometheusText{}, text)
-		fuzzWhole(t, prometheusQuery{}, []byte(text))
-	})
-}
-
-func FuzzStatistics(f *testing.F) {
-	f.Add([]byte(`{"read":"2026-11-16T13:47:57.859Z","name":"/web-1","memory_stats":{"usage":1e308,"stats":{"rss":-1}},"cpu_stats":{"system_cpu_usage":2},"precpu_stats":{"system_cpu_usage":1}}`))
-	f.Add([]byte(`{"pods":[{"podRef":{"name":"a"},"containers":[{"memory":{"time":"2026-11-16T13:47:57Z","availableBytes":1e308,"workingSetBytes":1e308}}]}]}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		fuzzWhole(t, dockerStats{}, data)
-		fuzzWhole(t, kubeletStats{}, data)
-	})
 }

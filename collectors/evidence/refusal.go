@@ -6,6 +6,9 @@ import (
 	"path"
 	"strings"
 	"unicode/utf8"
+
+	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/warning"
 )
 
 // What is often saved by mistake is refused by its name, with the command that saves what can be read.
@@ -20,7 +23,7 @@ func (unreadable) Unwrap() error { return ErrUnknownFormat }
 
 // refusal says why an input of no format cannot be read and what to do about it. sample is a line of it, where lines are meant.
 func refusal(name string, head []byte) (hint, sample string, cause error) {
-	file := shellWord(path.Base(baseName(name)))
+	file := shellWord(path.Base(cut.BaseName(name)))
 	if name == "stdin" {
 		file = "FILE"
 	}
@@ -30,24 +33,24 @@ func refusal(name string, head []byte) (hint, sample string, cause error) {
 		}
 	}
 	text := bytes.TrimLeft(head, " \t\r\n")
-	line := bytes.TrimRight(firstLine(text), "\r ")
+	line := bytes.TrimRight(cut.FirstLine(text), "\r ")
 	columns := strings.Fields(string(line[:min(len(line), 300)]))
 	for _, t := range printedTables {
 		if hasColumns(columns, t.columns) {
-			return "save it with: " + t.instead, clipTo(line, exampleLimit), unreadable("it is the table that `" + t.command + "` prints for people: " + t.lacks)
+			return "save it with: " + t.instead, warning.Example(line), unreadable("it is the table that `" + t.command + "` prints for people: " + t.lacks)
 		}
 	}
 	if bytes.HasPrefix(text, []byte("Name:")) && bytes.Contains(text, []byte("\nNamespace:")) {
-		return "save it with: kubectl get pods -o json > pods.json; kubectl get events -o json > events.json", clipTo(line, exampleLimit), unreadable("it is what `kubectl describe` prints for people")
+		return "save it with: kubectl get pods -o json > pods.json; kubectl get events -o json > events.json", warning.Example(line), unreadable("it is what `kubectl describe` prints for people")
 	}
 	switch lower := bytes.ToLower(line[:min(len(line), 64)]); {
 	case bytes.HasPrefix(lower, []byte("apiversion:")):
-		return "save it with -o json instead of -o yaml", clipTo(line, exampleLimit), unreadable("it is YAML, which is not read")
+		return "save it with -o json instead of -o yaml", warning.Example(line), unreadable("it is YAML, which is not read")
 	case bytes.HasPrefix(lower, []byte("<!doctype html")), bytes.HasPrefix(lower, []byte("<html")):
-		return "save the log or the answer itself, not the page that shows it (a page to log in at, perhaps)", clipTo(line, exampleLimit), unreadable("it is a web page")
+		return "save the log or the answer itself, not the page that shows it (a page to log in at, perhaps)", warning.Example(line), unreadable("it is a web page")
 	}
 	if len(line) > 1 && !looksBinary(head) && utf8.Valid(line) {
-		sample = clipTo(line, exampleLimit)
+		sample = warning.Example(line)
 	}
 	return hintFormat, sample, ErrUnknownFormat
 }
@@ -114,4 +117,4 @@ func (t *tally) isSilent() bool {
 }
 
 // firstText is the first line of a head that holds anything.
-func firstText(head []byte) []byte { return firstLine(bytes.TrimLeft(head, " \t\r\n")) }
+func firstText(head []byte) []byte { return cut.FirstLine(bytes.TrimLeft(head, " \t\r\n")) }

@@ -1,10 +1,14 @@
 package evidence
 
-import "time"
+import (
+	"time"
+
+	"lastcall/collectors/evidence/internal/format"
+)
 
 // formats lists every format; of two that are equally sure of an input, the earlier one gets it. zone is that of times that name
 // none.
-func formats(zone *time.Location) []Format {
+func formats(zone *time.Location) []format.Format {
 	json := newJSONLines(zone,
 		datadogDialect{},
 		datadogDialect{archive: true},
@@ -15,7 +19,7 @@ func formats(zone *time.Location) []Format {
 		newAccessDialect(),
 		pinoChatter{},
 	)
-	all := []Format{
+	all := []format.Format{
 		scalingoRouter{zone},
 		herokuRouter{zone},
 		json,

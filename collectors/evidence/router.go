@@ -6,6 +6,9 @@ import (
 	"math/bits"
 	"time"
 
+	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/swar"
 	"lastcall/collectors/record"
 )
 
@@ -34,7 +37,7 @@ type lineHead struct {
 
 // learn remembers the head of a line that ends at end. Its time is t, which ends at n and names its zone.
 func (h *lineHead) learn(line []byte, t record.Time, n, end int) {
-	nanos, zone := fraction(line, 19)
+	nanos, zone := stamp.Fraction(line, 19)
 	if zone >= n || zone > 29 || line[17] > '5' {
 		return
 	}
@@ -57,12 +60,12 @@ func (h *lineHead) read(b []byte) (t record.Time, n int, ok bool) {
 	}
 	t, n = h.base+record.Time(int64(s1*10+s2)*1e9), 19
 	if h.places > 0 {
-		v, k := digitRun(binary.LittleEndian.Uint64(b[20:]))
+		v, k := swar.DigitRun(binary.LittleEndian.Uint64(b[20:]))
 		if b[19] != h.point || k != min(h.places, 8) {
 			return 0, 0, false
 		}
 		n += 1 + k
-		t += record.Time(int64(v) * powersOf10[9-k])
+		t += record.Time(int64(v) * number.PowerOf10(9-k))
 		if h.places > 8 {
 			d := b[n] - '0'
 			if d > 9 {
@@ -105,7 +108,7 @@ func readUsual(r *record.Request, b []byte, method int) (end int, ok bool) {
 // may not stand in it: then one comparison finds it, a line end, and whatever else the full reader must see.
 
 // below marks the bytes of x that are less than c, which is at most 128. The lowest mark is right; one above it may be wrong.
-func below(x uint64, c uint8) uint64 { return (x - uint64(c)*swarOnes) &^ x & swarHigh }
+func below(x uint64, c uint8) uint64 { return (x - uint64(c)*swar.Ones) &^ x & swar.High }
 
 // endBelow is the index of the first byte of b at or after p that is less than c; the length of b when there is none.
 func endBelow(b []byte, p int, c uint8) int {
@@ -162,7 +165,7 @@ func capitals(b []byte, p int) int {
 	if n == 8 || b[p+n] != ' ' {
 		return 0
 	}
-	if mask := uint64(1)<<(8*n) - 1; !areCapitals(x&mask | 'A'*swarOnes&^mask) {
+	if mask := uint64(1)<<(8*n) - 1; !swar.AreCapitals(x&mask | 'A'*swar.Ones&^mask) {
 		return 0
 	}
 	return n
@@ -187,4 +190,30 @@ func pathOfURL(u []byte) []byte {
 		return rest[j:]
 	}
 	return []byte("/")
+}
+
+// orNone cuts the dash that stands for nothing.
+func orNone(b []byte) []byte {
+	if len(b) == 1 && b[0] == '-' {
+		return nil
+	}
+	return b
+}
+
+// upperMethod returns the method in upper case; most are already.
+func upperMethod(b []byte) []byte {
+	for _, c := range b {
+		if c >= 'a' && c <= 'z' {
+			return bytes.ToUpper(b)
+		}
+	}
+	return b
+}
+
+// firstAddress cuts a list of addresses ("client, proxy1, proxy2") to the client's.
+func firstAddress(b []byte) []byte {
+	if i := bytes.IndexByte(b, ','); i >= 0 {
+		return bytes.TrimSpace(b[:i])
+	}
+	return b
 }

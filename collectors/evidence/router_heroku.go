@@ -5,6 +5,13 @@ import (
 	"encoding/binary"
 	"time"
 
+	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/header"
+	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/swar"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -20,20 +27,20 @@ import (
 type herokuRouter struct{ zone *time.Location }
 
 func (herokuRouter) requests() {}
-func (herokuRouter) onlyText() {}
+func (herokuRouter) OnlyText() {}
 
 func (herokuRouter) Name() string { return "heroku-router" }
 
 func (herokuRouter) Sniff(head []byte) int {
-	return sniffLines(head, func(line []byte) bool {
+	return format.SniffLines(head, func(line []byte) bool {
 		return line[0] != '{' && bytes.Contains(line, []byte("method=")) && bytes.Contains(line, []byte(" path=")) &&
 			bytes.Contains(line, []byte(" dyno=")) && bytes.Contains(line, []byte(" service="))
 	})
 }
 
-func (f herokuRouter) NewParser(src *record.Source) LineParser {
+func (f herokuRouter) NewParser(src *record.Source) format.LineParser {
 	return &herokuRouterParser{
-		clock:  clock{zone: f.zone},
+		clock:  stamp.Clock{Zone: f.zone},
 		req:    record.Request{Pos: record.Pos{Source: src}},
 		info:   newHerokuLogfmt(),
 		failed: newHerokuLogfmt(),
@@ -58,7 +65,7 @@ func newHerokuLogfmt() *logfmt {
 }
 
 type herokuRouterParser struct {
-	clock        clock
+	clock        stamp.Clock
 	head         lineHead
 	req          record.Request
 	info, failed *logfmt // the two kinds of line have different keys
@@ -94,18 +101,18 @@ func (p *herokuRouterParser) parseNext(lineNo int64, data []byte, sink record.Si
 	}
 	waited, k := uint64(data[connect]-'0'), 1 // to connect mostly takes less than ten
 	if waited > 9 || data[connect+1] != 'm' {
-		waited, k = digitRun(binary.LittleEndian.Uint64(data[connect:]))
+		waited, k = swar.DigitRun(binary.LittleEndian.Uint64(data[connect:]))
 	}
 	service := connect + k + len("ms service=")
 	if k == 0 || k > 7 || string(data[connect+k:service]) != "ms service=" {
 		return 0, false, nil
 	}
-	served, k := digitRun(binary.LittleEndian.Uint64(data[service:]))
+	served, k := swar.DigitRun(binary.LittleEndian.Uint64(data[service:]))
 	status := service + k + len("ms status=")
 	if k == 0 || k > 7 || status+4 > len(data) || string(data[service+k:status]) != "ms status=" || data[status+3] != ' ' {
 		return 0, false, nil
 	}
-	if r.Status, ok = statusOf(data[status : status+3]); !ok {
+	if r.Status, ok = number.HTTPStatus(data[status : status+3]); !ok {
 		return 0, false, nil
 	}
 	r.Pos.Line = lineNo
@@ -119,14 +126,14 @@ func (p *herokuRouterParser) parseNext(lineNo int64, data []byte, sink record.Si
 }
 
 func (p *herokuRouterParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
-	t, n, zoned, ok := p.clock.read(line)
+	t, n, zoned, ok := p.clock.Read(line)
 	var body []byte
 	if ok && len(line) > n+len(herokuRouterTag) && string(line[n:n+len(herokuRouterTag)]) == string(herokuRouterTag) {
 		body = line[n+len(herokuRouterTag):]
-		if zoned && hasPrefix(body, herokuInfo) {
+		if zoned && cut.HasPrefix(body, herokuInfo) {
 			p.head.learn(line, t, n, len(line)-len(body)+len(herokuInfo))
 		}
-	} else if ok && (len(line) <= n || line[n] != ' ' || hasPrefix(line[n:], " app[")) {
+	} else if ok && (len(line) <= n || line[n] != ' ' || cut.HasPrefix(line[n:], " app[")) {
 		return false, nil
 	} else if t, body, zoned, ok = p.unframe(line); !ok {
 		return false, nil
@@ -136,7 +143,7 @@ func (p *herokuRouterParser) ParseLine(lineNo int64, line []byte, sink record.Si
 	case err != nil || !done:
 		return done, err
 	case !zoned && t != 0:
-		return true, warn(sink, p.req.Pos, "no_timezone", noTimezoneText, line)
+		return true, warning.Tell(sink, p.req.Pos, "no_timezone", warning.NoTimezone, line)
 	}
 	return true, nil
 }
@@ -146,8 +153,8 @@ func (p *herokuRouterParser) unframe(line []byte) (t record.Time, body []byte, z
 	if isHerokuRouterBody(line) {
 		return 0, line, true, true
 	}
-	if h, ok := splitHerokuAt(line, &p.clock); ok && string(h.proc) == "router" && isHerokuRouterBody(h.body) {
-		return h.stamp.time, h.body, h.stamp.zoned, true
+	if h, ok := header.HerokuAt(line, &p.clock); ok && string(h.Proc) == "router" && isHerokuRouterBody(h.Body) {
+		return h.Stamp.Time, h.Body, h.Stamp.Zoned, true
 	}
 	if rest, ok := bytes.CutPrefix(line, []byte("heroku[router]: ")); ok && isHerokuRouterBody(rest) {
 		return 0, rest, true, true
@@ -164,24 +171,24 @@ func (p *herokuRouterParser) request(t record.Time, body, line []byte, sink reco
 	pairs := p.info
 	// What the router tells of a failure stands before the method, in one of several ways: `at=error code=H12`, `sock=backend at=error
 	// code=H18`, `at=info code=H27`. Only a line that comes to the method at once has no code.
-	failed := !hasPrefix(body, herokuInfo)
+	failed := !cut.HasPrefix(body, herokuInfo)
 	if failed {
 		pairs = p.failed
 	}
 	if !pairs.scan(body, failed) {
-		return true, warn(sink, p.req.Pos, "malformed_line", "a router line that is cut or broken; it was left out", line)
+		return true, warning.Tell(sink, p.req.Pos, "malformed_line", "a router line that is cut or broken; it was left out", line)
 	}
-	status, ok := statusOf(pairs.get(herokuStatus))
+	status, ok := number.HTTPStatus(pairs.get(herokuStatus))
 	if !pairs.has(herokuMethod) || !pairs.has(herokuPath) || !ok {
-		return true, warn(sink, p.req.Pos, "malformed_line", "a router line without method, path or status; it was left out", line)
+		return true, warning.Tell(sink, p.req.Pos, "malformed_line", "a router line without method, path or status; it was left out", line)
 	}
 	if t == 0 {
-		return true, warn(sink, p.req.Pos, "no_time", noRouterTime, line)
+		return true, warning.Tell(sink, p.req.Pos, "no_time", noRouterTime, line)
 	}
 	connect, okConnect := pairs.milliseconds(herokuConnect)
 	service, okService := pairs.milliseconds(herokuService)
 	if !okConnect || !okService {
-		return true, warn(sink, p.req.Pos, "malformed_line", "a router line whose duration is no time; it was left out", line)
+		return true, warning.Tell(sink, p.req.Pos, "malformed_line", "a router line whose duration is no time; it was left out", line)
 	}
 	r := &p.req
 	// H10 and the like have no times at all: no dyno was reached, and the line stands for an instant.

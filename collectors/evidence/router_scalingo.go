@@ -4,6 +4,13 @@ import (
 	"bytes"
 	"time"
 
+	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/header"
+	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/outcome"
+	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -16,20 +23,20 @@ import (
 type scalingoRouter struct{ zone *time.Location }
 
 func (scalingoRouter) requests() {}
-func (scalingoRouter) onlyText() {}
+func (scalingoRouter) OnlyText() {}
 
 func (scalingoRouter) Name() string { return "scalingo-router" }
 
 func (scalingoRouter) Sniff(head []byte) int {
-	return sniffLines(head, func(line []byte) bool {
+	return format.SniffLines(head, func(line []byte) bool {
 		return line[0] != '{' && bytes.Contains(line, []byte("method=")) && bytes.Contains(line, []byte(" path=")) &&
 			bytes.Contains(line, []byte(" container=")) && bytes.Contains(line, []byte(" duration="))
 	})
 }
 
-func (f scalingoRouter) NewParser(src *record.Source) LineParser {
+func (f scalingoRouter) NewParser(src *record.Source) format.LineParser {
 	return &scalingoRouterParser{
-		clock:  clock{zone: f.zone},
+		clock:  stamp.Clock{Zone: f.zone},
 		req:    record.Request{Pos: record.Pos{Source: src}},
 		logfmt: newScalingoLogfmt(),
 	}
@@ -51,7 +58,7 @@ func newScalingoLogfmt() *logfmt {
 }
 
 type scalingoRouterParser struct {
-	clock  clock
+	clock  stamp.Clock
 	head   lineHead
 	req    record.Request
 	logfmt *logfmt
@@ -63,10 +70,10 @@ var methodKey = []byte("method=")
 
 func (p *scalingoRouterParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
 	// No time holds a bracket, so that the first one must begin the tag: that spares most lines of others the rest.
-	if open := bytes.IndexByte(line, '['); (open < 0 || !hasPrefix(line[open:], scalingoTag[1:])) && !bytes.Contains(line, methodKey) {
+	if open := bytes.IndexByte(line, '['); (open < 0 || !cut.HasPrefix(line[open:], scalingoTag[1:])) && !bytes.Contains(line, methodKey) {
 		return false, nil
 	}
-	t, n, zoned, ok := p.clock.read(line)
+	t, n, zoned, ok := p.clock.Read(line)
 	var body []byte
 	if ok && len(line) > n+len(scalingoTag) && string(line[n:n+len(scalingoTag)]) == string(scalingoTag) {
 		body = line[n+len(scalingoTag):]
@@ -83,7 +90,7 @@ func (p *scalingoRouterParser) ParseLine(lineNo int64, line []byte, sink record.
 	case err != nil || !done:
 		return done, err
 	case !zoned && t != 0:
-		return true, warn(sink, p.req.Pos, "no_timezone", noTimezoneText, line)
+		return true, warning.Tell(sink, p.req.Pos, "no_timezone", warning.NoTimezone, line)
 	}
 	return true, nil
 }
@@ -117,11 +124,11 @@ func (p *scalingoRouterParser) parseNext(lineNo int64, data []byte, sink record.
 	if !ok || duration >= len(data) || string(data[protocolEnd:status]) != " status=" || string(data[status+3:duration]) != " duration=" {
 		return 0, false, nil
 	}
-	took, durationEnd, ok := secondsIn(data, duration)
+	took, durationEnd, ok := number.SecondsIn(data, duration)
 	if !ok || durationEnd+2 > len(data) || string(data[durationEnd:durationEnd+2]) != "s " {
 		return 0, false, nil
 	}
-	if r.Status, ok = statusOf(data[status : status+3]); !ok || r.Status >= 499 { // for those it asks for a reason, which follows
+	if r.Status, ok = number.HTTPStatus(data[status : status+3]); !ok || r.Status >= 499 { // for those it asks for a reason, which follows
 		return 0, false, nil
 	}
 	r.Pos.Line = lineNo
@@ -136,8 +143,8 @@ func (p *scalingoRouterParser) unframe(line []byte) (t record.Time, body []byte,
 	if !bytes.Contains(line, methodKey) {
 		return 0, nil, false, false
 	}
-	rest := trimSyslogPriority(line)
-	t, n, zoned, ok := p.clock.read(rest)
+	rest := header.TrimPriority(line)
+	t, n, zoned, ok := p.clock.Read(rest)
 	if ok {
 		rest = rest[n:]
 	}
@@ -159,22 +166,22 @@ func (p *scalingoRouterParser) unframe(line []byte) (t record.Time, body []byte,
 // request handles the pairs of a router line that was written at t. It is false when they are not such a line's.
 func (p *scalingoRouterParser) request(t record.Time, body, line []byte, sink record.Sink) (bool, error) {
 	if !p.logfmt.scan(body, false) {
-		return true, warn(sink, p.req.Pos, "malformed_line", "a router line that is cut or broken; it was left out", line)
+		return true, warning.Tell(sink, p.req.Pos, "malformed_line", "a router line that is cut or broken; it was left out", line)
 	}
 	v := p.logfmt
-	status, ok := statusOf(v.get(scalingoStatus))
+	status, ok := number.HTTPStatus(v.get(scalingoStatus))
 	if !v.has(scalingoMethod) || !v.has(scalingoPath) || !ok {
-		return true, warn(sink, p.req.Pos, "malformed_line", "a router line without method, path or status; it was left out", line)
+		return true, warning.Tell(sink, p.req.Pos, "malformed_line", "a router line without method, path or status; it was left out", line)
 	}
 	if status >= 499 && v.until > 0 && !v.scan(body, true) {
-		return true, warn(sink, p.req.Pos, "malformed_line", "a router line that is cut or broken; it was left out", line)
+		return true, warning.Tell(sink, p.req.Pos, "malformed_line", "a router line that is cut or broken; it was left out", line)
 	}
 	if t == 0 {
-		return true, warn(sink, p.req.Pos, "no_time", noRouterTime, line)
+		return true, warning.Tell(sink, p.req.Pos, "no_time", noRouterTime, line)
 	}
 	took, known := v.seconds(scalingoDuration)
 	if !known && len(v.get(scalingoDuration)) > 0 {
-		return true, warn(sink, p.req.Pos, "malformed_line", "a router line whose duration is no time; it was left out", line)
+		return true, warning.Tell(sink, p.req.Pos, "malformed_line", "a router line whose duration is no time; it was left out", line)
 	}
 	r := &p.req
 	routerRequest(r, t, took, known)
@@ -186,7 +193,7 @@ func (p *scalingoRouterParser) request(t record.Time, body, line []byte, sink re
 	r.Client = firstAddress(v.get(scalingoFrom))
 	r.Outcome = record.Answered
 	if status >= 499 {
-		r.Outcome = routerOutcome(status, v.get(scalingoError), len(r.Container) > 0)
+		r.Outcome = outcome.OfRouter(status, v.get(scalingoError), len(r.Container) > 0)
 	}
 	return true, sink.Request(r)
 }

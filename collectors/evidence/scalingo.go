@@ -4,6 +4,13 @@ import (
 	"bytes"
 	"strings"
 
+	"lastcall/collectors/evidence/internal/containers"
+	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/header"
+	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/origin"
+	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/record"
 )
 
@@ -21,29 +28,29 @@ func (scalingoPlatform) Name() string { return "scalingo-platform" }
 
 // Sniff implements Format.
 func (scalingoPlatform) Sniff(head []byte) int {
-	return sniffLines(head, func(line []byte) bool {
-		_, tag, _, ok := splitScalingo(line)
+	return format.SniffLines(head, func(line []byte) bool {
+		_, tag, _, ok := header.Scalingo(line)
 		return ok && !isScalingoRouter(tag)
 	})
 }
 
-// onlyText spares the format lines that are JSON objects.
-func (scalingoPlatform) onlyText() {}
+// OnlyText spares the format lines that are JSON objects.
+func (scalingoPlatform) OnlyText() {}
 
 // NewParser implements LineFormat.
-func (scalingoPlatform) NewParser(src *record.Source) LineParser {
+func (scalingoPlatform) NewParser(src *record.Source) format.LineParser {
 	return &scalingoParser{src: src}
 }
 
 type scalingoParser struct {
 	src    *record.Source
 	words  lastWords
-	origin origin
-	clock  clock // UTC
+	origin origin.Origin
+	clock  stamp.Clock // UTC
 }
 
-// forget implements forgetful.
-func (p *scalingoParser) forget() { p.words.forget() }
+// Forget implements format.Forgetful.
+func (p *scalingoParser) Forget() { p.words.Forget() }
 
 // ParseLine implements LineParser.
 func (p *scalingoParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
@@ -52,12 +59,12 @@ func (p *scalingoParser) ParseLine(lineNo int64, line []byte, sink record.Sink) 
 	if open < 1 || line[open-1] != ' ' {
 		return false, nil
 	}
-	t, n, zoned, ok := p.clock.read(line)
-	_, tag, body, ok := scalingoAfter(line, stamp{t, n, zoned}, ok)
+	t, n, zoned, ok := p.clock.Read(line)
+	_, tag, body, ok := header.ScalingoAfter(line, stamp.Stamp{Time: t, N: n, Zoned: zoned}, ok)
 	if !ok || isScalingoRouter(tag) {
 		return false, nil
 	}
-	p.origin = origin{pos: record.Pos{Source: p.src, Line: lineNo}, time: t}
+	p.origin = origin.Origin{Pos: record.Pos{Source: p.src, Line: lineNo}, Time: t}
 	o := &p.origin
 	if string(tag) == "system" || string(tag) == "manager" {
 		_, err := scalingoEvent(o, tag, body, sink)
@@ -66,7 +73,7 @@ func (p *scalingoParser) ParseLine(lineNo int64, line []byte, sink record.Sink) 
 	if otherFormatsBody(body) {
 		return false, nil
 	}
-	o.container = tag
+	o.Container = tag
 	_, err := p.words.parse(o, body, sink)
 	return true, err
 }
@@ -80,29 +87,10 @@ func otherFormatsBody(body []byte) bool {
 	return len(body) > 0 && body[0] == '{' || bytes.Contains(body, []byte("method=")) || bytes.Contains(body, []byte(" HTTP/1."))
 }
 
-// splitScalingo takes a line apart: time, first bracketed tag, rest.
-func splitScalingo(line []byte) (st stamp, tag, body []byte, ok bool) {
-	st, ok = readStamp(line)
-	return scalingoAfter(line, st, ok)
-}
-
-// scalingoAfter takes apart what follows the time.
-func scalingoAfter(line []byte, st stamp, ok bool) (_ stamp, tag, body []byte, _ bool) {
-	if !ok {
-		return stamp{}, nil, nil, false
-	}
-	rest := line[st.n:]
-	if len(rest) < 3 || rest[0] != ' ' || rest[1] != '[' {
-		return stamp{}, nil, nil, false
-	}
-	tag, body, ok = bracketed(rest[1:])
-	return st, tag, body, ok && isContainerName(tag)
-}
-
 // scalingoMessage handles an event as it stands in a message that has lost its own time: "[system] [web-1] Container web-1 …".
-func scalingoMessage(o *origin, msg []byte, sink record.Sink) (bool, error) {
-	tag, body, ok := bracketed(msg)
-	if !ok || (string(tag) != "system" && string(tag) != "manager") || !hasPrefix(msg[len(tag)+2:], " ") {
+func scalingoMessage(o *origin.Origin, msg []byte, sink record.Sink) (bool, error) {
+	tag, body, ok := cut.Bracketed(msg)
+	if !ok || (string(tag) != "system" && string(tag) != "manager") || !cut.HasPrefix(msg[len(tag)+2:], " ") {
 		return false, nil
 	}
 	return scalingoEvent(o, tag, body, sink)
@@ -110,73 +98,73 @@ func scalingoMessage(o *origin, msg []byte, sink record.Sink) (bool, error) {
 
 // scalingoEvent handles what follows "[system]" or "[manager]". The sentences are matched by their words, not by whole patterns, so
 // that another wording of the same event is still understood; an event that is not understood is kept as such.
-func scalingoEvent(o *origin, tag, body []byte, sink record.Sink) (bool, error) {
+func scalingoEvent(o *origin.Origin, tag, body []byte, sink record.Sink) (bool, error) {
 	ev := *o
 	text := body
 	if string(tag) == "manager" {
 		// A Datadog log names a host of its own ("platform") for these; they are about the whole service.
-		ev.container, ev.instance = nil, nil
+		ev.Container, ev.Instance = nil, nil
 		return true, scalingoManager(&ev, text, sink)
 	}
-	if name, rest, ok := bracketed(body); ok {
-		ev.container, ev.instance, text = name, nil, rest
+	if name, rest, ok := cut.Bracketed(body); ok {
+		ev.Container, ev.Instance, text = name, nil, rest
 	}
 	if name, id := containerAndID(text); name != nil {
-		ev.container = name
-		ev.instance = id
+		ev.Container = name
+		ev.Instance = id
 	}
 	has := func(s string) bool { return bytes.Contains(text, []byte(s)) }
 	switch {
 	case has("crashed"):
 		code := int64(-1)
 		for _, key := range []string{"exit status", "exit code", "status:"} {
-			if v, ok := intAfter(text, key); ok {
+			if v, ok := number.IntAfter(text, key); ok {
 				code = v
 				break
 			}
 		}
-		return true, sink.Crash(ev.exited(int(code), string(text), text))
+		return true, sink.Crash(ev.Exited(int(code), string(text), text))
 	case has("memory limit") && (has("exceed") || has("kill")):
-		c := ev.crash(record.CrashOOMKill, text)
+		c := ev.Crash(record.CrashOOMKill, text)
 		c.UsedBytes, c.LimitBytes = usedOfLimit(text)
 		return true, sink.Crash(c)
 	case has("health check") && has("kill"):
-		return true, sink.Crash(ev.crash(record.CrashHealthCheck, text))
+		return true, sink.Crash(ev.Crash(record.CrashHealthCheck, text))
 	case bytes.HasPrefix(text, []byte("Health check failed")):
 		reason := text
 		if i := bytes.Index(text, []byte(": ")); i >= 0 {
 			reason = text[i+2:]
 		}
-		return true, sink.Lifecycle(ev.lifecycle(record.HealthCheckFailed, clip(reason), text))
+		return true, sink.Lifecycle(ev.Lifecycle(record.HealthCheckFailed, origin.Quote(reason), text))
 	case has("unreachable") || has("rescheduling"):
-		return true, sink.Lifecycle(ev.lifecycle(record.Unreachable, "unreachable", text))
+		return true, sink.Lifecycle(ev.Lifecycle(record.Unreachable, "unreachable", text))
 	case has(" stopped"):
 		code := -1
-		if v, ok := intAfter(text, "exit status"); ok {
+		if v, ok := number.IntAfter(text, "exit status"); ok {
 			code = int(v)
 		}
-		return true, sink.Lifecycle(ev.stopped(code, "", text))
+		return true, sink.Lifecycle(ev.Stopped(code, "", text))
 	case bytes.HasPrefix(text, []byte("Stopping")):
-		return true, sink.Lifecycle(ev.lifecycle(record.Stopping, parenthesised(text), text))
+		return true, sink.Lifecycle(ev.Lifecycle(record.Stopping, parenthesised(text), text))
 	case bytes.HasPrefix(text, []byte("Starting")):
-		return true, sink.Lifecycle(ev.lifecycle(record.Starting, "", text))
+		return true, sink.Lifecycle(ev.Lifecycle(record.Starting, "", text))
 	case bytes.HasPrefix(text, []byte("Restarting")):
-		return true, sink.Lifecycle(ev.lifecycle(record.Restarting, parenthesised(text), text))
+		return true, sink.Lifecycle(ev.Lifecycle(record.Restarting, parenthesised(text), text))
 	case has("is up") || has("booted in"):
-		return true, sink.Lifecycle(ev.lifecycle(record.Up, "", text))
+		return true, sink.Lifecycle(ev.Lifecycle(record.Up, "", text))
 	}
 	return true, scalingoManager(&ev, text, sink)
 }
 
 // scalingoManager handles events about a whole service.
-func scalingoManager(ev *origin, text []byte, sink record.Sink) error {
+func scalingoManager(ev *origin.Origin, text []byte, sink record.Sink) error {
 	lower := lowerASCII(text)
 	has := func(s string) bool { return bytes.Contains(lower, []byte(s)) }
 	switch {
 	case has("deployment of ") || bytes.HasPrefix(lower, []byte("deploy")):
-		version, _ := word(text[max(0, bytes.Index(lower, []byte(" of "))+4):])
+		version, _ := cut.Word(text[max(0, bytes.Index(lower, []byte(" of "))+4):])
 		if has(" of ") {
-			ev.version = version
+			ev.Version = version
 		}
 		kind := record.Deploy
 		reason := ""
@@ -186,25 +174,25 @@ func scalingoManager(ev *origin, text []byte, sink record.Sink) error {
 		case has("finished") || has("succeeded") || has("complete") || has("success"):
 			kind = record.DeployFinished
 		}
-		return sink.Lifecycle(ev.lifecycle(kind, reason, text))
+		return sink.Lifecycle(ev.Lifecycle(kind, reason, text))
 	case has("service list of "):
-		service, _ := word(text[bytes.Index(lower, []byte("service list of "))+len("service list of "):])
-		ev.service = service
+		service, _ := cut.Word(text[bytes.Index(lower, []byte("service list of "))+len("service list of "):])
+		ev.Service = service
 		members := ""
 		if i := bytes.Index(text, []byte(": ")); i >= 0 {
-			members = clip(text[i+2:])
+			members = origin.Quote(text[i+2:])
 		}
-		return sink.Lifecycle(ev.lifecycle(record.MembersChanged, members, text))
+		return sink.Lifecycle(ev.Lifecycle(record.MembersChanged, members, text))
 	case has("maintenance"):
-		return sink.Lifecycle(ev.lifecycle(record.Maintenance, "", text))
+		return sink.Lifecycle(ev.Lifecycle(record.Maintenance, "", text))
 	case has("scal"):
-		return sink.Lifecycle(ev.lifecycle(record.Scale, clip(text), text))
+		return sink.Lifecycle(ev.Lifecycle(record.Scale, origin.Quote(text), text))
 	case has("restart"):
-		return sink.Lifecycle(ev.lifecycle(record.Restarting, parenthesised(text), text))
+		return sink.Lifecycle(ev.Lifecycle(record.Restarting, parenthesised(text), text))
 	case has("host") && (has("down") || has("lost") || has("fail")):
-		return sink.Lifecycle(ev.lifecycle(record.HostDown, "", text))
+		return sink.Lifecycle(ev.Lifecycle(record.HostDown, "", text))
 	}
-	return sink.Lifecycle(ev.lifecycle(record.LifecycleOther, "", text))
+	return sink.Lifecycle(ev.Lifecycle(record.LifecycleOther, "", text))
 }
 
 // containerAndID finds "container NAME (ID)"; the id is nil when the parenthesis holds something else ("(deploy)").
@@ -213,12 +201,12 @@ func containerAndID(text []byte) (name, id []byte) {
 	if i < 0 {
 		return nil, nil
 	}
-	name, rest := word(text[i+len("ontainer "):])
-	if !isContainerName(name) || !bytes.ContainsAny(name, "-.0123456789") {
+	name, rest := cut.Word(text[i+len("ontainer "):])
+	if !containers.IsName(name) || !bytes.ContainsAny(name, "-.0123456789") {
 		return nil, nil
 	}
 	if len(rest) > 2 && rest[0] == '(' {
-		if end := bytes.IndexByte(rest, ')'); end > 0 && isHexID(rest[1:end]) {
+		if end := bytes.IndexByte(rest, ')'); end > 0 && containers.IsID(rest[1:end]) {
 			id = rest[1:end]
 		}
 	}
@@ -248,8 +236,8 @@ func usedOfLimit(text []byte) (used, limit int64) {
 	for start > 0 && text[start-1] != ' ' && text[start-1] != '(' {
 		start--
 	}
-	u, n, ok1 := parseSize(text[start:slash])
-	l, _, ok2 := parseSize(text[slash+1:])
+	u, n, ok1 := number.Size(text[start:slash])
+	l, _, ok2 := number.Size(text[slash+1:])
 	if !ok1 || !ok2 || n != slash-start {
 		return 0, 0
 	}

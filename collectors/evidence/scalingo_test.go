@@ -2,11 +2,12 @@ package evidence
 
 import (
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/formattest"
 	"lastcall/collectors/record"
 )
 
@@ -24,11 +25,11 @@ type lineCase struct {
 	lifecycle *record.Lifecycle
 }
 
-func checkLines(t *testing.T, f LineFormat, cases []lineCase) {
+func checkLines(t *testing.T, f format.LineFormat, cases []lineCase) {
 	t.Helper()
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			sink, unhandled := readLines(t, f, c.line)
+			sink, unhandled := formattest.ReadLines(t, f, c.line)
 			if len(unhandled) > 0 {
 				t.Fatalf("not handled: %q", unhandled)
 			}
@@ -56,7 +57,7 @@ func checkLines(t *testing.T, f LineFormat, cases []lineCase) {
 }
 
 func TestScalingosLinesTellLivesAndDeaths(t *testing.T) {
-	when := at(t, "2026-11-16T13:47:57.85998291Z")
+	when := formattest.At(t, "2026-11-16T13:47:57.85998291Z")
 	const head = "2026-11-16 13:47:57.859982910 +0000 UTC "
 	checkLines(t, scalingoPlatform{}, []lineCase{
 		{
@@ -165,14 +166,14 @@ func TestScalingoLeavesTheLinesOfOtherFormats(t *testing.T) {
 		`2026-11-16 13:47:57 [ERROR] something`,
 		`no line of a platform`,
 	} {
-		if _, unhandled := readLines(t, scalingoPlatform{}, line); len(unhandled) != 1 {
+		if _, unhandled := formattest.ReadLines(t, scalingoPlatform{}, line); len(unhandled) != 1 {
 			t.Errorf("took %q", line)
 		}
 	}
 }
 
 func TestScalingoKeepsTheHeapAfterTheLastCollection(t *testing.T) {
-	sink, _ := readLines(t, scalingoPlatform{}, `2026-11-16 13:47:57.1 +0000 UTC [web-1] [23082:0xd596c50]   105131 ms: Mark-Compact (reduce) 126.8 (133.6) -> 126.5 (131.6) MB, 19.95 / 0.01 ms  (average mu = 0.723, current mu = 0.837) fi[23082:0xd596c50]   105231 ms: Mark-Compact 126.9 (131.0) -> 125.5 (132.3) MB, 272.07 / 0.00 ms  (average mu
+	sink, _ := formattest.ReadLines(t, scalingoPlatform{}, `2026-11-16 13:47:57.1 +0000 UTC [web-1] [23082:0xd596c50]   105131 ms: Mark-Compact (reduce) 126.8 (133.6) -> 126.5 (131.6) MB, 19.95 / 0.01 ms  (average mu = 0.723, current mu = 0.837) fi[23082:0xd596c50]   105231 ms: Mark-Compact 126.9 (131.0) -> 125.5 (132.3) MB, 272.07 / 0.00 ms  (average mu
 2026-11-16 13:47:57.1 +0000 UTC [web-2] [23083:0xd596c50]   105131 ms: Scavenge 90.0 (133.6) -> 80.0 (131.6) MB, 19.95 / 0.01 ms
 2026-11-16 13:47:57.2 +0000 UTC [web-1] FATAL ERROR: Ineffective mark-compacts near heap limit Allocation failed - JavaScript heap out of memory
 2026-11-16 13:47:57.3 +0000 UTC [web-3] FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory
@@ -189,66 +190,9 @@ func TestScalingoKeepsTheHeapAfterTheLastCollection(t *testing.T) {
 	}
 }
 
-func TestStampsAreExact(t *testing.T) {
-	for _, c := range []struct {
-		in, want string
-		n        int
-		zoned    bool
-	}{
-		{"2026-11-16 13:47:57.859982910 +0000 UTC [x]", "2026-11-16T13:47:57.85998291Z", 39, true},
-		{"2026-11-16 13:47:57 +0100 CET x", "2026-11-16T12:47:57Z", 29, true},
-		{"2026-11-16T13:47:57+00:00 ERROR x", "2026-11-16T13:47:57Z", 25, true},
-		{"2026-11-16T13:47:57.1-05:30", "2026-11-16T19:17:57.1Z", 27, true},
-		{"2026-11-16T13:47:57,123 INFO", "2026-11-16T13:47:57.123Z", 23, false},
-		{"2024-02-29T23:59:59.9999999999Z", "2024-02-29T23:59:59.999999999Z", 31, true},
-		{"1999-12-31 00:00:00", "1999-12-31T00:00:00Z", 19, false},
-		{"2026-11-16T13:47:57Z ALERT", "2026-11-16T13:47:57Z", 20, true},
-		{"2026-11-16 13:47:57 +0000 ALERT", "2026-11-16T13:47:57Z", 25, true},
-	} {
-		got, ok := readStamp([]byte(c.in))
-		if !ok || got.time != at(t, c.want) || got.n != c.n || got.zoned != c.zoned {
-			t.Errorf("%q: %v n=%d zoned=%v ok=%v", c.in, got.time.Std(), got.n, got.zoned, ok)
-		}
-	}
-	for _, in := range []string{"", "2026-13-16T13:47:57Z", "2026-02-30T13:47:57Z", "2026-11-16", "2026-11-16T24:00:00Z", "2026-11-16T13:47:57+19:00", "20261116134757", "0001-01-01T00:00:00Z"} {
-		if got, ok := readStamp([]byte(in)); ok {
-			t.Errorf("%q was read as %v", in, got.time.Std())
-		}
-	}
-}
-
-func FuzzReadStampAgreesWithTheStandardLibrary(f *testing.F) {
-	f.Add(int64(1794836877859982910))
-	f.Add(int64(1e17))
-	f.Fuzz(func(t *testing.T, ns int64) {
-		want := time.Unix(0, ns).UTC()
-		if want.Year() < 1973 || want.Year() > 2259 {
-			return
-		}
-		for _, layout := range []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999 -0700 MST"} {
-			text := want.Format(layout)
-			got, ok := readStamp([]byte(text))
-			if !ok || int64(got.time) != ns || got.n != len(text) {
-				t.Fatalf("%q: %d (%v), want %d", text, got.time, ok, ns)
-			}
-		}
-	})
-}
-
 func FuzzScalingoLines(f *testing.F) {
 	f.Add("2026-11-16 13:47:57.859982910 +0000 UTC [system] [web-1] Container web-1 (dc317786f4c6) crashed, exit status 134")
 	f.Add("2026-11-16 13:47:57.859982910 +0000 UTC [manager] Deployment of v347 by ci@example.org started")
 	f.Add("2026-11-16 13:47:57 +0000 UTC [web-1] FATAL ERROR: Reached heap limit Allocation failed")
-	f.Fuzz(func(t *testing.T, line string) { fuzzLine(t, scalingoPlatform{}, line) })
-}
-
-// fuzzLine holds what is true of every line: no panic, the same result twice, records with a place and sane values.
-func fuzzLine(t *testing.T, f LineFormat, line string) {
-	t.Helper()
-	a, _ := readLinesQuietly(f, line)
-	b, _ := readLinesQuietly(f, line)
-	if diff := cmp.Diff(a.Crashes, b.Crashes, cmpopts.IgnoreFields(record.Crash{}, "Pos")); diff != "" {
-		t.Fatalf("read twice, read differently:\n%s", diff)
-	}
-	checkSane(t, a)
+	f.Fuzz(func(t *testing.T, line string) { formattest.FuzzLine(t, scalingoPlatform{}, line) })
 }

@@ -1,11 +1,19 @@
 package evidence
 
-import "time"
+import (
+	"time"
+
+	"lastcall/collectors/evidence/internal/containerstats"
+	"lastcall/collectors/evidence/internal/datadogmetrics"
+	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/prometheus"
+	"lastcall/collectors/evidence/internal/tables"
+)
 
 // smallFormats lists the formats of everything but requests: lives and deaths, metrics, profiles. zone is that of times that name
 // none.
-func smallFormats(zone *time.Location) []Format {
-	return []Format{
+func smallFormats(zone *time.Location) []format.Format {
+	return []format.Format{
 		scalingoPlatform{},
 		herokuPlatform{},
 		platformEvents{zone},
@@ -15,57 +23,44 @@ func smallFormats(zone *time.Location) []Format {
 		dockerInspect{},
 		kernelOOM{zone},
 		journald{},
-		datadogQuery{},
-		datadogTimeseries{},
-		prometheusQuery{},
-		prometheusText{},
-		dockerStats{},
-		kubeletStats{},
-		metricsCSV{zone},
-		crashesCSV{zone},
+		datadogmetrics.Query{},
+		datadogmetrics.Timeseries{},
+		prometheus.Query{},
+		prometheus.Text{},
+		containerstats.Docker{},
+		containerstats.Kubelet{},
+		tables.Metrics{Zone: zone},
+		tables.Crashes{Zone: zone},
 		pprofProfile{},
 		lastWordsLog{zone},
 	}
 }
 
-// forgetful is implemented by what carries something from one line to a later one. Where several goroutines share a file, whoever
-// hands them its chunks calls forget at the beginning of each, or makes a new one: which goroutine reads which chunk is chance, and
-// the result must not be.
-type forgetful interface{ forget() }
-
+// What carries something from one line to a later one can forget it.
 var (
-	_ forgetful = (*scalingoParser)(nil)
-	_ forgetful = (*herokuParser)(nil)
-	_ forgetful = (*kernelParser)(nil)
-	_ forgetful = (*dockerParser)(nil)
-	_ forgetful = (*journalParser)(nil)
-	_ forgetful = (*expositionParser)(nil)
-	_ forgetful = (*lastWordsParser)(nil)
-	_ forgetful = (*messageReader)(nil)
-	_ forgetful = (*jsonLine)(nil)
-	_ forgetful = (*tally)(nil)
+	_ format.Forgetful = (*scalingoParser)(nil)
+	_ format.Forgetful = (*herokuParser)(nil)
+	_ format.Forgetful = (*kernelParser)(nil)
+	_ format.Forgetful = (*dockerParser)(nil)
+	_ format.Forgetful = (*journalParser)(nil)
+	_ format.Forgetful = (*lastWordsParser)(nil)
+	_ format.Forgetful = (*messageReader)(nil)
+	_ format.Forgetful = (*jsonLine)(nil)
+	_ format.Forgetful = (*tally)(nil)
 )
 
 // That each format is what it is meant to be is checked here, at compile time.
 var (
-	_ LineFormat = scalingoPlatform{}
-	_ LineFormat = herokuPlatform{}
-	_ LineFormat = platformEvents{}
-	_ LineFormat = dockerEvents{}
-	_ LineFormat = dockerInspect{}
-	_ LineFormat = kernelOOM{}
-	_ LineFormat = journald{}
-	_ LineFormat = prometheusText{}
-	_ LineFormat = lastWordsLog{}
+	_ format.LineFormat = scalingoPlatform{}
+	_ format.LineFormat = herokuPlatform{}
+	_ format.LineFormat = platformEvents{}
+	_ format.LineFormat = dockerEvents{}
+	_ format.LineFormat = dockerInspect{}
+	_ format.LineFormat = kernelOOM{}
+	_ format.LineFormat = journald{}
+	_ format.LineFormat = lastWordsLog{}
 
-	_ WholeFormat = platformEventList{}
-	_ WholeFormat = kubernetesJSON{}
-	_ WholeFormat = datadogQuery{}
-	_ WholeFormat = datadogTimeseries{}
-	_ WholeFormat = prometheusQuery{}
-	_ WholeFormat = dockerStats{}
-	_ WholeFormat = kubeletStats{}
-	_ WholeFormat = metricsCSV{}
-	_ WholeFormat = crashesCSV{}
-	_ WholeFormat = pprofProfile{}
+	_ format.WholeFormat = platformEventList{}
+	_ format.WholeFormat = kubernetesJSON{}
+	_ format.WholeFormat = pprofProfile{}
 )

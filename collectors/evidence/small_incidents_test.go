@@ -14,6 +14,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lastcall/collectors/evidence/internal/datadogmetrics"
+	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/formattest"
+	"lastcall/collectors/evidence/internal/tables"
 	"lastcall/collectors/record"
 	"lastcall/collectors/record/recordtest"
 )
@@ -34,7 +38,7 @@ type truth struct {
 }
 
 func eachIncident(t *testing.T, f func(t *testing.T, dir string, truth truth)) {
-	root := sharedFolder(t, "incidents")
+	root := formattest.Shared(t, "incidents")
 	entries, err := os.ReadDir(root)
 	if err != nil {
 		t.Fatal(err)
@@ -125,10 +129,10 @@ func checkLost(t *testing.T, sink *recordtest.Sink, tr truth) {
 }
 
 // platformFormat picks the format by content, as the collector does.
-func platformFormat(t *testing.T, data []byte) LineFormat {
+func platformFormat(t *testing.T, data []byte) format.LineFormat {
 	t.Helper()
 	f, score := bestFormat(headOf(data))
-	l, ok := f.(LineFormat)
+	l, ok := f.(format.LineFormat)
 	if !ok || score < 80 {
 		t.Fatalf("recognised as %v with %d", f, score)
 	}
@@ -137,8 +141,8 @@ func platformFormat(t *testing.T, data []byte) LineFormat {
 
 func TestPlatformLogAloneShowsTheCrashesOfEachIncident(t *testing.T) {
 	eachIncident(t, func(t *testing.T, dir string, tr truth) {
-		data := readFile(t, filepath.Join(dir, "platform.log"))
-		sink, unhandled := readLines(t, platformFormat(t, data), string(data))
+		data := formattest.File(t, filepath.Join(dir, "platform.log"))
+		sink, unhandled := formattest.ReadLines(t, platformFormat(t, data), string(data))
 		want := expectedDeaths(tr)
 		// The text does not repeat at the exit why the platform killed: 137 alone stays unknown there.
 		if diff := cmp.Diff(want, deathsOf(sink)); diff != "" {
@@ -159,8 +163,8 @@ func TestPlatformLogAloneShowsTheCrashesOfEachIncident(t *testing.T) {
 
 func TestPlatformEventsAloneShowTheCrashesOfEachIncident(t *testing.T) {
 	eachIncident(t, func(t *testing.T, dir string, tr truth) {
-		data := readFile(t, filepath.Join(dir, "platform.ndjson"))
-		sink, unhandled := readLines(t, platformFormat(t, data), string(data))
+		data := formattest.File(t, filepath.Join(dir, "platform.ndjson"))
+		sink, unhandled := formattest.ReadLines(t, platformFormat(t, data), string(data))
 		want := expectedDeaths(tr)
 		for i, c := range want {
 			// The event says that the container was unhealthy.
@@ -232,7 +236,7 @@ func TestApplicationMessagesAloneShowTheLastWordsOfEachIncident(t *testing.T) {
 		var jobs jobReader
 		src := &record.Source{Name: "app.ndjson"}
 		listening := 0
-		scan := bufio.NewScanner(bytes.NewReader(readFile(t, filepath.Join(dir, "app.ndjson"))))
+		scan := bufio.NewScanner(bytes.NewReader(formattest.File(t, filepath.Join(dir, "app.ndjson"))))
 		scan.Buffer(nil, 1<<20)
 		for n := int64(1); scan.Scan(); n++ {
 			if bytes.Contains(scan.Bytes(), []byte(`"res":`)) {
@@ -293,7 +297,7 @@ func TestDatadogMessagesAloneShowTheCrashesOfEachIncident(t *testing.T) {
 	eachIncident(t, func(t *testing.T, dir string, tr truth) {
 		sink := &recordtest.Sink{}
 		src := &record.Source{Name: "datadog_logs.ndjson"}
-		scan := bufio.NewScanner(bytes.NewReader(readFile(t, filepath.Join(dir, "datadog_logs.ndjson"))))
+		scan := bufio.NewScanner(bytes.NewReader(formattest.File(t, filepath.Join(dir, "datadog_logs.ndjson"))))
 		scan.Buffer(nil, 1<<20)
 		for n := int64(1); scan.Scan(); n++ {
 			if bytes.Contains(scan.Bytes(), []byte(`"request completed"`)) {
@@ -341,8 +345,8 @@ func TestDatadogMessagesAloneShowTheCrashesOfEachIncident(t *testing.T) {
 
 func TestMetricsOfEachIncidentAgreeBetweenTheTableAndDatadog(t *testing.T) {
 	eachIncident(t, func(t *testing.T, dir string, tr truth) {
-		table := readFile(t, filepath.Join(dir, "metrics.csv"))
-		answer := readFile(t, filepath.Join(dir, "datadog_metrics.json"))
+		table := formattest.File(t, filepath.Join(dir, "metrics.csv"))
+		answer := formattest.File(t, filepath.Join(dir, "datadog_metrics.json"))
 		f, score := bestFormat(headOf(table))
 		if f == nil || f.Name() != "metrics-csv" {
 			t.Fatalf("table recognised as %v (%d)", f, score)
@@ -351,11 +355,11 @@ func TestMetricsOfEachIncidentAgreeBetweenTheTableAndDatadog(t *testing.T) {
 		if g == nil || g.Name() != "datadog-query" {
 			t.Fatalf("answer recognised as %v (%d)", g, score)
 		}
-		a, err := readWhole(t, metricsCSV{}, "metrics.csv", table)
+		a, err := formattest.Read(t, tables.Metrics{}, "metrics.csv", table)
 		if err != nil {
 			t.Fatal(err)
 		}
-		b, err := readWhole(t, datadogQuery{}, "datadog_metrics.json", answer)
+		b, err := formattest.Read(t, datadogmetrics.Query{}, "datadog_metrics.json", answer)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -430,11 +434,11 @@ func TestProfilesOfEachIncidentAreRecognised(t *testing.T) {
 			if i%10 != 0 && !isOOM {
 				continue
 			}
-			data := readFile(t, name)
+			data := formattest.File(t, name)
 			if f, score := bestFormat(headOf(data)); f == nil || f.Name() != "pprof" {
 				t.Fatalf("%s recognised as %v (%d)", filepath.Base(name), f, score)
 			}
-			sink, err := readWhole(t, pprofProfile{}, name, data)
+			sink, err := formattest.Read(t, pprofProfile{}, name, data)
 			if err != nil || len(sink.Profiles) != 1 {
 				t.Fatalf("%s: %v", name, err)
 			}

@@ -1,128 +1,14 @@
 package evidence
 
 import (
-	"bufio"
-	"bytes"
-	"compress/gzip"
-	"context"
-	"errors"
-	"io"
-	"math"
-	"os"
-	"path/filepath"
-	"strings"
-	"testing"
-	"time"
-
-	"lastcall/collectors/record"
-	"lastcall/collectors/record/recordtest"
+	"lastcall/collectors/evidence/internal/format"
 )
-
-// readLines runs a line format over text; lines that it did not handle are returned.
-func readLines(t testing.TB, f LineFormat, text string) (*recordtest.Sink, []string) {
-	t.Helper()
-	sink := &recordtest.Sink{}
-	p := f.NewParser(&record.Source{Name: "test.log", Format: f.Name()})
-	var unhandled []string
-	var n int64
-	scanner := bufio.NewScanner(strings.NewReader(text))
-	scanner.Buffer(nil, 1<<20)
-	for scanner.Scan() {
-		n++
-		handled, err := p.ParseLine(n, scanner.Bytes(), sink)
-		if err != nil {
-			t.Fatalf("line %d: %v", n, err)
-		}
-		if !handled && len(bytes.TrimSpace(scanner.Bytes())) > 0 {
-			unhandled = append(unhandled, scanner.Text())
-		}
-	}
-	return sink, unhandled
-}
-
-// readWhole runs a document format over text, with the name of its file.
-func readWhole(t testing.TB, f WholeFormat, name string, data []byte) (*recordtest.Sink, error) {
-	t.Helper()
-	sink := &recordtest.Sink{}
-	err := f.Parse(context.Background(), &record.Source{Name: name, Format: f.Name()}, bytes.NewReader(data), sink)
-	return sink, err
-}
-
-// mustWhole is readWhole for documents that are sound.
-func mustWhole(t testing.TB, f WholeFormat, name, text string) *recordtest.Sink {
-	t.Helper()
-	sink, err := readWhole(t, f, name, []byte(text))
-	if err != nil {
-		t.Fatalf("Parse: %v", err)
-	}
-	return sink
-}
-
-// at reads an RFC 3339 time.
-func at(t testing.TB, s string) record.Time {
-	t.Helper()
-	v, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
-		t.Fatalf("bad time in test: %v", err)
-	}
-	return record.TimeOf(v)
-}
-
-// sharedFolder finds material that lies beside the repository and is not part of it; the test is skipped where it is absent.
-func sharedFolder(t testing.TB, parts ...string) string {
-	t.Helper()
-	root := os.Getenv("LASTCALL_SHARED")
-	if root == "" {
-		dir, err := os.Getwd()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for {
-			if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-				root = filepath.Join(dir, "..", "shared")
-				break
-			}
-			up := filepath.Dir(dir)
-			if up == dir {
-				break
-			}
-			dir = up
-		}
-	}
-	path := filepath.Join(append([]string{root}, parts...)...)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("no %s: set LASTCALL_SHARED to the folder that holds it", filepath.Join(parts...))
-	}
-	return path
-}
-
-// readFile reads a file, gzipped or not.
-func readFile(t testing.TB, path string) []byte {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
-		data, err = os.ReadFile(path + ".gz")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(data) > 2 && data[0] == 0x1f && data[1] == 0x8b {
-		z, err := gzip.NewReader(bytes.NewReader(data))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if data, err = io.ReadAll(z); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return data
-}
 
 func headOf(data []byte) []byte { return data[:min(len(data), 64<<10)] }
 
 // bestFormat is the format that is surest of a head.
-func bestFormat(head []byte) (Format, int) {
-	var best Format
+func bestFormat(head []byte) (format.Format, int) {
+	var best format.Format
 	score := 0
 	for _, f := range smallFormats(nil) {
 		if s := f.Sniff(head); s > score {
@@ -130,51 +16,4 @@ func bestFormat(head []byte) (Format, int) {
 		}
 	}
 	return best, score
-}
-
-// readLinesQuietly is readLines for any input, also lines beyond the scanner's size.
-func readLinesQuietly(f LineFormat, text string) (*recordtest.Sink, int) {
-	sink := &recordtest.Sink{}
-	p := f.NewParser(&record.Source{Name: "fuzz", Format: f.Name()})
-	handled := 0
-	for i, line := range strings.Split(text, "\n") {
-		if ok, _ := p.ParseLine(int64(i+1), []byte(line), sink); ok {
-			handled++
-		}
-	}
-	return sink, handled
-}
-
-// checkSane holds what is true of any records, whatever was read.
-func checkSane(t testing.TB, s *recordtest.Sink) {
-	t.Helper()
-	for _, c := range s.Crashes {
-		if c.Pos.Source == nil || c.Kind == "" || c.ExitCode < -255 || len(c.Text) > quoteLimit+8 || c.UsedBytes < 0 || c.LimitBytes < 0 || c.Uptime < 0 {
-			t.Fatalf("crash %+v", c)
-		}
-	}
-	for _, l := range s.Lifecycles {
-		if l.Pos.Source == nil || l.Kind == "" || len(l.Text) > quoteLimit+8 || l.UsedBytes < 0 || l.LimitBytes < 0 {
-			t.Fatalf("lifecycle %+v", l)
-		}
-	}
-	for _, x := range s.Samples {
-		if x.Pos.Source == nil || x.Time == 0 || x.Metric == record.MetricUnknown || math.IsNaN(x.Value) || math.IsInf(x.Value, 0) || x.Interval < 0 {
-			t.Fatalf("sample %+v", x)
-		}
-	}
-	for _, w := range s.Warnings {
-		if w.Code == "" || w.Text == "" || w.Count < 1 || len(w.Example) > exampleLimit+8 {
-			t.Fatalf("warning %+v", w)
-		}
-	}
-}
-
-// fuzzWhole holds the same for documents; that a broken one is an error is all that is asked besides.
-func fuzzWhole(t *testing.T, f WholeFormat, data []byte) {
-	t.Helper()
-	f.Sniff(data)
-	sink := &recordtest.Sink{}
-	_ = f.Parse(context.Background(), &record.Source{Name: "fuzz", Format: f.Name()}, bytes.NewReader(data), sink)
-	checkSane(t, sink)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"lastcall/collectors/evidence"
+	"lastcall/collectors/evidence/internal/formattest"
 	"lastcall/collectors/record"
 	"lastcall/collectors/record/recordtest"
 )
@@ -88,7 +89,7 @@ func TestAHeapThatALaterDeathToldOfIsNotThatOfAnEarlierOne(t *testing.T) {
 }
 
 func TestTheLogsOfEachIncidentTellTheSameJobsAndTheHeapOfEachDeath(t *testing.T) {
-	root := sharedFolder(t, "incidents")
+	root := formattest.Shared(t, "incidents")
 	entries, err := os.ReadDir(root)
 	if err != nil {
 		t.Fatal(err)

@@ -240,8 +240,8 @@ func (t *tally) containerOfFile() []byte {
 	return t.file
 }
 
-// forget implements forgetful.
-func (t *tally) forget() {
+// Forget implements format.Forgetful.
+func (t *tally) Forget() {
 	t.seen, t.seenMany = 0, false
 	t.seenContainer, t.seenInstance = t.seenContainer[:0], t.seenInstance[:0]
 }
@@ -267,8 +267,8 @@ func (t *tally) Warn(w *record.Warning) error {
 	return nil
 }
 
-// warnedBefore counts a warning of which there is an earlier case already; otherwise it does nothing.
-func (t *tally) warnedBefore(code, text string, pos record.Pos) bool {
+// WarnedBefore counts a warning of which there is an earlier case already; otherwise it does nothing.
+func (t *tally) WarnedBefore(code, text string, pos record.Pos) bool {
 	if t.warned == nil || t.warned.Code != code || t.warned.Text != text {
 		t.warned = t.warns[warningKey{code, text}]
 	}

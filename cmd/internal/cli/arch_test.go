@@ -2,12 +2,14 @@ package cli
 
 import (
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
 
 // TestImportsGoOneWay holds the direction of the house: cmd -> {collectors, analyze, report}; collectors know nothing of
-// findings; detectors know neither each other nor a backend; report sees findings only; the two models are leaves.
+// findings; detectors know neither each other nor a backend; report sees findings only; the two models are leaves. Within the collector of
+// files a format knows no other, and what formats share knows none of them.
 func TestImportsGoOneWay(t *testing.T) {
 	cmd := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, "./...")
 	cmd.Dir = root(t)
@@ -29,6 +31,13 @@ func TestImportsGoOneWay(t *testing.T) {
 		return within(pkg, "lastcall/analyze") && pkg != "lastcall/analyze" && !within(pkg, "lastcall/analyze/finding") &&
 			!within(pkg, "lastcall/analyze/internal")
 	}
+	const evidence = "lastcall/collectors/evidence/internal/"
+	formats := []string{evidence + "containerstats", evidence + "datadogmetrics", evidence + "prometheus", evidence + "tables"}
+	for _, f := range formats {
+		if imports[f] == nil {
+			t.Errorf("go list does not know the package of formats %s", f)
+		}
+	}
 	for pkg, list := range imports {
 		for _, imp := range list {
 			ours := within(imp, "lastcall")
@@ -45,6 +54,10 @@ func TestImportsGoOneWay(t *testing.T) {
 				rule = "the two models are leaves"
 			case within(pkg, "lastcall/collectors") && !within(imp, "lastcall/collectors"):
 				rule = "collectors observe, they do not conclude"
+			case slices.Contains(formats, imp) && pkg != "lastcall/collectors/evidence":
+				rule = "formats know neither each other nor are known by what they share"
+			case pkg == evidence+"jsonscan" && imp != evidence+"swar", pkg == evidence+"swar":
+				rule = "the scanner of JSON knows JSON alone"
 			case within(pkg, "lastcall/report") && !within(imp, "lastcall/report") && imp != "lastcall/analyze/finding":
 				rule = "a report sees findings, never a sample"
 			case within(pkg, "lastcall/analyze") && within(imp, "lastcall/collectors") && !within(imp, "lastcall/collectors/record"):
