@@ -451,6 +451,9 @@ func workerSign(line []byte) (sign, bool) {
 		return sign{kind: record.CrashOther, signal: "SIGKILL", exited: true, pid: pid}, true
 	case bytes.Contains(line, []byte("was sent SIGSEGV")):
 		return sign{kind: record.CrashSegfault, signal: "SIGSEGV", exited: true, pid: pid}, true
+	case bytes.Contains(line, []byte("exited with code ")):
+		v, ok := number.IntAfter(line, "exited with code ")
+		return sign{kind: record.CrashExit, exited: true, pid: pid}, ok && v > 0
 	case bytes.HasPrefix(line, []byte("DAMN ! worker")):
 		s := sign{kind: record.CrashOther, exited: true, pid: pid}
 		if v, ok := number.IntAfter(line, "killed by signal "); ok {

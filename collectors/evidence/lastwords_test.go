@@ -80,6 +80,8 @@ func TestLastWordsOfRuntimesAreDeaths(t *testing.T) {
 		"[2026-11-16 13:47:57 +0000] [1] [CRITICAL] WORKER TIMEOUT (pid:17)":                               record.CrashHealthCheck,
 		"[2026-11-16 13:47:57 +0000] [1] [ERROR] Worker (pid:17) was sent SIGKILL! Perhaps out of memory?": record.CrashOther,
 		"DAMN ! worker 1 (pid: 17) died, killed by signal 9 :( trying respawn ...":                         record.CrashOther,
+		"[2026-11-16 13:47:57 +0000] [1] [ERROR] Worker (pid:17) exited with code 1":                       record.CrashExit,
+		"[2026-11-16 13:47:57 +0000] [1] [ERROR] Worker (pid:17) exited with code 3.":                      record.CrashExit,
 		"Killed": record.CrashOther,
 		"Memory cgroup out of memory: Killed process 123 (node) total-vm:1kB, anon-rss:130000kB, file-rss:10kB": record.CrashOOMKill,
 	} {
@@ -93,7 +95,7 @@ func TestLastWordsOfRuntimesAreDeaths(t *testing.T) {
 			t.Errorf("%q: %+v", msg, c)
 		}
 		// Only a master that outlived its worker, and the kernel, know that something ended.
-		if over := strings.Contains(msg, "was sent SIG") || strings.Contains(msg, "DAMN") || strings.Contains(msg, "Killed process"); c.Exited != over {
+		if over := strings.Contains(msg, "was sent SIG") || strings.Contains(msg, "DAMN") || strings.Contains(msg, "exited with code") || strings.Contains(msg, "Killed process"); c.Exited != over {
 			t.Errorf("%q: exited %v", msg, c.Exited)
 		}
 	}
@@ -105,7 +107,7 @@ func TestWordsThatAreNoLastOnesAreNoDeaths(t *testing.T) {
 		"recovered from panic: boom", "Using Node.js v20.20.2 and npm 10", "Node.js v20.20.2 is required", "user asked for memory usage", "Killed 3 stale sessions", "PHP Fatal error:  Uncaught Error",
 		"(node:17) UnhandledPromiseRejectionWarning: Error: x", "out of memory tables were refreshed", "Segmentation of customers done", "process exited cleanly",
 		"* connected (pid:9)", "Aborted by user", "stopped listening on 8080", "server failed: listening on 8080: error", "not listening on port 80", "malloc tuning enabled",
-		"Worker (pid:17) booted", "thread 'worker-3' panicked at src/main.rs:3:5:", "Memory cgroup limits read",
+		"Worker (pid:17) booted", "Worker (pid:17) exited with code 0", "Worker (pid:17) exited with code", "thread 'worker-3' panicked at src/main.rs:3:5:", "Memory cgroup limits read",
 	} {
 		sink := saySomething(t, msg)
 		if len(sink.Crashes) > 0 {
