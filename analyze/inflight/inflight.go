@@ -249,6 +249,9 @@ type Beginning struct {
 // Begins tells how the slow-down before each case began, in the order of the cases.
 func Begins(b *Baseline, cases []Case) []Beginning {
 	out := make([]Beginning, len(cases))
+	if len(cases) == 0 {
+		return out
+	}
 	surv := newSurvival(b)
 	for i := range cases {
 		w := newWeighing(b, surv, &cases[i])
