@@ -331,6 +331,30 @@ func (q *inquiry) actions() {
 	}
 }
 
+// unheard returns the containers that died and of which there is no request, where others of their service serve.
+func (q *inquiry) unheard() (names []string) {
+	if !q.named || q.sampled.fraction > 0 {
+		return nil
+	}
+	serving := map[string]bool{}
+	for c, serves := range q.serves {
+		if c != 0 && serves {
+			serving[life.Pool(q.containers[c], "")] = true
+		}
+	}
+	for d := range q.life.Deaths {
+		name := q.life.Deaths[d].Container
+		if _, process := isProcess(name); process || slices.Contains(names, name) || !serving[life.Pool(name, "")] {
+			continue
+		}
+		if c := q.containerIndex(name); c == 0 || !q.serves[c] {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // accused are the endpoints of one cause.
 type accused struct {
 	cause     finding.Cause
@@ -538,6 +562,9 @@ func (q *inquiry) warningRows() {
 	own("detail_overflow", q.lostDetails, "requests without an answer are more than the paths, ids and callers that can be held: some are cited without")
 	if q.total > 0 && !q.named {
 		own("no_container", q.total, "requests do not say which container served them: all containers are looked at as one, which proves less")
+	}
+	if dead := q.unheard(); len(dead) > 0 && len(q.strangeDead) == 0 {
+		own("requests_missing", int64(len(dead)), fmt.Sprintf("containers died of which there is no request, while others like them serve (%s): is their log missing? Their deaths speak against every endpoint", listSome(dead, 4)))
 	}
 	if len(q.strangeDead) > 0 {
 		own("untied_addresses", int64(len(q.strangeAddresses)), fmt.Sprintf("requests name what served them by address (%s), and no source ties those to what died (%s): which requests were open at a death is not known; save what has both (docker inspect, kubectl get pods -o json), or log the name of the container", listSome(q.strangeAddresses, 4), listSome(q.strangeDead, 4)))
