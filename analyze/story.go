@@ -564,7 +564,7 @@ func (q *inquiry) warningRows() {
 		own("no_container", q.total, "requests do not say which container served them: all containers are looked at as one, which proves less")
 	}
 	if dead := q.unheard(); len(dead) > 0 && len(q.strangeDead) == 0 {
-		own("requests_missing", int64(len(dead)), fmt.Sprintf("containers died of which there is no request, while others like them serve (%s): is their log missing? Their deaths speak against every endpoint", listSome(dead, 4)))
+		own("requests_missing", int64(len(dead)), fmt.Sprintf("containers died of which there is no request, while others like them serve (%s): did they never come up, or is their log missing? Their deaths speak against every endpoint", listSome(dead, 4)))
 	}
 	if len(q.strangeDead) > 0 {
 		own("untied_addresses", int64(len(q.strangeAddresses)), fmt.Sprintf("requests name what served them by address (%s), and no source ties those to what died (%s): which requests were open at a death is not known; save what has both (docker inspect, kubectl get pods -o json), or log the name of the container", listSome(q.strangeAddresses, 4), listSome(q.strangeDead, 4)))
