@@ -8,6 +8,8 @@ import (
 
 	"lastcall/analyze/finding"
 	"lastcall/analyze/inflight"
+	"lastcall/analyze/internal/stat"
+	"lastcall/collectors/record"
 )
 
 const (
@@ -43,17 +45,17 @@ func (a ages) String() string {
 
 // agesAt returns the ages at deaths of processes that a death before had begun.
 func (q *inquiry) agesAt(deaths []int) (a ages) {
+	first := map[string]record.Time{} // death of each container
+	for d := range q.life.Deaths {    // in the order of time
+		x := &q.life.Deaths[d]
+		if _, ok := first[x.Container]; !ok {
+			first[x.Container] = x.Time
+		}
+	}
 	var old []float64
 	for _, d := range deaths {
-		x := &q.life.Deaths[d]
-		if x.Uptime <= 0 {
-			continue
-		}
-		for b := range d {
-			if before := &q.life.Deaths[b]; before.Container == x.Container && before.Time < x.Time && x.Time.Sub(before.Time) >= x.Uptime {
-				old = append(old, x.Uptime.Seconds())
-				break
-			}
+		if x := &q.life.Deaths[d]; x.Uptime > 0 && x.Time.Sub(first[x.Container]) >= x.Uptime {
+			old = append(old, x.Uptime.Seconds())
 		}
 	}
 	a.n = len(old)
@@ -61,7 +63,7 @@ func (q *inquiry) agesAt(deaths []int) (a ages) {
 		return a
 	}
 	slices.Sort(old)
-	mean, squares := sum(old)/float64(a.n), 0.0
+	mean, squares := stat.Mean(old), 0.0
 	for _, s := range old {
 		squares += (s - mean) * (s - mean)
 	}
@@ -69,6 +71,17 @@ func (q *inquiry) agesAt(deaths []int) (a ages) {
 	a.spread = math.Sqrt(squares/float64(a.n)) / mean
 	a.quartiles = (old[3*a.n/4] - old[a.n/4]) / old[a.n/2]
 	return a
+}
+
+// agesDiffer reports whether lives whose memory is known ended at ages that growth with time alone does not make, and says so.
+func (q *inquiry) agesDiffer(deaths []int) bool {
+	age := q.agesAt(slices.DeleteFunc(slices.Clone(deaths), func(d int) bool { return q.shapeAtDeath(d) == finding.ShapeInsufficient }))
+	if !age.differ() {
+		return false
+	}
+	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "rival.ages", Outcome: finding.Contradicts,
+		Detail: fmt.Sprintf("%d lives that began with a restart each ended after %s on average, half of them further apart than %s of that: what grows with time alone ends them at one age", age.n, minutes(age.mean.Round(time.Second)), percent(age.quartiles))})
+	return true
 }
 
 // lastStraw reports whether the leader may have been no more than what came when memory was full already, where lives end at one age:

@@ -5,7 +5,6 @@ import (
 
 	"lastcall/analyze/finding"
 	"lastcall/analyze/life"
-	"lastcall/analyze/memory"
 	"lastcall/collectors/record"
 )
 
@@ -18,13 +17,25 @@ const (
 
 // limitLowered asks whether containers died of a limit that is lower than one under which they had lived with as much memory.
 func (q *inquiry) limitLowered(deaths []int) (candidate, bool) {
-	highest := func(l *memory.Life) (top float64) {
+	type survivor struct {
+		pool  string
+		start record.Time
+		limit int64
+		top   float64 // the highest reading
+	}
+	var lived []survivor
+	for i := range q.mem {
+		l := &q.mem[i]
+		if l.Died || l.LimitBytes == 0 {
+			continue
+		}
+		x := survivor{life.Pool(l.Container, ""), l.Start, l.LimitBytes, 0}
 		for _, m := range []record.Metric{record.RSS, record.WorkingSet} {
 			for _, p := range l.Series[m] {
-				top = max(top, p.V)
+				x.top = max(x.top, p.V)
 			}
 		}
-		return top
+		lived = append(lived, x)
 	}
 	var now, before int64
 	needed, explained := 0.0, 0
@@ -34,18 +45,15 @@ func (q *inquiry) limitLowered(deaths []int) (candidate, bool) {
 			continue
 		}
 		died := &q.mem[of[len(of)-1]]
+		limit, pool := float64(died.LimitBytes), life.Pool(died.Container, "")
 		met := false
-		for i := range q.mem {
-			l := &q.mem[i]
-			if l.Died || died.LimitBytes == 0 || float64(l.LimitBytes) < loweredTimes*float64(died.LimitBytes) || l.Start >= died.Start ||
-				life.Pool(l.Container, "") != life.Pool(died.Container, "") {
+		for _, x := range lived {
+			if limit == 0 || float64(x.limit) < loweredTimes*limit || x.start >= died.Start || x.pool != pool || x.top < neededShare*limit {
 				continue
 			}
-			if top := highest(l); top >= neededShare*float64(died.LimitBytes) {
-				met = true
-				if top > needed {
-					needed, now, before = top, died.LimitBytes, l.LimitBytes
-				}
+			met = true
+			if x.top > needed {
+				needed, now, before = x.top, died.LimitBytes, x.limit
 			}
 		}
 		if met {

@@ -303,7 +303,7 @@ func (q *inquiry) readInflight() {
 	if len(q.base.Open) > 0 {
 		q.muteOverflow()
 		for c := range q.later {
-			q.beganAnew(class(c))
+			q.beganAnew(c)
 		}
 	}
 	q.strangeDead, q.strangeAddresses = q.untied()

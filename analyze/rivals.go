@@ -153,9 +153,9 @@ func (q *inquiry) capacity(deaths []int) (candidate, bool) {
 		pools[life.Pool(x.Container, x.Service)] = true
 	}
 	fleet := 0
-	for c, serves := range q.serves {
-		if c != 0 && serves && pools[life.Pool(q.containers[c], "")] {
-			fleet++
+	for pool, n := range q.serving() {
+		if pools[pool] {
+			fleet += n
 		}
 	}
 	total := q.fleet
@@ -205,6 +205,17 @@ func (q *inquiry) capacity(deaths []int) (candidate, bool) {
 		Detail: fmt.Sprintf("the load in the %s before %d of %d stories was %.1f times the usual, above %.0f %% of all such stretches; %d of %d containers died", minutes(peakWindow), peaks, stories, minRise, 100*minRank, len(died), fleet)})
 	return candidate{deaths: deaths, class: byMemory, endpoint: -1, named: -1, verdict: finding.Verdict{Cause: finding.Capacity, Grade: grade,
 		Summary: fmt.Sprintf("The load exceeded what the containers can hold: %d of %d died of memory as the load was %.1f times the usual, and no endpoint is out of line.", len(died), fleet, minRise)}}, true
+}
+
+// serving counts the containers that serve requests, by pool.
+func (q *inquiry) serving() map[string]int {
+	n := map[string]int{}
+	for c, serves := range q.serves {
+		if c != 0 && serves {
+			n[life.Pool(q.containers[c], "")]++
+		}
+	}
+	return n
 }
 
 func sum(x []float64) float64 {

@@ -336,15 +336,10 @@ func (q *inquiry) unheard() (names []string) {
 	if !q.named || q.sampled.fraction > 0 {
 		return nil
 	}
-	serving := map[string]bool{}
-	for c, serves := range q.serves {
-		if c != 0 && serves {
-			serving[life.Pool(q.containers[c], "")] = true
-		}
-	}
+	serving := q.serving()
 	for d := range q.life.Deaths {
 		name := q.life.Deaths[d].Container
-		if _, process := isProcess(name); process || slices.Contains(names, name) || !serving[life.Pool(name, "")] {
+		if _, process := isProcess(name); process || slices.Contains(names, name) || serving[life.Pool(name, "")] == 0 {
 			continue
 		}
 		if c := q.containerIndex(name); c == 0 || !q.serves[c] {

@@ -25,7 +25,6 @@ const (
 	sameLikely       = 20   // e-value of one request retried from crash to crash
 	sameConclusive   = 1000 // the same, with at least three hops
 	standsOut        = 10   // how many times the likelihood ratio of the next one that of an endpoint must be to stand out at a death
-	secondBlame      = 0.9  // crashes blamed on the first culprit this much are left out when a second is looked for
 	hostWindow       = 60 * time.Second
 	memoryShort      = 0.9 // share of the limit from which memory, not the CPU, is why a container stops answering
 	levelMemory      = 0.6 // share of the limit below which memory was not the reason of a kill

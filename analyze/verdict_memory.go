@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"lastcall/analyze/finding"
 	"lastcall/analyze/internal/stat"
@@ -243,15 +242,11 @@ func (q *inquiry) explainLeak(deaths []int, leaky int) candidate {
 	default:
 		v.Cause = finding.Undetermined
 	}
-	age := q.agesAt(slices.DeleteFunc(slices.Clone(deaths), func(d int) bool { return q.shapeAtDeath(d) == finding.ShapeInsufficient }))
-	contradicted := v.Cause == finding.BackgroundLeak && age.differ()
-	if contradicted {
-		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "rival.ages", Outcome: finding.Contradicts,
-			Detail: fmt.Sprintf("%d lives that began with a restart each ended after %s on average, half of them further apart than %s of that: what grows with time alone ends them at one age", age.n, minutes(age.mean.Round(time.Second)), percent(age.quartiles))})
+	switch {
+	case v.Cause == finding.BackgroundLeak && q.agesDiffer(deaths):
 		v.Cause, v.Grade = finding.Undetermined, finding.Possible
 		v.Summary = fmt.Sprintf("%s%s grew%s, but not with time alone, as lives ended at very different ages; the evidence cannot say what makes it grow.", strings.ToUpper(who[:1]), who[1:], tail)
-	}
-	if v.Cause == finding.Undetermined && !contradicted {
+	case v.Cause == finding.Undetermined:
 		v.Grade = finding.Possible
 		v.Summary = fmt.Sprintf("A memory leak: %s grows in %d of %d lives%s, and the evidence cannot say whether requests or background work make it grow.", who, g.Gate.Growing, g.Gate.Lives, tail)
 		if len(g.Endpoints) > 0 && g.Endpoints[0].Posterior >= possibleP {

@@ -185,11 +185,18 @@ func Evaluate(b *Baseline, cases []Case) *Result {
 	for i := range cases {
 		r.Onsets[i] = evaluateCase(b, surv, &cases[i], i, r.Endpoints)
 	}
-	all := make([]int, len(cases))
+	r.moments = moments(cases)
+	r.weigh()
+	r.Same = same(b, surv, cases)
+	return r
+}
+
+// weigh fills in what follows from the likelihood ratios of the cases and from which of them are of one moment.
+func (r *Result) weigh() {
+	n, all := len(r.Endpoints), make([]int, len(r.moments))
 	for i := range all {
 		all[i] = i
 	}
-	r.moments = moments(cases)
 	logs := make([]shares, n)
 	for e := range r.Endpoints {
 		logs[e] = sharesOf(r.Endpoints[e].LR, r.group(all))
@@ -209,7 +216,7 @@ func Evaluate(b *Baseline, cases []Case) *Result {
 	lead := &r.Endpoints[r.Leader]
 	r.Second = second(r.Leader, logs, pairs)
 	r.LeaveOneOut = lead.Posterior
-	if len(cases) > 1 {
+	if len(all) > 1 {
 		rest := make([]shares, n)
 		restPairs := slices.Clone(pairs)
 		sums := make([]float64, n)
@@ -234,8 +241,6 @@ func Evaluate(b *Baseline, cases []Case) *Result {
 		}
 	}
 	r.Partners = partners(r)
-	r.Same = same(b, surv, cases)
-	return r
 }
 
 // Beginning is how the slow-down before a death began.

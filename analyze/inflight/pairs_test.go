@@ -6,31 +6,17 @@ import (
 	"time"
 )
 
-// weigh is Evaluate from the likelihood ratios on, each death a moment of its own.
-func weigh(lr ...[]float64) (*Result, []float64) {
-	r := &Result{Endpoints: make([]Endpoint, len(lr))}
-	all := make([]int, len(lr[0]))
-	for i := range all {
-		all[i] = i
-	}
-	r.moments = all
-	logs := make([]shares, len(lr))
-	for e := range lr {
-		r.Endpoints[e].LR = lr[e]
+// weighed is the result of deaths with these likelihood ratios, by endpoint, each death a moment of its own.
+func weighed(lr ...[]float64) *Result {
+	r := &Result{Leader: -1, Second: -1}
+	for i := range lr[0] {
+		r.moments = append(r.moments, i)
 	}
 	for e := range lr {
-		logs[e] = sharesOf(lr[e], r.group(all))
+		r.Endpoints = append(r.Endpoints, Endpoint{LR: lr[e]})
 	}
-	pairs := r.pairs(r.group(all))
-	post, nobody := posterior(logs, pairs)
-	r.Nobody = nobody
-	for e := range post {
-		if post[e] > post[r.Leader] {
-			r.Leader = e
-		}
-	}
-	r.Second = second(r.Leader, logs, pairs)
-	return r, post
+	r.weigh()
+	return r
 }
 
 func TestTwoThatKillInTurnAreNoRivals(t *testing.T) {
@@ -70,7 +56,11 @@ func TestPairs(t *testing.T) {
 		{"one death of another", [][]float64{{yes, yes, yes, yes, yes, yes, yes, no}, {no, no, no, no, no, no, no, yes}, innocent}, false, 0.01},
 		{"one that says something everywhere", [][]float64{{yes, yes, yes, yes, yes, yes, no, no}, {2, 2, 2, 2, 2, 2, yes, yes}, innocent}, false, 0.5},
 	} {
-		r, post := weigh(c.lr...)
+		r := weighed(c.lr...)
+		post := make([]float64, len(c.lr))
+		for e := range post {
+			post[e] = r.Endpoints[e].Posterior
+		}
 		if r.Leader != 0 || (r.Second == 1) != c.second || !c.second && r.Second != -1 || post[1] > c.atMost || c.second && min(post[0], post[1]) < 0.99 {
 			t.Errorf("%s: leader %d, second %d, posteriors %v", c.name, r.Leader, r.Second, post)
 		}
