@@ -13,8 +13,9 @@ import (
 	"lastcall/collectors/record"
 )
 
-// Kubernetes merges the starts of a container into a first and a last one and keeps its last end only, but it counts its restarts. Where the
-// kills that a node tells of are exactly as many as the restarts that nothing explains of the containers there, they are one another's.
+// Kubernetes merges the starts of a container into a first and a last one and keeps its last end only, but it counts its restarts, and how
+// many starts it merged. Where the kills that a node tells of are exactly as many as the restarts that nothing explains of the containers
+// there, they are one another's.
 
 const (
 	// longestBackOff is how long after its end a container may be started again, or be said to wait for that: Kubernetes waits up to
@@ -100,18 +101,19 @@ func (c *canon) tieByCount(s *shard, open []*record.Crash, first map[string]reco
 	limits := c.limits(s, counts)
 	slices.Sort(names)
 	tied := map[*record.Crash]bool{}
-	for _, host := range names {
-		kills := by[host]
+	// deal returns of whom each of the kills of a machine is; nil where the count does not say it.
+	deal := func(host string, kills []*openKill) []*owed {
 		if len(kills) > maxOpenKills {
-			continue
+			return nil
 		}
 		var pods []*owed
-		clear := true
 		for _, h := range told {
 			switch points := counts[h.container]; {
 			case h.host == "" || !sameHost(h.host, host):
 			case len(points) == 0:
-				clear = clear && !h.restartedUnexplained(first[h.container], kills)
+				if h.restartedUnexplained(first[h.container], kills) {
+					return nil
+				}
 			default:
 				if p := h.owes(points, first[h.container], kills); p != nil {
 					p.limit = limits[h.container]
@@ -119,10 +121,16 @@ func (c *canon) tieByCount(s *shard, open []*record.Crash, first map[string]reco
 				}
 			}
 		}
-		if !clear {
-			continue
+		return forced(pods, kills)
+	}
+	for _, host := range names {
+		kills := by[host]
+		of := deal(host, kills)
+		if of == nil { // two that died at one moment may have been two containers
+			kills = apart(kills)
+			of = deal(host, kills)
 		}
-		for i, p := range forced(pods, kills) {
+		for i, p := range of {
 			if p == nil {
 				continue
 			}
@@ -140,7 +148,19 @@ func (c *canon) tieByCount(s *shard, open []*record.Crash, first map[string]reco
 	return slices.DeleteFunc(open, func(k *record.Crash) bool { return tied[k] })
 }
 
-// restartCounts returns the restarts of each container as they were counted, in the order of time.
+// apart takes every process that was killed for a kill of its own.
+func apart(kills []*openKill) []*openKill {
+	list := make([]*openKill, 0, len(kills))
+	for _, k := range kills {
+		for _, of := range k.crashes {
+			list = append(list, &openKill{[]*record.Crash{of}, of.Time, of.UsedBytes})
+		}
+	}
+	return list
+}
+
+// restartCounts returns the restarts of each container as they were counted, in the order of time; where nobody counted them, as its starts
+// were when they were merged.
 func (c *canon) restartCounts(s *shard) map[string][]point {
 	counts := map[string][]point{}
 	for k, of := range s.series {
@@ -148,8 +168,40 @@ func (c *canon) restartCounts(s *shard) map[string][]point {
 			counts[name] = append(counts[name], of.points...)
 		}
 	}
+	for name, points := range mergedStarts(s) {
+		if counts[name] == nil {
+			counts[name] = points
+		}
+	}
 	for _, points := range counts {
 		slices.SortFunc(points, func(a, b point) int { return cmp.Or(cmp.Compare(a.t, b.t), cmp.Compare(a.v, b.v)) })
+	}
+	return counts
+}
+
+// mergedStarts returns how often each container had been started again at each start that has a time, of those with starts that have none.
+func mergedStarts(s *shard) map[string][]point {
+	type told struct{ container, reason string } // other sources may tell of the same starts in their own words
+	starts := map[told][]*record.Lifecycle{}
+	for i := range s.events {
+		if e := &s.events[i]; e.Kind == record.Up && e.Container != "" {
+			of := told{e.Container, e.Reason}
+			starts[of] = append(starts[of], e)
+		}
+	}
+	counts := map[string][]point{}
+	for of, list := range starts {
+		if !slices.ContainsFunc(list, func(e *record.Lifecycle) bool { return e.Merged > 0 }) {
+			continue
+		}
+		slices.SortFunc(list, func(a, b *record.Lifecycle) int { return cmp.Compare(a.Time, b.Time) })
+		n := 0
+		for i, e := range list {
+			if i > 0 {
+				n += e.Merged + 1
+			}
+			counts[of.container] = append(counts[of.container], point{t: e.Time, v: float64(n)})
+		}
 	}
 	return counts
 }

@@ -61,6 +61,13 @@ func (c *counted) again(name, host string, at ...float64) *counted {
 	return c
 }
 
+// merged is a container that was started at from and to, and so often between.
+func (c *counted) merged(name, host string, from, to float64, between int) *counted {
+	c.again(name, host, from, to)
+	c.events[len(c.events)-1].Merged = between
+	return c
+}
+
 func (c *counted) report(t *testing.T) *finding.Report {
 	src := &record.Source{Name: "events.json", Format: "kubernetes"}
 	return look(t, analyze.Options{}, func(s record.Sink) {
@@ -129,6 +136,12 @@ func TestKillsAreDealtOutByCount(t *testing.T) {
 		"no count at all":                             {none().kill("node-a", 190, 10, 20, 40).again("web-0", "node-a", 1, 60), "---"},
 		"the machine's name with its domain":          {none().kill("node-a", 190, 10, 20, 40).pod("web-0", "node-a.example.org", 1, 42, 60, oom, 4), "000"},
 		"a pod of two machines is none of Kubernetes": {web0(10, 20, 40).again("web-0", "node-b", 2), "---"},
+		"two pods at one moment":                      {web0(10, 20, 40).kill("node-a", 380, 40.03).pod("web-1", "node-a", 1, 42, 60, oom, 2).sample("web-1", "node-a", 60, record.MemoryLimit, 400<<20), "0001"},
+		"two at one moment that may be either's":      {none().kill("node-a", 190, 40, 40.03).pod("web-0", "node-a", 1, 42, 60, oom, 2).pod("web-1", "node-a", 1, 42, 60, oom, 2), "--"},
+		"starts that were merged are counted":         {none().kill("node-a", 190, 10, 20, 40).merged("web-0", "node-a", 1, 60, 3).killed("web-0", "node-a", 59.9), "000"},
+		"fewer starts were merged than kills":         {none().kill("node-a", 190, 10, 20, 40).merged("web-0", "node-a", 1, 60, 2).killed("web-0", "node-a", 59.9), "---"},
+		"more starts were merged than kills":          {none().kill("node-a", 190, 10, 20, 40).merged("web-0", "node-a", 1, 60, 4).killed("web-0", "node-a", 59.9), "---"},
+		"a count of restarts is asked before starts":  {web0(10, 20, 40).merged("web-0", "node-a", 1, 60.1, 7), "000"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := c.given.report(t)
@@ -142,11 +155,13 @@ func TestKillsAreDealtOutByCount(t *testing.T) {
 			var got strings.Builder
 			open := int64(0)
 			for _, k := range kills {
-				of := "?"
+				of, nearest := "?", 5*time.Second
 				for _, d := range r.Crashes {
-					if at := record.TimeOf(d.Time); at.Sub(k.Time).Abs() > 5*time.Second || d.Container == "" {
+					away := record.TimeOf(d.Time).Sub(k.Time).Abs()
+					if away > nearest || d.Container == "" {
 						continue
 					}
+					nearest = away
 					if of = "-"; strings.HasPrefix(d.Container, "web-") {
 						of = d.Container[4:]
 						if !strings.Contains(d.Note, "restarts were counted") {
@@ -182,6 +197,11 @@ func TestKillsAreDealtOutByCount(t *testing.T) {
 
 func (c *counted) end(name, host string, at float64, code int) *counted {
 	c.crashes = append(c.crashes, record.Crash{Time: minute(at), Kind: record.CrashExit, Exited: true, ExitCode: code, Host: host, Container: name})
+	return c
+}
+
+func (c *counted) killed(name, host string, at float64) *counted {
+	c.crashes = append(c.crashes, record.Crash{Time: minute(at), Kind: record.CrashOOMKill, Exited: true, ExitCode: 137, Host: host, Container: name})
 	return c
 }
 

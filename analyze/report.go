@@ -27,14 +27,16 @@ type inquiry struct {
 	later  map[class][]int            // deaths of a class that came later in a long story: they follow from the first ones
 	host   candidate                  // the host that failed, when ofHost names deaths
 	ofHost []int
-	mem    []memory.Life
-	memOf  [][]int // per death: which of mem it ended
-	curves []memory.Curve
-	growth memory.Attribution
-	heap   *heap.Result
-	hang   *hang.Result
-	load   []float64  // per death: rank of the load in the 30 s before it, 0..1; NaN when unknown
-	breaks []breakage // found where nothing died
+	// shortages are the kills that a kernel or node tells of as those of a machine that ran out of memory.
+	shortages map[sign]bool
+	mem       []memory.Life
+	memOf     [][]int // per death: which of mem it ended
+	curves    []memory.Curve
+	growth    memory.Attribution
+	heap      *heap.Result
+	hang      *hang.Result
+	load      []float64  // per death: rank of the load in the 30 s before it, 0..1; NaN when unknown
+	breaks    []breakage // found where nothing died
 	// See untied.
 	strangeDead, strangeAddresses []string
 
@@ -112,6 +114,7 @@ func (t *traffic) look(ctx context.Context) (*inquiry, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	q.readShortages()
 	q.readMemory()
 	q.readLoad()
 	q.readHang()
@@ -485,6 +488,9 @@ func (q *inquiry) writeCrashes() {
 			notes = append(notes, fmt.Sprintf("inferred: it started again, and %d request(s) that it had begun never ended; no source tells how the process ended", x.Unfinished))
 		case !x.Exited:
 			notes = append(notes, "known by its last words only: no source tells how the process ended")
+		}
+		if q.ofMachine(x) {
+			notes = append(notes, "the machine ran out of memory, not the container")
 		}
 		if q.canon.byCount(x) {
 			notes = append(notes, "inferred: the node told of the process only, and the container's restarts were counted")

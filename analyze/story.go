@@ -69,8 +69,13 @@ func (q *inquiry) timeline() {
 			add(e.Time, "host", "host down"+after(e.Host), e.Pos, true, e.Container, "")
 		case record.MemoryPressure:
 			text := e.Container + " is over its memory quota"
-			if e.Reason == survivedWords {
+			switch {
+			case e.Reason == survivedWords:
 				text = e.Container + " ran out of memory and went on: " + clip(e.Text, 140)
+			case e.Reason == record.NodeOutOfMemory:
+				text = cmp.Or(e.Host, "the machine") + " ran out of memory"
+			case e.Container == "":
+				text = cmp.Or(e.Host, e.Service, "something") + " is short of memory" + after(e.Reason)
 			}
 			add(e.Time, "memory", text, e.Pos, true, e.Container, "")
 		}
@@ -121,7 +126,7 @@ func (q *inquiry) timeline() {
 				break
 			}
 		}
-		text := fmt.Sprintf("%s died: %s", x.Container, kindWords(x))
+		text := fmt.Sprintf("%s died: %s", x.Container, q.kindWords(x))
 		if x.Unreachable {
 			text = x.Container + " became unreachable and was moved"
 		}
@@ -216,7 +221,10 @@ func after(s string) string {
 	return ": " + s
 }
 
-func kindWords(d *life.Death) string {
+func (q *inquiry) kindWords(d *life.Death) string {
+	if q.ofMachine(d) {
+		return "killed as the machine ran out of memory"
+	}
 	s := map[record.CrashKind]string{record.CrashOOMKill: "killed for exceeding its memory limit", record.CrashHeapLimit: "heap limit reached, the runtime aborted",
 		record.CrashAbort: "aborted", record.CrashSegfault: "segmentation fault", record.CrashException: "uncaught exception", record.CrashHealthCheck: "killed because it did not answer health checks",
 		record.CrashExit: "exited with an error", record.CrashSigterm: "terminated", record.CrashOther: "killed or ended, no source says why"}[d.Kind]
@@ -316,16 +324,22 @@ func (q *inquiry) actions() {
 	}
 	if n := len(q.life.Deaths); n > 0 && v.Cause == finding.Undetermined && v.Endpoint == nil {
 		at := make([]string, 0, n)
-		faults := 0
+		faults, machine := 0, 0
 		for d := range q.life.Deaths {
 			at = append(at, clockTime(q.life.Deaths[d].Time))
 			if classOf(&q.life.Deaths[d]) == byFault {
 				faults++
 			}
+			if q.ofMachine(&q.life.Deaths[d]) {
+				machine++
+			}
 		}
-		if 2*faults > n {
+		switch {
+		case 2*machine > n:
+			add("mitigate", "rival.host-memory", "Look at what else takes memory on the machine at "+listSome(at, 3)+" (the kernel's log lists every process and who asked), and reserve what the containers need.")
+		case 2*faults > n:
 			add("observe", "burst.open-at-onset", "Read what the processes wrote just before "+listSome(at, 3)+": they ended by an error, and its first line and trace say where.")
-		} else {
+		default:
 			add("observe", "burst.open-at-onset", "Look at what the processes do without a request just before "+listSome(at, 3)+" (jobs, timers, consumers), and let the runtime write a heap snapshot when memory runs out.")
 		}
 	}

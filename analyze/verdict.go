@@ -410,7 +410,11 @@ func (q *inquiry) undetermined(deaths []int, c class, res *inflight.Result, grad
 	if kinds := q.kindsText(deaths); kinds != "" {
 		s += " (" + kinds + ")"
 	}
-	s += ", and the evidence cannot say why"
+	if host := q.hostMemory(deaths); 2*len(host.deaths) > len(deaths) {
+		s += " as " + host.String() + ", and the evidence cannot say what took it"
+	} else {
+		s += ", and the evidence cannot say why"
+	}
 	named := -1
 	switch {
 	case q.total == 0:

@@ -106,9 +106,25 @@ func (q *inquiry) explainMemory(c class, deaths []int) []candidate {
 		}
 		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "rival.ages", Outcome: outcome, Detail: age.String() + ", whatever was asked of them: what ends them adds up with time"})
 	}
+	host := q.hostMemory(deaths)
+	q.tellHostMemory(&host, deaths)
+	if host.most(deaths) {
+		grade = lower(grade, finding.Possible)
+		why = append(why, host.String())
+	}
 	known := leaky + bursty + flat
 	q.check("memory.shape", known > 0, finding.Neutral, fmt.Sprintf("of %d deaths, memory had grown steadily before %d, jumped before %d, and was level when last read before %d", len(deaths), leaky, bursty, flat),
 		q.noShape(deaths))
+	none := func() candidate {
+		c := q.undetermined(deaths, c, res, grade, why)
+		if age.alike() {
+			c.verdict.Summary += fmt.Sprintf(" What ends them adds up with time: %s.", age)
+		}
+		return c
+	}
+	if host.most(deaths) {
+		return []candidate{none()}
+	}
 	var leak *candidate
 	if q.growth.Gate.Open && 2*leaky >= known && leaky > bursty {
 		c := q.explainLeak(deaths, leaky)
@@ -143,11 +159,7 @@ func (q *inquiry) explainMemory(c class, deaths []int) []candidate {
 	if c, ok := q.limitLowered(deaths); ok {
 		return []candidate{c}
 	}
-	none := q.undetermined(deaths, c, res, grade, why)
-	if age.alike() {
-		none.verdict.Summary += fmt.Sprintf(" What ends them adds up with time: %s.", age)
-	}
-	return []candidate{none}
+	return []candidate{none()}
 }
 
 // howKilled says how a request killed containers of which no source says that memory was the reason: by memory if the curves jump

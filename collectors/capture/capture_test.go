@@ -176,7 +176,7 @@ func draw(t *rapid.T, s tee) {
 			must(s.a.Crash(&r), s.b.Crash(&r))
 		case 3:
 			r := record.Lifecycle{
-				Pos: pos, Time: times.Draw(t, "t"), End: times.Draw(t, "e"), Kind: record.LifecycleKind(str()), ExitCode: -1, UsedBytes: i64(),
+				Pos: pos, Time: times.Draw(t, "t"), End: times.Draw(t, "e"), Kind: record.LifecycleKind(str()), ExitCode: -1, UsedBytes: i64(), Merged: 3,
 				LimitBytes: i64(), Reason: str(), Container: str(), Instance: str(), Service: str(), Host: str(), Version: str(), Address: str(), Text: str(),
 			}
 			must(s.a.Lifecycle(&r), s.b.Lifecycle(&r))

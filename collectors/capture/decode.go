@@ -105,7 +105,7 @@ func (d *decoder) line(line []byte, sink record.Sink) error {
 	case "lifecycle":
 		r := record.Lifecycle{
 			Pos: pos, Time: record.Time(o.int("time")), End: record.Time(o.int("end")), Kind: record.LifecycleKind(o.str("kind")),
-			ExitCode: int(o.int("exit_code")), UsedBytes: o.int("used_bytes"), LimitBytes: o.int("limit_bytes"), Reason: o.str("reason"),
+			ExitCode: int(o.int("exit_code")), UsedBytes: o.int("used_bytes"), LimitBytes: o.int("limit_bytes"), Merged: int(o.int("merged")), Reason: o.str("reason"),
 			Container: o.str("container"), Instance: o.str("instance"), Service: o.str("service"), Host: o.str("host"), Version: o.str("version"),
 			Address: o.str("address"), Text: o.str("text"),
 		}

@@ -28,8 +28,8 @@
 //	sample     time, metric, value, interval, container, instance, service, host, version
 //	crash      time, kind, exited, exit_code, signal, limit_bytes, used_bytes, uptime, container, instance, service, host,
 //	           version, text
-//	lifecycle  time, end, kind, exit_code, used_bytes, limit_bytes, reason, container, instance, service, host, version,
-//	           address, text
+//	lifecycle  time, end, kind, exit_code, used_bytes, limit_bytes, merged, reason, container, instance, service, host,
+//	           version, address, text
 //	job        name, start, end, container, instance
 //	exposure   from, to, method, route, container, service, count, errors, p50, p99, max
 //	profile    name, data (base64), time, container, instance, version, on_oom

@@ -245,6 +245,7 @@ func (c *chunk) lifecycle(r *record.Lifecycle) {
 	c.int("exit_code", int64(r.ExitCode))
 	c.int("used_bytes", r.UsedBytes)
 	c.int("limit_bytes", r.LimitBytes)
+	c.int("merged", int64(r.Merged))
 	c.str("reason", r.Reason)
 	c.place(r.Container, r.Instance, r.Service, r.Host, r.Version)
 	c.str("address", r.Address)

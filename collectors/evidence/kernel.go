@@ -311,7 +311,7 @@ func (k *kernelReport) killed(o *origin.Origin, b []byte, sink record.Sink) erro
 	// Memory that ran out above the container is another matter: the killed one need not be the one that grew.
 	switch {
 	case !inContainer:
-		l := o.Lifecycle(record.MemoryPressure, "the node ran out of memory", text)
+		l := o.Lifecycle(record.MemoryPressure, record.NodeOutOfMemory, text)
 		return sink.Lifecycle(l)
 	case len(k.oomMemcg) > 0 && len(k.taskMemcg) > 0 && !bytes.Equal(k.oomMemcg, k.taskMemcg) && !sameContainer(k.oomMemcg, k.taskMemcg):
 		l := o.Lifecycle(record.MemoryPressure, "limit of the parent cgroup "+origin.Quote(k.oomMemcg), text)

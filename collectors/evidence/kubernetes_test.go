@@ -239,6 +239,21 @@ func TestMergedEventsSayWhatIsMissing(t *testing.T) {
 	}
 }
 
+func TestMergedStartsAreCounted(t *testing.T) {
+	sink := formattest.MustRead(t, kubernetesJSON{}, "events.json", `{"apiVersion":"v1","kind":"Event","involvedObject":{"kind":"Pod","name":"web-0"},"reason":"Started",
+	"message":"Started container app","firstTimestamp":"2026-11-16T13:40:00Z","lastTimestamp":"2026-11-16T13:47:57Z","count":5}`)
+	want := []record.Lifecycle{
+		{Time: formattest.At(t, "2026-11-16T13:40:00Z"), Kind: record.Up, Reason: "Started"},
+		{Time: formattest.At(t, "2026-11-16T13:47:57Z"), Kind: record.Up, Reason: "Started", Merged: 3},
+	}
+	for i := range want {
+		want[i].Container, want[i].ExitCode = "web-0", -1
+	}
+	if diff := cmp.Diff(want, sink.Lifecycles, ignoring); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestEventsTellOneStory(t *testing.T) {
 	event := func(kind, name, reason, first, last string, count int, msg string) string {
 		return fmt.Sprintf(`{"apiVersion":"v1","kind":"Event","involvedObject":{"kind":%q,"name":%q,"fieldPath":"spec.containers{app}"},"reason":%q,"firstTimestamp":"2026-11-16T%sZ","lastTimestamp":"2026-11-16T%sZ","count":%d,"source":{"host":"node-a"},"message":%q}`,

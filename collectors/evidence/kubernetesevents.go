@@ -70,6 +70,11 @@ func kubernetesEvent(pos record.Pos, v *fastjson.Value, sink *kubernetesStory) e
 			if err := mergedEvents(pos, count-2, msg, sink); err != nil {
 				return err
 			}
+			if reason == "Started" { // how often it was restarted tells whose the kills of its node are
+				l := o.Lifecycle(record.Up, reason, msg)
+				l.Merged = count - 2
+				return sink.Lifecycle(l)
+			}
 		}
 	}
 	return emit(&o, sink)
@@ -145,13 +150,14 @@ func kubernetesReason(kind, reason string, msg []byte) func(*origin.Origin, reco
 	case "SystemOOM":
 		return func(o *origin.Origin, sink record.Sink) error {
 			c := o.Crash(record.CrashOOMKill, msg)
+			c.Exited, c.Signal = true, "SIGKILL"
 			if pid := bytes.TrimSpace(cut.Between(append(bytes.Clone(msg), ','), "pid: ", ",")); len(pid) > 0 {
 				c.Instance = string(pid)
 			}
 			if err := sink.Crash(c); err != nil {
 				return err
 			}
-			return sink.Lifecycle(o.Lifecycle(record.MemoryPressure, "the node ran out of memory", msg))
+			return sink.Lifecycle(o.Lifecycle(record.MemoryPressure, record.NodeOutOfMemory, msg))
 		}
 	case "Killing":
 		switch {

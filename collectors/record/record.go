@@ -259,6 +259,8 @@ type Lifecycle struct {
 	ExitCode int
 	// UsedBytes and LimitBytes are set where the event names them (R14); 0 when unknown.
 	UsedBytes, LimitBytes int64
+	// Merged counts the like events between the one before and this of which the source keeps no time (Kubernetes merges equal events).
+	Merged int
 	// Reason is the source's own word ("deploy", "Unhealthy", "scale down"), or [Listening] or [StartTime].
 	Reason                                      string
 	Container, Instance, Service, Host, Version string
@@ -272,6 +274,9 @@ const (
 	Listening = "listening"  // the application says that its server listens
 	StartTime = "start time" // a metric tells when the process began
 )
+
+// NodeOutOfMemory is the reason of a MemoryPressure that is the machine's and no container's. It comes beside the Crash of who was killed.
+const NodeOutOfMemory = "the node ran out of memory"
 
 // Job is one run of background work that a log tells of (a cron, a queue consumer): an explanation that rivals requests.
 type Job struct {

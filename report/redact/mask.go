@@ -181,7 +181,12 @@ func (m masker) secrets(s string) string {
 		return s
 	}
 	s = maskValues(s, secretKey, false, func(string, string) string { return secret })
-	s = maskValues(s, personKey, false, func(_, v string) string { return m.name("user", v) })
+	s = maskValues(s, personKey, false, func(k, v string) string {
+		if strings.HasSuffix(k, " UID:") && strings.Trim(v, "0123456789") == "" && strings.Contains(s, "-rss:") {
+			return v // the kernel tells as which user of the machine a process ran that it killed
+		}
+		return m.name("user", v)
+	})
 	return maskValues(s, contactKey, false, func(string, string) string { return m.name("personal", "") })
 }
 

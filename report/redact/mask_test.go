@@ -65,6 +65,8 @@ func TestText(t *testing.T) {
 		{"span id", "dd.span_id=1a2b3c4d5e6f7a8b", "dd.span_id=[id]"},
 		{"random base64", "blob dGhpcyBpcyBhIHNlY3JldCB0b2tlbiBvZiBtaW5lIQ== end", "blob [secret] end"},
 		{"user id key", `user_id=42, "userId":"abc", username: jane`, `user_id=[user], "userId":"[user]", username: [user]`},
+		{"the user of a process stays", "Killed process 9615 (node) anon-rss:216540kB, shmem-rss:0kB, UID:1000 pgtables:2000kB", ""},
+		{"another UID", "signed in UID:1000 from home", "signed in UID:[user] from home"},
 		{"names and phones by key", `"first_name":"Jane","phone":"+33 6 12 34 56 78"`, `"first_name":"[personal]","phone":"[personal]"`},
 	}
 	for _, tt := range tests {
