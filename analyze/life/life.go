@@ -545,10 +545,11 @@ func (c *container) silentReplacements() {
 	// The same instance seen by several sources was there from the first sight to the last.
 	by := map[string]Seen{}
 	for _, s := range c.seen {
-		if o, ok := by[s.Instance]; ok {
+		id := cutID(s.Instance)
+		if o, ok := by[id]; ok {
 			s.First, s.Last = min(s.First, o.First), max(s.Last, o.Last)
 		}
-		by[s.Instance] = s
+		by[id] = s
 	}
 	seen := make([]Seen, 0, len(by))
 	for _, s := range by {
@@ -570,6 +571,15 @@ func (c *container) silentReplacements() {
 // isPID tells the id of a process from that of a container.
 func isPID(id string) bool {
 	return len(id) <= len("4194304") && !strings.ContainsFunc(id, func(r rune) bool { return r < '0' || r > '9' })
+}
+
+// cutID is the id of a container as most tools print it; other ids stay.
+func cutID(id string) string {
+	const digits = 12
+	if len(id) > digits && strings.Trim(id, "0123456789abcdef") == "" {
+		return id[:digits]
+	}
+	return id
 }
 
 // followed finds the instances of one kind, in the order of their first sight, that followed one another.

@@ -284,6 +284,8 @@ func TestEndsOfContainers(t *testing.T) {
 		{"another instance follows a stop", tell().seen("11", -600, 0).exit(platform, 5, 143).seen("12", 20, 600), "restart stopped @5.0"},
 		{"two kinds of ids over the same time are no replacement", tell().seen("11", -600, 600).seen(idA, -590, 610), ""},
 		{"one instance seen twice is no replacement", tell().seen("11", -600, 0).seen("11", 100, 600), ""},
+		{"an id and its first digits are one instance", tell().seen(idA, -600, 0).seen(idAShort, 100, 600), ""},
+		{"pods that begin alike are not", tell().seen("shop-6c8f9d7b5-aaaaa", -600, 0).seen("shop-6c8f9d7b5-bbbbb", 10, 600), "restart stopped_reporting @0.0"},
 		{"another instance after a deploy", tell().event(-30, record.Deploy).but(func(e *record.Lifecycle) { e.Container = "" }).seen("11", -600, 0).seen("12", 10, 600), "restart deploy @0.0"},
 
 		// Started again without a word.
