@@ -64,7 +64,7 @@ func (q *inquiry) breakEvents() (ev []finding.Event) {
 		if name == "" {
 			name = "one container"
 		}
-		ev = append(ev, finding.Event{Time: b.at.Std(), Kind: "broken", Container: q.containers[b.container], Observed: true, Source: q.all.sources.name(oldest.Source), Line: int64(oldest.Line),
+		ev = append(ev, finding.Event{Time: b.at.Std(), Kind: finding.EventBroken, Container: q.containers[b.container], Observed: true, Source: q.all.sources.name(oldest.Source), Line: int64(oldest.Line),
 			Text: fmt.Sprintf("%d requests on %s break at once; the oldest, %s, had run for %s", len(b.requests), name, q.endpoints[oldest.Endpoint], seconds(oldest.End.Sub(oldest.Start).Seconds()))})
 	}
 	return ev

@@ -293,9 +293,13 @@ func (q *inquiry) readInflight() {
 	stories := map[[2]int]int{}
 	for d := range q.life.Deaths {
 		c := classOf(&q.life.Deaths[d])
+		main, along := q.diedWith(d)
+		if along {
+			c = classOf(&q.life.Deaths[main])
+		}
 		switch k := [2]int{int(c), q.cases[d].Chain}; {
 		case c == lost || slices.Contains(q.ofHost, d):
-		case stories[k] >= maxPerStory:
+		case along || stories[k] >= maxPerStory:
 			q.later[c] = append(q.later[c], d)
 		default:
 			stories[k]++

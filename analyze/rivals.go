@@ -24,6 +24,10 @@ const (
 	minUsual = 6
 	// peakWindow is the stretch before the first death of a story over which the load is taken.
 	peakWindow = 5 * time.Minute
+	// firstOfSignals: exit statuses from here on tell of a signal.
+	firstOfSignals = 128
+	// withinPod is how far apart the containers of one pod may end when it goes: they are given as much time to stop by default.
+	withinPod = 30 * time.Second
 	// fleetShare: so much of a pool must have died for its load to be the cause.
 	fleetShare = 0.5
 )
@@ -33,7 +37,12 @@ func (q *inquiry) hostFailure() (candidate, []int) {
 	var unexplained []int
 	for d := range q.life.Deaths {
 		x := &q.life.Deaths[d]
-		if x.Unreachable || x.Kind == record.CrashOther || x.Kind == record.CrashHealthCheck || x.Kind == record.CrashExit || x.Kind == record.CrashSigterm {
+		if _, with := q.diedWith(d); with {
+			continue // one pod went, whatever it had within it
+		}
+		// A process that ended with a status of its own was not taken down by its host.
+		byItself := x.Kind == record.CrashExit && x.ExitCode > 0 && x.ExitCode < firstOfSignals
+		if x.Unreachable || x.Kind == record.CrashOther || x.Kind == record.CrashHealthCheck || x.Kind == record.CrashExit && !byItself || x.Kind == record.CrashSigterm {
 			unexplained = append(unexplained, d)
 		}
 	}
@@ -100,6 +109,23 @@ func (q *inquiry) hostFailure() (candidate, []int) {
 	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "rival.host", Outcome: finding.Supports, Detail: detail})
 	return candidate{deaths: best, class: lost, endpoint: -1, named: -1, verdict: finding.Verdict{Cause: finding.HostFailure, Grade: grade,
 		Summary: fmt.Sprintf("A host failed: %s of %d different services ended within %s of each other; no request is to blame.", countText(len(best), "container"), len(bestPools), minutes(hostWindow))}}, best
+}
+
+// diedWith returns the death of the pod that the container of a death is a companion in, if both came together.
+func (q *inquiry) diedWith(d int) (main int, together bool) {
+	x := &q.life.Deaths[d]
+	pod, companion := life.PodOf(x.Container)
+	if !companion {
+		return d, false
+	}
+	deaths := q.life.Deaths // in the order of time
+	o := sort.Search(len(deaths), func(i int) bool { return deaths[i].Time >= x.Time.Add(-withinPod) })
+	for ; o < len(deaths) && deaths[o].Time <= x.Time.Add(withinPod); o++ {
+		if deaths[o].Container == pod {
+			return o, true
+		}
+	}
+	return d, false
 }
 
 // staleAfter: a list of live instances that is refreshed this long after it lost a member was stale meanwhile.

@@ -15,7 +15,6 @@ import (
 )
 
 const (
-	maxTimeline    = 400
 	maxChartPoints = 400
 	maxBars        = 3000
 )
@@ -33,185 +32,13 @@ func (q *inquiry) writeStory() {
 		r.Goroutines = q.heap.Goroutines
 		r.HeapNotes = q.heap.Notes
 	}
-	q.timeline()
+	q.report.Timeline = q.timeline()
 	q.impact()
 	q.actions()
 	q.method()
 	q.coverageRows()
 	q.warningRows()
 	q.charts()
-}
-
-func (q *inquiry) timeline() {
-	var ev []finding.Event
-	add := func(t record.Time, kind, text string, pos record.Pos, observed bool, container, crash string) {
-		if t != 0 {
-			ev = append(ev, finding.Event{Time: t.Std(), Text: text, Kind: kind, Source: posName(pos.Source), Line: pos.Line, Observed: observed, Container: container, Crash: crash})
-		}
-	}
-	for _, d := range q.life.Deploys {
-		text := "deploy"
-		if d.Version != "" {
-			text = "deploy of " + d.Version
-		}
-		add(d.Time, "deploy", text, d.Pos, true, "", "")
-	}
-	for i := range q.events {
-		e := &q.events[i]
-		switch e.Kind {
-		case record.Scale:
-			add(e.Time, "planned", "scaling"+after(e.Reason), e.Pos, true, e.Container, "")
-		case record.Maintenance:
-			add(e.Time, "planned", "maintenance"+after(e.Reason), e.Pos, true, e.Container, "")
-		case record.MembersChanged:
-			add(e.Time, "members", "list of live instances refreshed: "+clip(e.Text, 120), e.Pos, true, e.Container, "")
-		case record.HostDown:
-			add(e.Time, "host", "host down"+after(e.Host), e.Pos, true, e.Container, "")
-		case record.MemoryPressure:
-			text := e.Container + " is over its memory quota"
-			switch {
-			case e.Reason == survivedWords:
-				text = e.Container + " ran out of memory and went on: " + clip(e.Text, 140)
-			case e.Reason == record.NodeOutOfMemory:
-				text = cmp.Or(e.Host, "the machine") + " ran out of memory"
-			case e.Container == "":
-				text = cmp.Or(e.Host, e.Service, "something") + " is short of memory" + after(e.Reason)
-			}
-			add(e.Time, "memory", text, e.Pos, true, e.Container, "")
-		}
-	}
-	for _, w := range q.opts.Planned {
-		add(w.From, "planned", "planned window begins (told by the user)", record.Pos{}, true, "", "")
-		add(w.To, "planned", "planned window ends (told by the user)", record.Pos{}, true, "", "")
-	}
-	for i := range q.life.Restarts {
-		s := &q.life.Restarts[i]
-		text := fmt.Sprintf("%s ended as asked (%s)", s.Container, s.Reason)
-		if s.Reason == finding.StoppedReporting {
-			text = s.Container + " stopped reporting; another instance followed"
-			if s.Again {
-				text = s.Container + " started again; no source says how it had ended"
-			}
-		}
-		add(s.Time, "restart", text, s.Pos, s.Reason != finding.StoppedReporting, s.Container, "")
-	}
-	// By container and by start: a fleet can have hundreds of thousands of lives.
-	lives := map[string][]int{}
-	for i := range q.life.Lives {
-		lives[q.life.Lives[i].Container] = append(lives[q.life.Lives[i].Container], i)
-	}
-	type begin struct {
-		container string
-		at        record.Time
-	}
-	told := map[begin]record.Pos{}
-	for i := range q.events {
-		at := begin{q.events[i].Container, q.events[i].Time}
-		if _, ok := told[at]; !ok {
-			told[at] = q.events[i].Pos
-		}
-	}
-	for d := range q.life.Deaths {
-		x := &q.life.Deaths[d]
-		pos := record.Pos{}
-		for _, s := range x.Signs {
-			pos = s.Pos
-			if s.Exited {
-				break
-			}
-		}
-		for _, s := range x.Signs {
-			if !s.Exited && (s.Kind == record.CrashHeapLimit || s.Kind == record.CrashException || s.Kind == record.CrashSegfault) {
-				add(s.Time, "last_words", x.Container+": "+clip(s.Text, 140), s.Pos, true, x.Container, x.ID())
-				break
-			}
-		}
-		text := fmt.Sprintf("%s died: %s", x.Container, q.kindWords(x))
-		if x.Unreachable {
-			text = x.Container + " became unreachable and was moved"
-		}
-		if x.Unfinished > 0 {
-			text = fmt.Sprintf("%s ended with %d request(s) open, and started again", x.Container, x.Unfinished)
-		}
-		add(x.Time, "crash", text, pos, x.Unfinished == 0, x.Container, x.ID())
-		of := lives[x.Container] // in the order of time
-		if i := sort.Search(len(of), func(i int) bool { return q.life.Lives[of[i]].Start > x.Time }); i < len(of) && q.life.Lives[of[i]].Start.Sub(x.Time) < 10*time.Minute {
-			start := q.life.Lives[of[i]].Start
-			add(start, "start", x.Container+" starts again", told[begin{x.Container, start}], true, x.Container, "")
-		}
-
-	}
-	// The requests of whoever is accused or comes closest, on the containers that died.
-	for i := range q.report.Suspects {
-		s := &q.report.Suspects[i]
-		if s.Role != finding.Culprit && i > 0 {
-			continue
-		}
-		if s.Role != finding.Culprit && s.Grade != finding.Possible {
-			continue
-		}
-		for _, x := range s.Examples {
-			ev = append(ev, finding.Event{Time: x.Start, Kind: "request", Text: fmt.Sprintf("%s begins on %s", s.Endpoint, x.Container), Source: x.Source, Line: x.Line, Observed: true, Container: x.Container, Crash: x.Crash})
-			if x.Outcome == "given_up" {
-				if p := q.find(x); p != nil {
-					ev = append(ev, finding.Event{Time: p.End.Std(), Kind: "request", Text: fmt.Sprintf("the router gives up on %s on %s; the work may go on", s.Endpoint, x.Container), Source: x.Source, Line: x.Line, Observed: true, Container: x.Container, Crash: x.Crash})
-				}
-			}
-		}
-	}
-	for c, res := range q.burst {
-		if res == nil || res.Leader < 0 || res.Endpoints[res.Leader].Posterior < likelyP {
-			continue
-		}
-		for i, d := range q.caseOf[c] {
-			if res.Onsets[i] >= 2 {
-				add(q.deathAt[d].Add(-time.Duration(res.Onsets[i]*1e9)), "onset", q.life.Deaths[d].Container+" begins to slow down (estimated from its requests)", record.Pos{}, false, q.life.Deaths[d].Container, q.life.Deaths[d].ID())
-			}
-		}
-	}
-	ev = append(ev, q.breakEvents()...)
-	if q.hang != nil {
-		add(q.hang.From, "hang", fmt.Sprintf("requests begin to end after the same %.1f s", q.hang.Constant.Seconds()), q.slowPos(q.hang.Refs[0]), true, "", "")
-		add(q.hang.To, "hang", fmt.Sprintf("the last request that ends after %.1f s begins", q.hang.Constant.Seconds()), q.slowPos(q.hang.Refs[len(q.hang.Refs)-1]), true, "", "")
-	}
-	sort.SliceStable(ev, func(i, j int) bool {
-		a, b := &ev[i], &ev[j]
-		if !a.Time.Equal(b.Time) {
-			return a.Time.Before(b.Time)
-		}
-		if a.Container != b.Container {
-			return a.Container < b.Container
-		}
-		if a.Kind != b.Kind {
-			return a.Kind < b.Kind
-		}
-		return a.Text < b.Text
-	})
-	ev = slices.CompactFunc(ev, func(a, b finding.Event) bool { return a.Time.Equal(b.Time) && a.Text == b.Text })
-	if len(ev) > maxTimeline {
-		cutoff := ev[maxTimeline-1]
-		n := len(ev) - maxTimeline + 1
-		ev = append(ev[:maxTimeline-1], finding.Event{Time: cutoff.Time, Kind: "more", Text: fmt.Sprintf("… and %d more events", n), Observed: false})
-	}
-	if ev == nil {
-		ev = []finding.Event{}
-	}
-	q.report.Timeline = ev
-}
-
-func (q *inquiry) find(x finding.Example) *pending {
-	for i := range q.pend {
-		p := &q.pend[i]
-		if int64(p.Line) == x.Line && q.all.sources.name(p.Source) == x.Source && p.Start.Std().Equal(x.Start) {
-			return p
-		}
-	}
-	return nil
-}
-
-func (q *inquiry) slowPos(ref int) record.Pos {
-	s := &q.slow[ref]
-	return record.Pos{Source: q.all.sources.list[s.source], Line: int64(s.line)}
 }
 
 func after(s string) string {

@@ -74,6 +74,9 @@ func (q *inquiry) decide() error {
 			cands = append(cands, c)
 		}
 	}
+	for i := range cands {
+		q.nameCode(&cands[i])
+	}
 	sort.SliceStable(cands, func(i, j int) bool {
 		a, b := &cands[i], &cands[j]
 		// What explains most deaths comes first; among those that accuse, the surer one.
@@ -86,9 +89,6 @@ func (q *inquiry) decide() error {
 		return a.verdict.Grade.Rank() > b.verdict.Grade.Rank()
 	})
 	main := &cands[0]
-	for i := range cands {
-		q.nameCode(&cands[i])
-	}
 	r.Verdict = main.verdict
 	if len(cands) > 1 {
 		for _, c := range cands {

@@ -359,9 +359,9 @@ func layoutLanes(r *finding.Report) (*lanesView, []laneData) {
 	}
 	for i := range r.Timeline {
 		e := &r.Timeline[i]
-		if stepOfPeople(e.Kind) && !e.Time.Before(axis.from) && !e.Time.After(axis.to) {
+		if e.Kind.ByPeople() && !e.Time.Before(axis.from) && !e.Time.After(axis.to) {
 			x := axis.x(e.Time)
-			v.Events = append(v.Events, mark{X: x, OuterX: round2(gutter + x/plotUnits*plotWidth), Tip: clean(e.Kind) + ": " + clean(e.Text) + "\n" + dateTimeUTC(e.Time)})
+			v.Events = append(v.Events, mark{X: x, OuterX: round2(gutter + x/plotUnits*plotWidth), Tip: clean(string(e.Kind)) + ": " + clean(e.Text) + "\n" + dateTimeUTC(e.Time)})
 			if len(v.Events) == 40 {
 				break
 			}
@@ -393,15 +393,6 @@ func layoutLanes(r *finding.Report) (*lanesView, []laneData) {
 	v.Label = plural(int64(len(v.Lanes)), "container", "containers") + " over time, from " + dateTimeUTC(axis.from) + " to " + dateTimeUTC(axis.to) + ", with " +
 		plural(int64(len(r.Crashes)), "crash", "crashes")
 	return v, data
-}
-
-// stepOfPeople reports whether an event is something that somebody did to the service.
-func stepOfPeople(kind string) bool {
-	switch kind {
-	case "deploy", "planned", "scale", "maintenance":
-		return true
-	}
-	return false
 }
 
 // laneNames orders the containers: those that died, by their first death, then the others by name.

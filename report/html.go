@@ -554,11 +554,11 @@ func (p *pageView) timelineTable(r *finding.Report, o Options) {
 			row = append(row, keep(e.Time.In(o.Location).Format("2006-01-02 15:04:05 MST")))
 		}
 		what := txt(e.Text)
-		switch e.Kind {
-		case "crash":
+		switch {
+		case e.Kind == finding.EventCrash:
 			what.Class = "t-bad"
-		case "planned", "deploy", "scale", "maintenance":
-			what.Text = sentence(e.Kind) + ": " + what.Text
+		case e.Kind.ByPeople():
+			what.Text = sentence(string(e.Kind)) + ": " + what.Text
 		}
 		observed := "observed"
 		if !e.Observed {

@@ -325,7 +325,7 @@ func (m *markdown) timeline(r *finding.Report) {
 		m.printf("Nothing to tell.\n")
 		return
 	}
-	events, more := mainEvents(r.Timeline, mdTimeline)
+	events, more := finding.MainEvents(r.Timeline, mdTimeline)
 	head := []string{"Time (UTC)"}
 	if m.zone != nil {
 		head = append(head, "Local time")
@@ -339,11 +339,11 @@ func (m *markdown) timeline(r *finding.Report) {
 			row = append(row, m.local(e.Time))
 		}
 		what := mdText(e.Text)
-		switch e.Kind {
-		case "crash":
+		switch {
+		case e.Kind == finding.EventCrash:
 			what = "**Crash:** " + what
-		case "planned", "deploy", "scale", "maintenance":
-			what = sentence(e.Kind) + ": " + what
+		case e.Kind.ByPeople():
+			what = sentence(string(e.Kind)) + ": " + what
 		}
 		observed := "observed"
 		if !e.Observed {

@@ -736,7 +736,7 @@ func (p *page) timeline(r *finding.Report) {
 		p.para("Nothing to tell.")
 		return
 	}
-	events, more := mainEvents(r.Timeline, textTimeline)
+	events, more := finding.MainEvents(r.Timeline, textTimeline)
 	last := ""
 	for i := range events {
 		e := &events[i]
@@ -749,7 +749,7 @@ func (p *page) timeline(r *finding.Report) {
 			mark = "~"
 		}
 		s := plain
-		if e.Kind == "crash" {
+		if e.Kind == finding.EventCrash {
 			s = red
 		}
 		t := clean(e.Text)
@@ -760,40 +760,6 @@ func (p *page) timeline(r *finding.Report) {
 		p.block(s, lead, strings.Repeat(" ", columns(lead)), t)
 	}
 	p.more(more)
-}
-
-// mainEvents cuts a timeline to limit events, keeping the order: crashes and planned steps stay before requests and readings.
-func mainEvents(all []finding.Event, limit int) (kept []finding.Event, dropped int) {
-	if len(all) <= limit {
-		return all, 0
-	}
-	rank := func(kind string) int {
-		switch kind {
-		case "crash":
-			return 0
-		case "deploy", "planned", "scale", "maintenance", "restart":
-			return 1
-		case "request":
-			return 2
-		}
-		return 3
-	}
-	keep := make([]bool, len(all))
-	left := limit
-	for want := 0; want <= 3 && left > 0; want++ {
-		for i := range all {
-			if left > 0 && rank(all[i].Kind) == want {
-				keep[i] = true
-				left--
-			}
-		}
-	}
-	for i := range all {
-		if keep[i] {
-			kept = append(kept, all[i])
-		}
-	}
-	return kept, len(all) - len(kept)
 }
 
 // checkGroups orders the outcomes as they are shown, with their headings.

@@ -316,19 +316,6 @@ type Goroutines struct {
 	Note      string  `json:"note,omitempty"`
 }
 
-// Event is one line of the timeline. Kind is such as "crash", "restart", "deploy", "request", "memory", "health_check",
-// "planned". Observed false: inferred.
-type Event struct {
-	Time      time.Time `json:"time"`
-	Text      string    `json:"text"`
-	Kind      string    `json:"kind"`
-	Source    string    `json:"source"`
-	Line      int64     `json:"line,omitempty"`
-	Observed  bool      `json:"observed"`
-	Container string    `json:"container,omitempty"`
-	Crash     string    `json:"crash,omitempty"`
-}
-
 // Outcome is what a check says of the verdict.
 type Outcome string
 

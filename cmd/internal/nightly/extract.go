@@ -147,7 +147,7 @@ func extract(service string, from, to time.Time, r *finding.Report, gaps []strin
 		c.Crashes = append(c.Crashes, CrashLine{x.Time, prose.Plain(x.Container), x.Kind, x.ExplainedBy, explained[x.ID]})
 	}
 	for _, e := range r.Timeline {
-		if e.Kind == "deploy" && e.Container == "" {
+		if e.Kind == finding.EventDeploy && e.Container == "" {
 			c.Deploys = append(c.Deploys, Deploy{e.Time, prose.Plain(e.Text)})
 		}
 	}
