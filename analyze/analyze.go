@@ -46,7 +46,7 @@ type Options struct {
 	Planned []Window
 	// From and To bound the window of the report; zero means what the evidence covers.
 	From, To record.Time
-	// Service narrows the analysis to one service; empty means all.
+	// Service narrows the analysis to one service, and to what platforms say of it ([record.OfPlatform]); empty means all.
 	Service string
 	// Spool makes a private temporary file for requests that do not fit into MemoryBytes, at most two of them; nil keeps all in memory.
 	Spool func() (Spool, error)
@@ -367,7 +367,7 @@ func hash32(b []byte) uint32 {
 
 // Request implements record.Sink.
 func (s *shard) Request(r *record.Request) error {
-	if s.opts.Service != "" && len(r.Service) > 0 && string(r.Service) != s.opts.Service {
+	if s.opts.Service != "" && s.otherService(string(r.Service)) && !(r.Layer == record.LayerRouter && record.OfPlatform(r.Service)) {
 		return nil
 	}
 	s.requests++
@@ -665,12 +665,19 @@ func keepSmall[T any](s *shard, to []T, x T) []T {
 
 // Crash implements record.Sink.
 func (s *shard) Crash(c *record.Crash) error {
+	if s.otherService(c.Service) && !record.OfPlatform(c.Service) {
+		return nil
+	}
 	s.crashes = keepSmall(s, s.crashes, *c)
 	return nil
 }
 
 // Lifecycle implements record.Sink.
 func (s *shard) Lifecycle(e *record.Lifecycle) error {
+	// What concerns no container concerns all: a deployment has a name of its own, which some sources take for that of a service.
+	if e.Container != "" && s.otherService(e.Service) && !record.OfPlatform(e.Service) {
+		return nil
+	}
 	s.events = keepSmall(s, s.events, *e)
 	return nil
 }

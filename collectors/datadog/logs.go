@@ -447,25 +447,13 @@ func quoteAll(v []string) string {
 	return strings.Join(q, " OR ")
 }
 
-// platformWords are in the names of services that speak about containers rather than run in them.
-var platformWords = []string{
-	"platform", "system", "router", "heroku", "scalingo", "kubernetes", "kubelet", "kube", "k8s", "docker", "containerd", "crio", "kernel", "journald",
-	"systemd", "ecs", "fargate", "nomad", "nginx", "ingress", "haproxy", "traefik", "envoy", "caddy", "loadbalancer", "elb", "alb", "logplex", "runtime",
-	"supervisor", "watchdog", "orchestrator",
-}
-
 // related reports whether the lines of a service about our containers belong to the question. Other applications may run in
 // containers of the same name; platforms speak of all.
 func (r *run) related(service string) bool {
 	if len(r.o.RelatedServices) > 0 {
 		return slices.Contains(r.o.RelatedServices, service)
 	}
-	for _, w := range strings.FieldsFunc(strings.ToLower(service), func(c rune) bool { return c == '-' || c == '_' || c == '.' || c == '/' || c == ' ' }) {
-		if slices.Contains(platformWords, w) {
-			return true
-		}
-	}
-	return false
+	return record.OfPlatform(service)
 }
 
 // Calls kept back when deciding how much can be listed: for statistics that are asked for after the logs, and for what must be asked twice.

@@ -130,15 +130,6 @@ func (t *tally) otherService(s signal, service string) bool {
 	return true
 }
 
-// infrastructure are the service names under which platforms file their own words about everybody's containers.
-func infrastructure(service []byte) bool {
-	switch string(service) {
-	case "platform", "system", "router", "heroku", "scalingo", "kubernetes", "docker", "kernel":
-		return true
-	}
-	return false
-}
-
 func (t *tally) Request(r *record.Request) error {
 	if r.Layer == record.LayerApp {
 		t.see(r.End, r.Container, r.Instance)
@@ -148,7 +139,7 @@ func (t *tally) Request(r *record.Request) error {
 	// As the platform's crashes and lives, its router's requests are of whom it serves: without them a death has nothing that was open.
 	// Where one export holds the router's lines of several applications, those of the others come in as well.
 	if t.query.Service != "" && len(r.Service) > 0 && string(r.Service) != t.query.Service &&
-		!(r.Layer == record.LayerRouter && infrastructure(r.Service)) {
+		!(r.Layer == record.LayerRouter && record.OfPlatform(r.Service)) {
 		t.extents[sigRequests].outside++
 		return nil
 	}
@@ -172,7 +163,7 @@ func (t *tally) Sample(s *record.Sample) error {
 
 func (t *tally) Crash(c *record.Crash) error {
 	t.ends.add(c.Container, endTold{c.Time, c.Exited, c.Exited && c.Signal == "SIGABRT", c.Pos})
-	if !infrastructure([]byte(c.Service)) && t.otherService(sigCrashes, c.Service) || !t.in(sigCrashes, c.Time, c.Time) {
+	if !record.OfPlatform(c.Service) && t.otherService(sigCrashes, c.Service) || !t.in(sigCrashes, c.Time, c.Time) {
 		return nil
 	}
 	t.names.add(c.Container)
@@ -184,7 +175,7 @@ func (t *tally) Lifecycle(l *record.Lifecycle) error {
 		t.ends.add(l.Container, endTold{l.Time, true, false, l.Pos})
 	}
 	// A change in the members of another service is a sign about this one.
-	if l.Kind != record.MembersChanged && !infrastructure([]byte(l.Service)) && t.otherService(sigLifecycle, l.Service) ||
+	if l.Kind != record.MembersChanged && !record.OfPlatform(l.Service) && t.otherService(sigLifecycle, l.Service) ||
 		!t.in(sigLifecycle, l.Time, max(l.Time, l.End)) {
 		return nil
 	}
