@@ -107,6 +107,7 @@ func Attribute(lives []Life, ex Exposure, jobs []Job, o Options) Attribution {
 	for _, r := range d.regressors() {
 		d.fit(r)
 	}
+	d.refine()
 	d.fill(&a)
 	endpoints := 0.0
 	for i := range a.Endpoints {

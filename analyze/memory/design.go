@@ -526,19 +526,24 @@ func (d *design) testPair(nz *noise, x, y []float64) float64 {
 // logL is the log likelihood of a regressor with inner products xx and xy under one noise, with its growth (never negative) and the
 // error of that.
 func (d *design) logL(nz *noise, xx, xy float64) (l, g, sd float64) {
+	return d.logBeside(nz, products{tt: nz.tt, yy: nz.yy}, xx, xy)
+}
+
+// logBeside is logL where more columns are fitted, each of which costs what the Bayesian information criterion asks; see products.
+func (d *design) logBeside(nz *noise, p products, xx, xy float64) (l, g, sd float64) {
 	nu := float64(max(1, d.rows-nuisance-1))
-	sse := nz.yy
+	sse := p.yy
 	if xx > 0 && xy > 0 {
 		g = xy / xx
 		sse -= xy * g
 	}
-	sse = max(sse, 1e-12*nz.yy)
+	sse = max(sse, 1e-12*p.yy)
 	if xx > 0 {
 		sd = math.Sqrt(sse / nu / xx)
 	}
-	l = -0.5*nz.logDet - 0.5*nu*math.Log(sse)
-	if xx > 0 && nz.tt > 0 {
-		l -= 0.5 * math.Log(xx/nz.tt)
+	l = -0.5*nz.logDet - 0.5*nu*math.Log(sse) - 0.5*float64(p.more)*math.Log(float64(max(2, d.rows)))
+	if xx > 0 && p.tt > 0 {
+		l -= 0.5 * math.Log(xx/p.tt)
 	}
 	return l, g, sd
 }
@@ -548,25 +553,28 @@ func (d *design) fit(r *regressor) {
 	k := len(shareGrid)
 	r.post, r.g, r.gsd = make([]float64, k), make([]float64, k), make([]float64, k)
 	r.logBF, r.bestL = math.Inf(-1), math.Inf(-1)
-	if r.total < minRequests {
-		return
+	if r.total >= minRequests {
+		d.fitBeside(r, nil)
 	}
+}
+
+// fitBeside is fit where the regressor and time are compared without more, and with other columns, of one value per floor and life, fitted
+// beside either: whether those are needed is averaged over.
+func (d *design) fitBeside(r *regressor, beside [][][]float64) {
+	k := len(shareGrid)
+	r.bestL = math.Inf(-1)
 	per := make([][]float64, k)
+	var timeOnly []float64
 	best := make([]float64, k)
 	for s := range best {
 		best[s] = math.Inf(-1)
 	}
-	var dr *drift
-	var x cross
-	for i := range d.noise {
+	compare := func(i int, p products) {
 		nz := &d.noise[i]
-		if nz.drift != dr {
-			dr = nz.drift
-			x = d.cross(dr, r)
-		}
-		xt, xy, xx := d.test(nz, x)
+		l, _, _ := d.logBeside(nz, p, p.tt, p.ty)
+		timeOnly = append(timeOnly, l)
 		for si, s := range shareGrid {
-			l, gr, sd := d.logL(nz, s*s*xx+2*s*(1-s)*xt+(1-s)*(1-s)*nz.tt, s*xy+(1-s)*nz.ty)
+			l, gr, sd := d.logBeside(nz, p, s*s*p.xx+2*s*(1-s)*p.xt+(1-s)*(1-s)*p.tt, s*p.xy+(1-s)*p.ty)
 			per[si] = append(per[si], l)
 			if l > best[si] {
 				best[si], r.g[si], r.gsd[si] = l, gr, sd
@@ -576,11 +584,25 @@ func (d *design) fit(r *regressor) {
 			}
 		}
 	}
+	var alone, more *bundle
+	for i := range d.noise {
+		nz := &d.noise[i]
+		if i == 0 || nz.drift != d.noise[i-1].drift {
+			alone = d.bundle(nz.drift, r, nil)
+			if beside != nil {
+				more = d.bundle(nz.drift, r, beside)
+			}
+		}
+		compare(i, d.productsOf(nz, alone))
+		if more != nil {
+			compare(i, d.productsOf(nz, more))
+		}
+	}
 	for s := range per {
 		r.post[s] = stat.LogSumExp(per[s])
 	}
 	z := stat.LogSumExp(r.post)
-	r.logBF = z - math.Log(float64(k)) - d.logTime
+	r.logBF = z - math.Log(float64(k)) - stat.LogSumExp(timeOnly)
 	for s := range r.post {
 		r.post[s] = math.Exp(r.post[s] - z)
 	}

@@ -120,6 +120,11 @@ func sweepWorlds(seeds int) []world {
 			add(with("hard/"+k+" 15m samples/"+sc.n, func(w *world) { set(w); w.kind, w.share, w.every = k, 0.05, 15*time.Minute }))
 			add(with("hard/"+k+" sticky one container/"+sc.n, func(w *world) { set(w); w.kind, w.share, w.containers, w.rps, w.bursty = k, 0.05, 1, w.rps/6, true }))
 		}
+		for _, k := range []string{"endpoint", "time", "all"} {
+			for _, back := range []time.Duration{30 * time.Second, 2 * time.Minute, 15 * time.Minute} {
+				add(with("hard/"+k+" needs, back in "+back.String()+"/"+sc.n, func(w *world) { set(w); w.kind, w.share, w.needs, w.returns = k, 0.05, 0.06, back }))
+			}
+		}
 		add(with("hard/healthy steps/"+sc.n, func(w *world) { set(w); w.kind, w.share, w.steps = "healthy", 0.05, true }))
 		add(with("hard/healthy spikes/"+sc.n, func(w *world) { set(w); w.kind, w.share, w.spikes = "healthy", 0.05, true }))
 	}

@@ -34,6 +34,8 @@ type world struct {
 	paced      float64       // spread of the pace of a leak between containers (they keep it)
 	endpoints  int           // 0: 40
 	spikes     bool          // unrelated requests take a lot of memory for a while
+	needs      float64       // of the limit: what an innocent endpoint needs for a while, and the process gives back slowly
+	returns    time.Duration // time constant of that
 	steps      bool          // unrelated requests leave a lot of memory once in a while
 	seed       uint64
 }
@@ -125,6 +127,7 @@ func (w world) run() (f fleet) {
 	for e := range leak {
 		f.keeps[name(e)] = leak[e]
 	}
+	const needy = 2 // of the busier ones, and no culprit
 	phase := make([]float64, endpoints)
 	amp := make([]float64, endpoints)
 	for e := range phase {
@@ -164,6 +167,7 @@ func (w world) run() (f fleet) {
 		base     float64
 		nextJob  int
 		down     int
+		needed   float64
 		rate     float64
 		slope    float64
 	}
@@ -320,6 +324,14 @@ func (w world) run() (f fleet) {
 					spike[c]--
 					live += 0.15 * worldLimit
 				}
+			}
+			if w.needs > 0 {
+				// What several need at once adds up; what one gave back another may have.
+				if k := counts[needy][c][i]; k > 0 {
+					s.needed = max(s.needed, math.Sqrt(k)*w.needs*worldLimit)
+				}
+				live += s.needed
+				s.needed *= math.Exp(-dt / w.returns.Seconds())
 			}
 			if w.steps && rng.Float64() < h/w.life.Hours()*2 {
 				s.retained += 0.05 * worldLimit * rng.Float64()
