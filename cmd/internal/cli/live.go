@@ -87,6 +87,8 @@ type pprofOptions struct {
 	headers http.Header
 	every   time.Duration
 	during  time.Duration
+	// reported: a report follows at once. An interrupt of a run that goes on for some time ends the taking, and not the command.
+	reported bool
 }
 
 // defaultMaxCalls is what a verdict on a large service takes.
