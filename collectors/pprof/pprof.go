@@ -136,7 +136,7 @@ func New(o Options) (*Collector, error) {
 				pool = x509.NewCertPool()
 			}
 			if !pool.AppendCertsFromPEM(o.CA) {
-				return nil, errors.New("the certificate file holds no certificate in PEM form")
+				return nil, errors.New("the file of the authority holds no certificate in PEM form")
 			}
 			cfg.RootCAs = pool
 		}
@@ -421,8 +421,10 @@ func (c *Collector) explain(err error) string {
 		return st.Error()
 	case errors.Is(err, httpx.ErrTooLarge):
 		return fmt.Sprintf("the profile is larger than %d MB", c.o.MaxBytes>>20)
-	case errors.As(err, &unknown), errors.As(err, &host):
-		return "the certificate is not trusted; give the authority's certificate"
+	case errors.As(err, &unknown):
+		return "the certificate is not trusted; give that of its authority (--pprof-ca FILE)"
+	case errors.As(err, &host):
+		return "the certificate is for another host name; give the URL with the name that it is for"
 	case errors.Is(err, context.DeadlineExceeded), isTimeout(err):
 		return fmt.Sprintf("no answer within %s; the process may be hung, or the network closed", c.o.Timeout)
 	case errors.Is(err, syscall.ECONNREFUSED):

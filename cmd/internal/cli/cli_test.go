@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/pprof"
@@ -245,6 +247,31 @@ func TestAVariableThatIsNotSetIsAMistakeInTheConfig(t *testing.T) {
 	cfg := write(t, filepath.Join(t.TempDir(), "c.yaml"), "version: 1\nwebhook: {url: \"https://${NOSUCH}/x\"}\nservices: [{name: api, paths: [x]}]\n")
 	if r := runIn(t, nil, "nightly", "--config", cfg); r.code != 2 || !strings.Contains(r.errOut, "webhook.url: the environment variable NOSUCH is not set") {
 		t.Errorf("exit %d: %s", r.code, r.errOut)
+	}
+}
+
+func TestTheAuthorityOfAProcessCanBeGiven(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	srv := httptest.NewUnstartedServer(mux)
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0) // it is refused by one of them
+	srv.StartTLS()
+	t.Cleanup(srv.Close)
+	dir := t.TempDir()
+	ca := write(t, filepath.Join(dir, "ca.pem"), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw})))
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{nil, 1, "--pprof-ca FILE"},
+		{[]string{"--pprof-ca", ca}, 0, ""},
+		{[]string{"--pprof-ca", filepath.Join(dir, "nosuch.pem")}, 2, "--pprof-ca: open "},
+		{[]string{"--pprof-ca", write(t, filepath.Join(dir, "no.pem"), "nonsense")}, 2, "no certificate in PEM form"},
+	} {
+		if r := runIn(t, nil, append([]string{"heap", "--pprof", srv.URL}, c.args...)...); r.code != c.code || !strings.Contains(r.errOut, c.want) {
+			t.Errorf("%q: exit %d, want %d and %q\n%s", c.args, r.code, c.code, c.want, r.errOut)
+		}
 	}
 }
 

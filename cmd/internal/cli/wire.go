@@ -75,7 +75,7 @@ func (a *app) pprofCollector(o pprofOptions) (record.Collector, error) {
 // pprofTo asks live processes, and keeps what they give in a capture when there is one.
 func (a *app) pprofTo(o pprofOptions, w *capture.Writer) (record.Collector, error) {
 	opts := pprof.Options{
-		URLs: o.urls, Header: o.headers, Every: o.every, For: o.during, Now: a.sys.Now, Capture: w,
+		URLs: o.urls, Header: o.headers, CA: o.ca, Every: o.every, For: o.during, Now: a.sys.Now, Capture: w,
 		OnRound: func(round, rounds int) {
 			if rounds > 1 {
 				a.progress.set(int64(round-1), int64(rounds))
