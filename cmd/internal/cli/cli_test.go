@@ -250,6 +250,26 @@ func TestAVariableThatIsNotSetIsAMistakeInTheConfig(t *testing.T) {
 	}
 }
 
+func TestDoctorTellsOfWhatIsMissingAndThatIsNoFailure(t *testing.T) {
+	srv := liveProcess(t)
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "platform.log"), platformLog)
+	for name, c := range map[string]struct{ config, want string }{
+		"keys":                       {"services: [{name: api}]", "missing  keys"},
+		"a variable of the webhook":  {"webhook: {url: \"https://${NOSUCH}/x\"}\nservices: [{name: api, paths: [platform.log]}]", "missing  webhook.url        the environment variable NOSUCH is not set"},
+		"a variable of a process":    {"services: [{name: api, pprof: [\"http://${NOSUCH}\"]}]", "missing  NOSUCH             pprof of the service api: the environment variable NOSUCH is not set"},
+		"a variable of Datadog's":    {"datadog: {url: \"https://${NOSUCH}\"}\nservices: [{name: api}]", "datadog.url: the environment variable NOSUCH is not set"},
+		"a variable beside files":    {"services: [{name: api, paths: [platform.log], pprof: [\"http://${NOSUCH}\"]}]", "files: api\n  ok       "},
+		"a variable of one of them":  {"services: [{name: jobs, pprof: [\"http://${NOSUCH}\"]}, {name: api, pprof: [\"" + srv.URL + "\"]}]", "pprof: api\n  ok"},
+		"a file that is to be there": {"services: [{name: api, paths: [nosuch.log]}]", "missing  "},
+	} {
+		cfg := write(t, filepath.Join(dir, "c.yaml"), "version: 1\n"+c.config+"\n")
+		if r := runIn(t, nil, "doctor", "--config", cfg); r.code != 0 || !strings.Contains(r.out, c.want) {
+			t.Errorf("%s: exit %d, want 0 and %q\n%s%s", name, r.code, c.want, r.out, r.errOut)
+		}
+	}
+}
+
 func TestTheAuthorityOfAProcessCanBeGiven(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
