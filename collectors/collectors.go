@@ -1,7 +1,8 @@
 // Package collectors runs several collectors at once into one sink, and says what became of each.
 //
 // One source that fails is a gap in the coverage and a warning in the report, not the end of the run; only when every source
-// fails is that an error. The package knows no backend: it sees [record.Collector] alone.
+// fails is that an error. A sink that fails (a full disk) is the end of the run, whichever source it was writing for. The package
+// knows no backend: it sees [record.Collector] alone.
 package collectors
 
 import (
@@ -67,38 +68,42 @@ var ErrNoSource = errors.New("no source of evidence: give files or folders, set 
 // Run lets all collectors answer q at once, each into its own fork of sink, and joins the forks in the order of the
 // collectors, so that the order of arrival does not matter.
 //
-// The error is nil when at least one collector succeeded. It is the context's error when the run was cancelled, and all
-// errors joined when every collector failed. A collector that panics would take the evidence of the others with it, so a
-// panic becomes that collector's error.
+// The error is nil when at least one collector succeeded. It is the context's error when the run was cancelled, the first error
+// of the sink when that failed, which ends all collectors, and all errors joined when every collector failed. A collector that
+// panics would take the evidence of the others with it, so a panic becomes that collector's error.
 func Run(ctx context.Context, cs []record.Collector, q record.Query, sink record.Sink) (Outcomes, error) {
 	if len(cs) == 0 {
 		return nil, ErrNoSource
 	}
 	outcomes := make(Outcomes, len(cs))
+	running, end := context.WithCancel(ctx)
+	defer end()
+	lost := &sinkFailure{end: end}
 	if len(cs) == 1 {
 		// One collector gets the sink itself: what it streams need not be held back until a join.
-		w := &watch{Sink: sink}
-		outcomes[0] = runOne(ctx, cs[0], q, w)
+		w := &watch{Sink: sink, lost: lost}
+		outcomes[0] = runOne(running, cs[0], q, w)
 		outcomes[0].Gaps = w.gaps
 	} else {
 		forks := make([]*watch, len(cs))
 		for i := range cs {
-			forks[i] = &watch{Sink: sink.Fork()}
+			forks[i] = &watch{Sink: sink.Fork(), lost: lost}
 		}
 		var wg sync.WaitGroup
 		for i, c := range cs {
-			wg.Go(func() { outcomes[i] = runOne(ctx, c, q, forks[i]) })
+			wg.Go(func() { outcomes[i] = runOne(running, c, q, forks[i]) })
 		}
 		wg.Wait()
 		for i, f := range forks {
 			outcomes[i].Gaps = f.gaps
-			if err := f.Sink.Join(); err != nil && outcomes[i].Err == nil {
-				outcomes[i].Err = err
-			}
+			_ = lost.note(f.Sink.Join()) // returned below
 		}
 	}
 	if err := ctx.Err(); err != nil {
 		return outcomes, context.Cause(ctx)
+	}
+	if err := lost.first(); err != nil {
+		return outcomes, err
 	}
 
 	failed := outcomes.Failed()
@@ -142,13 +147,57 @@ func tellFailure(sink record.Sink, f Outcome) error {
 	})
 }
 
-// watch passes everything on and remembers the gaps that the collector states.
+// sinkFailure remembers the first error of the sink, and ends the run with it: no collector can mend that, and what each says of it
+// would read as if its source were at fault. It is safe for several goroutines.
+type sinkFailure struct {
+	end context.CancelFunc
+
+	mu  sync.Mutex
+	err error
+}
+
+func (f *sinkFailure) note(err error) error {
+	if err == nil {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err == nil {
+		f.err = err
+		f.end()
+	}
+	return err
+}
+
+func (f *sinkFailure) first() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
+
+// watch passes everything on, and remembers the gaps that the collector states and that the sink failed.
 type watch struct {
 	record.Sink
+	lost *sinkFailure
 	from *watch // the watch that this one was forked from
 	mu   sync.Mutex
 	gaps []Gap
 }
+
+func (w *watch) Request(x *record.Request) error {
+	if err := w.Sink.Request(x); err != nil { // the many: not one call more than needed
+		return w.lost.note(err)
+	}
+	return nil
+}
+
+func (w *watch) Sample(x *record.Sample) error       { return w.lost.note(w.Sink.Sample(x)) }
+func (w *watch) Crash(x *record.Crash) error         { return w.lost.note(w.Sink.Crash(x)) }
+func (w *watch) Lifecycle(x *record.Lifecycle) error { return w.lost.note(w.Sink.Lifecycle(x)) }
+func (w *watch) Job(x *record.Job) error             { return w.lost.note(w.Sink.Job(x)) }
+func (w *watch) Exposure(x *record.Exposure) error   { return w.lost.note(w.Sink.Exposure(x)) }
+func (w *watch) Profile(x *record.Profile) error     { return w.lost.note(w.Sink.Profile(x)) }
+func (w *watch) Warn(x *record.Warning) error        { return w.lost.note(w.Sink.Warn(x)) }
 
 func (w *watch) Cover(c *record.Coverage) error {
 	if c.MissingReason != "" {
@@ -160,17 +209,17 @@ func (w *watch) Cover(c *record.Coverage) error {
 		w.gaps = append(w.gaps, g)
 		w.mu.Unlock()
 	}
-	return w.Sink.Cover(c)
+	return w.lost.note(w.Sink.Cover(c))
 }
 
-func (w *watch) Fork() record.Sink { return &watch{Sink: w.Sink.Fork(), from: w} }
+func (w *watch) Fork() record.Sink { return &watch{Sink: w.Sink.Fork(), lost: w.lost, from: w} }
 
 func (w *watch) Join() error {
 	if w.from != nil {
 		w.from.mu.Lock()
 		w.from.gaps = append(w.from.gaps, w.gaps...)
 		w.from.mu.Unlock()
-		return w.Sink.Join()
+		return w.lost.note(w.Sink.Join())
 	}
 	// Not forked by the collector: the Sink contract says that Join does nothing here.
 	return nil

@@ -132,3 +132,63 @@ func TestCancellationIsTheError(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// full is a sink that takes nothing, at once or, with atJoin, when its forks are joined.
+type full struct {
+	record.Discard
+	atJoin bool
+}
+
+var errFull = errors.New("no space left on device")
+
+func (f full) Crash(*record.Crash) error {
+	if f.atJoin {
+		return nil
+	}
+	return errFull
+}
+
+func (f full) Fork() record.Sink { return f }
+
+func (f full) Join() error {
+	if f.atJoin {
+		return errFull
+	}
+	return nil
+}
+
+func TestAFailureOfTheSinkEndsTheRunAndIsNoSourcesFault(t *testing.T) {
+	forking := func(ctx context.Context, sink record.Sink) error {
+		f := sink.Fork()
+		return errors.Join(crash("fork")(ctx, f), f.Join())
+	}
+	quiet := func(context.Context, record.Sink) error { return nil }
+	// This one would go on for ever, and what it says of the end is not what happened.
+	waiting := func(ctx context.Context, _ record.Sink) error {
+		<-ctx.Done()
+		return errors.New("the source went away")
+	}
+	// This one holds the error of the sink for one of its many troubles.
+	forgiving := func(ctx context.Context, sink record.Sink) error {
+		_ = crash("x")(ctx, sink)
+		return nil
+	}
+	for name, c := range map[string]struct {
+		sink    full
+		collect []func(context.Context, record.Sink) error
+	}{
+		"one alone":         {full{}, []func(context.Context, record.Sink) error{crash("x")}},
+		"while another is":  {full{}, []func(context.Context, record.Sink) error{crash("x"), waiting}},
+		"in a fork":         {full{}, []func(context.Context, record.Sink) error{forking, waiting}},
+		"passed over":       {full{}, []func(context.Context, record.Sink) error{forgiving, quiet}},
+		"when it is joined": {full{atJoin: true}, []func(context.Context, record.Sink) error{crash("x"), quiet}},
+	} {
+		var cs []record.Collector
+		for _, f := range c.collect {
+			cs = append(cs, fake{"source", f})
+		}
+		if _, err := Run(t.Context(), cs, record.Query{}, c.sink); err != errFull {
+			t.Errorf("%s: got %v, want the error of the sink and nothing else", name, err)
+		}
+	}
+}

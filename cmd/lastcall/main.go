@@ -2,7 +2,6 @@
 package main
 
 import (
-	"context"
 	"os"
 	"os/signal"
 	"syscall"
@@ -15,10 +14,8 @@ func main() {
 	// SIGPIPE is taken over, so that a reader that goes away (`| head`) ends the program through a write error, after it has
 	// tidied up, and not in the middle of a file.
 	signal.Ignore(syscall.SIGPIPE)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal asks; the second one, after stop has given the signals back, kills.
-	context.AfterFunc(ctx, stop)
+	ctx, again := cli.Interrupts()
 	os.Exit(cli.Main(ctx, cli.System{
-		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Env: os.Getenv, Now: time.Now,
+		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Env: os.Getenv, Now: time.Now, Again: again,
 	}))
 }

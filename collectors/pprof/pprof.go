@@ -21,6 +21,7 @@ import (
 	"syscall"
 	"time"
 
+	"lastcall/collectors/capture"
 	"lastcall/collectors/internal/httpx"
 	"lastcall/collectors/internal/panics"
 	"lastcall/collectors/record"
@@ -65,6 +66,11 @@ type Options struct {
 	Sleep func(ctx context.Context, d time.Duration) error
 	// OnRound, when set, is told before each round, from 1, and how many there will be.
 	OnRound func(round, rounds int)
+	// Stop, when closed, ends the run: what was taken stands, and the coverage says that it is not all. Nil: only the context ends it.
+	Stop <-chan struct{}
+	// Capture, when set, keeps what comes, round by round. A run that was cut short goes on from there: the rounds that the capture
+	// has are not taken again, and the others follow at once, Every apart.
+	Capture *capture.Writer
 }
 
 const (
@@ -79,6 +85,7 @@ type Collector struct {
 	client  *http.Client
 	base    http.RoundTripper
 	targets []*target
+	whole   int // rounds that were taken whole
 }
 
 var _ record.Collector = (*Collector)(nil)
@@ -92,11 +99,7 @@ type target struct {
 	container string
 	optional  bool // its absence is no fault
 
-	got         int64
-	first, last record.Time
-	failed      int64
-	why         string
-	absent      bool
+	tally
 }
 
 // New checks the options. An error names the option that is wrong.
@@ -133,7 +136,7 @@ func New(o Options) (*Collector, error) {
 				pool = x509.NewCertPool()
 			}
 			if !pool.AppendCertsFromPEM(o.CA) {
-				return nil, errors.New("the certificate file holds no certificate in PEM form")
+				return nil, errors.New("the file of the authority holds no certificate in PEM form")
 			}
 			cfg.RootCAs = pool
 		}
@@ -226,49 +229,16 @@ func (c *Collector) Name() string { return "pprof" }
 
 // fetched is one answer on its way to the sink.
 type fetched struct {
-	t    *target
+	i    int // of the target
 	data []byte
 	at   time.Time
 	err  error
 }
 
-// Collect fetches the rounds and pushes every profile as it comes, so that what was seen is kept when the run is interrupted. A
-// process that fails in a round is asked again in the next. The window of q does not apply: a live process knows only now.
-func (c *Collector) Collect(ctx context.Context, _ record.Query, sink record.Sink) error {
-	if t, ok := c.base.(interface{ CloseIdleConnections() }); ok && c.o.Base == nil {
-		defer t.CloseIdleConnections()
-	}
-	rounds := 1
-	if c.o.Every > 0 {
-		rounds += int(c.o.For / c.o.Every)
-	}
-	begin := c.o.Now()
-	for r := range rounds {
-		if r > 0 {
-			if err := c.o.Sleep(ctx, begin.Add(time.Duration(r)*c.o.Every).Sub(c.o.Now())); err != nil {
-				return cancelled(ctx, err)
-			}
-		}
-		if c.o.OnRound != nil {
-			c.o.OnRound(r+1, rounds)
-		}
-		if err := c.round(ctx, sink); err != nil {
-			return err
-		}
-	}
-	return c.finish(sink)
-}
-
-func cancelled(ctx context.Context, err error) error {
-	if e := ctx.Err(); e != nil {
-		return e
-	}
-	return err
-}
-
-// round asks every process once, several at a time, and writes to the sink from this goroutine only.
-func (c *Collector) round(ctx context.Context, sink record.Sink) error {
-	ctx, cancel := context.WithCancel(ctx)
+// round asks every process once, several at a time, and writes to the sink from this goroutine only. It tells what came of each
+// target, also with an error: what had come when the context ended is in the sink, what it kept from coming is no failure.
+func (c *Collector) round(ctx context.Context, sink record.Sink) ([]tally, error) {
+	asking, cancel := context.WithCancel(ctx)
 	defer cancel()
 	out := make(chan fetched)
 	slots := make(chan struct{}, maxParallel)
@@ -277,40 +247,41 @@ func (c *Collector) round(ctx context.Context, sink record.Sink) error {
 		wg.Go(func() {
 			select {
 			case slots <- struct{}{}:
-			case <-ctx.Done():
+			case <-asking.Done():
 				return
 			}
 			defer func() { <-slots }()
-			for _, t := range c.targets {
-				if t.process != p || t.absent {
+			for i, t := range c.targets {
+				if t.process != p || t.Absent {
 					continue
 				}
-				f := c.fetch(ctx, t)
-				select {
-				case out <- f:
-				case <-ctx.Done():
+				if asking.Err() != nil {
 					return
 				}
+				f := c.fetch(asking, t)
+				f.i = i
+				out <- f // it is read to the end, whatever happens
 			}
 		})
 	}
 	go func() { wg.Wait(); close(out) }()
+	got := make([]tally, len(c.targets))
 	var err error
 	for f := range out {
-		if err == nil {
-			if err = c.deliver(sink, f); err != nil {
-				cancel() // and drain: no goroutine is left behind
-			}
+		if err != nil || f.err != nil && ctx.Err() != nil {
+			continue
+		}
+		if err = c.deliver(sink, f, &got[f.i]); err != nil {
+			cancel() // and drain: no goroutine is left behind
 		}
 	}
 	if err != nil {
-		return err
+		return got, err
 	}
-	return ctx.Err()
+	return got, ctx.Err()
 }
 
 func (c *Collector) fetch(ctx context.Context, t *target) (f fetched) {
-	f.t = t
 	defer panics.Recover("", &f.err)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, t.url.String(), nil)
 	if err != nil {
@@ -361,18 +332,15 @@ func errNotAProfile(data []byte) error {
 	return errors.New("the answer is not a profile")
 }
 
-func (c *Collector) deliver(sink record.Sink, f fetched) error {
-	t := f.t
+func (c *Collector) deliver(sink record.Sink, f fetched, into *tally) error {
+	t := c.targets[f.i]
 	if f.err != nil {
 		var st *statusError
 		if t.optional && errors.As(f.err, &st) && (st.status == http.StatusNotFound || st.status == http.StatusBadRequest) {
-			t.absent = true
+			into.Absent = true
 			return nil
 		}
-		t.failed++
-		if t.why == "" {
-			t.why = c.explain(f.err)
-		}
+		into.add(tally{Failed: 1, Why: c.explain(f.err)})
 		return nil
 	}
 	now := record.TimeOf(f.at)
@@ -380,38 +348,40 @@ func (c *Collector) deliver(sink record.Sink, f fetched) error {
 	if err := sink.Profile(&p); err != nil {
 		return err
 	}
-	t.got++
-	if t.first == 0 {
-		t.first = now
-	}
-	t.last = now
+	into.add(tally{Got: 1, First: now, Last: now})
 	return nil
 }
 
-// finish tells what came of each profile. Nothing at all is an error.
-func (c *Collector) finish(sink record.Sink) error {
-	var got int64
+// nothing is the error when nothing came at all.
+func (c *Collector) nothing() error {
 	var errs []error
 	for _, t := range c.targets {
-		got += t.got
-		if t.got == 0 && t.failed > 0 && !slices.ContainsFunc(errs, func(e error) bool { return strings.HasSuffix(e.Error(), t.why) }) {
-			errs = append(errs, fmt.Errorf("%s: %s", t.source.Name, t.why))
+		if t.Got > 0 {
+			return nil
+		}
+		if t.Failed > 0 && !slices.ContainsFunc(errs, func(e error) bool { return strings.HasSuffix(e.Error(), t.Why) }) {
+			errs = append(errs, fmt.Errorf("%s: %s", t.source.Name, t.Why))
 		}
 	}
-	if got == 0 {
-		if len(errs) == 0 {
-			errs = append(errs, errors.New("the processes serve none of the profiles asked for"))
-		}
-		return errors.Join(errs...)
+	if len(errs) == 0 {
+		errs = append(errs, errors.New("the processes serve none of the profiles asked for"))
 	}
+	return errors.Join(errs...)
+}
+
+// tell says what came of each profile. cut is as in finish.
+func (c *Collector) tell(sink record.Sink, cut string) error {
 	for _, t := range c.targets {
-		if t.absent && t.got == 0 {
+		if t.Absent && t.Got == 0 {
 			continue
 		}
-		cov := record.Coverage{Source: t.source, Signal: "profiles", From: t.first, To: t.last, Records: t.got}
-		if t.failed > 0 {
-			cov.MissingReason = fmt.Sprintf("%d of %d fetches failed: %s", t.failed, t.failed+t.got, t.why)
-			w := record.Warning{Code: "profile_fetch_failed", Pos: record.Pos{Source: t.source}, Count: t.failed, Text: "a profile could not be fetched from a live process; the others stand", Example: clip(t.why)}
+		cov := record.Coverage{Source: t.source, Signal: "profiles", From: t.First, To: t.Last, Records: t.Got, MissingReason: cut}
+		if t.Failed > 0 {
+			cov.MissingReason = fmt.Sprintf("%d of %d fetches failed: %s", t.Failed, t.Failed+t.Got, t.Why)
+			if cut != "" {
+				cov.MissingReason = cut + "; " + cov.MissingReason
+			}
+			w := record.Warning{Code: "profile_fetch_failed", Pos: record.Pos{Source: t.source}, Count: t.Failed, Text: "a profile could not be fetched from a live process; the others stand", Example: clip(t.Why)}
 			if err := sink.Warn(&w); err != nil {
 				return err
 			}
@@ -451,8 +421,10 @@ func (c *Collector) explain(err error) string {
 		return st.Error()
 	case errors.Is(err, httpx.ErrTooLarge):
 		return fmt.Sprintf("the profile is larger than %d MB", c.o.MaxBytes>>20)
-	case errors.As(err, &unknown), errors.As(err, &host):
-		return "the certificate is not trusted; give the authority's certificate"
+	case errors.As(err, &unknown):
+		return "the certificate is not trusted; give that of its authority (--pprof-ca FILE)"
+	case errors.As(err, &host):
+		return "the certificate is for another host name; give the URL with the name that it is for"
 	case errors.Is(err, context.DeadlineExceeded), isTimeout(err):
 		return fmt.Sprintf("no answer within %s; the process may be hung, or the network closed", c.o.Timeout)
 	case errors.Is(err, syscall.ECONNREFUSED):

@@ -256,8 +256,13 @@ func TestCertificatesAreVerifiedUnlessTold(t *testing.T) {
 	s := httptest.NewTLSServer(httppprof.Handler("heap"))
 	t.Cleanup(s.Close)
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
-	if _, err := collect(t, fast(Options{URLs: []string{s.URL}, Kinds: []Kind{Heap}})); err == nil || !strings.Contains(err.Error(), "certificate") {
+	if _, err := collect(t, fast(Options{URLs: []string{s.URL}, Kinds: []Kind{Heap}})); err == nil || !strings.Contains(err.Error(), "not trusted") || !strings.Contains(err.Error(), "--pprof-ca") {
 		t.Errorf("an unknown certificate: %v", err)
+	}
+	// The certificate is for 127.0.0.1 and example.com.
+	other := strings.Replace(s.URL, "127.0.0.1", "localhost", 1)
+	if _, err := collect(t, fast(Options{URLs: []string{other}, Kinds: []Kind{Heap}, CA: ca})); err == nil || !strings.Contains(err.Error(), "another host name") {
+		t.Errorf("the certificate of another: %v", err)
 	}
 	for name, o := range map[string]Options{"with its authority": {CA: ca}, "insecure": {Insecure: true}} {
 		o.URLs, o.Kinds = []string{s.URL}, []Kind{Heap}

@@ -28,17 +28,23 @@ type System struct {
 	Stdout, Stderr io.Writer
 	Env            func(name string) string
 	Now            func() time.Time
+	// Again is closed when the user interrupts a second time; nil: that is not known.
+	Again <-chan struct{}
 }
 
 // graceAfterCancel is how long a cancelled command may tidy up. Ctrl-C ends the program within a second.
 const graceAfterCancel = 600 * time.Millisecond
 
-// Main runs the command line and returns the exit code of the process.
+// Main runs the command line and returns the exit code of the process. When ctx is cancelled, which is the first interrupt, the
+// command ends; but for one that takes profiles over some time, which ends the taking and reports what came.
 func Main(ctx context.Context, sys System) int {
 	a := newApp(sys)
 	root := newRoot(a)
 	root.SetArgs(sys.Args)
 
+	// What the command works with is cancelled by an interrupt that ends it.
+	running, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer end(nil)
 	done := make(chan error, 1)
 	go func() {
 		defer func() {
@@ -46,18 +52,9 @@ func Main(ctx context.Context, sys System) int {
 				done <- fmt.Errorf("internal error: %v\n  this is a bug of lastcall; please report it, with the input if you can share it", p)
 			}
 		}()
-		done <- root.ExecuteContext(ctx)
+		done <- root.ExecuteContext(running)
 	}()
-	var err error
-	select {
-	case err = <-done:
-	case <-ctx.Done():
-		select {
-		case err = <-done:
-		case <-time.After(graceAfterCancel):
-			err = a.abandon(ctx.Err()) // something does not listen; the process ends all the same
-		}
-	}
+	err := a.await(ctx, done, end)
 	a.progress.clear()
 	if serr := a.stdout.err; serr != nil && !brokenPipe(serr) && err == nil {
 		err = fmt.Errorf("write the report to stdout: %w", serr)
@@ -71,6 +68,29 @@ func Main(ctx context.Context, sys System) int {
 		}
 	}
 	return exitCode(err)
+}
+
+// await waits for the error that the command ends with, and has it end on an interrupt.
+func (a *app) await(ctx context.Context, done <-chan error, end context.CancelCauseFunc) error {
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	if a.stopTaking() {
+		select {
+		case err := <-done:
+			return err
+		case <-a.sys.Again:
+		}
+	}
+	end(context.Cause(ctx))
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(graceAfterCancel):
+		return a.abandon(ctx.Err()) // something does not listen; the process ends all the same
+	}
 }
 
 // app is what all commands share.
@@ -88,8 +108,10 @@ type app struct {
 
 	progress *progress
 
-	mu     sync.Mutex
-	output []*wholeFiles // all that were begun
+	mu      sync.Mutex
+	output  []*wholeFiles // all that were begun
+	taking  chan struct{} // closed to end the taking of profiles over time; nil: there is none
+	keeping string        // the folder of the capture that is being written; empty: none is
 }
 
 func newApp(sys System) *app {
@@ -120,6 +142,9 @@ func (a *app) abandon(err error) error {
 	committed := false
 	for _, w := range a.output {
 		committed = w.abandon() || committed
+	}
+	if a.keeping != "" {
+		return kept(a.keeping)
 	}
 	if committed {
 		return fmt.Errorf("interrupted after files were written; those that are there are whole (%w)", err)

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/pprof"
@@ -245,6 +247,51 @@ func TestAVariableThatIsNotSetIsAMistakeInTheConfig(t *testing.T) {
 	cfg := write(t, filepath.Join(t.TempDir(), "c.yaml"), "version: 1\nwebhook: {url: \"https://${NOSUCH}/x\"}\nservices: [{name: api, paths: [x]}]\n")
 	if r := runIn(t, nil, "nightly", "--config", cfg); r.code != 2 || !strings.Contains(r.errOut, "webhook.url: the environment variable NOSUCH is not set") {
 		t.Errorf("exit %d: %s", r.code, r.errOut)
+	}
+}
+
+func TestDoctorTellsOfWhatIsMissingAndThatIsNoFailure(t *testing.T) {
+	srv := liveProcess(t)
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "platform.log"), platformLog)
+	for name, c := range map[string]struct{ config, want string }{
+		"keys":                       {"services: [{name: api}]", "missing  keys"},
+		"a variable of the webhook":  {"webhook: {url: \"https://${NOSUCH}/x\"}\nservices: [{name: api, paths: [platform.log]}]", "missing  webhook.url        the environment variable NOSUCH is not set"},
+		"a variable of a process":    {"services: [{name: api, pprof: [\"http://${NOSUCH}\"]}]", "missing  NOSUCH             pprof of the service api: the environment variable NOSUCH is not set"},
+		"a variable of Datadog's":    {"datadog: {url: \"https://${NOSUCH}\"}\nservices: [{name: api}]", "datadog.url: the environment variable NOSUCH is not set"},
+		"a variable beside files":    {"services: [{name: api, paths: [platform.log], pprof: [\"http://${NOSUCH}\"]}]", "files: api\n  ok       "},
+		"a variable of one of them":  {"services: [{name: jobs, pprof: [\"http://${NOSUCH}\"]}, {name: api, pprof: [\"" + srv.URL + "\"]}]", "pprof: api\n  ok"},
+		"a file that is to be there": {"services: [{name: api, paths: [nosuch.log]}]", "missing  "},
+	} {
+		cfg := write(t, filepath.Join(dir, "c.yaml"), "version: 1\n"+c.config+"\n")
+		if r := runIn(t, nil, "doctor", "--config", cfg); r.code != 0 || !strings.Contains(r.out, c.want) {
+			t.Errorf("%s: exit %d, want 0 and %q\n%s%s", name, r.code, c.want, r.out, r.errOut)
+		}
+	}
+}
+
+func TestTheAuthorityOfAProcessCanBeGiven(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	srv := httptest.NewUnstartedServer(mux)
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0) // it is refused by one of them
+	srv.StartTLS()
+	t.Cleanup(srv.Close)
+	dir := t.TempDir()
+	ca := write(t, filepath.Join(dir, "ca.pem"), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw})))
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{nil, 1, "--pprof-ca FILE"},
+		{[]string{"--pprof-ca", ca}, 0, ""},
+		{[]string{"--pprof-ca", filepath.Join(dir, "nosuch.pem")}, 2, "--pprof-ca: open "},
+		{[]string{"--pprof-ca", write(t, filepath.Join(dir, "no.pem"), "nonsense")}, 2, "no certificate in PEM form"},
+	} {
+		if r := runIn(t, nil, append([]string{"heap", "--pprof", srv.URL}, c.args...)...); r.code != c.code || !strings.Contains(r.errOut, c.want) {
+			t.Errorf("%q: exit %d, want %d and %q\n%s", c.args, r.code, c.code, c.want, r.errOut)
+		}
 	}
 }
 

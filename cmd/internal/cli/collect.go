@@ -26,7 +26,8 @@ func newCollect(a *app) *cobra.Command {
 		Short: "Pull the evidence of the live sources and keep it as a capture that investigate replays",
 		Long: `Pull the same evidence as ` + "`lastcall investigate`" + ` would and keep it in a folder: documented, compressed, checksummed, without
 keys. ` + "`lastcall investigate DIR`" + ` replays it, offline and for ever, with the same result. It is written as it comes: killed at any
-moment and started again with the same flags, it goes on where it was.`,
+moment and started again with the same flags, it goes on where it was. Of profiles (--every, --for) it keeps round by round;
+started again, it takes the rounds that are missing.`,
 		Example: `  lastcall collect --service api --from 3h --output incident-0716
   lastcall investigate incident-0716`,
 		Args: noArgs,
@@ -117,6 +118,8 @@ func (a *app) collect(ctx context.Context, dir, ask string, q record.Query, live
 		}
 		return err
 	}
+	a.keep(dir)
+	defer a.keep("")
 	defer func() {
 		if cerr := w.Close(); err == nil && cerr != nil {
 			err = cerr
@@ -136,18 +139,18 @@ func (a *app) collect(ctx context.Context, dir, ask string, q record.Query, live
 		sources = append(sources, c)
 	}
 	if live.pprof != nil {
-		c, err := a.pprofCollector(*live.pprof)
+		c, err := a.pprofTo(*live.pprof, w)
 		if err != nil {
 			return err
 		}
-		sources = append(sources, &sliced{c, w})
+		sources = append(sources, c)
 	}
 	a.progress.begin("collecting")
 	count := &counter{}
 	outcomes, err := collectors.Run(ctx, sources, q, count)
 	a.progress.clear()
 	if ctx.Err() != nil {
-		return fmt.Errorf("interrupted: what was collected is kept in %s; run the same command again and it goes on from there (%w)", dir, context.Canceled)
+		return kept(dir)
 	}
 	if err != nil {
 		return incomplete(dir, err)
@@ -178,26 +181,14 @@ func incomplete(dir string, err error) error {
 	return fmt.Errorf("%s is incomplete: %w\n  what came is kept; when that is mended, run the same command again and it goes on from there", dir, err)
 }
 
-// sliced keeps what a collector gives as one slice of a capture: all of it or nothing.
-type sliced struct {
-	record.Collector
-	w *capture.Writer
+// kept says what was done when a collection is interrupted.
+func kept(dir string) error {
+	return fmt.Errorf("interrupted: what was collected is kept in %s; run the same command again and it goes on from there (%w)", dir, context.Canceled)
 }
 
-func (s *sliced) Collect(ctx context.Context, q record.Query, sink record.Sink) error {
-	if s.w.Done(s.Name()) {
-		return s.w.Replay(ctx, s.Name(), sink, nil)
-	}
-	slice, err := s.w.Begin(s.Name())
-	if err != nil {
-		return err
-	}
-	if err := s.Collector.Collect(ctx, q, slice); err != nil {
-		slice.Abort()
-		return err
-	}
-	if err := slice.Commit(); err != nil {
-		return err
-	}
-	return s.w.Replay(ctx, s.Name(), sink, nil)
+// keep notes which capture is being written, for whoever has to say so when this command does not come to it.
+func (a *app) keep(dir string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.keeping = dir
 }

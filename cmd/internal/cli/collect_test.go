@@ -121,7 +121,7 @@ func TestACaptureOfWhichEverythingWasRefusedIsNotCompleteAndGoesOn(t *testing.T)
 }
 
 func TestACaptureForWhichTheKeysWereRefusedGoesOn(t *testing.T) {
-	_, env, flags := datadogServer(t, "S1-1")
+	_, env, flags := keptServer(t, "native-leak")
 	dir := filepath.Join(t.TempDir(), "capture")
 	args := append([]string{"collect", "--output", dir}, flags...)
 	env["DD_API_KEY"] = "wrongwrongwrongwrongwrongwrong01"
@@ -136,7 +136,7 @@ func TestACaptureForWhichTheKeysWereRefusedGoesOn(t *testing.T) {
 
 // TestACaptureForWhichEveryQuestionWasRefusedGoesOn: the same command asks again, and what it gets is what a fresh capture has.
 func TestACaptureForWhichEveryQuestionWasRefusedGoesOn(t *testing.T) {
-	srv, env, flags := datadogServer(t, "S1-1")
+	srv, env, flags := keptServer(t, "native-leak")
 	srv.Forbidden = func(path string) bool { return !strings.Contains(path, "validate") }
 	dir := filepath.Join(t.TempDir(), "capture")
 	args := append([]string{"collect", "--output", dir}, flags...)

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -49,7 +50,8 @@ func newDoctor(a *app) *cobra.Command {
 it, and what to do about it. With --config the file is checked first; a mistake is shown with its line. Without --service,
 every service of the config is looked at.
 
-Exit codes: 0 looked, and told; 1 something that is set up does not work (keys refused, no answer); 2 the config is wrong.`,
+Exit codes: 0 looked, and told, also of what is missing (keys, variables that the config names, files); 1 something that is
+set up does not work (keys refused, no answer); 2 the config is wrong.`,
 		Example: `  lastcall doctor --service api
   lastcall doctor --config lastcall.yaml
   lastcall doctor --pprof http://localhost:6060`,
@@ -125,6 +127,12 @@ func (a *app) examine(ctx context.Context, cfg *config.Config, qf queryFlags, lf
 	return out, nil
 }
 
+// What doctor says of a variable that the config names and that is not set.
+const (
+	withoutVariable = "nightly refuses to run"
+	setVariable     = "set it in the environment of the nightly job"
+)
+
 // examineConfig looks at what the config needs around it; the file itself has been read without a mistake.
 func (a *app) examineConfig(cfg *config.Config) examination {
 	e := examination{Place: "config"}
@@ -137,7 +145,7 @@ func (a *app) examineConfig(cfg *config.Config) examination {
 			continue
 		}
 		if _, err := x.url.Expand(a.sys.Env); err != nil {
-			e.Checks = append(e.Checks, check{x.key, "missing", err.Error(), "nightly refuses to run", "set it in the environment of the nightly job"})
+			e.Checks = append(e.Checks, check{x.key, "missing", err.Error(), withoutVariable, setVariable})
 		} else {
 			e.Checks = append(e.Checks, check{Name: x.key, Health: "ok", Detail: "set (it is not called now)"})
 		}
@@ -153,12 +161,18 @@ func (a *app) examineService(ctx context.Context, cfg *config.Config, s config.S
 	if err != nil {
 		return nil, err
 	}
-	live, err := lf.options(a, cfg, s)
-	if err != nil {
-		return nil, err
-	}
 	if len(s.Paths) > 0 {
 		out = append(out, examineFiles(cfg, s))
+	}
+	live, err := lf.options(a, cfg, s)
+	if unset, ok := errors.AsType[*config.UnsetError](err); ok {
+		// As with keys: what is not there is told, and the other services are looked at.
+		return append(out, examination{Place: "environment", Service: s.ID(), Checks: []check{{
+			strings.Join(unset.Names, ", "), "missing", err.Error(), withoutVariable, setVariable,
+		}}}), nil
+	}
+	if err != nil {
+		return nil, err
 	}
 	if live.pprof != nil {
 		out = append(out, a.examinePprof(ctx, s, *live.pprof))

@@ -22,7 +22,8 @@ func newHeap(a *app) *cobra.Command {
 		Short: "What grew between heap profiles (pprof), ordered by time",
 		Long: `Say which code keeps the memory that grows from one heap profile to the next. A PROFILE is a file, whatever its name, or a
 folder; container and time come from the profile itself, its name or its folder. With --pprof URL the profiles come from a
-live process, again and again with --every 30s --for 10m.`,
+live process, again and again with --every 30s --for 10m; Ctrl-C ends the taking before that time and what came is reported,
+a second Ctrl-C ends without a report.`,
 		Example: `  lastcall heap profiles/web-1_*.pb.gz
   lastcall heap --pprof http://localhost:6060 --every 30s --for 10m
   lastcall heap profiles/ --output growth.svg`,
@@ -43,6 +44,9 @@ live process, again and again with --every 30s --for 10m.`,
 			live, err := lf.options(a, cfg, pick(cfg, &inv.query))
 			if err != nil {
 				return err
+			}
+			if live.pprof != nil {
+				live.pprof.reported = true
 			}
 			if len(paths) > 0 {
 				for _, p := range paths {

@@ -36,7 +36,9 @@ func newInvestigate(a *app) *cobra.Command {
 
 A PATH is a file, a folder (read with all that is in it), a capture made by ` + "`lastcall collect`" + `, or - for stdin. Router
 logs, application logs, platform events, metrics and heap profiles are recognised by what is in them, plain, gzip or
-zstd, in any mix. Without a PATH the evidence is pulled from Datadog (DD_API_KEY, DD_APP_KEY) and from --pprof URLs.`,
+zstd, in any mix. Without a PATH the evidence is pulled from Datadog (DD_API_KEY, DD_APP_KEY) and from --pprof URLs. While
+profiles are taken with --every and --for, Ctrl-C ends the taking and what came is reported; a second one ends without a
+report.`,
 		Example: `  lastcall investigate router.log app.ndjson.gz platform.log metrics.csv
   lastcall investigate ./incident --planned 10:06..10:36 --output postmortem.md
   lastcall investigate --service api --env production --from 3h`,
@@ -61,6 +63,9 @@ zstd, in any mix. Without a PATH the evidence is pulled from Datadog (DD_API_KEY
 			live, err := lf.options(a, cfg, pick(cfg, &inv.query))
 			if err != nil {
 				return err
+			}
+			if live.pprof != nil {
+				live.pprof.reported = true
 			}
 			if inv.sources, err = a.sources(args, live, inv.zone); err != nil {
 				return err

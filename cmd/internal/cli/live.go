@@ -3,6 +3,7 @@ package cli
 import (
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -26,6 +27,7 @@ type liveFlags struct {
 
 	pprof       []string
 	pprofHeader []string
+	pprofCA     string
 	every       string
 	during      string
 }
@@ -58,6 +60,7 @@ func (f *liveFlags) registerPprof(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringArrayVar(&f.pprof, "pprof", nil, "a live process with net/http/pprof, `URL` such as http://host:6060 (repeatable)")
 	fl.StringArrayVar(&f.pprofHeader, "pprof-header", nil, "`HEADER` for --pprof, such as 'Authorization: Bearer …' (repeatable)")
+	fl.StringVar(&f.pprofCA, "pprof-ca", "", "certificate of an authority (PEM) to trust for --pprof besides the system's, `FILE`")
 	fl.StringVar(&f.every, "every", "", "take profiles again and again, this far apart, such as 30s")
 	fl.StringVar(&f.during, "for", "", "take profiles for so long, such as 10m")
 }
@@ -85,8 +88,11 @@ type datadogOptions struct {
 type pprofOptions struct {
 	urls    []string
 	headers http.Header
+	ca      []byte // PEM
 	every   time.Duration
 	during  time.Duration
+	// reported: a report follows at once. An interrupt of a run that goes on for some time ends the taking, and not the command.
+	reported bool
 }
 
 // defaultMaxCalls is what a verdict on a large service takes.
@@ -191,6 +197,12 @@ func (f *liveFlags) pprofOptions(a *app, svc config.Service) (*pprofOptions, err
 		a.stderr.hide(value)
 		p.headers.Add(name, value)
 	}
+	if f.pprofCA != "" {
+		var err error
+		if p.ca, err = os.ReadFile(f.pprofCA); err != nil {
+			return nil, usagef("--pprof-ca: %w", err)
+		}
+	}
 	for _, x := range []struct {
 		flag, text string
 		into       *time.Duration
@@ -213,8 +225,8 @@ func (f *liveFlags) pprofOptions(a *app, svc config.Service) (*pprofOptions, err
 		return nil, usagef("--every %s is longer than --for %s", f.every, f.during)
 	}
 	if len(p.urls) == 0 {
-		if len(f.pprofHeader) > 0 || p.every > 0 {
-			return nil, usagef("--every, --for and --pprof-header are for --pprof URL, which is not given")
+		if len(f.pprofHeader) > 0 || len(f.pprofCA) > 0 || p.every > 0 {
+			return nil, usagef("--every, --for, --pprof-header and --pprof-ca are for --pprof URL, which is not given")
 		}
 		return nil, nil
 	}

@@ -1,9 +1,14 @@
 package cli
 
 import (
+	"encoding/csv"
+	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +16,7 @@ import (
 	"lastcall/collectors/datadog/datadogtest"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
 )
 
 // recorded finds a recorded incident that is not part of the repository.
@@ -34,6 +40,18 @@ func datadogServer(t *testing.T, incident string) (srv *datadogtest.Server, env 
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serve(t, ev)
+}
+
+// keptServer does the same with an incident of the repository, so that no clone is without the test. Its logs and metrics are put into
+// the form that Datadog gives them.
+func keptServer(t *testing.T, incident string) (srv *datadogtest.Server, env map[string]string, flags []string) {
+	t.Helper()
+	return serve(t, rendered(t, filepath.Join(root(t), "testdata", "incidents", incident)))
+}
+
+func serve(t *testing.T, ev datadogtest.Evidence) (srv *datadogtest.Server, env map[string]string, flags []string) {
+	t.Helper()
 	from, to := ev.Span()
 	srv = datadogtest.New(ev)
 	t.Cleanup(srv.Close)
@@ -44,11 +62,122 @@ func datadogServer(t *testing.T, incident string) (srv *datadogtest.Server, env 
 	return srv, env, flags
 }
 
+// rendered is an incident in files as Datadog has one: the lines of the router and of the platform as logs of the service, the
+// columns of the table as metrics.
+func rendered(t *testing.T, dir string) datadogtest.Evidence {
+	t.Helper()
+	ev := datadogtest.Evidence{Events: datadogtest.Items(nil)}
+	var items []*datadogtest.Item
+	named := regexp.MustCompile(` container=(\S+)| \[(\w+-\d+)\]`)
+	for _, log := range []string{"router.log.zst", "platform.log.zst"} {
+		n := 0
+		for line := range strings.Lines(uncompressed(t, filepath.Join(dir, log))) {
+			line = strings.TrimSuffix(line, "\n")
+			when, message, _ := strings.Cut(line, " UTC ") // Datadog has the time beside the text
+			at, err := time.Parse("2006-01-02 15:04:05 -0700", when)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tags := []string{"env:production", "service:api"}
+			if m := named.FindStringSubmatch(line); m != nil {
+				tags = append(tags, "container:"+m[1]+m[2])
+			}
+			n++
+			raw, err := json.Marshal(map[string]any{"id": fmt.Sprintf("%s-%07d", log, n), "type": "log", "attributes": map[string]any{
+				"timestamp": at.UTC().Format("2006-01-02T15:04:05.000Z"), "service": "api", "status": "info", "message": message, "tags": tags,
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			item, err := datadogtest.NewItem(raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			items = append(items, item)
+		}
+	}
+	ev.Logs = datadogtest.NewItems(items)
+
+	rows, err := csv.NewReader(strings.NewReader(uncompressed(t, filepath.Join(dir, "metrics.csv.zst")))).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	column := map[string]int{}
+	for i, name := range rows[0] {
+		column[name] = i
+	}
+	index := map[string]int{}
+	for _, row := range rows[1:] {
+		at, err := strconv.ParseFloat(row[column["timestamp_ms"]], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		container := row[column["container"]]
+		for _, m := range [][2]string{
+			{"rss_bytes", "container.memory.usage"}, {"memory_limit_bytes", "container.memory.limit"}, {"heap_used_bytes", "runtime.node.mem.heap_used"},
+		} {
+			value, err := strconv.ParseFloat(row[column[m[0]]], 64)
+			if err != nil {
+				continue // an empty cell
+			}
+			key := m[1] + container
+			i, ok := index[key]
+			if !ok {
+				i = len(ev.Metrics)
+				index[key] = i
+				ev.Metrics = append(ev.Metrics, datadogtest.Series{
+					Metric: m[1], Tags: []string{"container:" + container, "env:production", "service:api"},
+					Unit: json.RawMessage(`[{"family":"bytes","name":"byte","short_name":"B","plural":"bytes","scale_factor":1,"id":2},null]`),
+				})
+			}
+			ev.Metrics[i].Points = append(ev.Metrics[i].Points, [2]float64{at, value})
+		}
+	}
+	return ev
+}
+
+func uncompressed(t *testing.T, path string) string {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := zstd.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	b, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// overServers runs a test over an incident of the repository, and over a recorded one with structured logs where that is at hand.
+func overServers(t *testing.T, test func(t *testing.T, srv *datadogtest.Server, env map[string]string, flags []string)) {
+	t.Run("kept", func(t *testing.T) {
+		srv, env, flags := keptServer(t, "native-leak")
+		test(t, srv, env, flags)
+	})
+	t.Run("recorded", func(t *testing.T) {
+		srv, env, flags := datadogServer(t, "S1-1")
+		test(t, srv, env, flags)
+	})
+}
+
 func TestACaptureReplaysToTheSameBytesAsTheLiveAnswer(t *testing.T) {
-	_, env, flags := datadogServer(t, "S1-1")
+	overServers(t, captureReplays)
+}
+
+func captureReplays(t *testing.T, _ *datadogtest.Server, env map[string]string, flags []string) {
 	live := runIn(t, env, append([]string{"investigate", "--format", "json"}, flags...)...)
 	if live.code != 0 {
 		t.Fatalf("exit %d\n%s", live.code, live.errOut)
+	}
+	if strings.Contains(live.out, `"suspects": []`) {
+		t.Errorf("the live answer does not rest on the requests:\n%s", live.out[:min(len(live.out), 1500)]+"\n…\n"+live.errOut)
 	}
 	if !strings.Contains(live.errOut, "Plan:") || !strings.Contains(live.errOut, "calls made") {
 		t.Errorf("stderr says neither the plan nor what was spent:\n%s", live.errOut)
@@ -75,7 +204,10 @@ func TestACaptureReplaysToTheSameBytesAsTheLiveAnswer(t *testing.T) {
 }
 
 func TestKeysAppearNowhere(t *testing.T) {
-	srv, env, flags := datadogServer(t, "S1-1")
+	overServers(t, keysAppearNowhere)
+}
+
+func keysAppearNowhere(t *testing.T, srv *datadogtest.Server, env map[string]string, flags []string) {
 	dir := t.TempDir()
 	capture, output := filepath.Join(dir, "capture"), filepath.Join(dir, "r.html")
 	var all strings.Builder
@@ -113,7 +245,7 @@ func TestKeysAppearNowhere(t *testing.T) {
 }
 
 func TestDoctorSaysWhatIsThere(t *testing.T) {
-	_, env, flags := datadogServer(t, "S1-1")
+	_, env, flags := keptServer(t, "native-leak")
 	r := runIn(t, env, append([]string{"doctor"}, flags...)...)
 	if r.code != 0 || !strings.Contains(r.out, "ok       api key") || !strings.Contains(r.out, "memory metrics") {
 		t.Errorf("exit %d\n%s%s", r.code, r.out, r.errOut)
@@ -125,7 +257,7 @@ func TestDoctorSaysWhatIsThere(t *testing.T) {
 }
 
 func TestTheNightOverDatadog(t *testing.T) {
-	_, env, flags := datadogServer(t, "S8-1")
+	_, env, flags := keptServer(t, "native-leak")
 	dir := t.TempDir()
 	beat := listen(t, nil)
 	cfg := write(t, filepath.Join(dir, "c.yaml"), fmt.Sprintf("version: 1\nheartbeat: {url: %q}\nservices: [{name: api}]\n", beat.URL))

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"flag"
 	"os"
@@ -32,9 +31,8 @@ func TestMain(m *testing.M) {
 // runAsMain does what cmd/lastcall/main.go does.
 func runAsMain() int {
 	signal.Ignore(syscall.SIGPIPE)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
-	return Main(ctx, System{Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Env: os.Getenv, Now: time.Now})
+	ctx, again := Interrupts()
+	return Main(ctx, System{Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Env: os.Getenv, Now: time.Now, Again: again})
 }
 
 // peakVariable names a file in which a lastcall that a test started leaves how much memory it had at most.

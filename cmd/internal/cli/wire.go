@@ -69,17 +69,31 @@ func (a *app) sources(paths []string, live liveOptions, zone *time.Location) ([]
 
 // pprofCollector asks live processes.
 func (a *app) pprofCollector(o pprofOptions) (record.Collector, error) {
-	c, err := pprof.New(pprof.Options{
-		URLs: o.urls, Header: o.headers, Every: o.every, For: o.during, Now: a.sys.Now,
+	return a.pprofTo(o, nil)
+}
+
+// pprofTo asks live processes, and keeps what they give in a capture when there is one.
+func (a *app) pprofTo(o pprofOptions, w *capture.Writer) (record.Collector, error) {
+	opts := pprof.Options{
+		URLs: o.urls, Header: o.headers, CA: o.ca, Every: o.every, For: o.during, Now: a.sys.Now, Capture: w,
 		OnRound: func(round, rounds int) {
 			if rounds > 1 {
 				a.progress.set(int64(round-1), int64(rounds))
 				a.log.Info("taking profiles", "round", round, "of", rounds)
 			}
 		},
-	})
+	}
+	var stop chan struct{}
+	if o.reported && o.every > 0 {
+		stop = make(chan struct{})
+		opts.Stop = stop
+	}
+	c, err := pprof.New(opts)
 	if err != nil {
 		return nil, usagef("--pprof: %w", err)
+	}
+	if stop != nil {
+		return &timed{c, a, stop}, nil
 	}
 	return c, nil
 }

@@ -304,9 +304,16 @@ func (t Text) Expand(env func(string) string) (string, error) {
 		return v
 	})
 	if len(missing) > 0 {
-		return "", fmt.Errorf("the environment variable %s is not set", strings.Join(missing, ", "))
+		return "", &UnsetError{missing}
 	}
 	return out, nil
+}
+
+// UnsetError names variables of the environment that a [Text] needs and that are not set.
+type UnsetError struct{ Names []string }
+
+func (e *UnsetError) Error() string {
+	return fmt.Sprintf("the environment variable %s is not set", strings.Join(e.Names, ", "))
 }
 
 // Duration is an age such as 90s, 3h, 2d. Zero means not given.

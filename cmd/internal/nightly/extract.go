@@ -29,8 +29,11 @@ type checked struct {
 	From    time.Time `json:"from"`
 	To      time.Time `json:"to"`
 	// Error is why the check failed; Gaps is what it could not see. It is complete when both are empty.
-	Error   string          `json:"error,omitempty"`
-	Gaps    []string        `json:"gaps,omitempty"`
+	Error string   `json:"error,omitempty"`
+	Gaps  []string `json:"gaps,omitempty"`
+	// Unseen is the time before From that no check has looked at. It makes the night incomplete, once: the next night goes on from
+	// To all the same, as it could not reach that far back either.
+	Unseen  string          `json:"unseen,omitempty"`
 	Verdict finding.Verdict `json:"verdict"`
 	Crashes []CrashLine     `json:"crashes,omitempty"`
 	Found   []found         `json:"found,omitempty"`

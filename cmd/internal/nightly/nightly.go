@@ -122,8 +122,12 @@ const (
 // overlap is how far a night looks back over the end of the last one: logs and events arrive late.
 const overlap = time.Hour
 
-// lookback bounds the window after an outage, in windows: a month without runs must not ask for a month of logs.
-const lookback = 7
+// A month without runs must not ask for a month of logs. After an outage a night looks back over lookbackWindows windows at most,
+// and over lookbackLeast where that is more: a service that is looked at every night and has a window of an hour needs all of the day.
+const (
+	lookbackWindows = 7
+	lookbackLeast   = 7 * 24 * time.Hour
+)
 
 // Run watches for one night.
 func Run(ctx context.Context, o Options, d Deps) (*Night, error) {
@@ -203,7 +207,7 @@ func check(ctx context.Context, o Options, d Deps, st *state, n *Night, now time
 		}
 		var failed []Service
 		for _, s := range open {
-			from, to := window(s, st.Services[s.ID], now)
+			from, to, unseen := window(s, st.Services[s.ID], now)
 			res, err := d.Check(ctx, s, from, to)
 			if ctx.Err() != nil {
 				return interrupted(context.Cause(ctx), len(done), len(o.Services))
@@ -218,6 +222,7 @@ func check(ctx context.Context, o Options, d Deps, st *state, n *Night, now time
 			}
 			c := extract(s.ID, from, to, res.Report, res.Gaps, s.Horizon)
 			c.Gaps = append(c.Gaps, silent(st.Services[s.ID], c)...)
+			c.Unseen = unseen
 			done[s.ID] = c
 			delete(failures, s.ID)
 			st.Pending.Checked = append(st.Pending.Checked, c)
@@ -233,7 +238,7 @@ func check(ctx context.Context, o Options, d Deps, st *state, n *Night, now time
 	for _, s := range o.Services {
 		c := done[s.ID]
 		if c == nil {
-			from, to := window(s, st.Services[s.ID], now)
+			from, to, _ := window(s, st.Services[s.ID], now)
 			c = &checked{Service: s.ID, From: from, To: to, Error: prose.Plain(failures[s.ID].Error())}
 			st.Pending.Checked = append(st.Pending.Checked, c)
 		}
@@ -260,18 +265,24 @@ func permanent(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)
 }
 
-// window is the time to look at: the service's window, and more when the last complete check is longer ago.
-func window(s Service, st *serviceState, now time.Time) (from, to time.Time) {
+// window is the time to look at: the service's window, and more when the last complete check is longer ago. unseen says which time
+// since that check lies too far back to be looked at; empty when none does.
+func window(s Service, st *serviceState, now time.Time) (from, to time.Time, unseen string) {
 	from = now.Add(-s.Window)
-	if st != nil && !st.CheckedTo.IsZero() {
-		if since := st.CheckedTo.Add(-overlap); since.Before(from) {
-			from = since
-		}
+	if st == nil || st.CheckedTo.IsZero() {
+		return from, now, ""
 	}
-	if earliest := now.Add(-lookback * s.Window); from.Before(earliest) {
+	if since := st.CheckedTo.Add(-overlap); since.Before(from) {
+		from = since
+	}
+	back := max(lookbackWindows*s.Window, lookbackLeast)
+	if earliest := now.Add(-back); from.Before(earliest) {
 		from = earliest
 	}
-	return from, now
+	if st.CheckedTo.Before(from) {
+		unseen = fmt.Sprintf("not looked at: %s to %s (a night looks back over %s at most)", prose.Minute(st.CheckedTo), prose.Minute(from), prose.Span(back))
+	}
+	return from, now, unseen
 }
 
 // silent finds signals that the last complete check saw and this one does not.
@@ -305,6 +316,9 @@ func conclude(o Options, st *state, n *Night, now time.Time) {
 			st.Services[s.ID] = sv
 		}
 		row := ServiceNight{Service: s.ID, From: c.From, To: c.To, Status: "ok", Gaps: c.Gaps, Verdict: c.Verdict, CrashesSince: []CrashLine{}}
+		if c.Unseen != "" {
+			row.Gaps = append([]string{c.Unseen}, row.Gaps...)
+		}
 		if row.Gaps == nil {
 			row.Gaps = []string{}
 		}
@@ -316,7 +330,7 @@ func conclude(o Options, st *state, n *Night, now time.Time) {
 			row.Status, row.Error = "failed", &c.Error
 			row.Verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: "The check failed: nothing was seen."}
 			failed++
-		case len(c.Gaps) > 0:
+		case len(row.Gaps) > 0:
 			row.Status = "incomplete"
 		}
 		if c.Error == "" {

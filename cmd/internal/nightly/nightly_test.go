@@ -329,6 +329,52 @@ func TestAnIncompleteCheckNeitherAdvancesNorCallsTheHeartbeat(t *testing.T) {
 	}
 }
 
+// TestEveryHourIsLookedAtOrSaidNotToBe: whatever the window and however long ago the last complete check was.
+func TestEveryHourIsLookedAtOrSaidNotToBe(t *testing.T) {
+	const day = 24 * time.Hour
+	for _, c := range []struct {
+		window, since time.Duration // the window of the service; how long ago the night before was
+		unseen        string
+	}{
+		{time.Hour, time.Hour, ""},
+		{time.Hour, day, ""}, // every night, with the window of an hour
+		{time.Hour, 7*day - overlap, ""},
+		{time.Hour, 10 * day, "not looked at: 2026-11-01 03:00 UTC to 2026-11-04 03:00 UTC (a night looks back over 7 days at most)"},
+		{day, day, ""},
+		{day, 10 * day, "not looked at: 2026-11-01 03:00 UTC to 2026-11-04 03:00 UTC (a night looks back over 7 days at most)"},
+		{2 * day, 10 * day, ""},
+		{2 * day, 15 * day, "not looked at: 2026-11-01 03:00 UTC to 2026-11-02 03:00 UTC (a night looks back over 14 days at most)"},
+	} {
+		t.Run(fmt.Sprintf("%v after %v", c.window, c.since), func(t *testing.T) {
+			r := newRig(t)
+			r.world = func(_ string, from, to time.Time) *finding.Report { return healthy(from, to) }
+			s := svc("api")
+			s.Window = c.window
+			for range 2 {
+				if _, err := r.night(s); err != nil {
+					t.Fatal(err)
+				}
+				r.now = r.now.Add(c.since)
+			}
+			row := r.nights[1].Services[0]
+			if c.unseen == "" {
+				if row.From.After(t0) || len(row.Gaps) > 0 || r.nights[1].ExitCode != exitDone || r.beats != 2 {
+					t.Errorf("looked from %v on, gaps %q, exit %d, %d heartbeats; want all since %v", row.From, row.Gaps, r.nights[1].ExitCode, r.beats, t0)
+				}
+				return
+			}
+			if d := cmp.Diff([]string{c.unseen}, row.Gaps); d != "" || row.Status != "incomplete" || r.nights[1].ExitCode != exitIncomplete || r.beats != 1 {
+				t.Errorf("status %s, exit %d, %d heartbeats; gaps (-want +got)\n%s", row.Status, r.nights[1].ExitCode, r.beats, d)
+			}
+			// It is said once: no later night can look there.
+			r.now = t0.Add(c.since + time.Hour)
+			if n, err := r.night(s); err != nil || n.ExitCode != exitDone || r.beats != 2 {
+				t.Errorf("the night after: %v, %+v, %d heartbeats", err, n, r.beats)
+			}
+		})
+	}
+}
+
 func TestASignalThatFallsSilentIsAGap(t *testing.T) {
 	r := newRig(t)
 	r.world = func(_ string, from, to time.Time) *finding.Report {
