@@ -104,6 +104,33 @@ func (q *inquiry) lastStraw(a ages, res *inflight.Result, weighed, all []int) bo
 	return 2*ran <= open
 }
 
+// weighAges lowers the grade of the leader of a class where the ages at death say that it may be no more than the last straw.
+func (q *inquiry) weighAges(c class, deaths []int, grade finding.Grade, why []string) (ages, finding.Grade, []string) {
+	all := append(slices.Clone(deaths), q.later[c]...)
+	age := q.agesAt(all)
+	if !age.alike() {
+		return age, grade, why
+	}
+	outcome := finding.Neutral
+	if q.lastStraw(age, q.burst[c], deaths, all) {
+		if grade.Rank() >= finding.Possible.Rank() {
+			outcome = finding.Contradicts
+			why = append(why, age.String()+", and it was answered in them as well")
+		}
+		grade = lower(grade, finding.Possible)
+	}
+	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "rival.ages", Outcome: outcome, Detail: age.String() + ", whatever was asked of them: what ends them adds up with time"})
+	return age, grade, why
+}
+
+// withAges says of an undetermined verdict that lives end at one age, if they do.
+func (q *inquiry) withAges(age ages, c candidate) candidate {
+	if age.alike() {
+		c.verdict.Summary += fmt.Sprintf(" What ends them adds up with time, or comes at a set time after the start: %s.", age)
+	}
+	return c
+}
+
 func agesRule() finding.Rule {
 	return finding.Rule{ID: "rival.ages", Title: "Ages at death", Question: "Did the processes die at one age, whatever was asked of them?",
 		Test: "The ages at death of the processes that began when another had died. What adds up over a life ends each at about the same age; requests that kill come at any age. A suspect that is answered at least once in such a life may be the last straw only.",

@@ -14,7 +14,7 @@ import (
 
 // generations gives three containers that die again and again, each life ages[i] long, with an export of eight seconds open at each death
 // that is answered every so often as well.
-func generations(t *testing.T, answeredEvery time.Duration, age func(life int) time.Duration) func(record.Sink) {
+func generations(t *testing.T, answeredEvery time.Duration, age func(life int) time.Duration, kind record.CrashKind) func(record.Sink) {
 	return func(s record.Sink) {
 		line := int64(0)
 		serve := func(container, path string, start record.Time, dur time.Duration, out record.Outcome) {
@@ -38,7 +38,11 @@ func generations(t *testing.T, answeredEvery time.Duration, age func(life int) t
 					serve(web, "/api/export", x, 3*time.Second, record.Answered)
 				}
 				serve(web, "/api/export", end.Add(-8*time.Second), 8*time.Second, record.Cut)
-				if err := s.Crash(killed(web, end)); err != nil {
+				k := killed(web, end)
+				if k.Kind = kind; kind == record.CrashExit {
+					k.ExitCode = 1
+				}
+				if err := s.Crash(k); err != nil {
 					t.Fatal(err)
 				}
 				at = end.Add(10 * time.Second)
@@ -58,22 +62,26 @@ func TestWhatComesAtTheEndOfEqualLivesIsNotAccused(t *testing.T) {
 	for name, c := range map[string]struct {
 		every   time.Duration
 		age     func(int) time.Duration
+		kind    record.CrashKind
 		accused bool
 	}{
-		"equal lives":                {5 * time.Minute, equal, false},
-		"lives of any length":        {5 * time.Minute, any, true},
-		"equal, and answered seldom": {5 * time.Hour, equal, true},
+		"equal lives":                {5 * time.Minute, equal, record.CrashOOMKill, false},
+		"lives of any length":        {5 * time.Minute, any, record.CrashOOMKill, true},
+		"equal, and answered seldom": {5 * time.Hour, equal, record.CrashOOMKill, true},
+		"equal lives, by an error":   {5 * time.Minute, equal, record.CrashExit, false},
+		"any length, by an error":    {5 * time.Minute, any, record.CrashExit, true},
+		"equal lives, by a probe":    {5 * time.Minute, equal, record.CrashHealthCheck, false},
 	} {
-		r := look(t, analyze.Options{}, generations(t, c.every, c.age))
+		r := look(t, analyze.Options{}, generations(t, c.every, c.age, c.kind))
 		v := r.Verdict
 		said := slices.ContainsFunc(r.Checks, func(x finding.Check) bool { return x.Rule == "rival.ages" })
 		if (v.Endpoint != nil && *v.Endpoint == "GET /api/export") != c.accused {
 			t.Errorf("%s: %s (%s): %s", name, v.Cause, v.Grade, v.Summary)
 		}
-		if equals := name != "lives of any length"; said != equals {
+		if equals := strings.HasPrefix(name, "equal"); said != equals {
 			t.Errorf("%s: ages are spoken of: %v", name, said)
 		}
-		if name == "equal lives" && !strings.Contains(v.Summary, "adds up with time: 9 lives") {
+		if !c.accused && !strings.Contains(v.Summary, "after the start: 9 lives") {
 			t.Errorf("%s: %s", name, v.Summary)
 		}
 	}

@@ -323,9 +323,10 @@ func (q *inquiry) readInflight() {
 			continue
 		}
 		cases := make([]inflight.Case, len(deaths))
+		sudden := c == byFault && !q.mayBeFull(deaths)
 		for i, d := range deaths {
 			cases[i] = q.cases[d]
-			cases[i].Sudden = c == byFault
+			cases[i].Sudden = sudden
 		}
 		q.burst[c] = inflight.Evaluate(q.base, cases)
 	}
@@ -492,6 +493,9 @@ func (q *inquiry) writeCrashes() {
 			notes = append(notes, fmt.Sprintf("inferred: it started again, and %d request(s) that it had begun never ended; no source tells how the process ended", x.Unfinished))
 		case !x.Exited:
 			notes = append(notes, "known by its last words only: no source tells how the process ended")
+		}
+		if x.Kind == record.CrashExit && x.ExitCode == exitOnFull {
+			notes = append(notes, "a Java runtime that is told to exit at an OutOfMemoryError ends with this status")
 		}
 		if q.ofMachine(x) {
 			notes = append(notes, "the machine ran out of memory, not the container")

@@ -38,14 +38,15 @@ func TestTheSecondLookIsTakenWhereItAccuses(t *testing.T) {
 
 // TestOneByChanceDoesNotContestASuddenDeath: nothing is slow before it, and what is rare stands out where chance has it open.
 func TestOneByChanceDoesNotContestASuddenDeath(t *testing.T) {
-	at := func(kind record.CrashKind) *inquiry {
-		return &inquiry{traffic: &traffic{life: &life.Result{Deaths: []life.Death{{Kind: kind}}}}}
-	}
-	if n := at(record.CrashSegfault).contestants([]int{0}); n != 2 {
-		t.Errorf("%d", n)
-	}
-	if n := at(record.CrashOOMKill).contestants([]int{0}); n != 1 {
-		t.Errorf("%d", n)
+	for _, c := range []struct {
+		kind record.CrashKind
+		exit int
+		want int
+	}{{record.CrashSegfault, -1, 2}, {record.CrashExit, 1, 2}, {record.CrashExit, 3, 1}, {record.CrashOOMKill, 137, 1}} {
+		q := &inquiry{traffic: &traffic{life: &life.Result{Deaths: []life.Death{{Kind: c.kind, ExitCode: c.exit}}}}}
+		if n := q.contestants([]int{0}); n != c.want {
+			t.Errorf("%s %d: %d, want %d", c.kind, c.exit, n, c.want)
+		}
 	}
 	res := &inflight.Result{Endpoints: []inflight.Endpoint{{LR: []float64{20, 20, 20}}, {LR: []float64{9, 0.1, 9}}, {LR: []float64{0.1, 0.1, 9}}}}
 	for least, want := range map[int]int{1: 2, 2: 1} {

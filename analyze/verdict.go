@@ -276,7 +276,7 @@ func contested(res *inflight.Result, of, least int) (n, supported int) {
 // contestants is how many others must stand out at a death for it to be contested. Before an error that ends a process at once nothing is
 // slow, and what is rare enough stands out where chance has it open: one of those tells nothing.
 func (q *inquiry) contestants(deaths []int) int {
-	if len(deaths) > 0 && classOf(&q.life.Deaths[deaths[0]]) == byFault {
+	if len(deaths) > 0 && classOf(&q.life.Deaths[deaths[0]]) == byFault && !q.mayBeFull(deaths) {
 		return 2
 	}
 	return 1

@@ -43,6 +43,7 @@ func (q *inquiry) explainStall(deaths []int) []candidate {
 	if short*2 > known && known > 0 {
 		return q.explainMemory(byStall, deaths)
 	}
+	age, grade, why := q.weighAges(byStall, deaths, grade, why)
 	if grade.Rank() >= finding.Likely.Rank() {
 		if c, ok := q.onlyWaits(deaths, res.Leader); ok {
 			return []candidate{c}
@@ -52,7 +53,7 @@ func (q *inquiry) explainStall(deaths []int) []candidate {
 	if q.hang != nil {
 		return []candidate{q.hungCandidate(deaths)}
 	}
-	return []candidate{q.undetermined(deaths, byStall, res, grade, why)}
+	return []candidate{q.withAges(age, q.undetermined(deaths, byStall, res, grade, why))}
 }
 
 const (
@@ -163,7 +164,17 @@ func (q *inquiry) silences(deaths []int) (n, silent int) {
 func (q *inquiry) explainFault(deaths []int) []candidate {
 	res := q.burst[byFault]
 	grade, why := q.gradeInflight(res, deaths)
+	age, grade, why := q.weighAges(byFault, deaths, grade, why)
 	if grade.Rank() >= finding.Likely.Rank() {
+		if q.mayBeFull(deaths) {
+			bursty := 0
+			for _, d := range deaths {
+				if q.shapeAtDeath(d) == finding.ShapeBurst {
+					bursty++
+				}
+			}
+			return q.withSecond(q.howKilled(deaths, bursty), byFault, deaths, res, grade, why)
+		}
 		return q.withSecond(finding.RequestCrash, byFault, deaths, res, grade, why)
 	}
 	// A runtime may be told to exit when its memory is full, and then says no more than a code.
@@ -171,7 +182,21 @@ func (q *inquiry) explainFault(deaths []int) []candidate {
 	if onlyExits && q.growth.Gate.Open && q.endedFull(deaths) {
 		return []candidate{q.explainLeak(deaths, len(deaths))}
 	}
-	return []candidate{q.undetermined(deaths, byFault, res, grade, why)}
+	return []candidate{q.withAges(age, q.undetermined(deaths, byFault, res, grade, why))}
+}
+
+// exitOnFull is the status with which a Java runtime exits when it is told to end at the first OutOfMemoryError; it need not say why.
+const exitOnFull = 3
+
+// mayBeFull reports whether most of the deaths are exits that say nothing but that status, of which memory is a usual reason.
+func (q *inquiry) mayBeFull(deaths []int) bool {
+	n := 0
+	for _, d := range deaths {
+		if x := &q.life.Deaths[d]; x.Kind == record.CrashExit && x.ExitCode == exitOnFull {
+			n++
+		}
+	}
+	return 2*n > len(deaths)
 }
 
 // vanished explains containers that the platform lost.

@@ -94,18 +94,7 @@ func (q *inquiry) explainMemory(c class, deaths []int) []candidate {
 	res := q.burst[c]
 	grade, why := q.gradeInflight(res, deaths)
 	all := append(slices.Clone(deaths), q.later[c]...)
-	age := q.agesAt(all)
-	if age.alike() {
-		outcome := finding.Neutral
-		if q.lastStraw(age, res, deaths, all) {
-			if grade.Rank() >= finding.Possible.Rank() {
-				outcome = finding.Contradicts
-				why = append(why, age.String()+", and it was answered in them as well")
-			}
-			grade = lower(grade, finding.Possible)
-		}
-		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "rival.ages", Outcome: outcome, Detail: age.String() + ", whatever was asked of them: what ends them adds up with time"})
-	}
+	age, grade, why := q.weighAges(c, deaths, grade, why)
 	host := q.hostMemory(deaths)
 	q.tellHostMemory(&host, deaths)
 	if host.most(deaths) {
@@ -116,11 +105,7 @@ func (q *inquiry) explainMemory(c class, deaths []int) []candidate {
 	q.check("memory.shape", known > 0, finding.Neutral, fmt.Sprintf("of %d deaths, memory had grown steadily before %d, jumped before %d, and was level when last read before %d", len(deaths), leaky, bursty, flat),
 		q.noShape(deaths))
 	none := func() candidate {
-		c := q.undetermined(deaths, c, res, grade, why)
-		if age.alike() {
-			c.verdict.Summary += fmt.Sprintf(" What ends them adds up with time: %s.", age)
-		}
-		return c
+		return q.withAges(age, q.undetermined(deaths, c, res, grade, why))
 	}
 	if host.most(deaths) {
 		return []candidate{none()}

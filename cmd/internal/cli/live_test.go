@@ -69,7 +69,9 @@ func rendered(t *testing.T, dir string) datadogtest.Evidence {
 	ev := datadogtest.Evidence{Events: datadogtest.Items(nil)}
 	var items []*datadogtest.Item
 	named := regexp.MustCompile(` container=(\S+)| \[(\w+-\d+)\]`)
-	for _, log := range []string{"router.log.zst", "platform.log.zst"} {
+	// A platform files its own words under its own names, and a question about one service takes them as well.
+	for _, of := range []struct{ log, service string }{{"router.log.zst", "router"}, {"platform.log.zst", "scalingo"}} {
+		log, service := of.log, of.service
 		n := 0
 		for line := range strings.Lines(uncompressed(t, filepath.Join(dir, log))) {
 			line = strings.TrimSuffix(line, "\n")
@@ -78,13 +80,13 @@ func rendered(t *testing.T, dir string) datadogtest.Evidence {
 			if err != nil {
 				t.Fatal(err)
 			}
-			tags := []string{"env:production", "service:api"}
+			tags := []string{"env:production", "service:" + service}
 			if m := named.FindStringSubmatch(line); m != nil {
 				tags = append(tags, "container:"+m[1]+m[2])
 			}
 			n++
 			raw, err := json.Marshal(map[string]any{"id": fmt.Sprintf("%s-%07d", log, n), "type": "log", "attributes": map[string]any{
-				"timestamp": at.UTC().Format("2006-01-02T15:04:05.000Z"), "service": "api", "status": "info", "message": message, "tags": tags,
+				"timestamp": at.UTC().Format("2006-01-02T15:04:05.000Z"), "service": service, "status": "info", "message": message, "tags": tags,
 			}})
 			if err != nil {
 				t.Fatal(err)
