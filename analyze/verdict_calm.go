@@ -23,7 +23,7 @@ func (q *inquiry) calm() candidate {
 		case s.Reason != finding.StoppedReporting:
 			planned++
 		case s.Again:
-			again++
+			again += max(1, s.Times)
 			silent++
 		default:
 			silent++

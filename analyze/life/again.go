@@ -2,6 +2,7 @@ package life
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"sort"
@@ -51,15 +52,27 @@ func (c *container) startedAgain() {
 		}
 		for i := 1; i < len(starts); i++ {
 			a, b := starts[i-1], starts[i]
-			if explained[i] || c.askedBetween(a.Time, b.Time.Add(clockSlack)) {
+			// Starts that were merged have no time, and each had an end before it.
+			times := 1 + b.Merged
+			if b.Merged > 0 {
+				for _, t := range ends {
+					if t > a.Time && t <= b.Time.Add(tellLag) {
+						times--
+					}
+				}
+			}
+			if explained[i] && b.Merged == 0 || times <= 0 || c.askedBetween(a.Time, b.Time.Add(clockSlack)) {
 				continue
 			}
 			at := b.Time
 			if k, found := slices.BinarySearch(c.begins, at); !found && k > 0 && c.begins[k-1] > a.Time && at.Sub(c.begins[k-1]) <= bootTime {
 				at = c.begins[k-1]
 			}
-			c.restart(Restart{Time: at, Reason: finding.StoppedReporting, Pos: b.Pos, Again: true,
-				Detail: "started again, and no source says how it had ended"})
+			detail := "started again, and no source says how it had ended"
+			if times > 1 {
+				detail = fmt.Sprintf("started again %d times up to then, and no source says how it had ended", times)
+			}
+			c.restart(Restart{Time: at, Reason: finding.StoppedReporting, Pos: b.Pos, Again: true, Times: times, Detail: detail})
 		}
 	}
 }

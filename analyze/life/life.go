@@ -134,6 +134,8 @@ type Restart struct {
 	Pos            record.Pos
 	// Again is true when only the start that followed tells of it.
 	Again bool
+	// Times is of how many ends the start tells, at least one, where Again is true: others may have no time.
+	Times int
 }
 
 // Life is the time of one container from a start to an end.
@@ -352,7 +354,9 @@ func (c *container) starts() []record.Time {
 // analyze finds the deaths and restarts of one container.
 func (c *container) analyze(deploys []Deploy, planned []Span) {
 	c.begins = c.starts()
-	for _, k := range c.cluster() {
+	clusters := c.cluster()
+	unseen := c.unseenStarts(clusters)
+	for _, k := range clusters {
 		d := merge(k.signs, c.begins)
 		stop := c.stopBefore(d)
 		if stop != nil && c.spent(stop, d) {
@@ -383,7 +387,7 @@ func (c *container) analyze(deploys []Deploy, planned []Span) {
 				Detail: "ended within a planned window", Pos: d.Signs[0].Pos})
 			continue
 		}
-		if !d.Exited && !fatal(d.Kind) && !c.startedAfter(d) {
+		if !k.sure && !c.startedAfter(d) && !in(unseen, d.First) {
 			continue // words of an error that was survived
 		}
 		c.addDeath(d)
@@ -531,6 +535,34 @@ func (c *container) startedAfter(d Death) bool {
 	// Whoever says more later has survived; and what it says then may explain the start.
 	i = sort.Search(len(c.crashes), func(i int) bool { return c.crashes[i].Time > d.Signs[len(d.Signs)-1].Time })
 	return i == len(c.crashes) || c.crashes[i].Time > begin
+}
+
+// unseenStarts returns the stretches of time in which the container started more often than its starts have a time, and at least as often as
+// something there may be its end: words that a process may survive are then those of an end as well.
+func (c *container) unseenStarts(ends []*cluster) (out []Span) {
+	first := map[string]record.Time{} // by what tells of the starts
+	for _, e := range c.events {
+		if e.Kind != record.Up {
+			continue
+		}
+		from, known := first[e.Reason]
+		if !known {
+			first[e.Reason] = e.Time
+		}
+		if !known || e.Merged == 0 {
+			continue
+		}
+		n := 0
+		for _, k := range ends {
+			if k.from > from && k.from < e.Time {
+				n++
+			}
+		}
+		if n <= e.Merged+1 {
+			out = append(out, Span{from, e.Time})
+		}
+	}
+	return out
 }
 
 // between returns the events of a stretch of time, ends included.

@@ -110,6 +110,11 @@ func (s *story) started(t float64, text string) *story {
 	return s.event(t, record.Up).because("Started").but(func(e *record.Lifecycle) { e.Pos.Source, e.Text = events, "Started container "+text })
 }
 
+// merged says of the last event that it stands for so many more since the one before.
+func (s *story) merged(n int) *story {
+	return s.but(func(e *record.Lifecycle) { e.Merged = n })
+}
+
 func (s *story) seen(instance string, from, to float64) *story {
 	s.in.Seen = append(s.in.Seen, Seen{"web-1", instance, at(from), at(to)})
 	return s
@@ -293,6 +298,11 @@ func TestEndsOfContainers(t *testing.T) {
 		{"a first start that the state of the pod tells as well", tell().started(0, "app").started(-1, "").seen("", 5, 3600), ""},
 		{"started again in its place", tell().started(0, "app").started(600, "app"), "restart stopped_reporting @600.0"},
 		{"the end lies where the next start began", tell().started(0, "app").event(598, record.Starting).started(600, "app"), "restart stopped_reporting @598.0"},
+		{"words before a start that was merged with others", tell().started(-600, "app").words(0, record.CrashException).words(1000, record.CrashException).started(2000, "app").merged(2).exit(kubectl, 1999, 1),
+			"exception @0.0; exception @1000.0; exit 1 @1999.0"},
+		{"more words than starts: some were survived", tell().started(-600, "app").words(0, record.CrashException).words(1000, record.CrashException).words(1400, record.CrashException).started(2000, "app").merged(1).exit(kubectl, 1999, 1),
+			"exit 1 @1999.0; restart stopped_reporting @2000.0"},
+		{"words before starts of their own times", tell().started(-600, "app").words(0, record.CrashException).exit(kubectl, 1999, 1).started(2000, "app"), "exit 1 @1999.0"},
 		{"started again within seconds", tell().started(0, "app").started(7, "app").seen("", 9, 3600), "restart stopped_reporting @7.0"},
 		{"started again, and the state of the pod tells of the second start", tell().started(0, "app").started(600, ""), "restart stopped_reporting @600.0"},
 		{"an event given twice", tell().started(0, "app").started(0, "app"), ""},
