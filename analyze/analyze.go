@@ -114,10 +114,10 @@ type shard struct {
 	series     map[seriesKey]*series
 	points     int
 	// What was left out because there is too much of it: memory readings, small records, and what may be cited of requests.
-	lostPoints, lostSmall, lostDetails int64
-	seen                               map[seenKey]*sighting
-	warnings                           []record.Warning
-	coverage                           []record.Coverage
+	lostPoints, lostSmall, lostDetails, lostWarnings int64
+	seen                                             map[seenKey]*sighting
+	warnings                                         map[warningKey]*record.Warning
+	coverage                                         []record.Coverage
 }
 
 // named is a container's name with its id.
@@ -240,6 +240,12 @@ type point struct {
 
 type seenKey struct{ container, instance string }
 
+// warningKey is what warnings have in common that are counted as one.
+type warningKey struct {
+	code, text string
+	source     *record.Source
+}
+
 // spans are the spans of things that have small numbers.
 type spans []span
 
@@ -284,6 +290,8 @@ const (
 	maxPoints = 4_000_000
 	// maxSmall bounds each kind of small record.
 	maxSmall = 500_000
+	// maxWarnings bounds those that are told.
+	maxWarnings = 10_000
 	// maxText bounds quoted lines.
 	maxText = 300
 )
@@ -310,6 +318,7 @@ func newShard(parent *shard, all *shared, opts *Options) *shard {
 		parent: parent, all: all, opts: opts,
 		writer: all.log.Writer(), broken: all.unanswered.Writer(), ends: all.endpoints.Interner(), cache: map[string]named{}, opened: map[openKey][]reqlog.Rec{}, begun: map[openKey][]begun{},
 		details: map[uint32]detail{}, series: map[seriesKey]*series{}, seen: map[seenKey]*sighting{},
+		warnings: map[warningKey]*record.Warning{},
 	}
 }
 
@@ -706,18 +715,20 @@ func (s *shard) Profile(p *record.Profile) error {
 
 // Warn implements record.Sink.
 func (s *shard) Warn(w *record.Warning) error {
-	for i := range s.warnings {
-		if k := &s.warnings[i]; k.Code == w.Code && k.Text == w.Text && k.Pos.Source == w.Pos.Source {
-			k.Count += w.Count
-			// The first place, whatever the order.
-			if w.Pos.Line != 0 && (k.Pos.Line == 0 || w.Pos.Line < k.Pos.Line) || w.Pos.Line == k.Pos.Line && w.Example < k.Example {
-				k.Pos, k.Example = w.Pos, w.Example
-			}
-			return nil
+	like := warningKey{w.Code, w.Text, w.Pos.Source}
+	k := s.warnings[like]
+	switch {
+	case k != nil:
+		k.Count += w.Count
+		// The first place, whatever the order.
+		if w.Pos.Line != 0 && (k.Pos.Line == 0 || w.Pos.Line < k.Pos.Line) || w.Pos.Line == k.Pos.Line && w.Example < k.Example {
+			k.Pos, k.Example = w.Pos, w.Example
 		}
-	}
-	if len(s.warnings) < 10_000 {
-		s.warnings = append(s.warnings, *w)
+	case len(s.warnings) >= maxSmall:
+		s.lostWarnings += w.Count
+	default:
+		one := *w
+		s.warnings[like] = &one
 	}
 	return nil
 }
@@ -749,6 +760,7 @@ func (s *shard) Join() error {
 	p.points += s.points
 	p.lostPoints += s.lostPoints
 	p.lostSmall += s.lostSmall
+	p.lostWarnings += s.lostWarnings
 	p.lostDetails += s.lostDetails
 	for at, t := range s.tallies {
 		if t != nil {
@@ -789,8 +801,8 @@ func (s *shard) Join() error {
 		o.add(e.first)
 		o.add(e.last)
 	}
-	for i := range s.warnings {
-		if err := p.Warn(&s.warnings[i]); err != nil {
+	for _, w := range s.warnings {
+		if err := p.Warn(w); err != nil {
 			return err
 		}
 	}

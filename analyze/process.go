@@ -181,14 +181,16 @@ func (c *canon) firstSeen(s *shard) map[string]record.Time {
 
 // forgetUntold takes back the warning that nothing says whose kill this was: another source does.
 func forgetUntold(s *shard, pos record.Pos) {
-	for i := range s.warnings {
-		w := &s.warnings[i]
-		if w.Code != "container_not_told" || w.Pos.Source != pos.Source {
-			continue
+	var of *record.Warning
+	for like, w := range s.warnings {
+		if like.code == "container_not_told" && like.source == pos.Source && (of == nil || w.Text < of.Text) {
+			of = w
 		}
-		if w.Count--; w.Count <= 0 {
-			s.warnings = slices.Delete(s.warnings, i, i+1)
-		}
+	}
+	if of == nil {
 		return
+	}
+	if of.Count--; of.Count <= 0 {
+		delete(s.warnings, warningKey{of.Code, of.Text, pos.Source})
 	}
 }

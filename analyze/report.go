@@ -240,25 +240,22 @@ func (q *inquiry) readLoad() {
 	n := len(fleet)
 	q.load = make([]float64, len(q.life.Deaths))
 	logged := q.logged(n)
+	known := make([]float64, 0, n)
+	for k, v := range fleet {
+		if logged[k] {
+			known = append(known, v)
+		}
+	}
+	slices.Sort(known)
 	for d := range q.life.Deaths {
 		i := int(q.deathAt[d].Sub(q.from)/loadStep) - 1
 		if q.total == 0 || q.sampled.fraction > 0 || i < 0 || i >= n || !logged[i] {
 			q.load[d] = math.NaN()
 			continue
 		}
-		below, equal, known := 0, 0, 0
-		for k, v := range fleet {
-			if !logged[k] {
-				continue
-			}
-			known++
-			if v < fleet[i] {
-				below++
-			} else if v == fleet[i] {
-				equal++
-			}
-		}
-		q.load[d] = (float64(below) + float64(equal)/2) / float64(known)
+		below := sort.SearchFloat64s(known, fleet[i])
+		upTo := sort.Search(len(known), func(k int) bool { return known[k] > fleet[i] })
+		q.load[d] = float64(below+upTo) / 2 / float64(len(known))
 	}
 }
 

@@ -22,6 +22,9 @@ const (
 	// peakLead before a death is part of the surge; minUsual stretches before that are needed to know the usual.
 	peakLead = 15 * time.Minute
 	minUsual = 6
+	// mostStretches of the time before a story are compared with the load just before it: those of three and a half days, or as many of a longer
+	// time.
+	mostStretches = 2000
 	// peakWindow is the stretch before the first death of a story over which the load is taken.
 	peakWindow = 5 * time.Minute
 	// firstOfSignals: exit statuses from here on tell of a signal.
@@ -188,6 +191,10 @@ func (q *inquiry) capacity(deaths []int) (candidate, bool) {
 	n := len(total)
 	w := int(peakWindow / loadStep)
 	logged := q.logged(n)
+	upTo := make([]float64, n+1) // requests before each step
+	for i, v := range total {
+		upTo[i+1] = upTo[i] + v
+	}
 	stories, peaks := 0, 0
 	minRise, minRank := math.Inf(1), 1.0
 	last := -1
@@ -202,9 +209,10 @@ func (q *inquiry) capacity(deaths []int) (candidate, bool) {
 		}
 		// Compared with the time before the trouble: the surge itself, and the retries after it, are not the usual.
 		var usual []float64
-		for k := w; k <= i-int(peakLead/loadStep); k += max(1, w/2) {
+		until := i - int(peakLead/loadStep)
+		for k := w; k <= until; k += max(1, w/2, (until-w)/mostStretches) {
 			if logged[k-w] && logged[k-1] {
-				usual = append(usual, sum(total[k-w:k]))
+				usual = append(usual, upTo[k]-upTo[k-w])
 			}
 		}
 		if len(usual) < minUsual {
@@ -212,7 +220,7 @@ func (q *inquiry) capacity(deaths []int) (candidate, bool) {
 		}
 		sort.Float64s(usual)
 		stories++
-		now := sum(total[i-w : i])
+		now := upTo[i] - upTo[i-w]
 		rank := float64(sort.SearchFloat64s(usual, now)) / float64(len(usual))
 		median := max(usual[len(usual)/2], 1)
 		if rank >= peakRank && now >= peakRise*median {
@@ -242,12 +250,4 @@ func (q *inquiry) serving() map[string]int {
 		}
 	}
 	return n
-}
-
-func sum(x []float64) float64 {
-	t := 0.0
-	for _, v := range x {
-		t += v
-	}
-	return t
 }

@@ -151,7 +151,7 @@ func TestSweep(t *testing.T) {
 					results <- result{job: j, err: err}
 					continue
 				}
-				res := result{job: j, j: s.Judge(r)}
+				res := result{job: j, j: s.Judge(r), err: ofOneVerdict(r)}
 				if *verbose || res.j.Outcome == scenario.Wrong {
 					res.note = brief(r)
 					if *verbose {
@@ -226,10 +226,33 @@ func TestSweep(t *testing.T) {
 	if total.n < 100 && total.wrongAcc > 0 || total.wrongAcc*100 > total.n {
 		t.Errorf("%d wrong accusations in %d incidents", total.wrongAcc, total.n)
 	}
+	// Who never decides is never wrong: 7 in 10 are decided rightly, give or take what chance gives so few.
+	if n := float64(total.n); *sweepKind == "" && float64(total.right) < 0.7*n-2*math.Sqrt(0.21*n) {
+		t.Errorf("%d of %d incidents are decided rightly", total.right, total.n)
+	}
 	// One in a hundred, one in ten, give or take what chance gives so few.
 	for grade, share := range map[finding.Grade]float64{finding.Conclusive: 0.01, finding.Likely: 0.1} {
 		if x := grades[grade]; x != nil && float64(x.wrong) > share*float64(x.n)+2*math.Sqrt(share*float64(x.n)) {
 			t.Errorf("%d of %d verdicts graded %s are wrong", x.wrong, x.n, grade)
 		}
 	}
+}
+
+// ofOneVerdict reports checks of explanations that were not taken, and checks that are told twice.
+func ofOneVerdict(r *finding.Report) error {
+	causes := map[finding.Cause]bool{r.Verdict.Cause: true}
+	for _, v := range r.Causes {
+		causes[v.Cause] = true
+	}
+	seen := map[finding.Check]bool{}
+	for _, c := range r.Checks {
+		if seen[c] {
+			return fmt.Errorf("told twice: %+v", c)
+		}
+		seen[c] = true
+		if c.Rule == "capacity.peak" && c.Outcome == finding.Supports && !causes[finding.Capacity] {
+			return fmt.Errorf("supports what is not the verdict (%s): %+v", r.Verdict.Cause, c)
+		}
+	}
+	return nil
 }

@@ -374,7 +374,10 @@ func deref[T any](p *T) (v T) {
 }
 
 func (q *inquiry) warningRows() {
-	w := slices.Clone(q.shard.warnings)
+	w := make([]record.Warning, 0, len(q.shard.warnings))
+	for _, x := range q.shard.warnings {
+		w = append(w, *x)
+	}
 	if q.heap != nil {
 		w = append(w, q.heap.Warnings...)
 	}
@@ -406,8 +409,11 @@ func (q *inquiry) warningRows() {
 		own("untied_addresses", int64(len(q.strangeAddresses)), fmt.Sprintf("requests name what served them by address (%s), and no source ties those to what died (%s): which requests were open at a death is not known; save what has both (docker inspect, kubectl get pods -o json), or log the name of the container", listSome(q.strangeAddresses, 4), listSome(q.strangeDead, 4)))
 	}
 	rows := []finding.Warning{}
+	add := func(x *record.Warning) {
+		rows = append(rows, finding.Warning{Code: x.Code, Count: x.Count, Text: x.Text, Example: ptr(x.Example), Source: posName(x.Pos.Source), Line: x.Pos.Line})
+	}
 	for i := range w {
-		rows = append(rows, finding.Warning{Code: w[i].Code, Count: w[i].Count, Text: w[i].Text, Example: ptr(w[i].Example), Source: posName(w[i].Pos.Source), Line: w[i].Pos.Line})
+		add(&w[i])
 	}
 	sort.SliceStable(rows, func(i, j int) bool {
 		a, b := &rows[i], &rows[j]
@@ -422,6 +428,14 @@ func (q *inquiry) warningRows() {
 		}
 		return a.Text < b.Text
 	})
+	if len(rows) > maxWarnings {
+		lost := q.lostWarnings
+		for i := range rows[maxWarnings:] {
+			lost += rows[maxWarnings+i].Count
+		}
+		rows = rows[:maxWarnings]
+		add(&record.Warning{Code: "warning_overflow", Count: lost, Text: fmt.Sprintf("warnings beyond %d kinds and sources were left out", maxWarnings)})
+	}
 	q.report.Warnings = rows
 }
 

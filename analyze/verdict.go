@@ -113,7 +113,17 @@ func (q *inquiry) decide() error {
 	}
 	q.serial(main)
 	q.generalChecks(main)
-	return q.plannedTraffic()
+	if err := q.plannedTraffic(); err != nil {
+		return err
+	}
+	// Deaths of several kinds may be asked the same, with the same answer.
+	told := map[finding.Check]bool{}
+	r.Checks = slices.DeleteFunc(r.Checks, func(c finding.Check) bool {
+		again := told[c]
+		told[c] = true
+		return again
+	})
+	return nil
 }
 
 // giveLater gives deaths that were not weighed, as they follow in a story, to its explanations: each to the culprit whose request was the

@@ -110,6 +110,8 @@ func (q *inquiry) explainMemory(c class, deaths []int) []candidate {
 	if host.most(deaths) {
 		return []candidate{none()}
 	}
+	// An explanation that is not taken takes what it wrote with it.
+	before := len(q.report.Checks)
 	var leak *candidate
 	if q.growth.Gate.Open && 2*leaky >= known && leaky > bursty {
 		c := q.explainLeak(deaths, leaky)
@@ -119,8 +121,13 @@ func (q *inquiry) explainMemory(c class, deaths []int) []candidate {
 		leak = &c // memory grows, and nothing says why: a surge of load may do that as well
 	}
 	// A fleet that dies under too much load dies with its busiest requests open: only the surest accusation stands against that.
-	if c, ok := q.capacity(all); ok && (grade.Rank() < finding.Likely.Rank() || c.verdict.Grade.Rank() >= finding.Likely.Rank() && grade.Rank() < finding.Conclusive.Rank()) {
-		return []candidate{c}
+	ofLeak := len(q.report.Checks)
+	if c, ok := q.capacity(all); ok {
+		if grade.Rank() < finding.Likely.Rank() || c.verdict.Grade.Rank() >= finding.Likely.Rank() && grade.Rank() < finding.Conclusive.Rank() {
+			q.report.Checks = slices.Delete(q.report.Checks, before, ofLeak)
+			return []candidate{c}
+		}
+		q.report.Checks = q.report.Checks[:ofLeak]
 	}
 	if leak != nil {
 		return []candidate{*leak}
