@@ -349,6 +349,7 @@ func formatName(f format.Format, head []byte) string {
 // recognise returns the format that is surest of the head; nil when none knows it.
 func (r *run) recognise(head []byte) (best format.Format) {
 	score := 0
+	head = plainHead(head)
 	for _, f := range r.formats {
 		if s := f.Sniff(head); s > score {
 			best, score = f, s

@@ -390,7 +390,7 @@ func (l *jsonLine) message(t record.Time, container, instance, service, host, ve
 }
 
 // unframeJSON finds the JSON object behind a platform's, a container runtime's, kubectl's or syslog's own text: `… app[web.1]: {…}`,
-// `… [web-1] {…}`, `… stdout F {…}`, `web  | {…}`, `[pod/web-5d8f/app] {…}`, `web-5d8f7b9c4-x2x9q app {…}`.
+// `… [web-1] {…}`, `… stdout F {…}`, `web  | {…}`, `web  | 2026-11-20T08:00:00Z {…}`, `[pod/web-5d8f/app] {…}`, `web-5d8f7b9c4-x2x9q app {…}`.
 func unframeJSON(line []byte, c *stamp.Clock) (frame, []byte, bool) {
 	open := bytes.IndexByte(line, '{')
 	if open <= 0 || open > 300 || line[len(line)-1] != '}' {
@@ -416,9 +416,9 @@ func unframeJSON(line []byte, c *stamp.Clock) (frame, []byte, bool) {
 	if _, _, _, ok := c.Read(header.TrimPriority(head)); ok {
 		return frame{}, inner, true
 	}
-	if bar := bytes.IndexByte(head, '|'); bar > 0 && len(bytes.TrimSpace(head[bar+1:])) == 0 {
-		name := bytes.TrimSpace(head[:bar])
-		if containers.IsName(name) {
+	if bar := bytes.IndexByte(head, '|'); bar > 0 {
+		name, rest := bytes.TrimSpace(head[:bar]), bytes.TrimSpace(head[bar+1:])
+		if _, _, _, timed := c.Read(rest); containers.IsName(name) && (timed || len(rest) == 0) {
 			return frame{name}, inner, true
 		}
 	}
