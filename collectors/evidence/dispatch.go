@@ -71,8 +71,7 @@ func (r *run) lines(ctx context.Context, src *record.Source, best format.Format,
 		}
 	}
 	for i, f := range chain {
-		// Of a log that is mostly JSON of another kind the head was looked at in vain already.
-		if j, ok := f.(*jsonLines); ok && (f != best || src.Format == (accessDialect{}).name()) {
+		if j, ok := f.(*jsonLines); ok {
 			chain[i] = j.forHead(head)
 		}
 	}

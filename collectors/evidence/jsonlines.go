@@ -25,7 +25,9 @@ type jsonLines struct {
 	slots    [][]int16      // by dialect, by index of its paths
 	needs    []jsonscan.Set // by dialect
 	jobs     jsonscan.Set   // where the name of a job may stand
-	nanos    bool           // whole numbers that name no unit are nanoseconds
+	// What the head of the log told: see jsonHead.
+	units  [tookNames]tookUnit // of durations that name none, by index of their names
+	begins map[string]bool     // the kinds of messages at which requests begin
 }
 
 // jsonDialect is one way to write a log in JSON.
@@ -96,13 +98,10 @@ func (f *jsonLines) forHead(head []byte) *jsonLines {
 		return f
 	}
 	p := f.NewParser(&record.Source{}).(*jsonLine)
-	p.unnamed = &unnamedUnits{}
+	p.head = newJSONHead()
 	f.sniffWith(p, head)
-	if !p.unnamed.nanoseconds() {
-		return f
-	}
 	of := *f
-	of.nanos = true
+	of.units, of.begins = p.head.units(), p.head.begins()
 	return &of
 }
 
@@ -181,7 +180,7 @@ type jsonLine struct {
 	sentBy requestDialect // of a completed request
 	said   bool           // it was say
 
-	unnamed *unnamedUnits // nil: not gathered
+	head *jsonHead // nil: not gathered
 
 	messages messageReader
 	jobs     jobReader
