@@ -60,6 +60,9 @@ func kubernetesEvent(pos record.Pos, v *fastjson.Value, sink *kubernetesStory) e
 	if last == 0 {
 		return warning.Tell(sink, pos, "no_time", warning.NoTime, msg)
 	}
+	if reason == "Evicted" {
+		sink.evictionTold(string(o.Container))
+	}
 	if count > 1 && first != 0 && first < last {
 		early := o
 		early.Time = first
@@ -179,10 +182,16 @@ func kubernetesReason(kind, reason string, msg []byte) func(*origin.Origin, reco
 		}
 		return nil
 	case "Evicted":
-		if evictedForMemory(msg) {
-			return crash(record.CrashOOMKill)
+		if !evictedForMemory(msg) {
+			return life(record.Stopping)
 		}
-		return life(record.Stopping)
+		return func(o *origin.Origin, sink record.Sink) error {
+			c, shortage := evictedCrash(o, msg)
+			if err := sink.Crash(c); err != nil {
+				return err
+			}
+			return sink.Lifecycle(shortage)
+		}
 	case "Preempted", "Preempting", "TaintManagerEviction":
 		if has("cancelling") {
 			return nil

@@ -9,17 +9,26 @@ import (
 	"lastcall/collectors/record"
 )
 
-// kubernetesStory is the Sink of one Kubernetes document. Two kinds of events say little by themselves, and enough beside the others: a
-// kill that a node tells of, without the pod, is that of the pod that starts again; a back-off tells of an end only where nothing else
-// does. Both are held, in bounds, until the document ends.
+// kubernetesStory is the Sink of one Kubernetes document. Some things say little by themselves, and enough beside the others: a kill that a
+// node tells of, without the pod, is that of the pod that starts again; a back-off tells of an end only where nothing else does; an evicted
+// pod tells of the same end as its event, and worse. They are held, in bounds, until the document ends.
 type kubernetesStory struct {
 	record.Sink
 	kills    []*record.Crash // on a node, of a container that nothing names
 	backOffs []*record.Crash
+	evicted  []evictedPod
+	told     map[string]bool          // by container: an event tells that it was evicted
 	begins   []podBegin               // what tells that a container ended and begins anew
 	ends     map[string][]record.Time // by container: deaths and stops
 	seen     map[string]record.Time   // by container: the first that is told of it
 	ended    int
+}
+
+// evictedPod is the end of a pod as the pod tells it: a death with the shortage of its node, or a stop. Its time is 0 where it is unknown.
+type evictedPod struct {
+	crash    *record.Crash
+	shortage *record.Lifecycle
+	stop     *record.Lifecycle
 }
 
 type podBegin struct {
@@ -76,6 +85,52 @@ func (s *kubernetesStory) backOff(c *record.Crash) error {
 	return s.Sink.Crash(c)
 }
 
+// evict takes the end of an evicted pod.
+func (s *kubernetesStory) evict(p evictedPod) error {
+	if len(s.evicted) < maxStoryKills {
+		s.evicted = append(s.evicted, p)
+		return nil
+	}
+	return s.endEvicted(p)
+}
+
+// evictionTold remembers that an event tells of an eviction.
+func (s *kubernetesStory) evictionTold(container string) {
+	if len(s.told) < maxStoryKills {
+		if s.told == nil {
+			s.told = map[string]bool{}
+		}
+		s.told[container] = true
+	}
+}
+
+// endEvicted passes on what an evicted pod tells and no event does.
+func (s *kubernetesStory) endEvicted(p evictedPod) error {
+	if p.crash != nil {
+		switch {
+		case s.told[p.crash.Container]:
+			return nil
+		case p.crash.Time == 0:
+			return s.evictedSometime(p.crash.Pos, p.crash.Container)
+		}
+		if err := s.Crash(p.crash); err != nil {
+			return err
+		}
+		return s.Lifecycle(p.shortage)
+	}
+	if p.stop.Time != 0 {
+		return s.Lifecycle(p.stop)
+	}
+	if s.told[p.stop.Container] {
+		return nil
+	}
+	return s.evictedSometime(p.stop.Pos, p.stop.Container)
+}
+
+func (s *kubernetesStory) evictedSometime(pos record.Pos, container string) error {
+	return s.Warn(&record.Warning{Code: "no_time", Pos: pos, Count: 1, Text: evictedWithoutTime, Example: container})
+}
+
 func (s *kubernetesStory) saw(container string, at record.Time) {
 	if first, known := s.seen[container]; container == "" || at == 0 || known && first <= at || !known && len(s.seen) >= maxStoryEvents {
 		return
@@ -98,6 +153,11 @@ func (s *kubernetesStory) end(container string, at record.Time) {
 
 // close passes on what was held.
 func (s *kubernetesStory) close() error {
+	for _, p := range s.evicted {
+		if err := s.endEvicted(p); err != nil {
+			return err
+		}
+	}
 	slices.SortFunc(s.begins, func(a, b podBegin) int {
 		return cmp.Or(cmp.Compare(a.host, b.host), cmp.Compare(a.time, b.time), cmp.Compare(a.container, b.container))
 	})

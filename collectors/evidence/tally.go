@@ -259,7 +259,7 @@ func (t *tally) Warn(w *record.Warning) error {
 		c.Pos.Source = t.src
 	}
 	c.Count = max(c.Count, 1)
-	if c.Code == earlierRestarts {
+	if c.Code == earlierRestarts || c.Text == evictedWithoutTime {
 		t.ends.untold = append(t.ends.untold, c) // until all inputs are read: others may tell of the ends
 		return nil
 	}
