@@ -519,3 +519,65 @@ func FuzzKubernetes(f *testing.F) {
 	f.Add([]byte(`{"items":{"a":[1,{}]},"kind":"Pod","status":[],"metadata":1}`))
 	f.Fuzz(func(t *testing.T, data []byte) { formattest.FuzzDocument(t, kubernetesJSON{}, data) })
 }
+
+func TestEventsAreOfTheContainerThatTheyName(t *testing.T) {
+	event := func(reason, path, at, msg string) string {
+		return fmt.Sprintf(`{"apiVersion":"v1","kind":"Event","involvedObject":{"kind":"Pod","name":"web-0","fieldPath":%q},"reason":%q,"firstTimestamp":"2026-11-16T%[3]sZ","lastTimestamp":"2026-11-16T%[3]sZ","count":1,"message":%[4]q}`, path, reason, at, msg)
+	}
+	const (
+		pod       = `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web-0"},"spec":{"containers":[{"name":"app"},{"name":"shipper"}]},"status":{}}`
+		proxied   = `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web-0"},"spec":{"containers":[{"name":"istio-proxy"},{"name":"app"}]},"status":{}}`
+		app       = "spec.containers{app}"
+		shipper   = "spec.containers{shipper}"
+		appLoop   = "Back-off restarting failed container app in pod web-0_shop(1)"
+		shipLoop  = "Back-off restarting failed container shipper in pod web-0_shop(1)"
+		shipProbe = "Container shipper failed liveness probe, will be restarted"
+	)
+	appBegins, shipperBegins := event("Started", app, "13:00:00", "Started container app"), event("Started", shipper, "13:00:00", "Started container shipper")
+	later := event("Started", app, "13:50:00", "Started container app")
+	for _, c := range []struct {
+		name  string
+		items []string
+		want  []string // the containers of the deaths
+	}{
+		{"the only container", []string{event("BackOff", app, "13:47:57", appLoop)}, []string{"web-0"}},
+		{"nothing is named", []string{event("BackOff", "", "13:47:57", "Back-off restarting failed container")}, []string{"web-0"}},
+		{"the main one began first", []string{appBegins, shipperBegins, event("BackOff", app, "13:47:57", appLoop)}, []string{"web-0"}},
+		{"the other began second", []string{appBegins, shipperBegins, event("BackOff", shipper, "13:47:57", shipLoop)}, []string{"web-0/shipper"}},
+		{"its death is told before", []string{event("BackOff", shipper, "13:47:57", shipLoop), shipperBegins, later, event("Created", app, "12:59:59", "Created container app")}, []string{"web-0/shipper"}},
+		{"the message alone names it", []string{appBegins, shipperBegins, event("BackOff", "", "13:47:57", shipLoop)}, []string{"web-0/shipper"}},
+		{"a probe's message names it", []string{appBegins, shipperBegins, event("Killing", "", "13:47:57", shipProbe)}, []string{"web-0/shipper"}},
+		{"the pod says which is its main one", []string{shipperBegins, later, pod, event("BackOff", shipper, "13:47:57", shipLoop)}, []string{"web-0/shipper"}},
+		{"the pod comes after its events", []string{event("BackOff", shipper, "13:47:57", shipLoop), event("BackOff", app, "13:58:57", appLoop), pod}, []string{"web-0/shipper", "web-0"}},
+		{"the first of the pod is a known companion", []string{proxied, event("BackOff", app, "13:47:57", appLoop)}, []string{"web-0"}},
+		{"a known companion alone", []string{event("BackOff", "spec.containers{istio-proxy}", "13:47:57", "Back-off restarting failed container istio-proxy in pod web-0_shop(1)")}, []string{"web-0/istio-proxy"}},
+		{"an initialisation", []string{event("BackOff", "spec.initContainers{migrate}", "13:47:57", "Back-off restarting failed container migrate in pod web-0_shop(1)"), appBegins}, []string{"web-0/migrate"}},
+		{"who was the largest of an evicted pod", []string{appBegins, shipperBegins, event("Evicted", "", "13:47:57", "The node was low on resource: memory. Container shipper was using 5Gi, which exceeds its request of 0. ")}, []string{"web-0"}},
+	} {
+		sink := formattest.MustRead(t, kubernetesJSON{}, "all.json", `{"apiVersion":"v1","kind":"List","items":[`+strings.Join(c.items, ",\n")+`]}`)
+		var got []string
+		for _, x := range sink.Crashes {
+			got = append(got, x.Container)
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s: deaths (-want +got):\n%s", c.name, diff)
+		}
+	}
+}
+
+func TestMergedEventsOfACompanionAreAllItsOwn(t *testing.T) {
+	sink := formattest.MustRead(t, kubernetesJSON{}, "events.json", `{"apiVersion":"v1","kind":"List","items":[
+	{"kind":"Event","involvedObject":{"kind":"Pod","name":"web-0","fieldPath":"spec.containers{app}"},"reason":"Started","message":"Started container app","lastTimestamp":"2026-11-16T13:00:00Z"},
+	{"kind":"Event","involvedObject":{"kind":"Pod","name":"web-0","fieldPath":"spec.containers{shipper}"},"reason":"Started","message":"Started container shipper","firstTimestamp":"2026-11-16T13:00:01Z","lastTimestamp":"2026-11-16T13:48:07Z","count":4},
+	{"kind":"Event","involvedObject":{"kind":"Pod","name":"web-0","fieldPath":"spec.containers{shipper}"},"reason":"BackOff","message":"Back-off restarting failed container shipper in pod web-0","firstTimestamp":"2026-11-16T13:20:00Z","lastTimestamp":"2026-11-16T13:47:57Z","count":3}]}`)
+	var got []string
+	for _, l := range sink.Lifecycles {
+		got = append(got, fmt.Sprint(l.Container, " ", l.Kind, " ", l.Merged))
+	}
+	if diff := cmp.Diff([]string{"web-0 up 0", "web-0/shipper up 0", "web-0/shipper up 2"}, got); diff != "" {
+		t.Errorf("starts (-want +got):\n%s", diff)
+	}
+	if len(sink.Crashes) != 1 || sink.Crashes[0].Container != "web-0/shipper" {
+		t.Errorf("deaths %+v", sink.Crashes)
+	}
+}

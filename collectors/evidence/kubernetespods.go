@@ -7,6 +7,7 @@ import (
 
 	"github.com/valyala/fastjson"
 
+	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/warning"
@@ -32,9 +33,9 @@ func kubernetesPod(pos record.Pos, v *fastjson.Value, sink *kubernetesStory) err
 	}
 	limits := map[string]int64{}
 	main := ""
-	for i, c := range spec.GetArray("containers") {
+	for _, c := range spec.GetArray("containers") {
 		name := string(c.GetStringBytes("name"))
-		if i == 0 {
+		if main == "" || containers.IsSidecar(main) && !containers.IsSidecar(name) {
 			main = name
 		}
 		if l, ok := parseQuantity(jsondoc.Text(c.Get("resources", "limits", "memory"))); ok && l > 0 {
@@ -44,6 +45,7 @@ func kubernetesPod(pos record.Pos, v *fastjson.Value, sink *kubernetesStory) err
 	if def := meta.GetStringBytes("annotations", "kubectl.kubernetes.io/default-container"); len(def) > 0 {
 		main = string(def)
 	}
+	sink.pods.SetMain(string(base.Container), main)
 	for _, list := range []string{"containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"} {
 		for _, c := range status.GetArray(list) {
 			o := base
