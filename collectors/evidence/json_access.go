@@ -205,15 +205,15 @@ func (d *accessDialect) begin(l *jsonLine, sink record.Sink) (bool, error) {
 	if err != nil || !ok {
 		return err != nil, err
 	}
-	if l.head != nil {
-		l.head.begin(kind, id, method, path, t)
-		return false, nil
-	}
 	r := l.request(record.LayerApp)
 	r.Phase, r.Outcome, r.Start, r.End = record.Started, record.OutcomeUnknown, t, t
 	r.Method, r.Path, r.Route, r.ID = method, path, d.text(l, bufRoute, accessRoute), id
 	if r.Container = l.frame.container; len(r.Container) == 0 {
 		r.Container = d.served(l, r.Layer)
+	}
+	if l.head != nil {
+		l.head.begin(kind, r)
+		return false, nil
 	}
 	d.who(l, r)
 	return true, sink.Request(r)
@@ -325,8 +325,7 @@ func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	r.ID = d.text(l, bufID, accessID)
 	d.who(l, r)
 	if l.head != nil {
-		measured := l.head.end(r.ID, r.Method, r.Path, t)
-		if took, ok := headTookOf(raw, when.Kind == jsonscan.Number && bytes.IndexByte(l.scan.Raw(when), '.') > 0, measured); ok && unnamed {
+		if took, ok := headTookOf(raw, l.scan.Raw(when), l.head.end(r)); ok && unnamed {
 			l.head.took[name] = append(l.head.took[name], took)
 		}
 	}

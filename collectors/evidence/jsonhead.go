@@ -13,7 +13,7 @@ import (
 // jsonHead gathers from the head of a log what its lines tell together and none tells alone: which lines are the beginnings of the
 // requests that others end, and of which unit durations are that name none. The head is the same whichever goroutine reads the rest.
 type jsonHead struct {
-	first map[string]headBegin // by id: the first line of a request that has not ended
+	first map[string]headBegin // by container and id: the first line of a request that has not ended
 	kinds map[string]*headKind
 	ends  int // requests that ended and have an id
 	took  [tookNames][]headTook
@@ -39,7 +39,7 @@ type headKind struct {
 // headTook is a duration that names no unit.
 type headTook struct {
 	value    float64
-	whole    bool
+	decimals int
 	epoch    bool          // beside a time in seconds since 1970 with a point
 	measured time.Duration // from the line at the beginning to that at the end; 0: unknown
 }
@@ -58,34 +58,39 @@ func (h *jsonHead) see(at record.Time) {
 	h.to = max(h.to, at)
 }
 
-// begin takes a line about a request that does not say how it ended.
-func (h *jsonHead) begin(kind, id, method, path []byte, at record.Time) {
-	h.see(at)
-	if len(id) == 0 {
+// keyOf is what the lines of one request have in common. The id of a trace is that of requests of several services.
+func (h *jsonHead) keyOf(r *record.Request) string { return string(r.Container) + " " + string(r.ID) }
+
+// begin takes a line about a request that does not say how it ended, of a kind and written at r.Start.
+func (h *jsonHead) begin(kind []byte, r *record.Request) {
+	h.see(r.Start)
+	if len(r.ID) == 0 {
 		return
 	}
-	b, known := h.first[string(id)]
+	key := h.keyOf(r)
+	b, known := h.first[key]
 	if !known {
-		h.first[string(id)] = headBegin{kind: string(kind), method: string(method), path: string(withoutQuery(path)), time: at}
+		h.first[key] = headBegin{kind: string(kind), method: string(r.Method), path: string(withoutQuery(r.Path)), time: r.Start}
 	} else if len(b.others) < maxHeadLines {
 		b.others = append(b.others, string(kind))
-		h.first[string(id)] = b
+		h.first[key] = b
 	}
 }
 
-// end takes a line at the end of a request. It returns how long ago the request began, 0 where nothing tells.
-func (h *jsonHead) end(id, method, path []byte, at record.Time) time.Duration {
-	h.see(at)
-	if len(id) == 0 {
+// end takes a line at the end of a request, written at r.End. It returns how long ago the request began, 0 where nothing tells.
+func (h *jsonHead) end(r *record.Request) time.Duration {
+	h.see(r.End)
+	if len(r.ID) == 0 {
 		return 0
 	}
 	h.ends++
-	b, known := h.first[string(id)]
+	key := h.keyOf(r)
+	b, known := h.first[key]
 	if !known {
 		return 0
 	}
-	delete(h.first, string(id))
-	same := b.method == string(method) && b.path == string(withoutQuery(path))
+	delete(h.first, key)
+	same := b.method == string(r.Method) && b.path == string(withoutQuery(r.Path))
 	kinds := append([]string{b.kind}, b.others...)
 	slices.Sort(kinds)
 	for i := 0; i < len(kinds); {
@@ -110,7 +115,7 @@ func (h *jsonHead) end(id, method, path []byte, at record.Time) time.Duration {
 	if !same {
 		return 0
 	}
-	return at.Sub(b.time)
+	return r.End.Sub(b.time)
 }
 
 // minHeadBegins is how many requests must begin with lines of a kind.
@@ -174,7 +179,7 @@ const (
 	tookNanos        = "durations that name no unit; they were taken as nanoseconds, in which Go counts, because in milliseconds they would be hours"
 	tookNanosSpan    = "durations that name no unit; they were taken as nanoseconds, in which Go counts, because in milliseconds they would be far longer than the log"
 	tookSecondsEpoch = "durations that name no unit; they were taken as seconds, because they have fractions and the times beside them are in seconds"
-	tookSecondsShort = "durations that name no unit; they were taken as seconds, because in milliseconds most would be shorter than any request"
+	tookSecondsShort = "durations that name no unit; they were taken as seconds, because in milliseconds most would be shorter than any request, and told to the picosecond"
 
 	tookMeasured = ", because the lines at which the same requests begin and end are as far apart"
 )
@@ -230,6 +235,7 @@ func measuredUnit(seen []headTook) tookUnit {
 const (
 	minUnnamedUnits = 5
 	minSpanUnits    = 20
+	longDecimals    = 9
 )
 
 // likelyUnit is the unit that durations have by their size and the way they are written; span is how long the head of the log lasts.
@@ -237,14 +243,18 @@ const (
 // line alone does not say which: 3,600,000 is an hour that kills or 3.6 ms. Where many do not tell it is unknown.
 func likelyUnit(seen []headTook, span time.Duration) tookUnit {
 	var values []float64
-	whole, epochs := true, 0
+	whole, epochs, long := true, 0, 0
 	for _, t := range seen {
-		if t.value > 0 {
-			values = append(values, t.value)
-			whole = whole && t.whole
-			if t.epoch {
-				epochs++
-			}
+		if t.value <= 0 {
+			continue
+		}
+		values = append(values, t.value)
+		whole = whole && t.decimals == 0
+		if t.epoch {
+			epochs++
+		}
+		if t.decimals >= longDecimals {
+			long++
 		}
 	}
 	if len(values) < minUnnamedUnits {
@@ -262,7 +272,8 @@ func likelyUnit(seen []headTook, span time.Duration) tookUnit {
 		return tookUnit{true, 0, tookNanosSpan}
 	case !whole && 10*epochs >= 9*len(values) && half < 5:
 		return tookUnit{true, 9, tookSecondsEpoch}
-	case !whole && half < 0.1:
+	// What others write in milliseconds was counted in nanoseconds, or is not as short.
+	case !whole && half < 0.1 && 10*long >= 9*len(values):
 		return tookUnit{true, 9, tookSecondsShort}
 	}
 	return tookUnit{}
@@ -284,8 +295,14 @@ func (l *jsonLine) unitOf(i int, raw []byte) tookUnit {
 	return tookUnit{true, 6, tookMillis}
 }
 
-// headTookOf reads a duration for jsonHead.
-func headTookOf(raw []byte, epoch bool, measured time.Duration) (headTook, bool) {
-	v, ok := number.Float(raw)
-	return headTook{v, number.IsDigits(raw), epoch, measured}, ok
+// headTookOf reads a duration for jsonHead, which stands beside a time.
+func headTookOf(raw, when []byte, measured time.Duration) (t headTook, ok bool) {
+	t.value, ok = number.Float(raw)
+	t.measured = measured
+	if i := bytes.IndexByte(raw, '.'); i >= 0 {
+		t.decimals = len(raw) - i - 1
+	}
+	point := bytes.IndexByte(when, '.')
+	t.epoch = point > 0 && point <= len("1797467107") && number.IsDigits(when[:point])
+	return t, ok
 }

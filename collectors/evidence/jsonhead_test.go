@@ -84,7 +84,8 @@ func TestTheUnitOfDurationsIsThatOnWhichTheHeadOfTheirLogAgrees(t *testing.T) {
 		{"slog of a quick service", "", end, quick, quickLogged, nanos, time.Nanosecond, ""},
 		{"zap", "", zap, real, in(time.Second, "%.6f"), "epoch", time.Second, "because they have fractions and the times"},
 		{"zap that was given milliseconds", "", zap, real, in(time.Millisecond, "%.3f"), "epoch", time.Millisecond, "as milliseconds"},
-		{"seconds alone", "", end, real, in(time.Second, "%.6f"), nanos, time.Second, "shorter than any request"},
+		{"seconds alone", "", end, real, in(time.Second, "%.15f"), nanos, time.Second, "shorter than any request"},
+		{"short ones that were counted in nanoseconds", "", end, short[:5], []string{"0.030123", "0.018456", "0.009789", "0.022000", "12.400500"}, nanos, time.Millisecond, "as milliseconds"},
 		{"milliseconds with fractions", "", end, real, in(time.Millisecond, "%.3f"), nanos, time.Millisecond, "as milliseconds"},
 		{"milliseconds of a quick service", "", end, short, []string{"0.300123", "0.180456", "0.095789", "0.22", "1.4005"}, nanos, time.Millisecond, "as milliseconds"},
 		{"times of whole seconds tell no unit", begin, end, real, in(time.Millisecond, "%.0f"), whole, time.Millisecond, "as milliseconds"},
@@ -217,6 +218,28 @@ func TestWhatAnApplicationSaysWithinARequestIsNoBeginning(t *testing.T) {
 	}
 	if started != 20 || completed != 20 {
 		t.Errorf("%d beginnings and %d ends, want 20 of each", started, completed)
+	}
+}
+
+func TestTheIDOfATraceIsOfSeveralRequests(t *testing.T) {
+	var log strings.Builder
+	for i := range 10 {
+		line := func(pod string, ms int, msg, path, more string) {
+			fmt.Fprintf(&log, `{"time":"2026-11-20T08:00:%02d.%03dZ","level":"INFO","pod":"%s","msg":"%s","method":"GET","path":"%s","trace_id":"t%d"%s}`+"\n", i, ms, pod, msg, path, i, more)
+		}
+		line("edge-0", 1, "in", "/shop", "")
+		line("users-0", 2, "in", "/users/1", "")
+		line("users-0", 30, "out", "/users/1", `,"status":200,"duration_ms":28`)
+		line("edge-0", 41, "out", "/shop", `,"status":200,"duration_ms":40`)
+	}
+	started := map[string]int{}
+	for _, r := range readLog(t, log.String(), 1).Requests {
+		if r.Phase == record.Started {
+			started[string(r.Container)+string(r.Path)]++
+		}
+	}
+	if diff := cmp.Diff(map[string]int{"edge-0/shop": 10, "users-0/users/1": 10}, started); diff != "" {
+		t.Errorf("beginnings (-want +got):\n%s", diff)
 	}
 }
 

@@ -117,12 +117,12 @@ func (l *jsonLine) send(d requestDialect, q *jsonRequest, t record.Time, sink re
 	if q.took == jsonscan.None {
 		r.Phase, r.Outcome, r.Start = record.Started, record.OutcomeUnknown, t
 		if l.head != nil {
-			l.head.begin(messageKind(l.refText(bufMessage, q.message), r.Method), r.ID, r.Method, r.Path, t)
+			l.head.begin(messageKind(l.refText(bufMessage, q.message), r.Method), r)
 		}
 		return true, sink.Request(r)
 	}
 	if l.head != nil {
-		l.head.end(r.ID, r.Method, r.Path, t)
+		l.head.end(r)
 	}
 	badTook, badStatus := d.complaints()
 	took, ok := number.Duration(l.refRaw(q.took), q.scale)
