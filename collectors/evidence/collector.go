@@ -9,6 +9,7 @@ package evidence
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 	"strings"
 	"time"
 
+	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/tables"
@@ -154,6 +156,7 @@ type run struct {
 	problems []*PathError
 	used     int // inputs of a known format
 	names    fileNames
+	pods     containers.PodNames
 	ends     endsTold
 }
 
@@ -162,12 +165,21 @@ type input struct {
 	name string // as told to people
 	path string // to be opened; empty for standard input
 	size int64
-	late bool // holds requests: read after what is small and fixes the windows
+	turn turn
 }
 
+// turn is when an input is read.
+type turn uint8
+
+const (
+	podsTurn turn = iota // holds pods: these tell which of their containers the events of other inputs are about
+	smallTurn
+	requestsTurn // holds requests: read after what is small and fixes the windows
+)
+
 // Collect implements record.Collector. It honours the times of the query and, where records name a service, its Service; files do not
-// say for which environment they were saved, so that Env is not looked at. What holds crashes and metrics comes before what holds requests, otherwise inputs are read in
-// the order in which they were named.
+// say for which environment they were saved, so that Env is not looked at. What holds pods comes first, and what holds crashes and metrics
+// before what holds requests; otherwise inputs are read in the order in which they were named.
 func (c *Collector) Collect(ctx context.Context, q record.Query, sink record.Sink) error {
 	r := &run{Collector: c, query: q, sink: sink, seen: map[string]bool{}}
 	for _, p := range c.opts.Paths {
@@ -182,17 +194,9 @@ func (c *Collector) Collect(ctx context.Context, q record.Query, sink record.Sin
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		r.inputs[i].late = r.isLate(r.inputs[i])
+		r.inputs[i].turn = r.turnOf(r.inputs[i])
 	}
-	slices.SortStableFunc(r.inputs, func(a, b input) int {
-		switch {
-		case a.late == b.late:
-			return 0
-		case b.late:
-			return -1
-		}
-		return 1
-	})
+	slices.SortStableFunc(r.inputs, func(a, b input) int { return cmp.Compare(a.turn, b.turn) })
 	for _, in := range r.inputs {
 		if err := r.input(ctx, in); err != nil {
 			return err
@@ -311,25 +315,32 @@ func (r *run) skipped(path, code, text string) error {
 	return r.sink.Warn(&record.Warning{Code: code, Pos: record.Pos{Source: &record.Source{Name: path}}, Count: 1, Text: text, Example: path})
 }
 
-// isLate looks into a file to see whether it holds requests.
-func (r *run) isLate(in input) bool {
+// turnOf looks into a file to see what it holds.
+func (r *run) turnOf(in input) (t turn) {
+	t = smallTurn
 	if in.path == "" || in.size == 0 {
-		return true // what cannot be opened twice
+		return requestsTurn // what cannot be opened twice
 	}
 	f, err := os.Open(in.path)
 	if err != nil {
-		return false
+		return t
 	}
 	defer f.Close()
 	var bug error // told when the input is read
 	defer panics.Recover("", &bug)
 	d, err := lines.NewReader(f)
 	if err != nil {
-		return false
+		return t
 	}
 	defer d.Close()
 	_, best := r.open(d)
-	return best == nil || isRequestFormat(best)
+	switch _, kubernetes := best.(kubernetesJSON); {
+	case best == nil || isRequestFormat(best):
+		t = requestsTurn
+	case kubernetes && bytes.Contains(d.Head(), []byte(`"containers"`)):
+		t = podsTurn
+	}
+	return t
 }
 
 // isRequestFormat reports whether lines of a format are mostly requests.
@@ -349,6 +360,7 @@ func formatName(f format.Format, head []byte) string {
 // recognise returns the format that is surest of the head; nil when none knows it.
 func (r *run) recognise(head []byte) (best format.Format) {
 	score := 0
+	head = plainHead(head)
 	for _, f := range r.formats {
 		if s := f.Sniff(head); s > score {
 			best, score = f, s
@@ -421,6 +433,7 @@ func (r *run) opened(ctx context.Context, name string, src io.Reader) (err error
 	}
 	source := &record.Source{Name: name}
 	t := newTally(r.sink, source, r.query)
+	t.pods = &r.pods
 	if t.file = containerOfLogFile(source); t.file == nil {
 		t.file = r.names.containerOf(name)
 	}

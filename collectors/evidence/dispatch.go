@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 
+	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
@@ -48,8 +49,9 @@ func looksBinary(head []byte) bool {
 // what came before it: first the one that was recognised, then the others.
 func (r *run) lines(ctx context.Context, src *record.Source, best format.Format, in *lines.Reader, t *tally) (known bool, err error) {
 	src.Format = "text"
+	head := plainHead(in.Head())
 	if best != nil {
-		src.Format = formatName(best, in.Head())
+		src.Format = formatName(best, head)
 	}
 	var chain []format.LineFormat
 	sequential := false
@@ -61,7 +63,7 @@ func (r *run) lines(ctx context.Context, src *record.Source, best format.Format,
 		if !ok {
 			continue
 		}
-		if s, ok := f.(format.Sequential); ok && s.Sequential() && lf.Sniff(in.Head()) > 0 {
+		if s, ok := f.(format.Sequential); ok && s.Sequential() && lf.Sniff(head) > 0 {
 			sequential = true
 		}
 		if f != best || isLast(f) {
@@ -69,9 +71,8 @@ func (r *run) lines(ctx context.Context, src *record.Source, best format.Format,
 		}
 	}
 	for i, f := range chain {
-		// Of a log that is mostly JSON of another kind the head was looked at in vain already.
-		if j, ok := f.(*jsonLines); ok && (f != best || src.Format == (accessDialect{}).name()) {
-			chain[i] = j.forHead(in.Head())
+		if j, ok := f.(*jsonLines); ok {
+			chain[i] = j.forHead(head)
 		}
 	}
 	workers := r.opts.Workers
@@ -107,6 +108,14 @@ func (r *run) lines(ctx context.Context, src *record.Source, best format.Format,
 	return known, err
 }
 
+// plainHead is a head of text without colours, as its lines are read.
+func plainHead(head []byte) []byte {
+	if bytes.IndexByte(head, 0x1b) < 0 || looksBinary(head) {
+		return head
+	}
+	return cut.AppendPlain(nil, head)
+}
+
 // isLast reports whether a format takes lines only after all others refused them. Such formats stand at the end of the registry.
 func isLast(f format.Format) bool {
 	_, ok := f.(interface{ last() })
@@ -131,6 +140,7 @@ type dispatcher struct {
 	ready   bool                // Prepare was called for the next chunk
 	clock   stamp.Clock
 	wrapped dockerLogLine
+	plain   []byte // the line without its colours
 	handled int64
 
 	messages                   messageReader // of the texts in Docker's log files
@@ -300,6 +310,13 @@ func (d *dispatcher) each(first int64, data []byte) error {
 func (d *dispatcher) line(no int64, line []byte) error {
 	if d.stale {
 		d.parsers()
+	}
+	if line[0] != '{' && cut.IsColoured(line) {
+		// As Docker Compose and stern colour the names of containers, and loggers their levels.
+		if d.plain = cut.AppendPlain(d.plain[:0], line); len(d.plain) == 0 {
+			return nil
+		}
+		line = d.plain
 	}
 	parsers := d.text
 	isJSON := line[0] == '{'

@@ -13,8 +13,9 @@ import (
 // earlierRestarts is the code of the warning of restarts whose ends a source counts and does not keep. It has one container for an example.
 const earlierRestarts = "earlier_restarts"
 
-// endsTold are the ends of containers that a run tells of, and the restarts of which some source keeps no end. What a pod or `docker
-// inspect` has forgotten the events of the same run may tell of, so that the warning waits until all is read. The zero value is ready.
+// endsTold are the ends of containers that a run tells of, and the ends of which some source keeps no time: of restarts, and of evicted
+// pods. What a pod or `docker inspect` has forgotten the events of the same run may tell of, so that the warning waits until all is read. The
+// zero value is ready.
 type endsTold struct {
 	of     map[string][]endTold // by container
 	count  int

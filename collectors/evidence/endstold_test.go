@@ -130,3 +130,42 @@ web-1  | FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out
 		}
 	}
 }
+
+func TestAnEvictedPodWithoutATimeIsMissingUnlessItsEventIsThere(t *testing.T) {
+	const (
+		pods  = `{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web-1"},"spec":{},"status":{"phase":"Failed","reason":"Evicted","startTime":"2026-11-16T13:00:00Z","message":"The node was low on resource: memory."}}]}`
+		event = `{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"Event","involvedObject":{"kind":"Pod","name":"%s"},"reason":"Evicted","message":"The node was low on resource: memory.","lastTimestamp":"2026-11-16T13:47:57Z"}]}`
+	)
+	for _, c := range []struct {
+		name, of string
+		deaths   int
+		missing  int64
+	}{{"its own", "web-1", 1, 0}, {"that of another", "web-2", 1, 1}} {
+		for _, names := range [][2]string{{"a-pods.json", "b-events.json"}, {"b-pods.json", "a-events.json"}} {
+			sink := collectFiles(t, [2]string{names[0], pods}, [2]string{names[1], fmt.Sprintf(event, c.of)})
+			if len(sink.Crashes) != c.deaths || sink.WarningCount("no_time") != c.missing {
+				t.Errorf("%s: %d deaths and %d without a time, want %d and %d", c.name, len(sink.Crashes), sink.WarningCount("no_time"), c.deaths, c.missing)
+			}
+		}
+	}
+}
+
+func TestPodsTellOfWhichOfTheirContainersTheEventsOfAnotherFileAre(t *testing.T) {
+	const (
+		pods   = `{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web-1"},"spec":{"containers":[{"name":"app"},{"name":"shipper"}]},"status":{}}]}`
+		events = `{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"Event","involvedObject":{"kind":"Pod","name":"web-1","fieldPath":"spec.containers{shipper}"},"reason":"BackOff","message":"Back-off restarting failed container shipper in pod web-1","lastTimestamp":"2026-11-16T13:47:57Z"}]}`
+	)
+	for _, c := range []struct {
+		files [][2]string
+		want  string
+	}{
+		{[][2]string{{"a-events.json", events}, {"b-pods.json", pods}}, "web-1/shipper"},
+		{[][2]string{{"a-pods.json", pods}, {"b-events.json", events}}, "web-1/shipper"},
+		{[][2]string{{"events.json", events}}, "web-1"}, // the only one that is named
+	} {
+		sink := collectFiles(t, c.files...)
+		if len(sink.Crashes) != 1 || sink.Crashes[0].Container != c.want {
+			t.Errorf("%v: deaths %+v, want one of %s", c.files, sink.Crashes, c.want)
+		}
+	}
+}

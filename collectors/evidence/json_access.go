@@ -2,8 +2,6 @@ package evidence
 
 import (
 	"bytes"
-	"slices"
-	"time"
 
 	"lastcall/collectors/evidence/internal/jsonscan"
 	"lastcall/collectors/evidence/internal/number"
@@ -19,8 +17,10 @@ import (
 //	 "upstream_addr":"10.0.0.5:8080"}
 //	{"timestamp":"2026-11-20T08:00:00Z","level":"info","http.method":"GET","http.route":"/x/:id","http.status_code":200,"duration_ms":12}
 //
-// The time is that of the end, as nginx has it. A duration of which neither name nor text tells the unit is milliseconds, or nanoseconds
-// where it is a whole number that fits no other (see unnamedUnits); it is counted.
+// The time is that of the end, as nginx has it. A duration of which neither name nor text tells the unit is milliseconds unless the head
+// of the log tells of another (see likelyUnit); it is counted. The head tells as well which lines without a duration are beginnings:
+//
+//	{"time":"2026-11-20T08:00:00Z","level":"INFO","msg":"request started","method":"GET","path":"/x","request_id":"7f"}
 type accessDialect struct {
 	first [len(accessNames)]int // index among the paths of the first name of each value
 }
@@ -67,12 +67,13 @@ var accessNames = [...][]string{
 		"host.name", "instance", "host", "server",
 	},
 	accessInstance: {"container_id", "container.id", "pid", "process.pid"},
-	accessID:       {"request_id", "requestId", "req_id", "x_request_id", "trace_id", "traceId", "trace.id", "http.request_id", "http.request.id"},
+	accessID:       {"request_id", "requestId", "req_id", "x_request_id", "reqId", "req.id", "trace_id", "traceId", "trace.id", "http.request_id", "http.request.id"},
 	accessClient:   {"remote_addr", "client_ip", "clientIp", "remote_ip", "ip", "client.ip", "source.ip", "httpRequest.remoteIp"},
 	accessUser:     {"user_id", "userId", "usr.id", "user.id", "remote_user"},
 	accessService:  {"service", "service.name", "service_name", "app"},
 	accessVersion:  {"version", "service.version"},
-	accessMessage:  {"msg", "message"},
+	accessMessage:  {"msg", "message", "event"},
+	accessLevel:    {"level", "severity", "log.level"},
 }
 
 const (
@@ -96,7 +97,11 @@ const (
 	accessService
 	accessVersion
 	accessMessage
+	accessLevel
 )
+
+// tookNames is how many names there are of durations whose unit the name does not tell.
+const tookNames = 7
 
 func (accessDialect) name() string { return "json-access" }
 
@@ -110,13 +115,29 @@ func (accessDialect) paths() []string {
 
 // named finds the first of the names of a value that the line has.
 func (d *accessDialect) named(l *jsonLine, value int) jsonscan.Value {
+	v, _ := d.nameOf(l, value)
+	return v
+}
+
+// nameOf is named, and says which of the names it is.
+func (d *accessDialect) nameOf(l *jsonLine, value int) (v jsonscan.Value, name int) {
 	first := d.first[value]
 	for i := range accessNames[value] {
 		if v := l.at(first + i); v.End > v.Start {
-			return v
+			return v, i
 		}
 	}
-	return jsonscan.Value{}
+	return jsonscan.Value{}, 0
+}
+
+// hasAny reports whether the line has a value under one of its names, be it empty.
+func (d *accessDialect) hasAny(l *jsonLine, value int) bool {
+	for i := range accessNames[value] {
+		if l.has(d.first[value] + i) {
+			return true
+		}
+	}
+	return false
 }
 
 func (d *accessDialect) text(l *jsonLine, field, value int) []byte {
@@ -156,28 +177,86 @@ func isHostHeader(name []byte, asked bool) bool {
 
 func (accessDialect) needs() []int { return nil }
 
-// refuses implements refuser: a line without a duration is no request.
+// refuses implements refuser: a line without a duration is no request, unless it may be the beginning of one.
 func (d accessDialect) refuses(l *jsonLine) bool {
 	for _, value := range [...]int{accessSeconds, accessMillis, accessMicros, accessNanos, accessTook} {
-		for i := range accessNames[value] {
-			if l.has(d.first[value] + i) {
-				return false
-			}
+		if d.hasAny(l, value) {
+			return false
 		}
 	}
-	return true
+	return len(l.format.begins) == 0 || !d.hasAny(l, accessID) || !d.hasAny(l, accessMethod)
+}
+
+// begin takes a line without a duration that is the beginning of a request, by what the head of the log tells of such lines.
+func (d *accessDialect) begin(l *jsonLine, sink record.Sink) (bool, error) {
+	if l.head == nil && len(l.format.begins) == 0 || d.named(l, accessStatus).Kind != jsonscan.Absent || isErrorLevel(l.scan.Raw(d.named(l, accessLevel))) {
+		return false, nil
+	}
+	id, method, path := d.text(l, bufID, accessID), upperMethod(d.text(l, bufMethod, accessMethod)), pathOfURL(d.text(l, bufPath, accessPath))
+	when := d.named(l, accessTime)
+	if len(id) == 0 || len(method) == 0 || len(path) == 0 || when.Kind == jsonscan.Absent {
+		return false, nil
+	}
+	kind := messageKind(d.text(l, bufMessage, accessMessage), method)
+	if l.head == nil && !l.format.begins[string(kind)] {
+		return false, nil
+	}
+	t, ok, err := l.time(when, sink)
+	if err != nil || !ok {
+		return err != nil, err
+	}
+	r := l.request(record.LayerApp)
+	r.Phase, r.Outcome, r.Start, r.End = record.Started, record.OutcomeUnknown, t, t
+	r.Method, r.Path, r.Route, r.ID = method, path, d.text(l, bufRoute, accessRoute), id
+	if r.Container = l.frame.container; len(r.Container) == 0 {
+		r.Container = d.served(l, r.Layer)
+	}
+	if l.head != nil {
+		l.head.begin(kind, r)
+		return false, nil
+	}
+	d.who(l, r)
+	return true, sink.Request(r)
+}
+
+// who fills in what a line says of its process and of who asked.
+func (d *accessDialect) who(l *jsonLine, r *record.Request) {
+	r.Instance, r.User = d.text(l, bufInstance, accessInstance), d.text(l, bufUser, accessUser)
+	r.Client = firstAddress(d.text(l, bufClient, accessClient))
+	r.Service, r.Version = d.text(l, bufService, accessService), d.text(l, bufVersion, accessVersion)
+}
+
+// isErrorLevel recognises the levels of errors: words, and the numbers of pino and bunyan.
+func isErrorLevel(level []byte) bool {
+	if len(level) == 0 {
+		return false
+	}
+	if n, ok := number.Digits(level); ok {
+		return n >= 50
+	}
+	for _, s := range [...]string{"err", "crit", "fatal", "panic", "alert", "emerg", "severe"} {
+		if hasPrefixFold(level, s) {
+			return true
+		}
+	}
+	return false
 }
 
 func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	took, scale := d.named(l, accessSeconds), 9
+	name := -1 // of a duration whose unit its name does not tell
 	for _, other := range [...]struct{ value, scale int }{{accessMillis, 6}, {accessMicros, 3}, {accessNanos, 0}, {accessTook, -1}} {
 		if took.Kind != jsonscan.Absent {
 			break
 		}
-		took, scale = d.named(l, other.value), other.scale
+		var i int
+		if took, i = d.nameOf(l, other.value); other.value == accessTook {
+			name = i
+		}
+		scale = other.scale
 	}
 	if took.Kind == jsonscan.Absent {
-		return false, nil
+		return d.begin(l, sink)
 	}
 	when := d.named(l, accessTime)
 	if when.Kind == jsonscan.Absent {
@@ -212,16 +291,15 @@ func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	if i := bytes.IndexAny(raw, ", "); i > 0 {
 		raw = raw[:i]
 	}
+	unnamed := scale < 0 && number.IsDigit(raw[len(raw)-1])
 	if scale < 0 {
 		scale = 6
-		if n := len(raw); number.IsDigit(raw[n-1]) {
-			text := "durations that name no unit; they were taken as milliseconds"
-			if l.inNanoseconds(raw) {
-				scale, text = 0, "durations that name no unit; they were taken as nanoseconds, in which Go counts, because in milliseconds they would be hours"
-			}
-			if err := warning.Tell(sink, l.pos, "duration_unit_assumed", text, l.line); err != nil {
-				return true, err
-			}
+	}
+	if unnamed {
+		u := l.unitOf(name, raw)
+		scale = u.scale
+		if err := warning.Tell(sink, l.pos, "duration_unit_assumed", u.text, l.line); err != nil {
+			return true, err
 		}
 	}
 	duration, ok := number.DurationWithUnit(raw, scale)
@@ -244,9 +322,13 @@ func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	default:
 		r.Container = d.served(l, layer)
 	}
-	r.Instance, r.ID, r.User = d.text(l, bufInstance, accessInstance), d.text(l, bufID, accessID), d.text(l, bufUser, accessUser)
-	r.Client = firstAddress(d.text(l, bufClient, accessClient))
-	r.Service, r.Version = d.text(l, bufService, accessService), d.text(l, bufVersion, accessVersion)
+	r.ID = d.text(l, bufID, accessID)
+	d.who(l, r)
+	if l.head != nil {
+		if took, ok := headTookOf(raw, l.scan.Raw(when), l.head.end(r)); ok && unnamed {
+			l.head.took[name] = append(l.head.took[name], took)
+		}
+	}
 	switch {
 	case layer == record.LayerRouter:
 		r.Outcome = outcome.OfRouter(status, nil, true)
@@ -254,41 +336,6 @@ func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 		r.Outcome = record.ClientGone
 	}
 	return true, sink.Request(r)
-}
-
-// unnamedUnits gathers the whole numbers of durations whose unit a log does not tell. Go's loggers write a time.Duration as nanoseconds
-// ("duration":1009547000), nearly all others milliseconds, and one line alone does not say which: 3,600,000 is an hour that kills or 3.6
-// ms. The lines of the head together do, which are the same whichever goroutine reads the rest.
-type unnamedUnits struct{ seen []int64 }
-
-const (
-	aDay            = int64(24 * time.Hour / time.Millisecond)     // of milliseconds, which no request takes; or 86 ms
-	aQuarterOfHour  = int64(1000 * time.Second / time.Millisecond) // or 1 ms
-	someMinutes     = int64(100 * time.Second / time.Millisecond)  // or 0.1 ms
-	minUnnamedUnits = 5
-)
-
-// nanoseconds reports whether in milliseconds half of the requests would take a quarter of an hour, or some minutes and one of them a day.
-// One stream that was open for hours, or many that were for minutes, do not bring that about.
-func (u *unnamedUnits) nanoseconds() bool {
-	if len(u.seen) < minUnnamedUnits {
-		return false
-	}
-	slices.Sort(u.seen)
-	half := u.seen[len(u.seen)/2]
-	return half >= aQuarterOfHour || half >= someMinutes && u.seen[len(u.seen)-1] >= aDay
-}
-
-// inNanoseconds says whether a number that names no unit is of nanoseconds.
-func (l *jsonLine) inNanoseconds(raw []byte) bool {
-	if !number.IsDigits(raw) {
-		return false // Go's are whole
-	}
-	v, ok := number.Decimal(raw, 0)
-	if ok && l.unnamed != nil {
-		l.unnamed.seen = append(l.unnamed.seen, v)
-	}
-	return ok && (l.format.nanos || v >= aDay)
 }
 
 // messageDialect reads what an application says in JSON under names of its own choice, for the last words of a process among it.

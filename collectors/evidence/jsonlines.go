@@ -25,7 +25,9 @@ type jsonLines struct {
 	slots    [][]int16      // by dialect, by index of its paths
 	needs    []jsonscan.Set // by dialect
 	jobs     jsonscan.Set   // where the name of a job may stand
-	nanos    bool           // whole numbers that name no unit are nanoseconds
+	// What the head of the log told: see jsonHead.
+	units  [tookNames]tookUnit // of durations that name none, by index of their names
+	begins map[string]bool     // the kinds of messages at which requests begin
 }
 
 // jsonDialect is one way to write a log in JSON.
@@ -96,13 +98,10 @@ func (f *jsonLines) forHead(head []byte) *jsonLines {
 		return f
 	}
 	p := f.NewParser(&record.Source{}).(*jsonLine)
-	p.unnamed = &unnamedUnits{}
+	p.head = newJSONHead()
 	f.sniffWith(p, head)
-	if !p.unnamed.nanoseconds() {
-		return f
-	}
 	of := *f
-	of.nanos = true
+	of.units, of.begins = p.head.units(), p.head.begins()
 	return &of
 }
 
@@ -181,7 +180,7 @@ type jsonLine struct {
 	sentBy requestDialect // of a completed request
 	said   bool           // it was say
 
-	unnamed *unnamedUnits // nil: not gathered
+	head *jsonHead // nil: not gathered
 
 	messages messageReader
 	jobs     jobReader
@@ -390,7 +389,7 @@ func (l *jsonLine) message(t record.Time, container, instance, service, host, ve
 }
 
 // unframeJSON finds the JSON object behind a platform's, a container runtime's, kubectl's or syslog's own text: `… app[web.1]: {…}`,
-// `… [web-1] {…}`, `… stdout F {…}`, `web  | {…}`, `[pod/web-5d8f/app] {…}`, `web-5d8f7b9c4-x2x9q app {…}`.
+// `… [web-1] {…}`, `… stdout F {…}`, `web  | {…}`, `web  | 2026-11-20T08:00:00Z {…}`, `[pod/web-5d8f/app] {…}`, `web-5d8f7b9c4-x2x9q app {…}`.
 func unframeJSON(line []byte, c *stamp.Clock) (frame, []byte, bool) {
 	open := bytes.IndexByte(line, '{')
 	if open <= 0 || open > 300 || line[len(line)-1] != '}' {
@@ -416,9 +415,9 @@ func unframeJSON(line []byte, c *stamp.Clock) (frame, []byte, bool) {
 	if _, _, _, ok := c.Read(header.TrimPriority(head)); ok {
 		return frame{}, inner, true
 	}
-	if bar := bytes.IndexByte(head, '|'); bar > 0 && len(bytes.TrimSpace(head[bar+1:])) == 0 {
-		name := bytes.TrimSpace(head[:bar])
-		if containers.IsName(name) {
+	if bar := bytes.IndexByte(head, '|'); bar > 0 {
+		name, rest := bytes.TrimSpace(head[:bar]), bytes.TrimSpace(head[bar+1:])
+		if _, _, _, timed := c.Read(rest); containers.IsName(name) && (timed || len(rest) == 0) {
 			return frame{name}, inner, true
 		}
 	}

@@ -116,7 +116,13 @@ func (l *jsonLine) send(d requestDialect, q *jsonRequest, t record.Time, sink re
 	r.End = t
 	if q.took == jsonscan.None {
 		r.Phase, r.Outcome, r.Start = record.Started, record.OutcomeUnknown, t
+		if l.head != nil {
+			l.head.begin(messageKind(l.refText(bufMessage, q.message), r.Method), r)
+		}
 		return true, sink.Request(r)
+	}
+	if l.head != nil {
+		l.head.end(r)
 	}
 	badTook, badStatus := d.complaints()
 	took, ok := number.Duration(l.refRaw(q.took), q.scale)

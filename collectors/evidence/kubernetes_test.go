@@ -151,10 +151,87 @@ func TestAnEvictedPodWasKilledForMemoryWhereItsNodeWasShortOfThat(t *testing.T) 
 			t.Fatal(err)
 		}
 		sink := formattest.MustRead(t, kubernetesJSON{}, "pods.json", `{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web-0"},"spec":{},
-			"status":{"phase":"Failed","reason":"Evicted","startTime":"2026-11-16T13:47:57Z","message":`+string(text)+`}}]}`)
-		if len(sink.Crashes) != want || len(sink.Lifecycles) != 1-want {
-			t.Errorf("%q: %d crashes and %d stops, want %d crashes", message, len(sink.Crashes), len(sink.Lifecycles), want)
+			"status":{"phase":"Failed","reason":"Evicted","startTime":"2026-11-16T10:00:00Z","conditions":[{"type":"DisruptionTarget","status":"True","lastTransitionTime":"2026-11-16T13:47:57Z"}],"message":`+string(text)+`}}]}`)
+		if len(sink.Crashes) != want || len(sink.Lifecycles) != 1 {
+			t.Fatalf("%q: %d crashes and %d events, want %d and one", message, len(sink.Crashes), len(sink.Lifecycles), want)
 		}
+		l := sink.Lifecycles[0]
+		if want == 0 {
+			if l.Kind != record.Stopped {
+				t.Errorf("%q: %+v", message, l)
+			}
+			continue
+		}
+		c := sink.Crashes[0]
+		if !c.Exited || c.UsedBytes != 5<<30 || l.Kind != record.MemoryPressure || l.Reason != record.NodeOutOfMemory || l.Pos != c.Pos || l.Time != c.Time {
+			t.Errorf("%q: the death %+v and the shortage of its node %+v", message, c, l)
+		}
+	}
+}
+
+func TestAnEvictedPodEndedWhenItSaysAndNotWhenItBegan(t *testing.T) {
+	const (
+		low     = `"message":"The node was low on resource: memory."`
+		disk    = `"message":"The node was low on resource: ephemeral-storage."`
+		ready   = `{"type":"Ready","status":"False","reason":"PodFailed","lastTransitionTime":"2026-11-16T13:48:01Z"}`
+		target  = `{"type":"DisruptionTarget","status":"True","reason":"TerminationByKubelet","lastTransitionTime":"2026-11-16T13:47:58Z"}`
+		placed  = `{"type":"PodScheduled","status":"True","lastTransitionTime":"2026-11-16T13:00:00Z"}`
+		wasUp   = `{"type":"Ready","status":"True","lastTransitionTime":"2026-11-16T13:00:09Z"}`
+		ended   = `"containerStatuses":[{"name":"app","restartCount":0,"state":{"terminated":{"exitCode":137,"reason":"Error","startedAt":"2026-11-16T13:00:05Z","finishedAt":"2026-11-16T13:47:59Z"}}}]`
+		event   = `{"apiVersion":"v1","kind":"Event","reason":"Evicted","lastTimestamp":"2026-11-16T13:47:57Z","involvedObject":{"kind":"Pod","name":"web-0"},` + low + `}`
+		another = `{"apiVersion":"v1","kind":"Event","reason":"Evicted","lastTimestamp":"2026-11-16T13:47:57Z","involvedObject":{"kind":"Pod","name":"web-1"},` + low + `}`
+	)
+	pod := func(fields string) string {
+		return `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web-0"},"spec":{"containers":[{"name":"app"}]},"status":{"phase":"Failed","reason":"Evicted","startTime":"2026-11-16T13:00:00Z",` + fields + `}}`
+	}
+	for _, c := range []struct {
+		name, items string
+		deaths      []string // times of the OOM kills
+		stops       []string
+		noTime      int64
+	}{
+		{"the disruption", pod(low + `,"conditions":[` + placed + "," + ready + "," + target + `]`), []string{"13:47:58"}, nil, 0},
+		{"no longer ready", pod(low + `,"conditions":[` + placed + "," + ready + `]`), []string{"13:48:01"}, nil, 0},
+		{"the end of its container", pod(low + "," + ended + `,"conditions":[` + target + `]`), []string{"13:47:59"}, nil, 0},
+		{"when it was placed, and became ready, is no end", pod(low + `,"conditions":[` + placed + "," + wasUp + `]`), nil, nil, 1},
+		{"nothing but its beginning", pod(low), nil, nil, 1},
+		{"nothing but its beginning, for disk", pod(disk), nil, nil, 1},
+		{"for disk", pod(disk + `,"conditions":[` + target + `]`), nil, []string{"13:47:58"}, 0},
+		{"the event tells of it", pod(low) + "," + event, []string{"13:47:57"}, nil, 0},
+		{"the event comes first", event + "," + pod(low), []string{"13:47:57"}, nil, 0},
+		{"both tell of it", pod(low+`,"conditions":[`+target+`]`) + "," + event, []string{"13:47:57"}, nil, 0},
+		{"the event is of another", pod(low) + "," + another, []string{"13:47:57"}, nil, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			sink := formattest.MustRead(t, kubernetesJSON{}, "all.json", `{"apiVersion":"v1","kind":"List","items":[`+c.items+`]}`)
+			var deaths, stops []string
+			for _, x := range sink.Crashes {
+				if x.Kind == record.CrashOOMKill {
+					deaths = append(deaths, x.Time.Std().Format(time.TimeOnly))
+				}
+			}
+			shortages := 0
+			for _, l := range sink.Lifecycles {
+				switch l.Kind {
+				case record.Stopped:
+					stops = append(stops, l.Time.Std().Format(time.TimeOnly))
+				case record.MemoryPressure:
+					shortages++
+				}
+			}
+			if diff := cmp.Diff(c.deaths, deaths); diff != "" {
+				t.Errorf("deaths (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(c.stops, stops); diff != "" {
+				t.Errorf("stops (-want +got):\n%s", diff)
+			}
+			if shortages != len(deaths) {
+				t.Errorf("%d shortages of nodes, %d deaths", shortages, len(deaths))
+			}
+			if n := sink.WarningCount("no_time"); n != c.noTime {
+				t.Errorf("%d pods without a time, want %d", n, c.noTime)
+			}
+		})
 	}
 }
 
@@ -167,6 +244,8 @@ func TestEventsOfKubernetesTellLivesAndDeaths(t *testing.T) {
 	crash := func(k record.CrashKind) *record.Crash {
 		return &record.Crash{Time: when, Kind: k, ExitCode: -1, Container: "web-0", Host: "node-a"}
 	}
+	evicted := crash(record.CrashOOMKill)
+	evicted.UsedBytes = 5 << 30
 	onNode := &record.Crash{Time: when, Kind: record.CrashOOMKill, Exited: true, ExitCode: -1, Signal: "SIGKILL", Host: "node-a", Instance: "123", UsedBytes: 130000 << 10}
 	for _, c := range []struct {
 		name, event string
@@ -180,9 +259,9 @@ func TestEventsOfKubernetesTellLivesAndDeaths(t *testing.T) {
 		{"a back-off is an end", pod + `,"reason":"BackOff","message":"Back-off restarting failed container"`, &record.Crash{Time: when, Kind: record.CrashOther, Exited: true, ExitCode: -1, Container: "web-0", Host: "node-a"}, nil},
 		{"a back-off of an image is not", pod + `,"reason":"BackOff","message":"Back-off pulling image \"x\""`, nil, nil},
 		{"started", pod + `,"reason":"Started","message":"Started container app"`, nil, life(record.Up, "Started")},
-		{"evicted for memory", pod + `,"reason":"Evicted","message":"The node was low on resource: memory."`, crash(record.CrashOOMKill), nil},
+		{"evicted for memory", pod + `,"reason":"Evicted","message":"The node was low on resource: memory."`, crash(record.CrashOOMKill), life(record.MemoryPressure, record.NodeOutOfMemory)},
 		{"evicted for disk", pod + `,"reason":"Evicted","message":"The node was low on resource: ephemeral-storage."`, nil, life(record.Stopping, "Evicted")},
-		{"evicted for memory, as newer kubelets say it", pod + `,"reason":"Evicted","message":"The node was low on resource: memory. Threshold quantity: 100Mi, available: 53Mi. Container app was using 5Gi, request is 0, has larger consumption of memory. "`, crash(record.CrashOOMKill), nil},
+		{"evicted for memory, as newer kubelets say it", pod + `,"reason":"Evicted","message":"The node was low on resource: memory. Threshold quantity: 100Mi, available: 53Mi. Container app was using 5Gi, request is 0, has larger consumption of memory. "`, evicted, life(record.MemoryPressure, record.NodeOutOfMemory)},
 		{"evicted for disk, whose user is called after memory", pod + `,"reason":"Evicted","message":"The node was low on resource: ephemeral-storage. Container app-memory was using 5Gi, which exceeds its request of 0. "`, nil, life(record.Stopping, "Evicted")},
 		{"evicted for a volume that is called after memory", pod + `,"reason":"Evicted","message":"Usage of EmptyDir volume \"memory-cache\" exceeds the limit \"1Gi\". "`, nil, life(record.Stopping, "Evicted")},
 		{"refused by a node that is short of memory: it never ran", pod + `,"reason":"Evicted","message":"The node had condition: [MemoryPressure]. "`, nil, life(record.Stopping, "Evicted")},
@@ -439,4 +518,66 @@ func FuzzKubernetes(f *testing.F) {
 	f.Add([]byte(`{"type":"MODIFIED","object":{"kind":"Pod"}}`))
 	f.Add([]byte(`{"items":{"a":[1,{}]},"kind":"Pod","status":[],"metadata":1}`))
 	f.Fuzz(func(t *testing.T, data []byte) { formattest.FuzzDocument(t, kubernetesJSON{}, data) })
+}
+
+func TestEventsAreOfTheContainerThatTheyName(t *testing.T) {
+	event := func(reason, path, at, msg string) string {
+		return fmt.Sprintf(`{"apiVersion":"v1","kind":"Event","involvedObject":{"kind":"Pod","name":"web-0","fieldPath":%q},"reason":%q,"firstTimestamp":"2026-11-16T%[3]sZ","lastTimestamp":"2026-11-16T%[3]sZ","count":1,"message":%[4]q}`, path, reason, at, msg)
+	}
+	const (
+		pod       = `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web-0"},"spec":{"containers":[{"name":"app"},{"name":"shipper"}]},"status":{}}`
+		proxied   = `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web-0"},"spec":{"containers":[{"name":"istio-proxy"},{"name":"app"}]},"status":{}}`
+		app       = "spec.containers{app}"
+		shipper   = "spec.containers{shipper}"
+		appLoop   = "Back-off restarting failed container app in pod web-0_shop(1)"
+		shipLoop  = "Back-off restarting failed container shipper in pod web-0_shop(1)"
+		shipProbe = "Container shipper failed liveness probe, will be restarted"
+	)
+	appBegins, shipperBegins := event("Started", app, "13:00:00", "Started container app"), event("Started", shipper, "13:00:00", "Started container shipper")
+	later := event("Started", app, "13:50:00", "Started container app")
+	for _, c := range []struct {
+		name  string
+		items []string
+		want  []string // the containers of the deaths
+	}{
+		{"the only container", []string{event("BackOff", app, "13:47:57", appLoop)}, []string{"web-0"}},
+		{"nothing is named", []string{event("BackOff", "", "13:47:57", "Back-off restarting failed container")}, []string{"web-0"}},
+		{"the main one began first", []string{appBegins, shipperBegins, event("BackOff", app, "13:47:57", appLoop)}, []string{"web-0"}},
+		{"the other began second", []string{appBegins, shipperBegins, event("BackOff", shipper, "13:47:57", shipLoop)}, []string{"web-0/shipper"}},
+		{"its death is told before", []string{event("BackOff", shipper, "13:47:57", shipLoop), shipperBegins, later, event("Created", app, "12:59:59", "Created container app")}, []string{"web-0/shipper"}},
+		{"the message alone names it", []string{appBegins, shipperBegins, event("BackOff", "", "13:47:57", shipLoop)}, []string{"web-0/shipper"}},
+		{"a probe's message names it", []string{appBegins, shipperBegins, event("Killing", "", "13:47:57", shipProbe)}, []string{"web-0/shipper"}},
+		{"the pod says which is its main one", []string{shipperBegins, later, pod, event("BackOff", shipper, "13:47:57", shipLoop)}, []string{"web-0/shipper"}},
+		{"the pod comes after its events", []string{event("BackOff", shipper, "13:47:57", shipLoop), event("BackOff", app, "13:58:57", appLoop), pod}, []string{"web-0/shipper", "web-0"}},
+		{"the first of the pod is a known companion", []string{proxied, event("BackOff", app, "13:47:57", appLoop)}, []string{"web-0"}},
+		{"a known companion alone", []string{event("BackOff", "spec.containers{istio-proxy}", "13:47:57", "Back-off restarting failed container istio-proxy in pod web-0_shop(1)")}, []string{"web-0/istio-proxy"}},
+		{"an initialisation", []string{event("BackOff", "spec.initContainers{migrate}", "13:47:57", "Back-off restarting failed container migrate in pod web-0_shop(1)"), appBegins}, []string{"web-0/migrate"}},
+		{"who was the largest of an evicted pod", []string{appBegins, shipperBegins, event("Evicted", "", "13:47:57", "The node was low on resource: memory. Container shipper was using 5Gi, which exceeds its request of 0. ")}, []string{"web-0"}},
+	} {
+		sink := formattest.MustRead(t, kubernetesJSON{}, "all.json", `{"apiVersion":"v1","kind":"List","items":[`+strings.Join(c.items, ",\n")+`]}`)
+		var got []string
+		for _, x := range sink.Crashes {
+			got = append(got, x.Container)
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s: deaths (-want +got):\n%s", c.name, diff)
+		}
+	}
+}
+
+func TestMergedEventsOfACompanionAreAllItsOwn(t *testing.T) {
+	sink := formattest.MustRead(t, kubernetesJSON{}, "events.json", `{"apiVersion":"v1","kind":"List","items":[
+	{"kind":"Event","involvedObject":{"kind":"Pod","name":"web-0","fieldPath":"spec.containers{app}"},"reason":"Started","message":"Started container app","lastTimestamp":"2026-11-16T13:00:00Z"},
+	{"kind":"Event","involvedObject":{"kind":"Pod","name":"web-0","fieldPath":"spec.containers{shipper}"},"reason":"Started","message":"Started container shipper","firstTimestamp":"2026-11-16T13:00:01Z","lastTimestamp":"2026-11-16T13:48:07Z","count":4},
+	{"kind":"Event","involvedObject":{"kind":"Pod","name":"web-0","fieldPath":"spec.containers{shipper}"},"reason":"BackOff","message":"Back-off restarting failed container shipper in pod web-0","firstTimestamp":"2026-11-16T13:20:00Z","lastTimestamp":"2026-11-16T13:47:57Z","count":3}]}`)
+	var got []string
+	for _, l := range sink.Lifecycles {
+		got = append(got, fmt.Sprint(l.Container, " ", l.Kind, " ", l.Merged))
+	}
+	if diff := cmp.Diff([]string{"web-0 up 0", "web-0/shipper up 0", "web-0/shipper up 2"}, got); diff != "" {
+		t.Errorf("starts (-want +got):\n%s", diff)
+	}
+	if len(sink.Crashes) != 1 || sink.Crashes[0].Container != "web-0/shipper" {
+		t.Errorf("deaths %+v", sink.Crashes)
+	}
 }

@@ -38,46 +38,102 @@ func kubernetesEvent(pos record.Pos, v *fastjson.Value, sink *kubernetesStory) e
 	if first == 0 && count > 1 {
 		first = jsondoc.Time(v.Get("eventTime"))
 	}
-	o := origin.Origin{Pos: pos, Time: last, Host: v.GetStringBytes("source", "host")}
+	e := kubernetesEventRead{
+		origin: origin.Origin{Pos: pos, Time: last, Host: v.GetStringBytes("source", "host")},
+		kind:   kind, reason: reason, msg: msg, first: first, last: last, count: count,
+	}
+	o := &e.origin
 	switch kind {
 	case "Pod":
-		o.Container = containerOfEvent(name, obj.GetStringBytes("fieldPath"))
+		o.Container = name
 	case "Node":
 		o.Host = name
 	default:
 		o.Service = name
 	}
-	if inner := innerContainer(obj.GetStringBytes("fieldPath")); reason == "Started" && !bytes.Contains(msg, inner) {
-		msg = append(append(bytes.Clone(msg), ": "...), inner...) // newer kubelets leave it to the field
+	path := obj.GetStringBytes("fieldPath")
+	if inner := innerContainer(path); reason == "Started" && !bytes.Contains(msg, inner) {
+		e.msg = append(append(bytes.Clone(msg), ": "...), inner...) // newer kubelets leave it to the field
 	}
-	if reason == "BackOff" && bytes.Contains(bytes.ToLower(msg), []byte("restarting failed")) {
-		return kubernetesBackOff(&o, first, count, msg, sink)
+	if kind != "Pod" || !e.matters() {
+		return e.tell(sink)
 	}
-	emit := kubernetesReason(kind, reason, msg)
+	if e.inner = innerContainer(path); len(e.inner) == 0 {
+		e.inner = containerInMessage(reason, msg)
+	} else if list, _, _ := bytes.Cut(path, []byte("{")); string(list) != "spec.containers" {
+		o.Container = append(append(bytes.Clone(name), '/'), e.inner...) // an initialisation ("spec.initContainers{migrate}")
+		e.inner = nil
+	}
+	if len(e.inner) == 0 {
+		return e.tell(sink)
+	}
+	return sink.ofContainer(&e)
+}
+
+// kubernetesEventRead is an event taken apart. Its origin names the pod until it is known which of its containers it is about.
+type kubernetesEventRead struct {
+	origin       origin.Origin
+	inner        []byte // the name of a container of the pod; empty: it is about the pod
+	kind, reason string
+	msg          []byte
+	first, last  record.Time
+	count        int
+}
+
+func (e *kubernetesEventRead) isBackOff() bool {
+	return e.reason == "BackOff" && bytes.Contains(bytes.ToLower(e.msg), []byte("restarting failed"))
+}
+
+// matters reports whether the event makes any record.
+func (e *kubernetesEventRead) matters() bool {
+	return e.isBackOff() || kubernetesReason(e.kind, e.reason, e.msg) != nil
+}
+
+// begins reports whether the event tells that a container began.
+func (e *kubernetesEventRead) begins() bool { return e.reason == "Started" || e.reason == "Created" }
+
+// since is the first time of the event.
+func (e *kubernetesEventRead) since() record.Time {
+	if e.first != 0 {
+		return e.first
+	}
+	return e.last
+}
+
+// tell makes the records.
+func (e *kubernetesEventRead) tell(sink *kubernetesStory) error {
+	if e.isBackOff() {
+		return kubernetesBackOff(&e.origin, e.first, e.count, e.msg, sink)
+	}
+	emit := kubernetesReason(e.kind, e.reason, e.msg)
 	if emit == nil {
 		return nil
 	}
-	if last == 0 {
-		return warning.Tell(sink, pos, "no_time", warning.NoTime, msg)
+	o, msg := &e.origin, e.msg
+	if e.last == 0 {
+		return warning.Tell(sink, o.Pos, "no_time", warning.NoTime, msg)
 	}
-	if count > 1 && first != 0 && first < last {
-		early := o
-		early.Time = first
+	if e.reason == "Evicted" {
+		sink.evictionTold(string(o.Container))
+	}
+	if e.count > 1 && e.first != 0 && e.first < e.last {
+		early := *o
+		early.Time = e.first
 		if err := emit(&early, sink); err != nil {
 			return err
 		}
-		if count > 2 {
-			if err := mergedEvents(pos, count-2, msg, sink); err != nil {
+		if e.count > 2 {
+			if err := mergedEvents(o.Pos, e.count-2, msg, sink); err != nil {
 				return err
 			}
-			if reason == "Started" { // how often it was restarted tells whose the kills of its node are
-				l := o.Lifecycle(record.Up, reason, msg)
-				l.Merged = count - 2
+			if e.reason == "Started" { // how often it was restarted tells whose the kills of its node are
+				l := o.Lifecycle(record.Up, e.reason, msg)
+				l.Merged = e.count - 2
 				return sink.Lifecycle(l)
 			}
 		}
 	}
-	return emit(&o, sink)
+	return emit(o, sink)
 }
 
 // kubernetesBackOff makes the record of a container that ended by itself and waits to be started again. The event comes seconds after
@@ -107,20 +163,34 @@ func mergedEvents(pos record.Pos, missing int, msg []byte, sink record.Sink) err
 	})
 }
 
-// containerOfEvent names the container of a pod's event: the pod, unless the field says that it is about a companion or an
-// initialisation ("spec.initContainers{migrate}").
-func containerOfEvent(pod, path []byte) []byte {
-	inner := innerContainer(path)
-	if list, _, _ := bytes.Cut(path, []byte("{")); len(inner) == 0 || string(list) == "spec.containers" && !containers.IsSidecar(string(inner)) {
-		return pod
-	}
-	return append(append(bytes.Clone(pod), '/'), inner...)
-}
-
 // innerContainer is the name in a field path such as "spec.containers{app}"; empty when there is none.
 func innerContainer(path []byte) []byte {
 	_, rest, _ := bytes.Cut(path, []byte("{"))
 	return bytes.TrimSuffix(rest, []byte("}"))
+}
+
+// containerInMessage is the container that a message of the kubelet is about ("Back-off restarting failed container app in pod …"), where
+// no field names it; empty where it names none.
+func containerInMessage(reason string, msg []byte) []byte {
+	switch reason {
+	case "BackOff", "Killing", "Started", "Created", "OOMKilled", "OOMKill":
+	default:
+		return nil // "Container app was using 5Gi" tells who was the largest of an evicted pod
+	}
+	i := bytes.Index(msg, []byte("ontainer "))
+	if i < 0 || i > 0 && msg[i-1]|0x20 != 'c' {
+		return nil
+	}
+	name, _ := cut.Word(msg[i+len("ontainer "):])
+	name = bytes.Trim(name, `"',:.`)
+	switch string(name) {
+	case "will", "failed", "was", "is", "has", "in", "with", "and", "runtime", "definition", "process":
+		return nil
+	}
+	if !containers.IsName(name) {
+		return nil
+	}
+	return name
 }
 
 // kubernetesReason says what an event means; nil for the many that mean nothing here (Scheduled, Pulled, FailedMount, …).
@@ -179,10 +249,16 @@ func kubernetesReason(kind, reason string, msg []byte) func(*origin.Origin, reco
 		}
 		return nil
 	case "Evicted":
-		if evictedForMemory(msg) {
-			return crash(record.CrashOOMKill)
+		if !evictedForMemory(msg) {
+			return life(record.Stopping)
 		}
-		return life(record.Stopping)
+		return func(o *origin.Origin, sink record.Sink) error {
+			c, shortage := evictedCrash(o, msg)
+			if err := sink.Crash(c); err != nil {
+				return err
+			}
+			return sink.Lifecycle(shortage)
+		}
 	case "Preempted", "Preempting", "TaintManagerEviction":
 		if has("cancelling") {
 			return nil

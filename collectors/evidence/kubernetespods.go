@@ -7,6 +7,7 @@ import (
 
 	"github.com/valyala/fastjson"
 
+	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/warning"
@@ -15,7 +16,7 @@ import (
 
 // kubernetesPod makes the records of one pod: how its containers ended last (status.containerStatuses[].lastState and .state), since
 // when they run, their memory limit and number of restarts.
-func kubernetesPod(pos record.Pos, v *fastjson.Value, sink record.Sink) error {
+func kubernetesPod(pos record.Pos, v *fastjson.Value, sink *kubernetesStory) error {
 	meta, spec, status := v.Get("metadata"), v.Get("spec"), v.Get("status")
 	if meta == nil || status == nil {
 		return nil
@@ -32,9 +33,9 @@ func kubernetesPod(pos record.Pos, v *fastjson.Value, sink record.Sink) error {
 	}
 	limits := map[string]int64{}
 	main := ""
-	for i, c := range spec.GetArray("containers") {
+	for _, c := range spec.GetArray("containers") {
 		name := string(c.GetStringBytes("name"))
-		if i == 0 {
+		if main == "" || containers.IsSidecar(main) && !containers.IsSidecar(name) {
 			main = name
 		}
 		if l, ok := parseQuantity(jsondoc.Text(c.Get("resources", "limits", "memory"))); ok && l > 0 {
@@ -44,6 +45,7 @@ func kubernetesPod(pos record.Pos, v *fastjson.Value, sink record.Sink) error {
 	if def := meta.GetStringBytes("annotations", "kubectl.kubernetes.io/default-container"); len(def) > 0 {
 		main = string(def)
 	}
+	sink.pods.SetMain(string(base.Container), main)
 	for _, list := range []string{"containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"} {
 		for _, c := range status.GetArray(list) {
 			o := base
@@ -191,22 +193,61 @@ func terminatedText(t *fastjson.Value) []byte {
 	return b
 }
 
-// kubernetesEvicted tells of a pod that the kubelet put off its node. Only its own words make that a memory kill.
-func kubernetesEvicted(o *origin.Origin, status *fastjson.Value, sink record.Sink) error {
+// evictedWithoutTime is told of pods that the kubelet put off their node, where nothing says when. It has one pod for an example.
+const evictedWithoutTime = "pods that were evicted and do not tell when; the events do (kubectl get events -o json)"
+
+// kubernetesEvicted tells of a pod that the kubelet put off its node. Only its own words make that a memory kill, and then the node was
+// short of memory.
+func kubernetesEvicted(o *origin.Origin, status *fastjson.Value, sink *kubernetesStory) error {
 	msg := status.GetStringBytes("message")
-	for _, c := range status.GetArray("conditions") {
-		o.Time = max(o.Time, jsondoc.Time(c.Get("lastTransitionTime")))
+	o.Time = evictionTime(status)
+	if !evictedForMemory(msg) {
+		return sink.evict(evictedPod{stop: o.Stopped(-1, "Evicted", msg)})
 	}
-	if o.Time == 0 {
-		o.Time = jsondoc.Time(status.Get("startTime"))
+	c, shortage := evictedCrash(o, msg)
+	c.Exited = true
+	return sink.evict(evictedPod{crash: c, shortage: shortage})
+}
+
+// evictedCrash is the death of a pod that was put off for the memory of its node, and the shortage of the node beside it.
+func evictedCrash(o *origin.Origin, msg []byte) (*record.Crash, *record.Lifecycle) {
+	c := o.Crash(record.CrashOOMKill, msg)
+	c.UsedBytes = evictedUsage(msg)
+	return c, o.Lifecycle(record.MemoryPressure, record.NodeOutOfMemory, msg)
+}
+
+// evictedUsage is what the largest container of an evicted pod held, in bytes, by "Container app was using 218275Ki, request is 128Mi"; 0
+// where the kubelet does not say it.
+func evictedUsage(msg []byte) (most int64) {
+	for {
+		_, rest, ok := bytes.Cut(msg, []byte(" was using "))
+		if !ok {
+			return most
+		}
+		end := bytes.IndexAny(rest, ", ")
+		if end < 0 {
+			end = len(rest)
+		}
+		if n, ok := parseQuantity(rest[:end]); ok {
+			most = max(most, n)
+		}
+		msg = rest
 	}
-	if o.Time == 0 {
-		return warning.Tell(sink, o.Pos, "no_time", warning.NoTime, msg)
+}
+
+// evictionTime is when an evicted pod ended: as its containers tell, or since when it is disrupted, or no longer ready; 0 where none of them
+// is told. It never is its startTime.
+func evictionTime(status *fastjson.Value) (at record.Time) {
+	for _, c := range status.GetArray("containerStatuses") {
+		at = max(at, jsondoc.Time(c.Get("state", "terminated", "finishedAt")))
 	}
-	if evictedForMemory(msg) {
-		c := o.Crash(record.CrashOOMKill, msg)
-		c.Exited = true
-		return sink.Crash(c)
+	for _, kind := range []string{"DisruptionTarget", "Ready", "ContainersReady"} {
+		for _, c := range status.GetArray("conditions") {
+			over := string(c.GetStringBytes("status")) == "True" == (kind == "DisruptionTarget")
+			if at == 0 && over && string(c.GetStringBytes("type")) == kind {
+				at = jsondoc.Time(c.Get("lastTransitionTime"))
+			}
+		}
 	}
-	return sink.Lifecycle(o.Stopped(-1, "Evicted", msg))
+	return at
 }

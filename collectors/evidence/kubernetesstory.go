@@ -1,25 +1,40 @@
 package evidence
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"time"
 
+	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
-// kubernetesStory is the Sink of one Kubernetes document. Two kinds of events say little by themselves, and enough beside the others: a
-// kill that a node tells of, without the pod, is that of the pod that starts again; a back-off tells of an end only where nothing else
-// does. Both are held, in bounds, until the document ends.
+// kubernetesStory is the Sink of one Kubernetes document. Some things say little by themselves, and enough beside the others: a kill that a
+// node tells of, without the pod, is that of the pod that starts again; a back-off tells of an end only where nothing else does; an evicted
+// pod tells of the same end as its event, and worse; and which container of a pod an event is about means something once it is known which
+// is the main one. They are held, in bounds, until the document ends.
 type kubernetesStory struct {
 	record.Sink
 	kills    []*record.Crash // on a node, of a container that nothing names
 	backOffs []*record.Crash
+	evicted  []evictedPod
+	told     map[string]bool // by container: an event tells that it was evicted
+	pods     *containers.PodNames
+	events   []*kubernetesEventRead   // of containers of pods
+	held     int                      // bytes of them
 	begins   []podBegin               // what tells that a container ended and begins anew
 	ends     map[string][]record.Time // by container: deaths and stops
 	seen     map[string]record.Time   // by container: the first that is told of it
 	ended    int
+}
+
+// evictedPod is the end of a pod as the pod tells it: a death with the shortage of its node, or a stop. Its time is 0 where it is unknown.
+type evictedPod struct {
+	crash    *record.Crash
+	shortage *record.Lifecycle
+	stop     *record.Lifecycle
 }
 
 type podBegin struct {
@@ -38,8 +53,15 @@ const (
 	nodeClocks = 5 * time.Second
 )
 
+// podKeeper is a Sink that knows the main containers of pods of which other documents told.
+type podKeeper interface{ podNames() *containers.PodNames }
+
 func newKubernetesStory(next record.Sink) *kubernetesStory {
-	return &kubernetesStory{Sink: next, ends: map[string][]record.Time{}, seen: map[string]record.Time{}}
+	pods := &containers.PodNames{}
+	if k, ok := next.(podKeeper); ok && k.podNames() != nil {
+		pods = k.podNames()
+	}
+	return &kubernetesStory{Sink: next, pods: pods, ends: map[string][]record.Time{}, seen: map[string]record.Time{}}
 }
 
 // Crash implements record.Sink.
@@ -76,6 +98,101 @@ func (s *kubernetesStory) backOff(c *record.Crash) error {
 	return s.Sink.Crash(c)
 }
 
+// maxHeldEvents bounds the texts of the events that are held, in bytes.
+const maxHeldEvents = 16 << 20
+
+// ofContainer takes an event that names a container of a pod.
+func (s *kubernetesStory) ofContainer(e *kubernetesEventRead) error {
+	o := &e.origin
+	n := len(o.Container) + len(o.Host) + len(e.inner) + len(e.msg)
+	if len(s.events) >= maxStoryEvents || s.held+n > maxHeldEvents {
+		if pod, inner := string(o.Container), string(e.inner); s.pods.Main(pod) != "" || containers.IsSidecar(inner) {
+			o.Container = []byte(s.pods.Name(pod, inner))
+		}
+		return e.tell(s)
+	}
+	s.held += n
+	o.Container, o.Host = bytes.Clone(o.Container), bytes.Clone(o.Host)
+	e.inner, e.msg = bytes.Clone(e.inner), bytes.Clone(e.msg)
+	s.events = append(s.events, e)
+	return nil
+}
+
+// tellEvents names the containers of the events that are held. Where no pod tells which is its main one, that is the first that began: the
+// kubelet starts them in the order of the pod's description. One that is the only one named has begun before.
+func (s *kubernetesStory) tellEvents() error {
+	var names containers.PodNames
+	for _, e := range s.events {
+		pod := string(e.origin.Container)
+		names.SetMain(pod, s.pods.Main(pod))
+	}
+	inOrder := slices.SortedStableFunc(slices.Values(s.events), func(a, b *kubernetesEventRead) int {
+		if x, y := a.begins(), b.begins(); x != y {
+			if x {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(cmp.Compare(a.since(), b.since()), cmp.Compare(a.origin.Pos.Line, b.origin.Pos.Line))
+	})
+	for _, e := range inOrder {
+		names.Name(string(e.origin.Container), string(e.inner))
+	}
+	for _, e := range s.events {
+		e.origin.Container = []byte(names.Name(string(e.origin.Container), string(e.inner)))
+		if err := e.tell(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// evict takes the end of an evicted pod.
+func (s *kubernetesStory) evict(p evictedPod) error {
+	if len(s.evicted) < maxStoryKills {
+		s.evicted = append(s.evicted, p)
+		return nil
+	}
+	return s.endEvicted(p)
+}
+
+// evictionTold remembers that an event tells of an eviction.
+func (s *kubernetesStory) evictionTold(container string) {
+	if len(s.told) < maxStoryKills {
+		if s.told == nil {
+			s.told = map[string]bool{}
+		}
+		s.told[container] = true
+	}
+}
+
+// endEvicted passes on what an evicted pod tells and no event does.
+func (s *kubernetesStory) endEvicted(p evictedPod) error {
+	if p.crash != nil {
+		switch {
+		case s.told[p.crash.Container]:
+			return nil
+		case p.crash.Time == 0:
+			return s.evictedSometime(p.crash.Pos, p.crash.Container)
+		}
+		if err := s.Crash(p.crash); err != nil {
+			return err
+		}
+		return s.Lifecycle(p.shortage)
+	}
+	if p.stop.Time != 0 {
+		return s.Lifecycle(p.stop)
+	}
+	if s.told[p.stop.Container] {
+		return nil
+	}
+	return s.evictedSometime(p.stop.Pos, p.stop.Container)
+}
+
+func (s *kubernetesStory) evictedSometime(pos record.Pos, container string) error {
+	return s.Warn(&record.Warning{Code: "no_time", Pos: pos, Count: 1, Text: evictedWithoutTime, Example: container})
+}
+
 func (s *kubernetesStory) saw(container string, at record.Time) {
 	if first, known := s.seen[container]; container == "" || at == 0 || known && first <= at || !known && len(s.seen) >= maxStoryEvents {
 		return
@@ -98,6 +215,14 @@ func (s *kubernetesStory) end(container string, at record.Time) {
 
 // close passes on what was held.
 func (s *kubernetesStory) close() error {
+	if err := s.tellEvents(); err != nil {
+		return err
+	}
+	for _, p := range s.evicted {
+		if err := s.endEvicted(p); err != nil {
+			return err
+		}
+	}
 	slices.SortFunc(s.begins, func(a, b podBegin) int {
 		return cmp.Or(cmp.Compare(a.host, b.host), cmp.Compare(a.time, b.time), cmp.Compare(a.container, b.container))
 	})

@@ -43,6 +43,7 @@ const (
 	pinoReqUserID
 	pinoVersion
 	pinoService
+	pinoBunyanID
 )
 
 func (pinoDialect) name() string { return "pino" }
@@ -51,7 +52,7 @@ func (pinoDialect) paths() []string {
 	return []string{
 		"time", "msg", "level", "pid", "hostname", "req.id", "req.method", "req.url", "req.remoteAddress", "req.headers.x-request-id",
 		"res.statusCode", "responseTime", "latency", "reqId", "route", "req.route", "req.route.path", "userId", "user_id", "req.userId",
-		"req.user_id", "version", "service",
+		"req.user_id", "version", "service", "req_id",
 	}
 }
 
@@ -73,7 +74,7 @@ func (pinoDialect) request(l *jsonLine) (q jsonRequest, ok bool) {
 		bufMethod:    l.textRef(pinoMethod),
 		bufPath:      l.textRef(pinoURL),
 		bufRoute:     l.textRef(pinoRoute, pinoReqRoute, pinoReqRoutePath),
-		bufID:        l.textRef(pinoHeaderID, pinoReqID, pinoTopReqID),
+		bufID:        l.textRef(pinoHeaderID, pinoReqID, pinoTopReqID, pinoBunyanID),
 		bufContainer: l.textRef(pinoHostname),
 		bufInstance:  l.textRef(pinoPID),
 		bufHost:      jsonscan.None,

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/record"
 )
 
@@ -83,8 +84,9 @@ type tally struct {
 	seenMany                    bool        // they name several
 
 	ends  endsTold
-	names fileNames // of containers that this source told of
-	file  []byte    // the container whose log this is, by the name of the file; see fileNames
+	pods  *containers.PodNames // of all documents of the run; nil: of none
+	names fileNames            // of containers that this source told of
+	file  []byte               // the container whose log this is, by the name of the file; see fileNames
 
 	parent *tally
 	mu     sync.Mutex // guards joined
@@ -231,6 +233,9 @@ func (t *tally) containerOfFile() []byte {
 	return t.file
 }
 
+// podNames implements podKeeper.
+func (t *tally) podNames() *containers.PodNames { return t.pods }
+
 // Forget implements format.Forgetful.
 func (t *tally) Forget() {
 	t.seen, t.seenMany = 0, false
@@ -250,7 +255,7 @@ func (t *tally) Warn(w *record.Warning) error {
 		c.Pos.Source = t.src
 	}
 	c.Count = max(c.Count, 1)
-	if c.Code == earlierRestarts {
+	if c.Code == earlierRestarts || c.Text == evictedWithoutTime {
 		t.ends.untold = append(t.ends.untold, c) // until all inputs are read: others may tell of the ends
 		return nil
 	}

@@ -96,32 +96,38 @@ func IsSidecar(container string) bool {
 	return false
 }
 
-// PodNames gives the samples of a pod's containers the names under which Kubernetes's own events and pods are filed: the first container
-// seen of a pod is the pod, unless it is a known companion; the others are "pod/container". The zero value is ready.
+// PodNames gives what is told of the containers of pods the names under which all of it is filed: the main container of a pod is the pod, the
+// others are "pod/container". The main one is that which the pod's own description names, otherwise the first that is seen and is no known
+// companion. The zero value is ready.
 type PodNames struct {
 	main map[string]string
 }
 
+// SetMain says which container of a pod is its main one.
+func (p *PodNames) SetMain(pod, container string) {
+	if _, known := p.main[pod]; container == "" || !known && len(p.main) >= MaxPods {
+		return
+	}
+	if p.main == nil {
+		p.main = map[string]string{}
+	}
+	p.main[strings.Clone(pod)] = strings.Clone(container)
+}
+
+// Main is the main container of a pod; empty where it is not known yet.
+func (p *PodNames) Main(pod string) string { return p.main[pod] }
+
 // Name is the name of a container of a pod; one of both may be empty.
 func (p *PodNames) Name(pod, container string) string {
+	main, known := p.main[pod]
 	switch {
 	case pod == "":
 		return container
-	case container == "" || container == pod:
+	case container == "" || container == pod || known && main == container:
 		return pod
-	case IsSidecar(container):
+	case known || IsSidecar(container):
 		return pod + "/" + container
 	}
-	main, known := p.main[pod]
-	if !known && len(p.main) < MaxPods {
-		if p.main == nil {
-			p.main = map[string]string{}
-		}
-		p.main[strings.Clone(pod)] = strings.Clone(container)
-		return pod
-	}
-	if !known || main == container {
-		return pod
-	}
-	return pod + "/" + container
+	p.SetMain(pod, container)
+	return pod
 }

@@ -62,6 +62,36 @@ func Bracketed(b []byte) (tag, rest []byte, ok bool) {
 	return b[1:end], bytes.TrimPrefix(b[end+1:], []byte(" ")), true
 }
 
+// escape begins the sequences with which terminals are told of colours.
+const escape = 0x1b
+
+// IsColoured reports whether a colour is set within the first bytes of a line, where whoever prints it puts the names of containers.
+func IsColoured(line []byte) bool {
+	i := bytes.IndexByte(line[:min(len(line), 128)], escape)
+	return i >= 0 && i+1 < len(line) && line[i+1] == '['
+}
+
+// AppendPlain appends text without its sequences that set a colour or clear a line ("\x1b[33m", "\x1b[0K"); other bytes stay.
+func AppendPlain(dst, text []byte) []byte {
+	for {
+		i := bytes.IndexByte(text, escape)
+		if i < 0 {
+			return append(dst, text...)
+		}
+		end := i + 1
+		if end < len(text) && text[end] == '[' {
+			for end++; end < len(text) && (number.IsDigit(text[end]) || text[end] == ';' || text[end] == ':'); {
+				end++
+			}
+			if end < len(text) && (text[end] == 'm' || text[end] == 'K') {
+				dst, text = append(dst, text[:i]...), text[end+1:]
+				continue
+			}
+		}
+		dst, text = append(dst, text[:end]...), text[end:]
+	}
+}
+
 // Word returns the text up to the first space, and what follows it.
 func Word(b []byte) (first, rest []byte) {
 	i := bytes.IndexByte(b, ' ')
