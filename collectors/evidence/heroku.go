@@ -237,10 +237,11 @@ func herokuAPI(o *origin.Origin, body []byte, sink record.Sink) error {
 	return sink.Lifecycle(o.Lifecycle(record.LifecycleOther, "", body))
 }
 
-// herokuSamples reads the key=value pairs of log-runtime-metrics. memory_rss is the resident set; memory_total, which includes
-// swap and cache, stands in for it where it is missing. Load averages are no CPU use and are left out.
+// herokuSamples reads the key=value pairs of log-runtime-metrics. memory_rss is the resident set, which stops at the quota: what exceeds it
+// goes to swap and counts as well for R14, R15 and "Process running mem=", so the two make one reading. memory_total, which includes the disk
+// cache, stands in for them where they are missing. Load averages are no CPU use and are left out.
 func herokuSamples(o *origin.Origin, body []byte, sink record.Sink) error {
-	var rss, total, quota int64
+	var rss, swap, total, quota int64
 	for len(body) > 0 {
 		var pair []byte
 		pair, body = cut.Word(body)
@@ -257,17 +258,20 @@ func herokuSamples(o *origin.Origin, body []byte, sink record.Sink) error {
 			o.Instance = value
 		case "sample#memory_rss":
 			rss, _, _ = number.Size(value)
+		case "sample#memory_swap":
+			swap, _, _ = number.Size(value)
 		case "sample#memory_total":
 			total, _, _ = number.Size(value)
 		case "sample#memory_quota":
 			quota, _, _ = number.Size(value)
 		}
 	}
+	used := rss + swap
 	if rss == 0 {
-		rss = total
+		used = total
 	}
-	if rss > 0 {
-		if err := sink.Sample(o.Sample(record.RSS, float64(rss))); err != nil {
+	if used > 0 {
+		if err := sink.Sample(o.Sample(record.RSS, float64(used))); err != nil {
 			return err
 		}
 	}

@@ -131,6 +131,7 @@ func TestHerokusMemoryLinesGiveUseAndQuota(t *testing.T) {
 2026-11-17T13:33:29.000000+00:00 heroku[web.5]: Error R14 (Memory quota exceeded)
 2026-11-17T13:33:30.000000+00:00 heroku[web.4]: source=web.4 dyno=heroku.2808254.d97d0ea7-cf3d sample#load_avg_1m=2.46 sample#load_avg_5m=1.06
 2026-11-17T13:33:30.000000+00:00 heroku[web.4]: source=web.4 dyno=heroku.2808254.d97d0ea7-cf3d sample#memory_total=600.50MB sample#memory_rss=511.25MB sample#memory_cache=0.01MB sample#memory_quota=512.00MB
+2026-11-17T13:33:30.500000+00:00 heroku[web.5]: source=web.5 dyno=heroku.1 sample#memory_total=700.50MB sample#memory_rss=511.00MB sample#memory_cache=9.50MB sample#memory_swap=180.00MB
 2026-11-17T13:33:31.000000+00:00 heroku[web.4]: Process running mem=1030M(201.2%)
 2026-11-17T13:33:31.100000+00:00 heroku[web.4]: Error R15 (Memory quota vastly exceeded)
 `)
@@ -142,6 +143,7 @@ func TestHerokusMemoryLinesGiveUseAndQuota(t *testing.T) {
 		{Time: formattest.At(t, "2026-11-17T13:33:28Z"), Metric: record.RSS, Value: 531 * mb, Container: "web.4"},
 		{Time: formattest.At(t, "2026-11-17T13:33:30Z"), Metric: record.RSS, Value: 511.25 * mb, Container: "web.4", Instance: "heroku.2808254.d97d0ea7-cf3d"},
 		{Time: formattest.At(t, "2026-11-17T13:33:30Z"), Metric: record.MemoryLimit, Value: 512 * mb, Container: "web.4", Instance: "heroku.2808254.d97d0ea7-cf3d"},
+		{Time: formattest.At(t, "2026-11-17T13:33:30.5Z"), Metric: record.RSS, Value: 691 * mb, Container: "web.5", Instance: "heroku.1"},
 		{Time: formattest.At(t, "2026-11-17T13:33:31Z"), Metric: record.RSS, Value: 1030 * mb, Container: "web.4"},
 	}
 	if diff := cmp.Diff(want, sink.Samples, ignoring); diff != "" {
