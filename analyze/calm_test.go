@@ -159,3 +159,32 @@ func TestManyAnswersOfErrorsAreNotNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatCouldNotBeReadIsNotNothing: where memory alone is known, a log of no known format may tell of anything.
+func TestWhatCouldNotBeReadIsNotNothing(t *testing.T) {
+	metrics, log := &record.Source{Name: "metrics.csv"}, &record.Source{Name: "logs/compose.log"}
+	for name, c := range map[string]struct {
+		unread bool
+		grade  finding.Grade
+		says   string
+	}{
+		"all was read":  {false, finding.Likely, "no platform log or events"},
+		"a log was not": {true, finding.Possible, "compose.log could not be read"},
+	} {
+		r := look(t, analyze.Options{}, func(s record.Sink) {
+			for i := range 60 {
+				if err := s.Sample(&record.Sample{Pos: record.Pos{Source: metrics, Line: int64(i + 1)}, Time: dawn.Add(time.Duration(i) * time.Minute), Metric: record.RSS, Value: 100 << 20, Container: "web-0"}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if c.unread {
+				if err := s.Warn(&record.Warning{Code: "unknown_format", Pos: record.Pos{Source: log}, Count: 1, Text: "of no known format"}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+		if r.Verdict.Cause != finding.None || r.Verdict.Grade != c.grade || !strings.Contains(r.Verdict.Summary, c.says) {
+			t.Errorf("%s: %s, %s: %s", name, r.Verdict.Cause, r.Verdict.Grade, r.Verdict.Summary)
+		}
+	}
+}

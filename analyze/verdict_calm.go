@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -71,6 +72,10 @@ func (q *inquiry) calm() candidate {
 			Summary: fmt.Sprintf("Nothing died, but memory ran short %d time(s), on %s, and the evidence cannot say why.", times, listSome(on, 4))}
 		return c
 	}
+	if names := q.unread(); len(names) > 0 && (q.total == 0 || !q.life.Told) && (c.verdict.Cause == finding.None || c.verdict.Cause == finding.PlannedRestart) {
+		c.verdict.Grade = lower(c.verdict.Grade, finding.Possible)
+		c.verdict.Summary += fmt.Sprintf(" Of what was given, %s could not be read: what it tells is not known.", listSome(names, 3))
+	}
 	if n, of := q.growing(); n > 0 && (c.verdict.Cause == finding.None || c.verdict.Cause == finding.PlannedRestart) {
 		// It was not enough for a leak, and it is not nothing either.
 		c.verdict.Grade = lower(c.verdict.Grade, finding.Likely)
@@ -106,6 +111,17 @@ func (q *inquiry) hangIsFallout() bool {
 		}
 	}
 	return n >= failedTimes*q.hang.Calls && 2*before >= n
+}
+
+// unread returns the sources of which nothing was understood.
+func (q *inquiry) unread() (names []string) {
+	for like := range q.warnings {
+		if like.code == "unknown_format" || like.code == "unreadable" || like.code == "table_not_used" {
+			names = append(names, path.Base(posName(like.source)))
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // shortOfMemory counts how often a source told that memory ran short, and names the containers.

@@ -431,6 +431,11 @@ func (c *container) analyze(deploys []Deploy, planned []Span) {
 				Reason: c.reason(e.Time, e.Reason, deploys), Detail: e.Text, Pos: e.Pos})
 		}
 	}
+	for _, e := range c.events {
+		if e.Kind == record.LifecycleOther && e.Reason == record.RestartedItself && !c.diedAt.near(e.Time, signGap) && !c.restartedAt.near(e.Time, signGap) {
+			c.restart(Restart{Time: e.Time, Instance: e.Instance, Reason: finding.StoppedReporting, Pos: e.Pos, Again: true, Times: 1, Detail: e.Text + "; no source says how"})
+		}
+	}
 	c.silentReplacements()
 	c.startedAgain()
 }

@@ -303,6 +303,8 @@ func TestEndsOfContainers(t *testing.T) {
 		{"more words than starts: some were survived", tell().started(-600, "app").words(0, record.CrashException).words(1000, record.CrashException).words(1400, record.CrashException).started(2000, "app").merged(1).exit(kubectl, 1999, 1),
 			"exit 1 @1999.0; restart stopped_reporting @2000.0"},
 		{"words before starts of their own times", tell().started(-600, "app").words(0, record.CrashException).exit(kubectl, 1999, 1).started(2000, "app"), "exit 1 @1999.0"},
+		{"Docker says that it restarted what ended by itself", tell().event(0, record.LifecycleOther).because(record.RestartedItself), "restart stopped_reporting @0.0"},
+		{"Docker says so of an end that is told", tell().exit(platform, 0, 1).event(0.1, record.LifecycleOther).because(record.RestartedItself), "exit 1 @0.0"},
 		{"started again within seconds", tell().started(0, "app").started(7, "app").seen("", 9, 3600), "restart stopped_reporting @7.0"},
 		{"started again, and the state of the pod tells of the second start", tell().started(0, "app").started(600, ""), "restart stopped_reporting @600.0"},
 		{"an event given twice", tell().started(0, "app").started(0, "app"), ""},

@@ -139,10 +139,10 @@ func (p *dockerInspectParser) ended(o *origin.Origin, state *fastjson.Value, sta
 	}
 	switch {
 	case started > finished && restarts > 0 && code < 0 && reason == "":
-		text := []byte("ended by itself and was restarted by Docker " + strconv.Itoa(restarts) + " times")
+		text := []byte("ended by itself and was restarted by Docker (restarts counted: " + strconv.Itoa(restarts) + ")")
 		if !onFailure {
 			// It may have ended as it was meant to: no crash, and no stop either, which would explain one that others tell of.
-			return true, sink.Lifecycle(ev.Lifecycle(record.LifecycleOther, "restarted", text))
+			return true, sink.Lifecycle(ev.Lifecycle(record.LifecycleOther, record.RestartedItself, text))
 		}
 		c := ev.Exited(code, "", text)
 		c.LimitBytes = limit

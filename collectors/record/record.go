@@ -275,6 +275,10 @@ const (
 	StartTime = "start time" // a metric tells when the process began
 )
 
+// RestartedItself is the reason of a LifecycleOther that tells that a container ended by itself, as it was meant to or not, and was started
+// again.
+const RestartedItself = "ended by itself and was restarted"
+
 // NodeOutOfMemory is the reason of a MemoryPressure that is the machine's and no container's. It comes beside the Crash of who was killed.
 const NodeOutOfMemory = "the node ran out of memory"
 
