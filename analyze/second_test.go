@@ -90,3 +90,27 @@ func TestAgesAtDeath(t *testing.T) {
 		}
 	}
 }
+
+// TestFewDeathsProveNothing: an endpoint that was open at the only death, as it seldom is, is told of; one that was not stands for nobody.
+func TestFewDeathsProveNothing(t *testing.T) {
+	res := func(leader int, lr ...float64) *inflight.Result {
+		return &inflight.Result{Leader: leader, Endpoints: []inflight.Endpoint{{}, {LR: lr}}}
+	}
+	for name, c := range map[string]struct {
+		res    *inflight.Result
+		deaths []int
+		want   bool
+	}{
+		"open at the only one":   {res(1, 40), []int{0}, true},
+		"open at both":           {res(1, 40, 9), []int{0, 1}, true},
+		"open at one of two":     {res(1, 40, 0.1), []int{0, 1}, false},
+		"as it often is":         {res(1, 1.2), []int{0}, false},
+		"deaths that may repeat": {res(1, 40, 40, 40), []int{0, 1, 2}, false},
+		"nobody leads":           {res(-1, 40), []int{0}, false},
+		"nothing was weighed":    {nil, []int{0}, false},
+	} {
+		if got := standsAlone(c.res, c.deaths); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

@@ -161,6 +161,9 @@ func (q *inquiry) actions() {
 				machine++
 			}
 		}
+		if n <= fewDeaths && len(r.Suspects) > 0 && r.Suspects[0].CrashesWith == n {
+			add("observe", "burst.open-at-onset", "Look at the request of "+r.Suspects[0].Endpoint+" that was open at "+listSome(at, 2)+", and at what it asked for: with so few deaths it is a guess.")
+		}
 		switch {
 		case 2*machine > n:
 			add("mitigate", "rival.host-memory", "Look at what else takes memory on the machine at "+listSome(at, 3)+" (the kernel's log lists every process and who asked), and reserve what the containers need.")

@@ -523,6 +523,8 @@ func (q *inquiry) clear(s *finding.Suspect, e int, res *inflight.Result, deaths 
 	case open > 0 && usual < 1 && s.LongestSeconds > 10*usual:
 		s.Role = finding.Victim
 		s.Reasons = append(s.Reasons, fmt.Sprintf("usually takes %s; it was slow only on containers about to die", seconds(usual)), arithmetic)
+	case len(q.life.Deaths) == 1:
+		s.Reasons = append(s.Reasons, "there is one crash only, over which nothing can repeat", arithmetic)
 	default:
 		s.Reasons = append(s.Reasons, "its presence does not repeat over the crashes more than chance brings about", arithmetic)
 	}

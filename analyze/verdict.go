@@ -436,11 +436,16 @@ func (q *inquiry) undetermined(deaths []int, c class, res *inflight.Result, grad
 	case res != nil && res.Leader > 0 && grade == finding.Possible:
 		named = res.Leader
 		s += fmt.Sprintf("; %s comes closest, which is not enough to accuse it", q.endpoints[res.Leader])
+	case standsAlone(res, deaths):
+		s += fmt.Sprintf("; %s was open, as it seldom is, and %s cannot prove that it killed", q.endpoints[res.Leader], fewText(deaths))
 	default:
 		s += ": no request stands out among those that were open"
 	}
 	if grade == finding.Possible && named >= 0 {
 		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "burst.open-at-onset", Outcome: finding.Neutral, Detail: q.endpoints[named] + ": " + strings.Join(why, "; ")})
+	} else if standsAlone(res, deaths) {
+		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "burst.open-at-onset", Outcome: finding.Neutral,
+			Detail: fmt.Sprintf("%s was open at the onset of %s, which is too few (probability that none is at fault: %s)", q.endpoints[res.Leader], fewText(deaths), percent(res.Nobody))})
 	} else if res != nil && res.Leader >= 0 {
 		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "burst.open-at-onset", Outcome: q.burstOutcome(), Detail: fmt.Sprintf("no endpoint was open at the onsets more than chance brings about (probability that none is at fault: %s)", percent(res.Nobody))})
 	} else {
@@ -451,6 +456,17 @@ func (q *inquiry) undetermined(deaths []int, c class, res *inflight.Result, grad
 		g = finding.Possible
 	}
 	return candidate{verdict: finding.Verdict{Cause: finding.Undetermined, Grade: g, Summary: s + "."}, deaths: deaths, class: c, endpoint: -1, named: named}
+}
+
+// fewDeaths are too few for an endpoint that was open at each of them to be more than a guess, whatever it is.
+const fewDeaths = 2
+
+func fewText(deaths []int) string { return [fewDeaths + 1]string{"no death", "one death", "two deaths"}[len(deaths)] }
+
+// standsAlone reports whether the leader supports each of so few deaths that nothing can repeat over them.
+func standsAlone(res *inflight.Result, deaths []int) bool {
+	return res != nil && res.Leader > 0 && len(deaths) <= fewDeaths &&
+		!slices.ContainsFunc(res.Endpoints[res.Leader].LR, func(lr float64) bool { return lr < inflight.Supported })
 }
 
 func (q *inquiry) endpointIndex(name string) int {
