@@ -60,7 +60,7 @@ func (q *inquiry) hostFailure() (candidate, []int) {
 				break
 			}
 			group = append(group, d)
-			pools[life.Pool(x.Container, x.Service)] = true
+			pools[podPool(x)] = true
 		}
 		if len(pools) >= hostPools && len(group) > len(best) {
 			best, bestPools = group, pools
@@ -74,7 +74,7 @@ func (q *inquiry) hostFailure() (candidate, []int) {
 				for _, d := range unexplained {
 					if x := &q.life.Deaths[d]; x.Time.Sub(e.Time).Abs() <= 2*hostWindow && (e.Host == "" || x.Host == "" || e.Host == x.Host) {
 						best = append(best, d)
-						bestPools[life.Pool(x.Container, x.Service)] = true
+						bestPools[podPool(x)] = true
 					}
 				}
 			}
@@ -112,6 +112,12 @@ func (q *inquiry) hostFailure() (candidate, []int) {
 	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "rival.host", Outcome: finding.Supports, Detail: detail})
 	return candidate{deaths: best, class: lost, endpoint: -1, named: -1, verdict: finding.Verdict{Cause: finding.HostFailure, Grade: grade,
 		Summary: fmt.Sprintf("A host failed: %s of %d different services ended within %s of each other; no request is to blame.", countText(len(best), "container"), len(bestPools), minutes(hostWindow))}}, best
+}
+
+// podPool is what a container is one of, where a pod counts as one whatever it has within it.
+func podPool(d *life.Death) string {
+	pod, _ := life.PodOf(d.Container)
+	return life.Pool(pod, d.Service)
 }
 
 // diedWith returns the death of the pod that the container of a death is a companion in, if both came together.

@@ -43,3 +43,29 @@ func TestAHostThatFailed(t *testing.T) {
 		}
 	}
 }
+
+// TestACompanionThatDiesAlone is not its pod's death, and is told as what it is.
+func TestACompanionThatDiesAlone(t *testing.T) {
+	at := record.Time(1_800_000_000_000_000_000)
+	const pod = "web-5d9c7b6f4-x2x7k"
+	for name, c := range map[string]struct {
+		deaths []life.Death
+		want   bool
+	}{
+		"alone":              {[]life.Death{{Time: at, Container: pod + "/shipper"}}, true},
+		"with its pod":       {[]life.Death{{Time: at, Container: pod + "/shipper"}, {Time: at.Add(time.Second), Container: pod}}, false},
+		"long before it":     {[]life.Death{{Time: at, Container: pod + "/shipper"}, {Time: at.Add(time.Hour), Container: pod}}, false},
+		"a container":        {[]life.Death{{Time: at, Container: pod}}, false},
+		"companions of two":  {[]life.Death{{Time: at, Container: pod + "/shipper"}, {Time: at.Add(time.Hour), Container: "web-5d9c7b6f4-9fzbp/shipper"}}, true},
+		"a name with a path": {[]life.Death{{Time: at, Container: "heroku/web.1"}}, false},
+	} {
+		q := &inquiry{traffic: &traffic{life: &life.Result{Deaths: c.deaths}}}
+		var all []int
+		for d := range c.deaths {
+			all = append(all, d)
+		}
+		if got := q.onlyCompanions(all); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

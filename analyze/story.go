@@ -165,6 +165,8 @@ func (q *inquiry) actions() {
 			add("observe", "burst.open-at-onset", "Look at the request of "+r.Suspects[0].Endpoint+" that was open at "+listSome(at, 2)+", and at what it asked for: with so few deaths it is a guess.")
 		}
 		switch {
+		case q.onlyCompanions(q.allDeaths()):
+			add("fix", "burst.open-at-onset", "Look at what the companion needs, and at its limit: requests play no part in it.")
 		case 2*machine > n:
 			add("mitigate", "rival.host-memory", "Look at what else takes memory on the machine at "+listSome(at, 3)+" (the kernel's log lists every process and who asked), and reserve what the containers need.")
 		case 2*faults > n:

@@ -9,6 +9,7 @@ import (
 
 	"lastcall/analyze/finding"
 	"lastcall/analyze/inflight"
+	"lastcall/analyze/life"
 	"lastcall/collectors/record"
 )
 
@@ -427,6 +428,8 @@ func (q *inquiry) undetermined(deaths []int, c class, res *inflight.Result, grad
 	}
 	named := -1
 	switch {
+	case q.onlyCompanions(deaths):
+		s += ": they are companions in their pods, whose own containers went on, and serve no request"
 	case q.total == 0:
 		s += ": no requests were seen"
 	case !q.named:
@@ -456,6 +459,15 @@ func (q *inquiry) undetermined(deaths []int, c class, res *inflight.Result, grad
 		g = finding.Possible
 	}
 	return candidate{verdict: finding.Verdict{Cause: finding.Undetermined, Grade: g, Summary: s + "."}, deaths: deaths, class: c, endpoint: -1, named: named}
+}
+
+// onlyCompanions reports whether all that died are companions of pods of which nothing else died.
+func (q *inquiry) onlyCompanions(deaths []int) bool {
+	return !slices.ContainsFunc(deaths, func(d int) bool {
+		_, companion := life.PodOf(q.life.Deaths[d].Container)
+		_, together := q.diedWith(d)
+		return !companion || together
+	})
 }
 
 // fewDeaths are too few for an endpoint that was open at each of them to be more than a guess, whatever it is.

@@ -1254,13 +1254,15 @@ func cutSuffix(name string) string {
 var containerID = regexp.MustCompile(`^[0-9a-f]{12,64}$`)
 
 // Pool returns what a container is one of: its name without the number or the pod suffix ("web-3", "web.3" and
-// "web-5d9c7b6f4-x2x7k" are of "web"), else its service.
+// "web-5d9c7b6f4-x2x7k" are of "web"), else its service. Companions of pods are of pools of their own ("web/istio-proxy").
 func Pool(name, service string) string {
 	if containerID.MatchString(name) {
 		return first(service, "container") // an id says nothing of what it is one of
 	}
-	pod, _ := PodOf(name)
-	if n := cutSuffix(pod); n != "" && n != name {
+	if pod, companion := PodOf(name); companion {
+		return cutSuffix(pod) + name[len(pod):] // it is not what serves there
+	}
+	if n := cutSuffix(name); n != "" && n != name {
 		return n
 	}
 	return first(service, name)

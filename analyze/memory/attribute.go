@@ -107,7 +107,9 @@ func Attribute(lives []Life, ex Exposure, jobs []Job, o Options) Attribution {
 	for _, r := range d.regressors() {
 		d.fit(r)
 	}
-	d.refine()
+	if d.metric != record.HeapUsed { // whose floors are what a collection left
+		d.refine()
+	}
 	d.fill(&a)
 	endpoints := 0.0
 	for i := range a.Endpoints {

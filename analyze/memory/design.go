@@ -569,12 +569,13 @@ func (d *design) fitBeside(r *regressor, beside [][][]float64) {
 	for s := range best {
 		best[s] = math.Inf(-1)
 	}
-	compare := func(i int, p products) {
+	compare := func(i int, p products, prior float64) {
 		nz := &d.noise[i]
 		l, _, _ := d.logBeside(nz, p, p.tt, p.ty)
-		timeOnly = append(timeOnly, l)
+		timeOnly = append(timeOnly, l+prior)
 		for si, s := range shareGrid {
 			l, gr, sd := d.logBeside(nz, p, s*s*p.xx+2*s*(1-s)*p.xt+(1-s)*(1-s)*p.tt, s*p.xy+(1-s)*p.ty)
+			l += prior
 			per[si] = append(per[si], l)
 			if l > best[si] {
 				best[si], r.g[si], r.gsd[si] = l, gr, sd
@@ -593,9 +594,9 @@ func (d *design) fitBeside(r *regressor, beside [][][]float64) {
 				more = d.bundle(nz.drift, r, beside)
 			}
 		}
-		compare(i, d.productsOf(nz, alone))
+		compare(i, d.productsOf(nz, alone), 0)
 		if more != nil {
-			compare(i, d.productsOf(nz, more))
+			compare(i, d.productsOf(nz, more), math.Log(priorTransient))
 		}
 	}
 	for s := range per {

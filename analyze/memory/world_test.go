@@ -351,7 +351,9 @@ func (w world) run() (f fleet) {
 			}
 			if (i+offset[c])%sampleEvery == 0 {
 				at := from.Add(time.Duration(i)*block + block/2)
-				s.life.Series[record.HeapUsed] = append(s.life.Series[record.HeapUsed], Point{at, min(live+s.garbage, worldLimit)})
+				if w.needs == 0 { // what a process gives back slowly is no part of the heap
+					s.life.Series[record.HeapUsed] = append(s.life.Series[record.HeapUsed], Point{at, min(live+s.garbage, worldLimit)})
+				}
 				s.life.Series[record.RSS] = append(s.life.Series[record.RSS], Point{at, min(worldLimit, live+room+30e6)})
 			}
 		}
