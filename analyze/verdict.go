@@ -473,7 +473,9 @@ func (q *inquiry) onlyCompanions(deaths []int) bool {
 // fewDeaths are too few for an endpoint that was open at each of them to be more than a guess, whatever it is.
 const fewDeaths = 2
 
-func fewText(deaths []int) string { return [fewDeaths + 1]string{"no death", "one death", "two deaths"}[len(deaths)] }
+func fewText(deaths []int) string {
+	return [fewDeaths + 1]string{"no death", "one death", "two deaths"}[len(deaths)]
+}
 
 // standsAlone reports whether the leader supports each of so few deaths that nothing can repeat over them.
 func standsAlone(res *inflight.Result, deaths []int) bool {
