@@ -31,6 +31,7 @@ type design struct {
 
 	noise []noise
 	unit  float64 // hours between floors, typically
+	span  float64 // hours from the first floor of a life to the last, typically
 	// logNone is the marginal likelihood of no growth besides load and start-up, logTime that of growth with time.
 	logNone, logTime float64
 	timeG, timeSD    float64
@@ -304,7 +305,8 @@ func (d *design) prepare(qs []float64) {
 		spans = append(spans, l.t[len(l.t)-1]-l.t[0])
 	}
 	d.unit = max(stat.Median(gaps), 1e-9)
-	fade := max(stat.Median(spans)*startUpFade, 1e-6)
+	d.span = stat.Median(spans)
+	fade := max(d.span*startUpFade, 1e-6)
 	short := time.Duration(max(d.unit, 1.0/60) * float64(time.Hour))
 	long := max(3*short, loadWindow)
 	rate := func(w time.Duration) func(l, i int) float64 {

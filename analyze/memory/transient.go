@@ -15,6 +15,9 @@ import (
 // minutes, if at all. The step from one floor to the next stands for those that it is too long to show.
 var transientTimes = [...]time.Duration{time.Minute, 4 * time.Minute, 15 * time.Minute}
 
+// transientShare of a typical life is the longest of those times: what stays for a third of a life and more is as good as kept.
+const transientShare = 1.0 / 3
+
 // mostRefined bounds the explanations that are asked.
 const mostRefined = 40
 
@@ -39,10 +42,10 @@ func (d *design) refine() {
 
 // recent returns, for each of the times, the recent traffic of a regressor at each floor of each life.
 func (d *design) recent(r *regressor) (out [][][]float64) {
-	before := 0.0
+	before, longest := 0.0, max(d.unit, transientShare*d.span)
 	for _, t := range transientTimes {
 		tau := max(t.Hours(), d.unit)
-		if tau < 2*before {
+		if tau < 2*before || tau > longest {
 			continue
 		}
 		before = tau
