@@ -105,6 +105,7 @@ type shard struct {
 	lastSource *record.Source
 	lastID     uint16
 	requests   int64
+	starts     int64 // requests whose start has a line of its own
 	dropped    int64 // open starts forgotten because too many stayed open
 	crashes    []record.Crash
 	events     []record.Lifecycle
@@ -412,6 +413,7 @@ func (s *shard) Request(r *record.Request) error {
 		}
 	}
 	if r.Phase == record.Started {
+		s.starts++
 		rec.End = 0
 		if rec.ID == 0 {
 			return s.begin(&rec, r)
@@ -755,6 +757,7 @@ func (s *shard) Join() error {
 	defer p.mu.Unlock()
 	p.requests += s.requests
 	p.dropped += s.dropped
+	p.starts += s.starts
 	p.pathless = append(p.pathless, s.pathless...)
 	p.unnamed += s.unnamed
 	p.points += s.points

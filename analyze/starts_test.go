@@ -3,6 +3,7 @@ package analyze_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -177,4 +178,21 @@ func TestAnApplicationAloneTellsOfItsDeaths(t *testing.T) {
 			t.Error(brief(r))
 		}
 	})
+}
+
+// TestWhereAllThatBeganEnded the log has starts nevertheless, and nobody is told to log them.
+func TestWhereAllThatBeganEnded(t *testing.T) {
+	w := newAppWorld(true)
+	for i, c := range []string{"web-1", "web-2", "web-3"} {
+		w.death(c, dawn.Add(time.Duration(30+20*i)*time.Minute+500*time.Millisecond))
+	}
+	r := concluded(t, analyze.Options{}, inOrder(w.r.items))
+	if r.Verdict.Endpoint != nil || strings.Contains(r.Verdict.Summary, "only finished requests are logged") {
+		t.Error(r.Verdict.Summary)
+	}
+	for _, a := range r.Actions {
+		if a.Rule == "evidence.starts" {
+			t.Errorf("advice: %s", a.Text)
+		}
+	}
 }

@@ -295,8 +295,8 @@ func (q *inquiry) contestants(deaths []int) int {
 
 // hasStarts reports whether the evidence could show a request that never ended: starts are logged, or a router cut or gave up.
 func (q *inquiry) hasStarts() bool {
-	if q.primary.layer == record.LayerRouter {
-		return true
+	if q.primary.layer == record.LayerRouter || 2*q.starts > q.total {
+		return true // also where all those that began ended
 	}
 	for i := range q.pend {
 		if q.pend[i].Phase == record.Started || q.pend[i].Outcome == record.Cut || q.pend[i].Outcome == record.GaveUp {

@@ -187,7 +187,7 @@ func TestAFailureOfTheSinkEndsTheRunAndIsNoSourcesFault(t *testing.T) {
 		for _, f := range c.collect {
 			cs = append(cs, fake{"source", f})
 		}
-		if _, err := Run(t.Context(), cs, record.Query{}, c.sink); err != errFull {
+		if _, err := Run(t.Context(), cs, record.Query{}, c.sink); !errors.Is(err, errFull) {
 			t.Errorf("%s: got %v, want the error of the sink and nothing else", name, err)
 		}
 	}
