@@ -2,7 +2,9 @@ package analyze
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -98,7 +100,14 @@ func (q *inquiry) hostFailure() (candidate, []int) {
 		}
 	}
 	grade := finding.Likely
-	detail := fmt.Sprintf("%d containers of %d services ended within %s, and nothing else says why", len(best), len(bestPools), minutes(hostWindow))
+	who, name := countText(len(best), "container"), "A host"
+	if len(bestPools) > 1 {
+		who += fmt.Sprintf(" of %d different services", len(bestPools))
+	}
+	if len(hosts) == 1 {
+		name = "The host " + slices.Collect(maps.Keys(hosts))[0]
+	}
+	detail := fmt.Sprintf("%s ended within %s, and nothing else says why", who, minutes(hostWindow))
 	switch {
 	case named == len(best) && len(hosts) > 1:
 		return candidate{}, nil // on different hosts: no host failure
@@ -111,7 +120,7 @@ func (q *inquiry) hostFailure() (candidate, []int) {
 	}
 	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "rival.host", Outcome: finding.Supports, Detail: detail})
 	return candidate{deaths: best, class: lost, endpoint: -1, named: -1, verdict: finding.Verdict{Cause: finding.HostFailure, Grade: grade,
-		Summary: fmt.Sprintf("A host failed: %s of %d different services ended within %s of each other; no request is to blame.", countText(len(best), "container"), len(bestPools), minutes(hostWindow))}}, best
+		Summary: fmt.Sprintf("%s failed: %s ended within %s of each other; no request is to blame.", name, who, minutes(hostWindow))}}, best
 }
 
 // podPool is what a container is one of, where a pod counts as one whatever it has within it.

@@ -102,7 +102,7 @@ func (q *inquiry) explainMemory(c class, deaths []int) []candidate {
 		why = append(why, host.String())
 	}
 	known := leaky + bursty + flat
-	q.check("memory.shape", known > 0, finding.Neutral, fmt.Sprintf("of %d deaths, memory had grown steadily before %d, jumped before %d, and was level when last read before %d", len(deaths), leaky, bursty, flat),
+	q.check("memory.shape", known > 0, finding.Neutral, fmt.Sprintf("of %s, memory had grown steadily before %d, jumped before %d, and was level when last read before %d", countText(len(deaths), "death"), leaky, bursty, flat),
 		q.noShape(deaths))
 	none := func() candidate {
 		return q.withAges(age, q.undetermined(deaths, c, res, grade, why))
