@@ -154,9 +154,9 @@ func TestARestartByDockerAloneIsNoCrash(t *testing.T) {
 		restarts            int
 		want                string // kind and status of a crash, or the kind and reason of a lifecycle event
 	}{
-		{"always, and the status is forgotten", "always", `"ExitCode": 0, "OOMKilled": false`, 2, "other restarted -1"},
-		{"unless stopped", "unless-stopped", `"ExitCode": 0, "OOMKilled": false`, 2, "other restarted -1"},
-		{"no policy is told", "", `"ExitCode": 0, "OOMKilled": false`, 2, "other restarted -1"},
+		{"always, and the status is forgotten", "always", `"ExitCode": 0, "OOMKilled": false`, 2, "other ended by itself and was restarted -1"},
+		{"unless stopped", "unless-stopped", `"ExitCode": 0, "OOMKilled": false`, 2, "other ended by itself and was restarted -1"},
+		{"no policy is told", "", `"ExitCode": 0, "OOMKilled": false`, 2, "other ended by itself and was restarted -1"},
 		{"only a failure is restarted", "on-failure", `"ExitCode": 0, "OOMKilled": false`, 2, "crash unknown -1"},
 		{"the status is kept", "always", `"ExitCode": 134, "OOMKilled": false`, 2, "crash abort 134"},
 		{"a memory kill", "always", `"ExitCode": 0, "OOMKilled": true`, 2, "crash oom_kill -1"},

@@ -243,7 +243,7 @@ func hostileCases(t *testing.T) []hostileCase {
 				fmt.Fprintf(w, "2026-11-16 13:30:50.937512207 +0000 UTC [router] method=GET path=\"/x%d/y\" host=h%d request_id=%d container=web-%d from=\"1.2.3.4\" protocol=https status=200 duration=0.503s bytes=990\n", i, i, i, i)
 			})
 		}, heavy: true},
-		{name: "300 000 containers that crash", records: "crashes 300000", warnings: "container_overflow 290000, death_overflow 6000", peakMB: 400, stdin: func() io.Reader {
+		{name: "300 000 containers that crash", records: "crashes 300000", warnings: "container_overflow 290000, death_overflow 6000", peakMB: 500, stdin: func() io.Reader {
 			return evidencetest.Generate(300_000, func(w *bytes.Buffer, i int) {
 				w.WriteString(strings.ReplaceAll(evidencetest.Crash, "web-1", fmt.Sprint("web-", i)))
 			})
