@@ -188,3 +188,38 @@ func TestWhatCouldNotBeReadIsNotNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestASlowTimeIsNotNothing: where nothing died and all requests took ten times as long for a while, all was not well.
+func TestASlowTimeIsNotNothing(t *testing.T) {
+	router, metrics := &record.Source{Name: "router.log"}, &record.Source{Name: "metrics.csv"}
+	for name, c := range map[string]struct {
+		slow  time.Duration // for how long, from the 60th minute on
+		times int           // as long as usual
+		grade finding.Grade
+	}{
+		"never":             {0, 1, finding.Likely},
+		"for ten minutes":   {10 * time.Minute, 10, finding.Possible},
+		"for one minute":    {time.Minute, 10, finding.Likely},
+		"twice as long":     {10 * time.Minute, 2, finding.Likely},
+		"for half the time": {70 * time.Minute, 10, finding.Likely}, // which is usual, nobody can tell
+	} {
+		r := look(t, analyze.Options{}, func(s record.Sink) {
+			for i := range 7200 {
+				at, dur := dawn.Add(time.Duration(i)*time.Second), 100*time.Millisecond
+				if from := dawn.Add(time.Hour); at >= from && at < from.Add(c.slow) {
+					dur *= time.Duration(c.times)
+				}
+				served(t, s, router, int64(i+1), "web-0", "/a", "", at, dur, record.Answered)
+				if i%60 == 0 {
+					if err := s.Sample(&record.Sample{Pos: record.Pos{Source: metrics, Line: int64(i + 1)}, Time: at, Metric: record.RSS, Value: 100 << 20, Container: "web-0"}); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		})
+		slow := strings.Contains(r.Verdict.Summary, "far longer than usual (median 995 ms, usually 99 ms)")
+		if r.Verdict.Cause != finding.None || r.Verdict.Grade != c.grade || slow != (c.grade == finding.Possible) || slow != (len(r.Actions) > 0 && r.Actions[0].Rule == "latency.slow") {
+			t.Errorf("%s: %s, %s: %s %v", name, r.Verdict.Cause, r.Verdict.Grade, r.Verdict.Summary, r.Actions)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"lastcall/analyze/finding"
 	"lastcall/analyze/inflight"
 	"lastcall/analyze/internal/reqlog"
+	"lastcall/analyze/internal/stat"
 	"lastcall/collectors/record"
 )
 
@@ -76,4 +78,51 @@ func (l *latencies) rows(endpoints []string) []finding.Latency {
 	}
 	put("others", &others)
 	return out
+}
+
+const (
+	// slowTimes as long as usual the median request took for at least slowFor, with slowLeast requests in each bucket: not all was well then.
+	slowTimes = 5
+	slowFor   = 3 * time.Minute
+	slowLeast = 20
+)
+
+// slowStretch is a time in which requests took much longer than usual; medians in seconds.
+type slowStretch struct {
+	from, to      record.Time
+	median, usual float64
+}
+
+// slowest returns the longest stretch in which the median of all requests, bucket for bucket, was a multiple of what it usually is.
+func (l *latencies) slowest() (slow slowStretch, found bool) {
+	var medians []float64
+	for _, h := range l.all {
+		if h != nil && h.N >= slowLeast {
+			medians = append(medians, h.Quantile(0.5))
+		}
+	}
+	if len(medians) == 0 {
+		return slow, false
+	}
+	usual := stat.Median(medians)
+	for b := 0; b < len(l.all); b++ {
+		now := slowStretch{from: l.buckets.origin.Add(time.Duration(b) * l.buckets.width), usual: usual}
+		for ; b < len(l.all) && l.all[b] != nil && l.all[b].N >= slowLeast && l.all[b].Quantile(0.5) >= slowTimes*usual; b++ {
+			now.to = l.buckets.origin.Add(time.Duration(b+1) * l.buckets.width)
+			now.median = max(now.median, l.all[b].Quantile(0.5))
+		}
+		if now.to != 0 && now.to.Sub(now.from) >= slowFor && (!found || now.to.Sub(now.from) > slow.to.Sub(slow.from)) {
+			slow, found = now, true
+		}
+	}
+	return slow, found
+}
+
+func latencyRule() finding.Rule {
+	return finding.Rule{ID: "latency.slow", Title: "All requests were slow for a while", Question: "Was all well where nothing died?",
+		Test: "The median duration of all requests in each of 120 stretches of the window, against the median of those. \"Nothing wrong\" is possible at most where they were slow for long.",
+		Thresholds: []finding.Threshold{{Name: "slow", Value: fmt.Sprintf("%d times the usual median", slowTimes), Why: "other endpoints at another hour make twice or three times"},
+			{Name: "for", Value: fmt.Sprint(slowFor), Why: "a deploy warms up within minutes"},
+			{Name: "requests", Value: fmt.Sprintf("%d in each stretch", slowLeast), Why: "fewer have no steady median"}},
+		Source: "simulated outages of a database", Limits: "Where at night other endpoints are asked, which always are slow, it says the same; what is slow on one endpoint only is not seen."}
 }

@@ -76,6 +76,10 @@ func (q *inquiry) calm() candidate {
 		c.verdict.Grade = lower(c.verdict.Grade, finding.Possible)
 		c.verdict.Summary += fmt.Sprintf(" Of what was given, %s could not be read: what it tells is not known.", listSome(names, 3))
 	}
+	if slow, ok := q.latency.slowest(); ok && (c.verdict.Cause == finding.None || c.verdict.Cause == finding.PlannedRestart) {
+		c.verdict.Grade = lower(c.verdict.Grade, finding.Possible)
+		c.verdict.Summary += fmt.Sprintf(" But from %s to %s requests took far longer than usual (median %s, usually %s), and nothing says why.", clockTime(slow.from), clockTime(slow.to), seconds(slow.median), seconds(slow.usual))
+	}
 	if n, of := q.growing(); n > 0 && (c.verdict.Cause == finding.None || c.verdict.Cause == finding.PlannedRestart) {
 		// It was not enough for a leak, and it is not nothing either.
 		c.verdict.Grade = lower(c.verdict.Grade, finding.Likely)
