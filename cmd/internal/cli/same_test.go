@@ -176,6 +176,9 @@ func TestTheSameEvidenceGivesTheSameBytesWhateverItsOrderPackingCoresAndFiles(t 
 				}
 				const n = 5
 				for i := range n {
+					if cut(lines, i, n) == cut(lines, i+1, n) {
+						continue // an empty file is warned of
+					}
 					part := head + strings.Join(lines[cut(lines, i, n):cut(lines, i+1, n)], "")
 					if i%2 == 1 {
 						part = string(evidencetest.Pack(t, "gzip", []byte(part)))
