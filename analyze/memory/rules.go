@@ -227,7 +227,7 @@ func Rules() []finding.Rule {
 			Thresholds: []finding.Threshold{
 				{Name: "growth first", Value: "the gate of " + RuleLeak + " in half of the lives of a version", Why: "without growth the shares of a regression mean nothing: a healthy fleet yields 20% to 100%"},
 				{Name: "prior", Value: fmt.Sprintf("endpoints %g together, time and jobs %g, all requests %g, load %g", priorEndpoints, priorTimeOnly, priorAll, priorLoad), Why: "even between somebody and nobody; endpoints share theirs, which corrects for their number"},
-				{Name: "memory given back slowly", Value: fmt.Sprintf("over %s, %s or %s, or over the time between two floors; odds %g", transientTimes[0], transientTimes[1], transientTimes[2], priorTransient), Why: "in generated fleets whose innocent endpoint needs much for a moment, 10 of 48 accused it with certainty without this, none with it"},
+				{Name: "memory given back slowly", Value: fmt.Sprintf("over %s, %s or %s, or over the time between two floors; odds %g", transientTimes[0], transientTimes[1], transientTimes[2], priorTransient), Why: "in generated fleets whose innocent endpoint needs much for a moment, 10 of 48 accused it without this, none with it"},
 				{Name: "likely, conclusive", Value: fmt.Sprintf("%g, %g", likelyP, conclusiveP), Why: "in the sweep of generated fleets at least as many were right"},
 				{Name: "share of the growth", Value: pct(accuseShare), Why: "the culprit makes most of it; with a second one found, both together"},
 				{Name: "requests by the death", Value: fmt.Sprintf("what varies %g times as much as the ages over %d deaths at one level is possible at most", levelTimes, levelDeaths), Why: "containers die at one level, so what fills them must have done as much by each death"},
