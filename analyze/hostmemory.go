@@ -88,8 +88,8 @@ func (q *inquiry) tellHostMemory(h *hostMemory, deaths []int) {
 func hostMemoryRule() finding.Rule {
 	return finding.Rule{ID: "rival.host-memory", Title: "The machine ran out of memory", Question: "Was the container killed for the memory of its machine?",
 		Test: "Kills that the kernel or the node tells of as its own shortage (no memory cgroup, SystemOOM), and what the killed process held, against the container's limit and its last reading.",
-		Thresholds: []finding.Threshold{{Name: "held", Value: "under 60% of the limit", Why: "a container that fills its limit is killed for that"},
-			{Name: "grown", Value: "1.5 times the last reading", Why: "what grew more since may be what took the machine's memory"}},
+		Thresholds: []finding.Threshold{{Name: "held", Value: fmt.Sprintf("under %.0f%% of the limit", 100*levelMemory), Why: "a container that fills its limit is killed for that"},
+			{Name: "grown", Value: fmt.Sprintf("%g times the last reading", notGrown), Why: "what grew more since may be what took the machine's memory"}},
 		Source: "Linux kernel documentation (the OOM killer chooses by size and oom_score_adj); Kubernetes documentation (node out of memory)",
 		Limits: "Which other process took the memory is in the kernel's log, and not looked at."}
 }

@@ -95,21 +95,23 @@ type slowStretch struct {
 
 // slowest returns the longest stretch in which the median of all requests, bucket for bucket, was a multiple of what it usually is.
 func (l *latencies) slowest() (slow slowStretch, found bool) {
+	var of [len(l.all)]float64 // by bucket, the median where it is steady
 	var medians []float64
-	for _, h := range l.all {
+	for b, h := range l.all {
 		if h != nil && h.N >= slowLeast {
-			medians = append(medians, h.Quantile(0.5))
+			of[b] = h.Quantile(0.5)
+			medians = append(medians, of[b])
 		}
 	}
 	if len(medians) == 0 {
 		return slow, false
 	}
 	usual := stat.Median(medians)
-	for b := 0; b < len(l.all); b++ {
+	for b := 0; b < len(of); b++ {
 		now := slowStretch{from: l.buckets.origin.Add(time.Duration(b) * l.buckets.width), usual: usual}
-		for ; b < len(l.all) && l.all[b] != nil && l.all[b].N >= slowLeast && l.all[b].Quantile(0.5) >= slowTimes*usual; b++ {
+		for ; b < len(of) && of[b] > 0 && of[b] >= slowTimes*usual; b++ {
 			now.to = l.buckets.origin.Add(time.Duration(b+1) * l.buckets.width)
-			now.median = max(now.median, l.all[b].Quantile(0.5))
+			now.median = max(now.median, of[b])
 		}
 		if now.to != 0 && now.to.Sub(now.from) >= slowFor && (!found || now.to.Sub(now.from) > slow.to.Sub(slow.from)) {
 			slow, found = now, true

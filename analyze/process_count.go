@@ -181,11 +181,11 @@ func (c *canon) restartCounts(s *shard) map[string][]point {
 
 // mergedStarts returns how often each container had been started again at each start that has a time, of those with starts that have none.
 func mergedStarts(s *shard) map[string][]point {
-	type told struct{ container, reason string } // other sources may tell of the same starts in their own words
-	starts := map[told][]*record.Lifecycle{}
+	type teller struct{ container, reason string } // other sources may tell of the same starts in their own words
+	starts := map[teller][]*record.Lifecycle{}
 	for i := range s.events {
 		if e := &s.events[i]; e.Kind == record.Up && e.Container != "" {
-			of := told{e.Container, e.Reason}
+			of := teller{e.Container, e.Reason}
 			starts[of] = append(starts[of], e)
 		}
 	}

@@ -114,7 +114,7 @@ func (q *inquiry) actions() {
 	for _, c := range causes {
 		q.actionsFor(c.cause, c.endpoints, add)
 	}
-	if slow, ok := q.latency.slowest(); ok && (v.Cause == finding.None || v.Cause == finding.PlannedRestart) {
+	if slow, ok := q.latency.slowest(); ok && v.Cause.Harmless() {
 		add("observe", "latency.slow", fmt.Sprintf("Look at what requests waited for from %s to %s: a database, something else that they call, the machine.", clockTime(slow.from), clockTime(slow.to)))
 	}
 	if v.Cause == finding.Undetermined {

@@ -426,7 +426,7 @@ func (q *inquiry) undetermined(deaths []int, c class, res *inflight.Result, grad
 	} else {
 		s += ", and the evidence cannot say why"
 	}
-	named := -1
+	named, alone := -1, standsAlone(res, deaths)
 	switch {
 	case q.onlyCompanions(deaths):
 		s += ": they are companions in their pods, whose own containers went on, and serve no request"
@@ -439,14 +439,14 @@ func (q *inquiry) undetermined(deaths []int, c class, res *inflight.Result, grad
 	case res != nil && res.Leader > 0 && grade == finding.Possible:
 		named = res.Leader
 		s += fmt.Sprintf("; %s comes closest, which is not enough to accuse it", q.endpoints[res.Leader])
-	case standsAlone(res, deaths):
+	case alone:
 		s += fmt.Sprintf("; %s was open, as it seldom is, and %s cannot prove that it killed", q.endpoints[res.Leader], fewText(deaths))
 	default:
 		s += ": no request stands out among those that were open"
 	}
 	if grade == finding.Possible && named >= 0 {
 		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "burst.open-at-onset", Outcome: finding.Neutral, Detail: q.endpoints[named] + ": " + strings.Join(why, "; ")})
-	} else if standsAlone(res, deaths) {
+	} else if alone {
 		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "burst.open-at-onset", Outcome: finding.Neutral,
 			Detail: fmt.Sprintf("%s was open at the onset of %s, which is too few (probability that none is at fault: %s)", q.endpoints[res.Leader], fewText(deaths), percent(res.Nobody))})
 	} else if res != nil && res.Leader >= 0 {

@@ -53,7 +53,7 @@ func (q *inquiry) calm() candidate {
 		return c
 	}
 	q.calmWithout(&c, silent, again, planned)
-	if c.verdict.Cause == finding.None || c.verdict.Cause == finding.PlannedRestart {
+	if c.verdict.Cause.Harmless() {
 		many := func(n int64) bool { return n >= failedLeast && float64(n) >= failedShare*float64(q.total) }
 		how := ""
 		switch {
@@ -72,15 +72,15 @@ func (q *inquiry) calm() candidate {
 			Summary: fmt.Sprintf("Nothing died, but memory ran short %d time(s), on %s, and the evidence cannot say why.", times, listSome(on, 4))}
 		return c
 	}
-	if names := q.unread(); len(names) > 0 && (q.total == 0 || !q.life.Told) && (c.verdict.Cause == finding.None || c.verdict.Cause == finding.PlannedRestart) {
+	if names := q.unread(); len(names) > 0 && (q.total == 0 || !q.life.Told) && c.verdict.Cause.Harmless() {
 		c.verdict.Grade = lower(c.verdict.Grade, finding.Possible)
 		c.verdict.Summary += fmt.Sprintf(" Of what was given, %s could not be read: what it tells is not known.", listSome(names, 3))
 	}
-	if slow, ok := q.latency.slowest(); ok && (c.verdict.Cause == finding.None || c.verdict.Cause == finding.PlannedRestart) {
+	if slow, ok := q.latency.slowest(); ok && c.verdict.Cause.Harmless() {
 		c.verdict.Grade = lower(c.verdict.Grade, finding.Possible)
 		c.verdict.Summary += fmt.Sprintf(" But from %s to %s requests took far longer than usual (median %s, usually %s), and nothing says why.", clockTime(slow.from), clockTime(slow.to), seconds(slow.median), seconds(slow.usual))
 	}
-	if n, of := q.growing(); n > 0 && (c.verdict.Cause == finding.None || c.verdict.Cause == finding.PlannedRestart) {
+	if n, of := q.growing(); n > 0 && c.verdict.Cause.Harmless() {
 		// It was not enough for a leak, and it is not nothing either.
 		c.verdict.Grade = lower(c.verdict.Grade, finding.Likely)
 		c.verdict.Summary += fmt.Sprintf(" Memory grew in lives of %d of %d containers, and as many others stayed level: too little to call it a leak.", n, of)

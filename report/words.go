@@ -365,7 +365,7 @@ func missing(c *finding.Coverage) bool {
 
 // noActions stands where no action follows.
 func noActions(r *finding.Report) string {
-	if c := r.Verdict.Cause; (c == finding.None || c == finding.PlannedRestart) && r.Verdict.Grade.Rank() >= finding.Likely.Rank() {
+	if r.Verdict.Cause.Harmless() && r.Verdict.Grade.Rank() >= finding.Likely.Rank() {
 		return "Nothing needs to be done."
 	}
 	return "Nothing follows from this evidence."

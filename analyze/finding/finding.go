@@ -28,6 +28,9 @@ const (
 	Undetermined   Cause = "undetermined"    // something is wrong and the evidence cannot say what
 )
 
+// Harmless reports whether the cause says that nothing is wrong.
+func (c Cause) Harmless() bool { return c == None || c == PlannedRestart }
+
 // Grade is how sure a finding is.
 type Grade string
 

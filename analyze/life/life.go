@@ -612,9 +612,8 @@ func isPID(id string) bool {
 
 // cutID is the id of a container as most tools print it; other ids stay.
 func cutID(id string) string {
-	const digits = 12
-	if len(id) > digits && strings.Trim(id, "0123456789abcdef") == "" {
-		return id[:digits]
+	if containerID.MatchString(id) {
+		return short(id)
 	}
 	return id
 }

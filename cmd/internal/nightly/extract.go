@@ -96,7 +96,7 @@ func extract(service string, from, to time.Time, r *finding.Report, gaps []strin
 	leaks := living(r, horizon)
 	explained := map[string]string{}
 	for _, v := range verdicts {
-		if v.Cause == finding.None || v.Cause == finding.PlannedRestart || v.Cause == "" {
+		if v.Cause.Harmless() || v.Cause == "" {
 			continue
 		}
 		crashes := crashesOf(r, v, len(verdicts) == 1)
