@@ -97,20 +97,20 @@ func (t *traffic) aliveSpans() [][]life.Span {
 	for i := range t.life.Lives {
 		l := &t.life.Lives[i]
 		c := t.containerIndex(l.Container)
-		if c == 0 || spans[c].first == 0 {
+		if c == 0 || spans[c].First == 0 {
 			continue // serves no requests (a dependency, a worker)
 		}
-		s := life.Span{From: max(l.Start, t.from, spans[c].first), To: min(l.End, t.to)}
+		s := life.Span{From: max(l.Start, t.from, spans[c].First), To: min(l.End, t.to)}
 		if l.Start == 0 {
-			s.From = max(t.from, spans[c].first)
+			s.From = max(t.from, spans[c].First)
 		}
 		if s.To > s.From {
 			alive[c] = append(alive[c], s)
 		}
 	}
 	for c := range spans {
-		if c > 0 && len(alive[c]) == 0 && spans[c].first != 0 {
-			alive[c] = []life.Span{{From: spans[c].first, To: spans[c].last}}
+		if c > 0 && len(alive[c]) == 0 && spans[c].First != 0 {
+			alive[c] = []life.Span{{From: spans[c].First, To: spans[c].Last}}
 		}
 		alive[c] = minus(t.fetched(t.containers[c], union(alive[c])), unlogged)
 	}
@@ -121,7 +121,7 @@ func (t *traffic) aliveSpans() [][]life.Span {
 // between: nothing is known of them, and they are no quiet times.
 func (t *traffic) unlogged() (gaps []life.Span) {
 	last := record.Time(0)
-	for _, s := range t.all.log.Stats() {
+	for _, s := range t.ev.Log.Stats() {
 		if last != 0 && s.First.Sub(last) >= unloggedAfter {
 			gaps = append(gaps, life.Span{From: last, To: s.First})
 		}
@@ -133,7 +133,7 @@ func (t *traffic) unlogged() (gaps []life.Span) {
 // logged reports for each of the first n steps of the load whether there were logs to tell it.
 func (t *traffic) logged(n int) []bool {
 	out := make([]bool, n)
-	stats := t.all.log.Stats()
+	stats := t.ev.Log.Stats()
 	if len(stats) == 0 {
 		return out
 	}
@@ -232,8 +232,8 @@ func (t *traffic) chains() {
 
 // remembers reports whether there are readings of memory that traffic could explain.
 func (t *traffic) remembers() bool {
-	for k, s := range t.series {
-		if slices.Contains(memoryMetrics[:], k.metric) && len(s.points) > 0 {
+	for k, s := range t.ev.Series {
+		if slices.Contains(memoryMetrics[:], k.Metric) && len(s.Points) > 0 {
 			return true
 		}
 	}

@@ -27,16 +27,16 @@ const (
 // findBreaks finds those moments, in the order of time.
 func (q *inquiry) findBreaks() {
 	on := map[uint32][]int{}
-	for i := range q.pend {
-		if p := &q.pend[i]; p.Outcome == record.Cut {
+	for i := range q.traffic.pend {
+		if p := &q.traffic.pend[i]; p.Outcome == record.Cut {
 			on[p.Container] = append(on[p.Container], i)
 		}
 	}
 	for container, cut := range on {
-		slices.SortStableFunc(cut, func(a, b int) int { return cmp.Compare(q.pend[a].End, q.pend[b].End) })
-		for _, requests := range inRuns(cut, breakGap, func(i int) record.Time { return q.pend[i].End }) {
+		slices.SortStableFunc(cut, func(a, b int) int { return cmp.Compare(q.traffic.pend[a].End, q.traffic.pend[b].End) })
+		for _, requests := range inRuns(cut, breakGap, func(i int) record.Time { return q.traffic.pend[i].End }) {
 			if len(requests) >= minBroken {
-				q.breaks = append(q.breaks, breakage{container, q.pend[requests[0]].End, requests})
+				q.breaks = append(q.breaks, breakage{container, q.traffic.pend[requests[0]].End, requests})
 			}
 		}
 	}
@@ -59,13 +59,13 @@ func inRuns[T any](all []T, gap time.Duration, at func(T) record.Time) (runs [][
 // breakEvents are those moments for the timeline, each with the request that had run the longest.
 func (q *inquiry) breakEvents() (ev []finding.Event) {
 	for _, b := range q.breaks {
-		oldest := &q.pend[slices.MinFunc(b.requests, func(i, j int) int { return cmp.Compare(q.pend[i].Start, q.pend[j].Start) })]
-		name := q.containers[b.container]
+		oldest := &q.traffic.pend[slices.MinFunc(b.requests, func(i, j int) int { return cmp.Compare(q.traffic.pend[i].Start, q.traffic.pend[j].Start) })]
+		name := q.traffic.containers[b.container]
 		if name == "" {
 			name = "one container"
 		}
-		ev = append(ev, finding.Event{Time: b.at.Std(), Kind: finding.EventBroken, Container: q.containers[b.container], Observed: true, Source: q.all.sources.name(oldest.Source), Line: int64(oldest.Line),
-			Text: fmt.Sprintf("%d requests on %s break at once; the oldest, %s, had run for %s", len(b.requests), name, q.endpoints[oldest.Endpoint], seconds(oldest.End.Sub(oldest.Start).Seconds()))})
+		ev = append(ev, finding.Event{Time: b.at.Std(), Kind: finding.EventBroken, Container: q.traffic.containers[b.container], Observed: true, Source: q.traffic.ev.Sources.Name(oldest.Source), Line: int64(oldest.Line),
+			Text: fmt.Sprintf("%d requests on %s break at once; the oldest, %s, had run for %s", len(b.requests), name, q.traffic.endpoints[oldest.Endpoint], seconds(oldest.End.Sub(oldest.Start).Seconds()))})
 	}
 	return ev
 }

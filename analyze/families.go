@@ -42,21 +42,21 @@ const (
 func (q *inquiry) families() *traffic {
 	v := &q.report.Verdict
 	grows := q.growth.Gate.Open
-	unsure := len(q.life.Deaths) >= 2 && (v.Cause == finding.Undetermined || v.Grade.Rank() <= finding.Possible.Rank())
+	unsure := len(q.traffic.life.Deaths) >= 2 && (v.Cause == finding.Undetermined || v.Grade.Rank() <= finding.Possible.Rank())
 	accuses := func(v finding.Verdict) bool { return v.Endpoint != nil }
 	if accuses(*v) || slices.ContainsFunc(q.report.Causes, accuses) || !grows && !unsure {
 		return nil
 	}
 	openAt := map[uint32]map[int]bool{}
-	for i := range q.pend {
-		if p := &q.pend[i]; p.death >= 0 && p.Endpoint != 0 {
+	for i := range q.traffic.pend {
+		if p := &q.traffic.pend[i]; p.death >= 0 && p.Endpoint != 0 {
 			if openAt[p.Endpoint] == nil {
 				openAt[p.Endpoint] = map[int]bool{}
 			}
 			openAt[p.Endpoint][p.death] = true
 		}
 	}
-	all := familiesOf(q.endpoints)
+	all := familiesOf(q.traffic.endpoints)
 	values := q.values(all)
 	var found []*family
 	for _, f := range all {
@@ -79,7 +79,7 @@ func (q *inquiry) families() *traffic {
 	slices.SortFunc(found, func(a, b *family) int {
 		return cmp.Or(cmp.Compare(b.deaths, a.deaths), cmp.Compare(len(b.members), len(a.members)), cmp.Compare(a.name, b.name), cmp.Compare(a.before, b.before))
 	})
-	nameOf := slices.Clone(q.endpoints)
+	nameOf := slices.Clone(q.traffic.endpoints)
 	taken := map[uint32]bool{}
 	names := map[string]bool{}
 	for _, f := range found {
@@ -96,7 +96,7 @@ func (q *inquiry) families() *traffic {
 	if len(names) == 0 {
 		return nil
 	}
-	return q.renamed(nameOf, names, len(taken))
+	return q.traffic.renamed(nameOf, names, len(taken))
 }
 
 // familiesOf returns the families of some endpoints, in a fixed order.
@@ -138,7 +138,7 @@ func (q *inquiry) values(families []*family) map[string]bool {
 	for _, f := range families {
 		var all inflight.Histogram
 		for _, e := range f.members {
-			all.Merge(&q.base.Durations[e])
+			all.Merge(&q.traffic.base.Durations[e])
 		}
 		if all.N == 0 {
 			continue
@@ -149,7 +149,7 @@ func (q *inquiry) values(families []*family) map[string]bool {
 		s, usual := at[f.before], all.Median()
 		most := int64(0)
 		for _, e := range f.members {
-			if h := &q.base.Durations[e]; h.N > 0 {
+			if h := &q.traffic.base.Durations[e]; h.N > 0 {
 				// Of those that take as long as all do half are slower than the median, give or take.
 				n := float64(h.N)
 				w := min(n, popular)
@@ -176,10 +176,10 @@ func (q *inquiry) mayJoin(f *family) bool {
 	var own *inflight.Histogram
 	var rest inflight.Histogram
 	for _, e := range f.members {
-		if q.endpoints[e] == f.name {
-			own = &q.base.Durations[e]
+		if q.traffic.endpoints[e] == f.name {
+			own = &q.traffic.base.Durations[e]
 		} else {
-			rest.Merge(&q.base.Durations[e])
+			rest.Merge(&q.traffic.base.Durations[e])
 		}
 	}
 	if own == nil {
@@ -227,7 +227,7 @@ func (q *inquiry) acceptFamily() bool {
 		v.Grade = lower(v.Grade, finding.Likely)
 		switch {
 		case v.Endpoint == nil:
-		case q.familyOf[*v.Endpoint]:
+		case q.traffic.familyOf[*v.Endpoint]:
 			v.Summary += " Its paths differ in one segment ({id}), and were taken together after none of them stood out alone."
 		default:
 			v.Summary += " It stood out after paths of others that differ in one segment were taken together."

@@ -25,8 +25,8 @@ type hostMemory struct {
 // readShortages finds the records that tell of a machine that ran out of memory; the one of who was killed stands at the same place.
 func (q *inquiry) readShortages() {
 	q.shortages = map[sign]bool{}
-	for i := range q.events {
-		if e := &q.events[i]; e.Kind == record.MemoryPressure && e.Reason == record.NodeOutOfMemory {
+	for i := range q.traffic.ev.Events {
+		if e := &q.traffic.ev.Events[i]; e.Kind == record.MemoryPressure && e.Reason == record.NodeOutOfMemory {
 			q.shortages[sign{e.Pos, e.Time}] = true
 		}
 	}
@@ -40,7 +40,7 @@ func (q *inquiry) ofMachine(d *life.Death) bool {
 // hostMemory looks at the deaths, of those given, that came of their machine's shortage.
 func (q *inquiry) hostMemory(deaths []int) (h hostMemory) {
 	for _, d := range deaths {
-		x := &q.life.Deaths[d]
+		x := &q.traffic.life.Deaths[d]
 		if !q.ofMachine(x) {
 			continue
 		}

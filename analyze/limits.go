@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"lastcall/analyze/internal/intake"
 	"lastcall/collectors/record"
 )
 
@@ -24,22 +25,16 @@ type left struct {
 	cases              int64 // deaths before which there were more requests than are looked at one by one
 }
 
-// notLookedAt is the index of a container that is left out, and otherContainers the number of the names beyond maxContainers.
-const (
-	notLookedAt     = math.MaxUint32
-	otherContainers = 1
-)
-
 // fleetNames returns the names of the containers: first those that died, the last ones first, then those that serve requests, then all
 // others, by name.
 func (t *traffic) fleetNames() []string {
 	died := map[string]record.Time{}
-	for i := range t.crashes {
-		c := &t.crashes[i]
+	for i := range t.ev.Crashes {
+		c := &t.ev.Crashes[i]
 		died[c.Container] = max(died[c.Container], c.Time)
 	}
-	for i := range t.events {
-		if e := &t.events[i]; e.Kind == record.Unreachable {
+	for i := range t.ev.Events {
+		if e := &t.ev.Events[i]; e.Kind == record.Unreachable {
 			died[e.Container] = max(died[e.Container], e.Time)
 		}
 	}
@@ -56,21 +51,21 @@ func (t *traffic) fleetNames() []string {
 	}
 	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(died[b], died[a]), strings.Compare(a, b)) })
 	from := len(names)
-	for raw, name := range t.all.containers.list {
-		if raw != otherContainers {
+	for raw, name := range t.ev.Containers {
+		if raw != intake.OtherContainers {
 			add(t.canon.of(name))
 		}
 	}
 	slices.Sort(names[from:])
 	from = len(names)
-	for i := range t.events {
-		add(t.events[i].Container)
+	for i := range t.ev.Events {
+		add(t.ev.Events[i].Container)
 	}
-	for k := range t.series {
-		add(k.container)
+	for k := range t.ev.Series {
+		add(k.Container)
 	}
-	for k := range t.seen {
-		add(k.container)
+	for k := range t.ev.Seen {
+		add(k.Container)
 	}
 	slices.Sort(names[from:])
 	return names
@@ -79,16 +74,19 @@ func (t *traffic) fleetNames() []string {
 // leaveOut drops the small records of containers that are not looked at.
 func (t *traffic) leaveOut() {
 	strange := func(name string) bool { return name != "" && t.containerIndex(name) == 0 }
-	t.crashes = slices.DeleteFunc(t.crashes, func(c record.Crash) bool { return strange(c.Container) })
-	t.events = slices.DeleteFunc(t.events, func(e record.Lifecycle) bool { return strange(e.Container) })
-	for k := range t.series {
-		if strange(k.container) {
-			delete(t.series, k)
+	t.ev.Crashes = slices.DeleteFunc(t.ev.Crashes, func(c record.Crash) bool { return strange(c.Container) })
+	t.ev.Events = slices.DeleteFunc(t.ev.Events, func(e record.Lifecycle) bool { return strange(e.Container) })
+	for k := range t.ev.Series {
+		if strange(k.Container) {
+			delete(t.ev.Series, k)
 		}
 	}
-	for k := range t.seen {
-		if strange(k.container) {
-			delete(t.seen, k)
+	for k := range t.ev.Seen {
+		if strange(k.Container) {
+			delete(t.ev.Seen, k)
 		}
 	}
 }
+
+// notLookedAt is the index of a container that is left out.
+const notLookedAt = math.MaxUint32

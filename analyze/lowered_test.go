@@ -37,7 +37,7 @@ func TestALimitThatWasLowered(t *testing.T) {
 		q := &inquiry{report: &finding.Report{}, memOf: [][]int{{2}, {3}}, traffic: &traffic{life: &life.Result{}},
 			mem: []memory.Life{lived("web-1", 0, c.before, c.top, c.died), lived("web-2", 0, c.before, c.top, c.died), lived("web-1", 30, 128, 119, true), lived("web-2", 30, 128, 119, true)}}
 		for _, web := range []string{"web-1", "web-2"} {
-			q.life.Deaths = append(q.life.Deaths, life.Death{Container: web, Time: at(55), Kind: c.kind})
+			q.traffic.life.Deaths = append(q.traffic.life.Deaths, life.Death{Container: web, Time: at(55), Kind: c.kind})
 		}
 		found, ok := q.limitLowered([]int{0, 1})
 		if v := found.verdict; ok != (c.grade != "") || v.Grade != c.grade || ok && (v.Cause != finding.Capacity || v.Endpoint != nil || !strings.Contains(v.Summary, "from 400.0 MiB to 128.0 MiB")) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"lastcall/analyze/inflight"
+	"lastcall/analyze/internal/intake"
 	"lastcall/analyze/internal/reqlog"
 	"lastcall/analyze/life"
 	"lastcall/collectors/record"
@@ -60,8 +61,8 @@ func sameness(r *reqlog.Rec) uint64 {
 // expectReturning finds the requests whose answers are to be looked for.
 func (m *measuring) expectReturning() {
 	times := map[uint64]int{}
-	for i := range m.pend {
-		if k := sameness(&m.pend[i].Rec); k != 0 {
+	for i := range m.traffic.pend {
+		if k := sameness(&m.traffic.pend[i].Rec); k != 0 {
 			times[k]++
 		}
 	}
@@ -91,7 +92,7 @@ func (m *measuring) returned() map[uint64]inflight.Returning {
 	for k, a := range m.returning {
 		if len(a.at) > 0 {
 			slices.Sort(a.at)
-			out[k] = inflight.Returning{Open: a.open.Seconds() / max(m.aliveSecs, 1), Answers: a.at}
+			out[k] = inflight.Returning{Open: a.open.Seconds() / max(m.traffic.aliveSecs, 1), Answers: a.at}
 		}
 	}
 	return out
@@ -109,7 +110,7 @@ func (t *traffic) measure() error {
 	m := t.newMeasuring()
 	m.expectReturning()
 	m.lookAround()
-	if err := t.all.log.EachUnsorted(m.page); err != nil {
+	if err := t.ev.Log.EachUnsorted(m.page); err != nil {
 		return err
 	}
 	m.keepAnswered()
@@ -117,7 +118,7 @@ func (t *traffic) measure() error {
 		m.pending(i)
 	}
 	m.baseline()
-	m.base.Returning = m.returned()
+	m.traffic.base.Returning = m.returned()
 	for d := range t.cases {
 		c := &t.cases[d]
 		c.Requests = append(m.gathered[d].latest(), m.gathered[d].open...)
@@ -174,38 +175,38 @@ func (t *traffic) newMeasuring() *measuring {
 // page measures the requests of one slot. Their order matters only to the cases, and where a line may be told of twice: all others are
 // taken as they lie.
 func (m *measuring) page(page *reqlog.Page) {
-	slow := len(m.slow)
-	if m.cells != nil {
-		first, last := max(page.First, m.from), min(page.LastStart, m.to)
+	slow := len(m.traffic.slow)
+	if m.traffic.cells != nil {
+		first, last := max(page.First, m.traffic.from), min(page.LastStart, m.traffic.to)
 		if first <= last {
-			m.cells.expect(m.blocks.at(first), m.blocks.at(last))
+			m.traffic.cells.expect(m.blocks.at(first), m.blocks.at(last))
 		}
 	}
-	if page.MayRepeat() || m.cells != nil && m.cells.crowded() {
+	if page.MayRepeat() || m.traffic.cells != nil && m.traffic.cells.crowded() {
 		page.Sort()
-		m.linesOf(page, countedLines, m.line)
+		m.traffic.linesOf(page, countedLines, m.line)
 	} else {
 		if m.findDying(page) {
-			cases := page.Split(func(r *reqlog.Rec) bool { c := m.contOf[r.Container]; return c != notLookedAt && m.dying[c] })
+			cases := page.Split(func(r *reqlog.Rec) bool { c := m.traffic.contOf[r.Container]; return c != notLookedAt && m.dying[c] })
 			cases.Sort()
-			m.linesOf(&cases, countedLines, m.line)
+			m.traffic.linesOf(&cases, countedLines, m.line)
 		}
 		m.calmLines(page)
 	}
-	slices.SortFunc(m.slow[slow:], func(a, b slowRequest) int {
+	slices.SortFunc(m.traffic.slow[slow:], func(a, b slowRequest) int {
 		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.dur, b.dur), cmp.Compare(a.endpoint, b.endpoint), cmp.Compare(a.container, b.container),
 			cmp.Compare(a.line, b.line), cmp.Compare(a.source, b.source))
 	})
-	m.slow = m.slow[:min(len(m.slow), maxSlow)]
+	m.traffic.slow = m.traffic.slow[:min(len(m.traffic.slow), maxSlow)]
 }
 
 // findDying marks the containers to whose cases requests of a slot may belong, and reports whether there are any.
 func (m *measuring) findDying(page *reqlog.Page) bool {
 	clear(m.dying)
-	i := sort.Search(len(m.died), func(i int) bool { return m.deathAt[m.died[i]] >= page.First })
+	i := sort.Search(len(m.died), func(i int) bool { return m.traffic.deathAt[m.died[i]] >= page.First })
 	found := false
-	for ; i < len(m.died) && m.deathAt[m.died[i]].Sub(page.LastStart) <= inflight.Lookback; i++ {
-		m.dying[m.deathContainer(&m.life.Deaths[m.died[i]])], found = true, true
+	for ; i < len(m.died) && m.traffic.deathAt[m.died[i]].Sub(page.LastStart) <= inflight.Lookback; i++ {
+		m.dying[m.traffic.deathContainer(&m.traffic.life.Deaths[m.died[i]])], found = true, true
 	}
 	return found
 }
@@ -213,27 +214,27 @@ func (m *measuring) findDying(page *reqlog.Page) bool {
 // calmLines is line for what belongs to no case. Nearly all of those requests are over in less than a second, at a quiet time.
 func (m *measuring) calmLines(page *reqlog.Page) {
 	quiet := m.quietFrom(page.First)
-	if m.sampled.windows != nil {
+	if m.traffic.sampled.windows != nil {
 		quiet = life.Span{} // what was not fetched is not quiet
 	}
 	var moved reqlog.Rec
 	for i := range page.Len() {
 		r := page.At(i)
-		if !m.within(r) || !m.counted(r) {
+		if !m.traffic.within(r) || !m.traffic.counted(r) {
 			continue
 		}
-		e, c := m.epOf[r.Endpoint], m.contOf[r.Container]
+		e, c := m.traffic.epOf[r.Endpoint], m.traffic.contOf[r.Container]
 		dur := r.End.Sub(r.Start)
-		if dur >= slowFrom || r.Start < quiet.From || r.Start >= quiet.To || r.End > quiet.To || mayRunOn(r.Outcome) {
+		if dur >= slowFrom || r.Start < quiet.From || r.Start >= quiet.To || r.End > quiet.To || intake.MayRunOn(r.Outcome) {
 			moved = *r
 			moved.Endpoint, moved.Container = e, c
 			m.line(&moved)
 			continue
 		}
 		bin := inflight.DurationBin(dur.Seconds())
-		m.latency.add(r.Start, bin)
+		m.traffic.latency.add(r.Start, bin)
 		m.count(e, c, r)
-		m.base.Durations[e].AddBin(bin)
+		m.traffic.base.Durations[e].AddBin(bin)
 		m.openFor(e, r.Start, 0, max(dur, 0)) // less than nothing where a line gives a start only
 	}
 }
@@ -241,7 +242,7 @@ func (m *measuring) calmLines(page *reqlog.Page) {
 // quietFrom is the first time from an instant on in which nothing is unusual where no death of the container itself is near (pressureBefore
 // is less than inflight.Lookback).
 func (m *measuring) quietFrom(at record.Time) life.Span {
-	after := m.everywhere.spans
+	after := m.traffic.everywhere.spans
 	i := sort.Search(len(after), func(i int) bool { return after[i].To >= at })
 	quiet := life.Span{From: at, To: math.MaxInt64}
 	if i < len(after) && after[i].From <= at {
@@ -258,26 +259,26 @@ func (m *measuring) quietFrom(at record.Time) life.Span {
 func (m *measuring) line(r *reqlog.Rec) {
 	dur := r.End.Sub(r.Start)
 	bin := inflight.DurationBin(dur.Seconds())
-	m.latency.add(r.Start, bin)
-	if mayRunOn(r.Outcome) {
+	m.traffic.latency.add(r.Start, bin)
+	if intake.MayRunOn(r.Outcome) {
 		return // it is among the pending, with what the joins know
 	}
 	m.count(r.Endpoint, r.Container, r)
 	m.countLoad(r)
-	if limit, quiet := m.quietUntil(r.Container, r.Start); quiet {
-		m.base.Durations[r.Endpoint].AddBin(bin)
+	if limit, quiet := m.traffic.quietUntil(r.Container, r.Start); quiet {
+		m.traffic.base.Durations[r.Endpoint].AddBin(bin)
 		m.openUntil(r.Endpoint, r.Start, min(r.End, limit))
 	}
 	if dur >= slowFrom && r.Outcome == record.Answered {
-		m.slow = append(m.slow, slowRequest{r.Endpoint, r.Container, r.Start, dur, r.Source, r.Line})
+		m.traffic.slow = append(m.traffic.slow, slowRequest{r.Endpoint, r.Container, r.Start, dur, r.Source, r.Line})
 	}
 	for _, d := range m.nextDeaths(r.Container, r.Start) {
-		at := m.deathAt[d]
+		at := m.traffic.deathAt[d]
 		if at.Sub(r.Start) > inflight.Lookback {
 			break
 		}
 		if at.Sub(r.End) <= time.Minute {
-			m.lastMinute[d]++
+			m.traffic.lastMinute[d]++
 		}
 		// Answered after the death of its container: clocks differ by that much. It was alive: no suspect.
 		m.gathered[d].add(inflight.Request{Endpoint: int(r.Endpoint), Start: r.Start, End: min(r.End, at), Ref: -1})
@@ -286,15 +287,15 @@ func (m *measuring) line(r *reqlog.Rec) {
 
 // count counts a request of an endpoint on a container where it belongs by its time.
 func (m *measuring) count(endpoint, container uint32, r *reqlog.Rec) {
-	m.total++
-	m.perEp[endpoint]++
-	if m.cells != nil {
-		m.cells.add(endpoint, container, m.blocks.at(r.Start))
+	m.traffic.total++
+	m.traffic.perEp[endpoint]++
+	if m.traffic.cells != nil {
+		m.traffic.cells.add(endpoint, container, m.blocks.at(r.Start))
 	}
-	m.fleet[m.steps.at(r.Start)]++
-	m.serves[container] = true
+	m.traffic.fleet[m.steps.at(r.Start)]++
+	m.traffic.serves[container] = true
 	if r.Status >= 500 {
-		m.errors5xx++
+		m.traffic.errors5xx++
 	}
 	if bit := r.Path >> (32 - returningBits); m.mayReturn[bit>>6]>>(bit&63)&1 != 0 {
 		m.countReturning(r)
@@ -304,7 +305,7 @@ func (m *measuring) count(endpoint, container uint32, r *reqlog.Rec) {
 // countLoad counts a request as load before the deaths that it is of.
 func (m *measuring) countLoad(r *reqlog.Rec) {
 	for _, d := range m.nextDeaths(r.Container, r.Start.Add(loadUntil)) {
-		if m.deathAt[d].Sub(r.Start) > loadFrom {
+		if m.traffic.deathAt[d].Sub(r.Start) > loadFrom {
 			break
 		}
 		m.gathered[d].load++
@@ -322,7 +323,7 @@ func (m *measuring) nextDeaths(c uint32, from record.Time) []int {
 	if len(next) <= maxNextDeaths {
 		return next
 	}
-	if d := next[maxNextDeaths]; m.deathAt[d].Sub(from) <= inflight.Lookback {
+	if d := next[maxNextDeaths]; m.traffic.deathAt[d].Sub(from) <= inflight.Lookback {
 		m.gathered[d].cut = true
 	}
 	return next[:maxNextDeaths]
@@ -343,13 +344,13 @@ func (m *measuring) openUntil(e uint32, start, end record.Time) {
 // openQuietly counts how long a request was open at quiet moments, at each age, also where it began at another: a stream begins when the
 // container does, right after a death.
 func (m *measuring) openQuietly(p *pending, until record.Time) {
-	if m.sampled.windows != nil {
-		if limit, quiet := m.quietUntil(p.Container, p.Start); quiet {
+	if m.traffic.sampled.windows != nil {
+		if limit, quiet := m.traffic.quietUntil(p.Container, p.Start); quiet {
 			m.openUntil(p.Endpoint, p.Start, min(until, limit))
 		}
 		return
 	}
-	quiet := minus(minus([]life.Span{{From: p.Start, To: until}}, m.everywhere.spans), m.before[p.Container].spans)
+	quiet := minus(minus([]life.Span{{From: p.Start, To: until}}, m.traffic.everywhere.spans), m.traffic.before[p.Container].spans)
 	for _, s := range quiet {
 		from, to := s.From.Sub(p.Start), s.To.Sub(p.Start)
 		for k := range inflight.Bins {
@@ -377,13 +378,13 @@ func ageAt(k int) time.Duration { return time.Duration(inflight.Ages[k]) * time.
 
 // pending measures a request that did not end with an answer, and finds the death that it was open at.
 func (m *measuring) pending(i int) {
-	p := &m.pend[i]
+	p := &m.traffic.pend[i]
 	m.count(p.Endpoint, p.Container, &p.Rec)
 	m.countLoad(&p.Rec)
 	fails := func() {
-		m.failed++
+		m.traffic.failed++
 		if p.User != 0 {
-			m.users[p.User] = struct{}{}
+			m.traffic.users[p.User] = struct{}{}
 		}
 	}
 	if p.Outcome != record.OutcomeUnknown && p.Phase == record.Completed {
@@ -398,7 +399,7 @@ func (m *measuring) pending(i int) {
 		if p.Phase == record.Started {
 			fails() // cut by the death, as far as its log tells
 		}
-		q := inflight.Request{Endpoint: int(p.Endpoint), Start: min(p.Start, m.deathAt[d]), Ref: i}
+		q := inflight.Request{Endpoint: int(p.Endpoint), Start: min(p.Start, m.traffic.deathAt[d]), Ref: i}
 		q.Same = sameness(&p.Rec)
 		m.gathered[d].add(q)
 	}
@@ -407,21 +408,21 @@ func (m *measuring) pending(i int) {
 		until = p.Start.Add(p.unknownFor())
 	}
 	if p.death >= 0 {
-		until = min(until, m.deathAt[p.death])
+		until = min(until, m.traffic.deathAt[p.death])
 	}
-	until = min(until, m.to)
-	if limit, quiet := m.quietUntil(p.Container, p.Start); quiet {
+	until = min(until, m.traffic.to)
+	if limit, quiet := m.traffic.quietUntil(p.Container, p.Start); quiet {
 		seen := min(until, limit).Sub(p.Start)
 		if p.Phase == record.Completed {
 			seen = max(seen, p.End.Sub(p.Start))
 		}
-		m.base.Durations[p.Endpoint].Add(seen.Seconds())
+		m.traffic.base.Durations[p.Endpoint].Add(seen.Seconds())
 	}
 	m.openQuietly(p, until)
 	// It ran elsewhere in its life as well: a request that was given up on and finished later is part of the case's history.
 	if p.death < 0 && end != 0 {
 		for _, d := range m.nextDeaths(p.Container, p.Start) {
-			at := m.deathAt[d]
+			at := m.traffic.deathAt[d]
 			if at.Sub(p.Start) > inflight.Lookback {
 				break
 			}
@@ -433,9 +434,9 @@ func (m *measuring) pending(i int) {
 // openAt finds the death that a request was open at: the first of its container after its start, unless it had ended before; -1 for none.
 func (m *measuring) openAt(p *pending, end record.Time) int {
 	for _, d := range m.deathsFrom(p.Container, p.Start.Add(-5*time.Second)) {
-		at := m.deathAt[d]
+		at := m.traffic.deathAt[d]
 		if at < p.Start {
-			if m.cutAt[d] || at.Add(5*time.Second) < p.Start {
+			if m.traffic.cutAt[d] || at.Add(5*time.Second) < p.Start {
 				continue
 			}
 		}
@@ -451,7 +452,7 @@ func (m *measuring) openAt(p *pending, end record.Time) int {
 // baseline turns how long requests were open into how many are, at a random quiet moment: one more request that stays the whole bin
 // keeps the likelihood ratio of what was never seen finite.
 func (m *measuring) baseline() {
-	b := m.base
+	b := m.traffic.base
 	b.Open, b.HourOpen = m.open, m.openByHour
 	lasting := map[int][inflight.Bins]float64{}
 	for e := range m.answered {
@@ -464,7 +465,7 @@ func (m *measuring) baseline() {
 			if b.HourOpen != nil {
 				const kappa = 18_000
 				for h := range 24 {
-					b.HourOpen[e][h][k] = (b.HourOpen[e][h][k]*microsecond + kappa*mean) / (m.quietSecs/24 + kappa)
+					b.HourOpen[e][h][k] = (b.HourOpen[e][h][k]*microsecond + kappa*mean) / (m.traffic.quietSecs/24 + kappa)
 				}
 			}
 			b.Open[e][k] = mean
@@ -485,8 +486,8 @@ func (m *measuring) baseline() {
 // keepAnswered keeps the durations of answered requests of the endpoints of those that were not, before these are added to them.
 func (m *measuring) keepAnswered() {
 	m.answered = map[uint32]inflight.Histogram{}
-	for _, e := range m.unansweredEndpoints() {
-		m.answered[e] = m.base.Durations[e]
+	for _, e := range m.traffic.unansweredEndpoints() {
+		m.answered[e] = m.traffic.base.Durations[e]
 	}
 }
 
@@ -512,7 +513,7 @@ const minExposure, minExposed = 5, 300
 // before its death, which is no quiet time. Ages at which none were seen at quiet moments, as of what kills, tell nothing: 0.
 func (m *measuring) lasting(e uint32) (open [inflight.Bins]float64) {
 	h := m.answered[e]
-	starts := max(float64(m.base.Durations[e].N)/m.base.Seconds, float64(m.perEp[e])/max(m.aliveSecs, 1))
+	starts := max(float64(m.traffic.base.Durations[e].N)/m.traffic.base.Seconds, float64(m.traffic.perEp[e])/max(m.traffic.aliveSecs, 1))
 	survival := 1.0
 	for k := range open {
 		width := inflight.Ages[k+1] - inflight.Ages[k]

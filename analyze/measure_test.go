@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"lastcall/analyze/internal/intake"
 	"lastcall/analyze/internal/reqlog"
 	"lastcall/collectors/record"
 )
@@ -23,7 +24,7 @@ func TestMostRequestsNeedNoOrder(t *testing.T) {
 		hours := []int{3, 40}[seed%2]
 		long := time.Duration(hours) * time.Hour
 		src := &record.Source{Name: "router.log", Format: "heroku-router"}
-		a := New(Options{})
+		a := intake.New(intake.Options{})
 		at := func() record.Time { return morning.Add(time.Duration(rng.Int64N(int64(long)))) }
 		for range rng.IntN(6) {
 			_ = a.Crash(&record.Crash{Pos: record.Pos{Source: src, Line: 1}, Time: at(), Container: fmt.Sprintf("web.%d", rng.IntN(3)), Exited: true, ExitCode: 137, Kind: record.CrashOOMKill})
@@ -54,10 +55,11 @@ func TestMostRequestsNeedNoOrder(t *testing.T) {
 				_ = a.Request(&r)
 			}
 		}
-		if err := a.Join(); err != nil {
+		ev, err := a.Finish()
+		if err != nil {
 			t.Fatal(err)
 		}
-		tr := &traffic{Analyzer: a}
+		tr := &traffic{ev: ev}
 		if err := tr.prepare(); err != nil {
 			t.Fatal(err)
 		}
@@ -67,7 +69,7 @@ func TestMostRequestsNeedNoOrder(t *testing.T) {
 			one := *tr
 			one.slow = nil
 			m := one.newMeasuring()
-			if err := a.all.log.EachUnsorted(func(p *reqlog.Page) { page(m, p) }); err != nil {
+			if err := ev.Log.EachUnsorted(func(p *reqlog.Page) { page(m, p) }); err != nil {
 				t.Fatal(err)
 			}
 			return m
@@ -75,20 +77,20 @@ func TestMostRequestsNeedNoOrder(t *testing.T) {
 		got := measured((*measuring).page)
 		want := measured(func(m *measuring, p *reqlog.Page) {
 			p.Sort()
-			m.linesOf(p, countedLines, m.line)
+			m.traffic.linesOf(p, countedLines, m.line)
 		})
-		if want.total < 19_000 || len(want.slow) == 0 {
-			t.Fatalf("seed %d: %d requests, %d slow ones", seed, want.total, len(want.slow))
+		if want.traffic.total < 19_000 || len(want.traffic.slow) == 0 {
+			t.Fatalf("seed %d: %d requests, %d slow ones", seed, want.traffic.total, len(want.traffic.slow))
 		}
 		of := func(m *measuring) map[string]any {
-			slow := slices.Clone(m.slow)
+			slow := slices.Clone(m.traffic.slow)
 			slices.SortFunc(slow, func(a, b slowRequest) int { return int(a.line) - int(b.line) })
 			rows := map[pair][]float64{}
-			if m.cells != nil {
-				m.cells.each(func(e, c uint32, row []float64) { rows[pair{e, c}] = row })
+			if m.traffic.cells != nil {
+				m.traffic.cells.each(func(e, c uint32, row []float64) { rows[pair{e, c}] = row })
 			}
-			return map[string]any{"open": m.open, "by hour": m.openByHour, "durations": m.base.Durations, "cases": m.gathered, "load": m.fleet, "requests": m.perEp, "total": m.total,
-				"slow": slow, "errors": m.errors5xx, "serves": m.serves, "latency": m.latency.all, "last minute": m.lastMinute, "cells": rows}
+			return map[string]any{"open": m.open, "by hour": m.openByHour, "durations": m.traffic.base.Durations, "cases": m.gathered, "load": m.traffic.fleet, "requests": m.traffic.perEp, "total": m.traffic.total,
+				"slow": slow, "errors": m.traffic.errors5xx, "serves": m.traffic.serves, "latency": m.traffic.latency.all, "last minute": m.traffic.lastMinute, "cells": rows}
 		}
 		if diff := cmp.Diff(of(want), of(got), cmp.AllowUnexported(caseRequests{}, slowRequest{}, pair{}), cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("seed %d: in order (-) and as they lie (+):\n%s", seed, diff)

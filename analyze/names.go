@@ -7,40 +7,11 @@ import (
 	"slices"
 	"sort"
 	"strings"
-	"sync"
 
+	"lastcall/analyze/internal/intake"
 	"lastcall/analyze/life"
 	"lastcall/collectors/record"
 )
-
-// names interns the container names that requests carry. Id 0 is the empty name.
-type names struct {
-	mu   sync.Mutex
-	ids  map[string]uint32
-	list []string
-}
-
-func newNames() *names {
-	return &names{ids: map[string]uint32{"": 0}, list: []string{"", "(other)"}} // by number: none, otherContainers
-}
-
-func (n *names) id(name string) uint32 {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if id, ok := n.ids[name]; ok {
-		return id
-	}
-	if len(n.list) >= maxContainers {
-		return otherContainers
-	}
-	id := uint32(len(n.list))
-	n.ids[name] = id
-	n.list = append(n.list, name)
-	return id
-}
-
-// maxContainers bounds the names of containers.
-const maxContainers = 1 << 20
 
 // dotted is Heroku's way to write what others write with a dash.
 var dotted = regexp.MustCompile(`^[a-z][a-z0-9_-]*\.[0-9]+$`)
@@ -101,16 +72,16 @@ func hexID(s string) bool {
 
 // newCanon learns from everything that names a container. What platforms say decides how a name is shown, then the first in
 // alphabetical order.
-func newCanon(s *shard, requestNames []string) *canon {
+func newCanon(ev *intake.Evidence) *canon {
 	c := &canon{alone: map[string]bool{}, alias: map[string]string{}, at: map[string]string{}}
-	s.eachName(requestNames, func(name string, _ bool) {
+	eachName(ev, func(name string, _ bool) {
 		if k := key(name); !strings.Contains(k, "/") {
 			c.alone[k] = true
 		}
 	})
 	shown := map[string]string{}
 	platform := map[string]bool{}
-	s.eachName(requestNames, func(name string, isPlatform bool) {
+	eachName(ev, func(name string, isPlatform bool) {
 		k := c.key(name)
 		old, ok := shown[k]
 		switch {
@@ -134,21 +105,21 @@ func newCanon(s *shard, requestNames []string) *canon {
 			pair[id] = k
 		}
 	}
-	for i := range s.crashes {
-		tie(s.crashes[i].Container, s.crashes[i].Instance)
+	for i := range ev.Crashes {
+		tie(ev.Crashes[i].Container, ev.Crashes[i].Instance)
 	}
-	for i := range s.events {
-		tie(s.events[i].Container, s.events[i].Instance)
-		if a := addressOf(s.events[i].Address); a != "" {
-			k := c.key(s.events[i].Container)
+	for i := range ev.Events {
+		tie(ev.Events[i].Container, ev.Events[i].Instance)
+		if a := addressOf(ev.Events[i].Address); a != "" {
+			k := c.key(ev.Events[i].Container)
 			if other, ok := at[a]; ok && other != k {
 				k = "" // an address that two had tells of neither
 			}
 			at[a] = k
 		}
 	}
-	for k := range s.series {
-		tie(k.container, k.instance)
+	for k := range ev.Series {
+		tie(k.Container, k.Instance)
 	}
 	for k, name := range shown {
 		if hexID(k) {
@@ -173,31 +144,31 @@ func newCanon(s *shard, requestNames []string) *canon {
 }
 
 // eachName calls f for every name of a container that some record has, often more than once; platform says that it is a platform's word.
-func (s *shard) eachName(requestNames []string, f func(name string, platform bool)) {
+func eachName(ev *intake.Evidence, f func(name string, platform bool)) {
 	see := func(name string, platform bool) {
 		if name != "" {
 			f(name, platform)
 		}
 	}
-	for i := range s.crashes {
-		see(s.crashes[i].Container, true)
+	for i := range ev.Crashes {
+		see(ev.Crashes[i].Container, true)
 	}
-	for i := range s.events {
-		see(s.events[i].Container, true)
+	for i := range ev.Events {
+		see(ev.Events[i].Container, true)
 	}
-	for k := range s.series {
-		see(k.container, false)
+	for k := range ev.Series {
+		see(k.Container, false)
 	}
-	for raw, n := range requestNames {
-		if raw != otherContainers {
+	for raw, n := range ev.Containers {
+		if raw != intake.OtherContainers {
 			see(n, false)
 		}
 	}
-	for i := range s.jobs {
-		see(s.jobs[i].Container, false)
+	for i := range ev.Jobs {
+		see(ev.Jobs[i].Container, false)
 	}
-	for i := range s.profiles {
-		see(s.profiles[i].Container, false)
+	for i := range ev.Profiles {
+		see(ev.Profiles[i].Container, false)
 	}
 }
 
@@ -236,10 +207,10 @@ func (c *canon) of(name string) string {
 
 // apply rewrites the names in all small records. A crash or event that names only an instance gets its container; one that names only a
 // process is looked at when all have their names.
-func (c *canon) apply(s *shard) {
+func (c *canon) apply(ev *intake.Evidence) {
 	var processes []*record.Crash
-	for i := range s.crashes {
-		k := &s.crashes[i]
+	for i := range ev.Crashes {
+		k := &ev.Crashes[i]
 		if k.Container == "" && k.Instance != "" {
 			if k.Container = c.of(k.Instance); k.Container == k.Instance && processID(k.Instance) && c.alias[k.Instance] == "" {
 				k.Container = ""
@@ -249,60 +220,60 @@ func (c *canon) apply(s *shard) {
 			k.Container = c.of(k.Container)
 		}
 	}
-	for i := range s.events {
-		k := &s.events[i]
+	for i := range ev.Events {
+		k := &ev.Events[i]
 		if k.Container == "" && hexID(k.Instance) {
 			k.Container = c.of(k.Instance)
 		} else {
 			k.Container = c.of(k.Container)
 		}
 	}
-	for i := range s.jobs {
-		s.jobs[i].Container = c.of(s.jobs[i].Container)
+	for i := range ev.Jobs {
+		ev.Jobs[i].Container = c.of(ev.Jobs[i].Container)
 	}
-	for i := range s.profiles {
-		s.profiles[i].Container = c.of(s.profiles[i].Container)
+	for i := range ev.Profiles {
+		ev.Profiles[i].Container = c.of(ev.Profiles[i].Container)
 	}
-	c.tieProcesses(s, processes)
-	merged := map[seriesKey]*series{}
-	keys := make([]seriesKey, 0, len(s.series))
-	for k := range s.series {
+	c.tieProcesses(ev, processes)
+	merged := map[intake.SeriesKey]*intake.Series{}
+	keys := make([]intake.SeriesKey, 0, len(ev.Series))
+	for k := range ev.Series {
 		keys = append(keys, k)
 	}
 	sort.Slice(keys, func(i, j int) bool {
 		a, b := keys[i], keys[j]
-		if a.container != b.container {
-			return a.container < b.container
+		if a.Container != b.Container {
+			return a.Container < b.Container
 		}
-		if a.instance != b.instance {
-			return a.instance < b.instance
+		if a.Instance != b.Instance {
+			return a.Instance < b.Instance
 		}
-		if a.metric != b.metric {
-			return a.metric < b.metric
+		if a.Metric != b.Metric {
+			return a.Metric < b.Metric
 		}
-		return a.format < b.format
+		return a.Format < b.Format
 	})
 	for _, k := range keys {
 		nk := k
-		nk.container = c.of(k.container)
+		nk.Container = c.of(k.Container)
 		if o := merged[nk]; o != nil {
-			o.points = append(o.points, s.series[k].points...)
+			o.Points = append(o.Points, ev.Series[k].Points...)
 			continue
 		}
-		merged[nk] = s.series[k]
+		merged[nk] = ev.Series[k]
 	}
-	s.series = merged
-	seen := map[seenKey]*sighting{}
-	for k, v := range s.seen {
-		nk := seenKey{c.of(k.container), k.instance}
+	ev.Series = merged
+	seen := map[intake.SeenKey]*intake.Sighting{}
+	for k, v := range ev.Seen {
+		nk := intake.SeenKey{Container: c.of(k.Container), Instance: k.Instance}
 		if o := seen[nk]; o != nil {
-			o.add(v.first)
-			o.add(v.last)
+			o.Add(v.First)
+			o.Add(v.Last)
 			continue
 		}
 		seen[nk] = v
 	}
-	s.seen = seen
+	ev.Seen = seen
 }
 
 // readTwice reports whether two equal records are one line of a file that was given under two names.
@@ -311,60 +282,60 @@ func readTwice(a, b record.Pos) bool {
 }
 
 // sortSmall puts the small records into an order that does not depend on how they came in.
-func sortSmall(s *shard) {
-	life.SortCrashes(s.crashes)
-	life.SortEvents(s.events)
-	sort.SliceStable(s.jobs, func(i, j int) bool {
-		a, b := &s.jobs[i], &s.jobs[j]
+func sortSmall(ev *intake.Evidence) {
+	life.SortCrashes(ev.Crashes)
+	life.SortEvents(ev.Events)
+	sort.SliceStable(ev.Jobs, func(i, j int) bool {
+		a, b := &ev.Jobs[i], &ev.Jobs[j]
 		if a.Start != b.Start {
 			return a.Start < b.Start
 		}
 		return a.Container+a.Name < b.Container+b.Name
 	})
-	sort.SliceStable(s.profiles, func(i, j int) bool {
-		a, b := &s.profiles[i], &s.profiles[j]
+	sort.SliceStable(ev.Profiles, func(i, j int) bool {
+		a, b := &ev.Profiles[i], &ev.Profiles[j]
 		if a.Time != b.Time {
 			return a.Time < b.Time
 		}
 		return a.Name < b.Name
 	})
 	// Lines that were read twice are one.
-	s.crashes = slices.CompactFunc(s.crashes, func(a, b record.Crash) bool {
+	ev.Crashes = slices.CompactFunc(ev.Crashes, func(a, b record.Crash) bool {
 		twice := readTwice(a.Pos, b.Pos)
 		b.Pos = a.Pos
 		return twice && a == b
 	})
-	s.events = slices.CompactFunc(s.events, func(a, b record.Lifecycle) bool {
+	ev.Events = slices.CompactFunc(ev.Events, func(a, b record.Lifecycle) bool {
 		twice := readTwice(a.Pos, b.Pos)
 		b.Pos = a.Pos
 		return twice && a == b
 	})
-	s.jobs = slices.CompactFunc(s.jobs, func(a, b record.Job) bool {
+	ev.Jobs = slices.CompactFunc(ev.Jobs, func(a, b record.Job) bool {
 		twice := readTwice(a.Pos, b.Pos)
 		b.Pos = a.Pos
 		return twice && a == b
 	})
-	slices.SortStableFunc(s.exposures, func(a, b record.Exposure) int {
+	slices.SortStableFunc(ev.Exposures, func(a, b record.Exposure) int {
 		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To), strings.Compare(a.Container, b.Container), strings.Compare(a.Route, b.Route),
 			strings.Compare(a.Method, b.Method), strings.Compare(a.Service, b.Service), cmp.Compare(a.Count, b.Count), cmp.Compare(a.Max, b.Max), cmp.Compare(a.P99, b.P99))
 	})
-	for _, e := range s.series {
-		pts := e.points
+	for _, e := range ev.Series {
+		pts := e.Points
 		sort.SliceStable(pts, func(i, j int) bool {
-			if pts[i].t != pts[j].t {
-				return pts[i].t < pts[j].t
+			if pts[i].T != pts[j].T {
+				return pts[i].T < pts[j].T
 			}
-			return pts[i].v < pts[j].v
+			return pts[i].V < pts[j].V
 		})
 		// The same point from two sources is one point.
 		out := pts[:0]
 		for i, p := range pts {
-			if i > 0 && p.t == out[len(out)-1].t {
-				out[len(out)-1].v = p.v
+			if i > 0 && p.T == out[len(out)-1].T {
+				out[len(out)-1].V = p.V
 				continue
 			}
 			out = append(out, p)
 		}
-		e.points = out
+		e.Points = out
 	}
 }

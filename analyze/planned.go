@@ -17,7 +17,7 @@ const plannedSlack = 2 * time.Minute
 
 // inPlanned returns the planned window that holds a stretch of time, but for the slack.
 func (q *inquiry) inPlanned(from, to record.Time) (life.Span, bool) {
-	for _, w := range q.life.Planned {
+	for _, w := range q.traffic.life.Planned {
 		if from >= w.From.Add(-plannedSlack) && to <= w.To.Add(plannedSlack) {
 			return w, true
 		}
@@ -28,13 +28,13 @@ func (q *inquiry) inPlanned(from, to record.Time) (life.Span, bool) {
 // plannedTraffic says, of every planned window, what should have stopped and did not: which endpoints still had requests, from how
 // many callers, and which connections broke or hung instead of being drained.
 func (q *inquiry) plannedTraffic() error {
-	for _, w := range q.life.Planned {
+	for _, w := range q.traffic.life.Planned {
 		per := map[uint32]int{}
 		users := map[uint32]struct{}{}
 		total, broken, slow := 0, 0, 0
 		var before int
 		span := w.To.Sub(w.From)
-		err := q.each(func(r *reqlog.Rec) {
+		err := q.traffic.each(func(r *reqlog.Rec) {
 			if r.Start < w.From && r.Start >= w.From.Add(-span) {
 				before++
 			}
@@ -58,7 +58,7 @@ func (q *inquiry) plannedTraffic() error {
 		if err != nil {
 			return err
 		}
-		if q.total == 0 {
+		if q.traffic.total == 0 {
 			continue
 		}
 		detail := fmt.Sprintf("planned window %s to %s: ", clockTime(w.From), clockTime(w.To))
@@ -77,11 +77,11 @@ func (q *inquiry) plannedTraffic() error {
 				if rows[i].n != rows[j].n {
 					return rows[i].n > rows[j].n
 				}
-				return q.endpoints[rows[i].e] < q.endpoints[rows[j].e]
+				return q.traffic.endpoints[rows[i].e] < q.traffic.endpoints[rows[j].e]
 			})
 			var names []string
 			for _, x := range rows[:min(3, len(rows))] {
-				names = append(names, fmt.Sprintf("%s (%d)", q.endpoints[x.e], x.n))
+				names = append(names, fmt.Sprintf("%s (%d)", q.traffic.endpoints[x.e], x.n))
 			}
 			detail += fmt.Sprintf("%d requests still arrived (%d in as long a time before) on %d endpoints from %d callers, most on %s", total, before, len(per), len(users), strings.Join(names, ", "))
 			if broken > 0 {

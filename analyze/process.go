@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"lastcall/analyze/internal/intake"
 	"lastcall/collectors/record"
 )
 
@@ -41,7 +42,7 @@ func byTime(a, b told) int {
 }
 
 // tieProcesses gives crashes that name only a process their container, or a name of their own. All other records have theirs.
-func (c *canon) tieProcesses(s *shard, processes []*record.Crash) {
+func (c *canon) tieProcesses(ev *intake.Evidence, processes []*record.Crash) {
 	if len(processes) == 0 {
 		return
 	}
@@ -50,9 +51,9 @@ func (c *canon) tieProcesses(s *shard, processes []*record.Crash) {
 	})
 	var ends, starts []told
 	ended := map[string]instants{} // of whatever
-	for i := range s.crashes {
+	for i := range ev.Crashes {
 		// Who was killed for memory ended by a signal; what ended otherwise in the same second is another matter.
-		k := &s.crashes[i]
+		k := &ev.Crashes[i]
 		if k.Container != "" && k.Exited {
 			ended[k.Container] = append(ended[k.Container], k.Time)
 		}
@@ -60,8 +61,8 @@ func (c *canon) tieProcesses(s *shard, processes []*record.Crash) {
 			ends = append(ends, told{k.Time, k.Host, k.Container})
 		}
 	}
-	for i := range s.events {
-		switch e := &s.events[i]; {
+	for i := range ev.Events {
+		switch e := &ev.Events[i]; {
 		case e.Container == "":
 		case e.Kind == record.Up && e.Host != "":
 			starts = append(starts, told{e.Time, e.Host, e.Container})
@@ -81,20 +82,20 @@ func (c *canon) tieProcesses(s *shard, processes []*record.Crash) {
 			name := endedWith(ends, k)
 			if name == "" && k.Host != "" {
 				if first == nil {
-					first = c.firstSeen(s)
+					first = c.firstSeen(ev)
 				}
 				name = startedAfter(starts, ended, first, k)
 			}
 			if name != "" {
 				k.Container, k.Instance = name, "" // the number says nothing of the container's life
-				forgetUntold(s, k.Pos)
+				forgetUntold(ev, k.Pos)
 				continue
 			}
 		}
 		open = append(open, k)
 	}
 	last := map[string]*record.Crash{} // by machine: the last kill that was not tied
-	for _, k := range c.tieByCount(s, open, first) {
+	for _, k := range c.tieByCount(ev, open, first) {
 		k.Container = processName(k.Instance, k.Host)
 		if k.Kind == record.CrashOOMKill {
 			// Several processes that are killed at one moment on one machine are usually of one container.
@@ -148,7 +149,7 @@ func sameHost(a, b string) bool {
 }
 
 // firstSeen returns since when each container is known to be there.
-func (c *canon) firstSeen(s *shard) map[string]record.Time {
+func (c *canon) firstSeen(ev *intake.Evidence) map[string]record.Time {
 	first := map[string]record.Time{}
 	see := func(name string, at record.Time) {
 		if name = c.of(name); name == "" || at == 0 {
@@ -158,21 +159,21 @@ func (c *canon) firstSeen(s *shard) map[string]record.Time {
 			first[name] = at
 		}
 	}
-	for i := range s.crashes {
-		see(s.crashes[i].Container, s.crashes[i].Time)
+	for i := range ev.Crashes {
+		see(ev.Crashes[i].Container, ev.Crashes[i].Time)
 	}
-	for i := range s.events {
-		see(s.events[i].Container, s.events[i].Time)
+	for i := range ev.Events {
+		see(ev.Events[i].Container, ev.Events[i].Time)
 	}
-	for k, of := range s.series {
-		for _, p := range of.points {
-			see(k.container, p.t)
+	for k, of := range ev.Series {
+		for _, p := range of.Points {
+			see(k.Container, p.T)
 		}
 	}
-	for layer := range s.finished {
-		for raw, x := range s.finished[layer] {
-			if raw != otherContainers && raw < len(s.all.containers.list) {
-				see(s.all.containers.list[raw], x.first)
+	for layer := range ev.Finished {
+		for raw, x := range ev.Finished[layer] {
+			if raw != intake.OtherContainers && raw < len(ev.Containers) {
+				see(ev.Containers[raw], x.First)
 			}
 		}
 	}
@@ -180,10 +181,10 @@ func (c *canon) firstSeen(s *shard) map[string]record.Time {
 }
 
 // forgetUntold takes back the warning that nothing says whose kill this was: another source does.
-func forgetUntold(s *shard, pos record.Pos) {
+func forgetUntold(ev *intake.Evidence, pos record.Pos) {
 	var of *record.Warning
-	for like, w := range s.warnings {
-		if like.code == "container_not_told" && like.source == pos.Source && (of == nil || w.Text < of.Text) {
+	for like, w := range ev.Warnings {
+		if like.Code == "container_not_told" && like.Source == pos.Source && (of == nil || w.Text < of.Text) {
 			of = w
 		}
 	}
@@ -191,6 +192,6 @@ func forgetUntold(s *shard, pos record.Pos) {
 		return
 	}
 	if of.Count--; of.Count <= 0 {
-		delete(s.warnings, warningKey{of.Code, of.Text, pos.Source})
+		delete(ev.Warnings, intake.WarningKey{Code: of.Code, Text: of.Text, Source: pos.Source})
 	}
 }

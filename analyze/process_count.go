@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"lastcall/analyze/finding"
+	"lastcall/analyze/internal/intake"
 	"lastcall/analyze/life"
 	"lastcall/collectors/record"
 )
@@ -65,14 +66,14 @@ type owed struct {
 	container string
 	from, to  record.Time
 	n         int
-	whole     []span // stretches in which it is known not to have ended
+	whole     []intake.Span // stretches in which it is known not to have ended
 	limit     float64
 	forMemory bool // a source tells that it was killed for memory, at some time
 	kills     []int
 }
 
 // tieByCount gives the kills of each machine that nothing else ties to the containers that owe restarts. It returns those that remain.
-func (c *canon) tieByCount(s *shard, open []*record.Crash, first map[string]record.Time) []*record.Crash {
+func (c *canon) tieByCount(ev *intake.Evidence, open []*record.Crash, first map[string]record.Time) []*record.Crash {
 	var names []string // of machines
 	by := map[string][]*openKill{}
 	for _, k := range open {
@@ -93,12 +94,12 @@ func (c *canon) tieByCount(s *shard, open []*record.Crash, first map[string]reco
 	if len(by) == 0 {
 		return open
 	}
-	counts := c.restartCounts(s)
+	counts := c.restartCounts(ev)
 	if len(counts) == 0 {
 		return open
 	}
-	told := newHistories(s)
-	limits := c.limits(s, counts)
+	told := newHistories(ev)
+	limits := c.limits(ev, counts)
 	slices.Sort(names)
 	tied := map[*record.Crash]bool{}
 	// deal returns of whom each of the kills of a machine is; nil where the count does not say it.
@@ -136,7 +137,7 @@ func (c *canon) tieByCount(s *shard, open []*record.Crash, first map[string]reco
 			}
 			for _, k := range kills[i].crashes {
 				k.Container, k.Instance = p.container, ""
-				forgetUntold(s, k.Pos)
+				forgetUntold(ev, k.Pos)
 				tied[k] = true
 				if c.counted == nil {
 					c.counted = map[sign]bool{}
@@ -161,35 +162,35 @@ func apart(kills []*openKill) []*openKill {
 
 // restartCounts returns the restarts of each container as they were counted, in the order of time; where nobody counted them, as its starts
 // were when they were merged.
-func (c *canon) restartCounts(s *shard) map[string][]point {
-	counts := map[string][]point{}
-	for k, of := range s.series {
-		if name := c.of(k.container); k.metric == record.Restarts && name != "" {
-			counts[name] = append(counts[name], of.points...)
+func (c *canon) restartCounts(ev *intake.Evidence) map[string][]intake.Point {
+	counts := map[string][]intake.Point{}
+	for k, of := range ev.Series {
+		if name := c.of(k.Container); k.Metric == record.Restarts && name != "" {
+			counts[name] = append(counts[name], of.Points...)
 		}
 	}
-	for name, points := range mergedStarts(s) {
+	for name, points := range mergedStarts(ev) {
 		if counts[name] == nil {
 			counts[name] = points
 		}
 	}
 	for _, points := range counts {
-		slices.SortFunc(points, func(a, b point) int { return cmp.Or(cmp.Compare(a.t, b.t), cmp.Compare(a.v, b.v)) })
+		slices.SortFunc(points, func(a, b intake.Point) int { return cmp.Or(cmp.Compare(a.T, b.T), cmp.Compare(a.V, b.V)) })
 	}
 	return counts
 }
 
 // mergedStarts returns how often each container had been started again at each start that has a time, of those with starts that have none.
-func mergedStarts(s *shard) map[string][]point {
+func mergedStarts(ev *intake.Evidence) map[string][]intake.Point {
 	type teller struct{ container, reason string } // other sources may tell of the same starts in their own words
 	starts := map[teller][]*record.Lifecycle{}
-	for i := range s.events {
-		if e := &s.events[i]; e.Kind == record.Up && e.Container != "" {
+	for i := range ev.Events {
+		if e := &ev.Events[i]; e.Kind == record.Up && e.Container != "" {
 			of := teller{e.Container, e.Reason}
 			starts[of] = append(starts[of], e)
 		}
 	}
-	counts := map[string][]point{}
+	counts := map[string][]intake.Point{}
 	for of, list := range starts {
 		if !slices.ContainsFunc(list, func(e *record.Lifecycle) bool { return e.Merged > 0 }) {
 			continue
@@ -200,22 +201,22 @@ func mergedStarts(s *shard) map[string][]point {
 			if i > 0 {
 				n += e.Merged + 1
 			}
-			counts[of.container] = append(counts[of.container], point{t: e.Time, v: float64(n)})
+			counts[of.container] = append(counts[of.container], intake.Point{T: e.Time, V: float64(n)})
 		}
 	}
 	return counts
 }
 
 // limits returns the highest memory limit of each container that has a count.
-func (c *canon) limits(s *shard, counts map[string][]point) map[string]float64 {
+func (c *canon) limits(ev *intake.Evidence, counts map[string][]intake.Point) map[string]float64 {
 	limits := map[string]float64{}
-	for k, of := range s.series {
-		if k.metric != record.MemoryLimit {
+	for k, of := range ev.Series {
+		if k.Metric != record.MemoryLimit {
 			continue
 		}
-		if name := c.of(k.container); counts[name] != nil {
-			for _, p := range of.points {
-				limits[name] = max(limits[name], p.v)
+		if name := c.of(k.Container); counts[name] != nil {
+			for _, p := range of.Points {
+				limits[name] = max(limits[name], p.V)
 			}
 		}
 	}
@@ -231,7 +232,7 @@ type history struct {
 }
 
 // newHistories returns what is told of the containers whose only machine is known, by name.
-func newHistories(s *shard) []*history {
+func newHistories(ev *intake.Evidence) []*history {
 	by := map[string]*history{}
 	moved := map[string]bool{}
 	see := func(container, host string) *history {
@@ -249,14 +250,14 @@ func newHistories(s *shard) []*history {
 		}
 		return h
 	}
-	for i := range s.crashes {
-		k := &s.crashes[i]
+	for i := range ev.Crashes {
+		k := &ev.Crashes[i]
 		if h := see(k.Container, k.Host); k.Exited || k.Kind == record.CrashOOMKill {
 			h.ends = append(h.ends, k)
 		}
 	}
-	for i := range s.events {
-		e := &s.events[i]
+	for i := range ev.Events {
+		e := &ev.Events[i]
 		switch h := see(e.Container, e.Host); e.Kind {
 		case record.Up:
 			h.starts = append(h.starts, e.Time)
@@ -285,22 +286,22 @@ func vague(k *record.Crash) bool {
 
 // owes compares the restarts that were counted with the ends that are told. It returns nil where none is missing, where no kill lies within,
 // and where the counts contradict one another.
-func (h *history) owes(points []point, first record.Time, kills []*openKill) *owed {
-	if !slices.IsSortedFunc(points, func(a, b point) int { return cmp.Compare(a.v, b.v) }) {
+func (h *history) owes(points []intake.Point, first record.Time, kills []*openKill) *owed {
+	if !slices.IsSortedFunc(points, func(a, b intake.Point) int { return cmp.Compare(a.V, b.V) }) {
 		return nil
 	}
 	last := points[len(points)-1]
-	p := &owed{container: h.container, from: first, to: last.t}
+	p := &owed{container: h.container, from: first, to: last.T}
 	// Of two counts only what came between; of one, all since the container was first seen: if it has older restarts, the numbers differ.
 	base := 0.0
 	for _, x := range points {
-		if x.t >= kills[0].at {
+		if x.T >= kills[0].at {
 			break
 		}
-		p.from, base = x.t, x.v
+		p.from, base = x.T, x.V
 	}
 	// What ended after the last start is not restarted yet.
-	if i, _ := slices.BinarySearch(h.starts, last.t+1); i > 0 {
+	if i, _ := slices.BinarySearch(h.starts, last.T+1); i > 0 {
 		p.to = h.starts[i-1]
 	}
 	if first == 0 || p.from >= p.to {
@@ -311,7 +312,7 @@ func (h *history) owes(points []point, first record.Time, kills []*openKill) *ow
 	var before record.Time
 	for _, k := range h.ends {
 		if k.Uptime > 0 {
-			p.whole = append(p.whole, span{k.Time.Add(-k.Uptime), k.Time.Add(-killClocks)})
+			p.whole = append(p.whole, intake.Span{First: k.Time.Add(-k.Uptime), Last: k.Time.Add(-killClocks)})
 		}
 		p.forMemory = p.forMemory || k.Kind == record.CrashOOMKill
 		if !within(k.Time) || before != 0 && k.Time.Sub(before) <= killClocks || vague(k) && h.endedBefore(k, kills) {
@@ -325,7 +326,7 @@ func (h *history) owes(points []point, first record.Time, kills []*openKill) *ow
 			told++
 		}
 	}
-	n := last.v - base - float64(told)
+	n := last.V - base - float64(told)
 	if n < 1 || n > maxOpenKills || n != math.Trunc(n) || !slices.ContainsFunc(kills, func(k *openKill) bool { return within(k.at) }) {
 		return nil
 	}
@@ -363,7 +364,7 @@ func (p *owed) may(k *openKill) bool {
 		return false
 	}
 	for _, w := range p.whole {
-		if k.at > w.first && k.at < w.last {
+		if k.at > w.First && k.at < w.Last {
 			return false
 		}
 	}
@@ -439,7 +440,7 @@ func (c *canon) byCount(d *life.Death) bool {
 func (q *inquiry) partProcesses(deaths []int) (known []int, processes string) {
 	var hosts []string
 	for _, d := range deaths {
-		if host, ok := isProcess(q.life.Deaths[d].Container); !ok {
+		if host, ok := isProcess(q.traffic.life.Deaths[d].Container); !ok {
 			known = append(known, d)
 		} else if host != "" {
 			hosts = append(hosts, host)
@@ -466,7 +467,7 @@ func (q *inquiry) partProcesses(deaths []int) (known []int, processes string) {
 // containersSeen counts the containers; processes are none.
 func (q *inquiry) containersSeen() int {
 	n := 0
-	for _, name := range q.containers[1:] {
+	for _, name := range q.traffic.containers[1:] {
 		if _, process := isProcess(name); !process {
 			n++
 		}

@@ -14,6 +14,7 @@ import (
 	"lastcall/analyze/hang"
 	"lastcall/analyze/heap"
 	"lastcall/analyze/inflight"
+	"lastcall/analyze/internal/intake"
 	"lastcall/analyze/life"
 	"lastcall/analyze/memory"
 	"lastcall/collectors/record"
@@ -78,10 +79,11 @@ func (a *Analyzer) ReportContext(ctx context.Context) (*finding.Report, error) {
 			return nil, err
 		}
 	}
-	if err := a.shard.Join(); err != nil {
+	ev, err := a.gathered.Finish()
+	if err != nil {
 		return nil, err
 	}
-	t := &traffic{Analyzer: a}
+	t := &traffic{ev: ev, asked: a.opts}
 	if err := t.prepare(); err != nil {
 		return nil, err
 	}
@@ -138,13 +140,13 @@ var memoryMetrics = [...]record.Metric{record.RSS, record.WorkingSet, record.Hea
 
 // readMemory builds the lives with their curves and asks the memory package.
 func (q *inquiry) readMemory() {
-	q.memOf = make([][]int, len(q.life.Deaths))
-	for i := range q.life.Lives {
-		l := &q.life.Lives[i]
+	q.memOf = make([][]int, len(q.traffic.life.Deaths))
+	for i := range q.traffic.life.Lives {
+		l := &q.traffic.life.Lives[i]
 		m := memory.Life{Container: l.Container, Instance: l.Instance, Start: l.Start, End: l.End, Planned: l.Planned, Version: l.Version,
 			Series: map[record.Metric][]memory.Point{}}
 		if l.Death >= 0 {
-			d := &q.life.Deaths[l.Death]
+			d := &q.traffic.life.Deaths[l.Death]
 			m.Died, m.Crash, m.Kind, m.End = true, d.ID(), d.Kind, d.Time
 			q.memOf[l.Death] = append(q.memOf[l.Death], i)
 			if d.Kind == record.CrashHeapLimit {
@@ -156,22 +158,22 @@ func (q *inquiry) readMemory() {
 		}
 		from, to := l.Start, l.End
 		if from == 0 {
-			from = q.from
+			from = q.traffic.from
 		}
 		for _, metric := range memoryMetrics {
-			if pts := q.pointsOf(l.Container, metric, from, to); len(pts) > 0 {
+			if pts := q.traffic.pointsOf(l.Container, metric, from, to); len(pts) > 0 {
 				m.Series[metric] = pts
 			}
 		}
 		if m.LimitBytes == 0 {
-			if pts := q.pointsOf(l.Container, record.MemoryLimit, from, to); len(pts) > 0 {
+			if pts := q.traffic.pointsOf(l.Container, record.MemoryLimit, from, to); len(pts) > 0 {
 				m.LimitBytes = int64(pts[len(pts)-1].V)
 			} else {
-				m.LimitBytes = q.opts.LimitBytes
+				m.LimitBytes = q.traffic.asked.LimitBytes
 			}
 		}
 		if m.HeapLimitBytes == 0 {
-			if pts := q.pointsOf(l.Container, record.HeapLimit, from, to); len(pts) > 0 {
+			if pts := q.traffic.pointsOf(l.Container, record.HeapLimit, from, to); len(pts) > 0 {
 				m.HeapLimitBytes = int64(pts[len(pts)-1].V)
 			}
 		}
@@ -187,22 +189,22 @@ func (q *inquiry) readMemory() {
 			q.mem[i].HeapLimitBytes = heapLimit
 		}
 	}
-	ex := q.exposure()
+	ex := q.traffic.exposure()
 	opts := memory.Options{Load: ex.Load()}
 	q.curves = memory.Curves(q.mem, opts)
 	var jobs []memory.Job
-	for i := range q.jobs {
-		j := &q.jobs[i]
+	for i := range q.traffic.ev.Jobs {
+		j := &q.traffic.ev.Jobs[i]
 		jobs = append(jobs, memory.Job{Name: j.Name, Container: j.Container, Start: j.Start, End: j.End})
 	}
 	q.growth = memory.Attribute(q.mem, ex, jobs, opts)
-	if q.sampled.fraction > 0 && !q.sampled.counted {
+	if q.traffic.sampled.fraction > 0 && !q.traffic.sampled.counted {
 		// Most requests were not seen: what they keep cannot be told from what time adds.
 		g := &q.growth
 		g.Endpoint, g.Grade = "", lower(g.Grade, finding.Possible)
 		if g.Gate.Open {
 			g.Cause = finding.Undetermined
-			g.Explanation = fmt.Sprintf("memory grows, and only %s of the requests were fetched, without counts for the rest: nothing can be said of whose they are", percent(q.sampled.fraction))
+			g.Explanation = fmt.Sprintf("memory grows, and only %s of the requests were fetched, without counts for the rest: nothing can be said of whose they are", percent(q.traffic.sampled.fraction))
 		}
 	}
 }
@@ -211,10 +213,10 @@ func (q *inquiry) readMemory() {
 func (t *traffic) pointsOf(container string, metric record.Metric, from, to record.Time) []memory.Point {
 	byFormat := map[string][]memory.Point{}
 	for _, s := range t.curveOf[curveKey{container, metric}] {
-		format := posFormat(s.source)
-		for _, p := range s.points {
-			if p.t >= from && p.t <= to {
-				byFormat[format] = append(byFormat[format], memory.Point{T: p.t, V: p.v})
+		format := intake.SourceFormat(s.Source)
+		for _, p := range s.Points {
+			if p.T >= from && p.T <= to {
+				byFormat[format] = append(byFormat[format], memory.Point{T: p.T, V: p.V})
 			}
 		}
 	}
@@ -236,10 +238,10 @@ func (t *traffic) pointsOf(container string, metric record.Metric, from, to reco
 // readLoad ranks the load just before each death among all stretches of the same length, over the whole fleet: a fleet dies of
 // too much load when it has the most to do.
 func (q *inquiry) readLoad() {
-	fleet := q.fleet
+	fleet := q.traffic.fleet
 	n := len(fleet)
-	q.load = make([]float64, len(q.life.Deaths))
-	logged := q.logged(n)
+	q.load = make([]float64, len(q.traffic.life.Deaths))
+	logged := q.traffic.logged(n)
 	known := make([]float64, 0, n)
 	for k, v := range fleet {
 		if logged[k] {
@@ -247,9 +249,9 @@ func (q *inquiry) readLoad() {
 		}
 	}
 	slices.Sort(known)
-	for d := range q.life.Deaths {
-		i := int(q.deathAt[d].Sub(q.from)/loadStep) - 1
-		if q.total == 0 || q.sampled.fraction > 0 || i < 0 || i >= n || !logged[i] {
+	for d := range q.traffic.life.Deaths {
+		i := int(q.traffic.deathAt[d].Sub(q.traffic.from)/loadStep) - 1
+		if q.traffic.total == 0 || q.traffic.sampled.fraction > 0 || i < 0 || i >= n || !logged[i] {
 			q.load[d] = math.NaN()
 			continue
 		}
@@ -264,10 +266,10 @@ func (q *inquiry) loadRival(deaths []int) float64 {
 	e := 1.0
 	last := -1
 	for _, d := range deaths {
-		if math.IsNaN(q.load[d]) || q.cases[d].Chain == last {
+		if math.IsNaN(q.load[d]) || q.traffic.cases[d].Chain == last {
 			continue // deaths of one chain share their load
 		}
-		last = q.cases[d].Chain
+		last = q.traffic.cases[d].Chain
 		e *= 8 * math.Pow(q.load[d], 7)
 	}
 	return e
@@ -288,13 +290,13 @@ const (
 // readInflight evaluates the open-at-onset evidence per class of death.
 func (q *inquiry) readInflight() {
 	stories := map[[2]int]int{}
-	for d := range q.life.Deaths {
-		c := classOf(&q.life.Deaths[d])
+	for d := range q.traffic.life.Deaths {
+		c := classOf(&q.traffic.life.Deaths[d])
 		main, along := q.diedWith(d)
 		if along {
-			c = classOf(&q.life.Deaths[main])
+			c = classOf(&q.traffic.life.Deaths[main])
 		}
-		switch k := [2]int{int(c), q.cases[d].Chain}; {
+		switch k := [2]int{int(c), q.traffic.cases[d].Chain}; {
 		case c == lost || slices.Contains(q.ofHost, d):
 		case along || stories[k] >= maxPerStory:
 			q.later[c] = append(q.later[c], d)
@@ -304,28 +306,28 @@ func (q *inquiry) readInflight() {
 		}
 		q.brackets(d)
 	}
-	if len(q.base.Open) > 0 {
+	if len(q.traffic.base.Open) > 0 {
 		q.muteOverflow()
 		for c := range q.later {
 			q.beganAnew(c)
 		}
 	}
-	q.strangeDead, q.strangeAddresses = q.untied()
+	q.strangeDead, q.strangeAddresses = q.traffic.untied()
 	for c, deaths := range q.caseOf {
 		if len(q.strangeDead) > 0 {
 			continue // whose requests those are is not known
 		}
 		// Where many finished requests have no path, the endpoints of the others seem never to be open at a quiet moment.
-		if len(q.base.Open) <= 1 || q.lost*10 > q.total {
+		if len(q.traffic.base.Open) <= 1 || q.traffic.ev.Left.Paths*10 > q.traffic.total {
 			continue
 		}
 		cases := make([]inflight.Case, len(deaths))
 		sudden := c == byFault && !q.mayBeFull(deaths)
 		for i, d := range deaths {
-			cases[i] = q.cases[d]
+			cases[i] = q.traffic.cases[d]
 			cases[i].Sudden = sudden
 		}
-		q.burst[c] = inflight.Evaluate(q.base, cases)
+		q.burst[c] = inflight.Evaluate(q.traffic.base, cases)
 	}
 }
 
@@ -335,14 +337,14 @@ func (q *inquiry) beganAnew(c class) {
 	var may []int
 	var cases []inflight.Case
 	for _, d := range q.later[c] {
-		if x := q.cases[d]; x.Time.Sub(q.cases[d-1].Time) >= anewAfter && asked[x.Chain] < maxAnew {
+		if x := q.traffic.cases[d]; x.Time.Sub(q.traffic.cases[d-1].Time) >= anewAfter && asked[x.Chain] < maxAnew {
 			asked[x.Chain]++
 			may, cases = append(may, d), append(cases, x)
 		}
 	}
-	for i, b := range inflight.Begins(q.base, cases) {
+	for i, b := range inflight.Begins(q.traffic.base, cases) {
 		d := may[i]
-		if since := cases[i].Time.Sub(q.cases[d-1].Time).Seconds() - b.Onset; since >= anewAfter.Seconds() && b.Usual >= anewUsual {
+		if since := cases[i].Time.Sub(q.traffic.cases[d-1].Time).Seconds() - b.Onset; since >= anewAfter.Seconds() && b.Usual >= anewUsual {
 			q.caseOf[c] = append(q.caseOf[c], d)
 			q.later[c] = slices.DeleteFunc(q.later[c], func(x int) bool { return x == d })
 		}
@@ -353,22 +355,22 @@ func (q *inquiry) beganAnew(c class) {
 // muteOverflow gives endpoint 0 so many open requests at any moment that no death speaks against it: it stands for many, and is never accused.
 func (q *inquiry) muteOverflow() {
 	const always = 1e6
-	for k := range q.base.Open[0] {
-		q.base.Open[0][k] = always
+	for k := range q.traffic.base.Open[0] {
+		q.traffic.base.Open[0][k] = always
 	}
-	if q.base.HourOpen == nil {
+	if q.traffic.base.HourOpen == nil {
 		return
 	}
-	for h := range q.base.HourOpen[0] {
-		for k := range q.base.HourOpen[0][h] {
-			q.base.HourOpen[0][h][k] = always
+	for h := range q.traffic.base.HourOpen[0] {
+		for k := range q.traffic.base.HourOpen[0][h] {
+			q.traffic.base.HourOpen[0][h][k] = always
 		}
 	}
 }
 
 // brackets looks in the memory curve for the last normal reading before a death and the first one above normal.
 func (q *inquiry) brackets(d int) {
-	death := &q.life.Deaths[d]
+	death := &q.traffic.life.Deaths[d]
 	of := q.memOf[d]
 	if len(of) == 0 {
 		return
@@ -382,7 +384,7 @@ func (q *inquiry) brackets(d int) {
 	if len(pts) < 8 {
 		return
 	}
-	at := q.deathAt[d]
+	at := q.traffic.deathAt[d]
 	var before []float64
 	for _, p := range pts {
 		if at.Sub(p.T) > 5*time.Minute && (l.Start == 0 || p.T.Sub(l.Start) > time.Minute) {
@@ -399,7 +401,7 @@ func (q *inquiry) brackets(d int) {
 		limit = float64(l.HeapLimitBytes)
 	}
 	threshold := hi + max(0.5*(hi-lo), 0.1*max(limit-hi, 0), 0.05*hi)
-	c := &q.cases[d]
+	c := &q.traffic.cases[d]
 	for _, p := range pts {
 		if p.T > at || at.Sub(p.T) > inflight.Lookback {
 			continue
@@ -414,37 +416,37 @@ func (q *inquiry) brackets(d int) {
 
 // readHang looks for a constant duration among the slow calls.
 func (q *inquiry) readHang() {
-	calls := make([]hang.Call, len(q.slow))
-	for i, s := range q.slow {
+	calls := make([]hang.Call, len(q.traffic.slow))
+	for i, s := range q.traffic.slow {
 		calls[i] = hang.Call{Endpoint: int(s.endpoint), Container: int(s.container), Start: s.start, Duration: s.dur, Ref: i}
 	}
-	share := make([]float64, len(q.perEp))
-	for e, n := range q.perEp {
-		share[e] = float64(n) / float64(max(q.total, 1))
+	share := make([]float64, len(q.traffic.perEp))
+	for e, n := range q.traffic.perEp {
+		share[e] = float64(n) / float64(max(q.traffic.total, 1))
 	}
-	secs := q.to.Sub(q.from).Seconds()
+	secs := q.traffic.to.Sub(q.traffic.from).Seconds()
 	if secs <= 0 {
 		return
 	}
-	q.hang = hang.Constant(calls, share, float64(q.total)/secs, q.from, q.to)
+	q.hang = hang.Constant(calls, share, float64(q.traffic.total)/secs, q.traffic.from, q.traffic.to)
 }
 
 // readHeap asks the heap package.
 func (q *inquiry) readHeap(ctx context.Context) error {
-	if len(q.profiles) == 0 {
+	if len(q.traffic.ev.Profiles) == 0 {
 		return nil
 	}
 	o := heap.Options{}
-	for d := range q.life.Deaths {
-		x := &q.life.Deaths[d]
+	for d := range q.traffic.life.Deaths {
+		x := &q.traffic.life.Deaths[d]
 		o.Deaths = append(o.Deaths, heap.Death{Container: x.Container, Instance: x.Instance, Time: x.Time, ID: x.ID()})
 	}
-	for e := 1; e < len(q.endpoints); e++ {
-		if q.perEp[e] > 0 {
-			o.Endpoints = append(o.Endpoints, q.endpoints[e])
+	for e := 1; e < len(q.traffic.endpoints); e++ {
+		if q.traffic.perEp[e] > 0 {
+			o.Endpoints = append(o.Endpoints, q.traffic.endpoints[e])
 		}
 	}
-	r, err := heap.Analyze(ctx, q.profiles, o)
+	r, err := heap.Analyze(ctx, q.traffic.ev.Profiles, o)
 	if err != nil {
 		return fmt.Errorf("heap profiles: %w", err)
 	}
@@ -457,8 +459,8 @@ func (q *inquiry) writeCrashes() {
 	r := q.report
 	r.Crashes = []finding.Crash{}
 	requests := q.crashRequests()
-	for d := range q.life.Deaths {
-		x := &q.life.Deaths[d]
+	for d := range q.traffic.life.Deaths {
+		x := &q.traffic.life.Deaths[d]
 		c := finding.Crash{ID: x.ID(), Time: x.Time.Std(), Container: x.Container, Instance: ptr(shorten(x.Instance)), Kind: string(x.Kind),
 			Signal: ptr(x.Signal), Service: ptr(x.Service), Host: ptr(x.Host), Version: ptr(x.Version), Evidence: []finding.Evidence{}}
 		if x.ExitCode >= 0 {
@@ -471,7 +473,7 @@ func (q *inquiry) writeCrashes() {
 		}
 		for _, s := range pick(x.Signs) {
 			at := s.Time.Std()
-			c.Evidence = append(c.Evidence, finding.Evidence{Source: posName(s.Pos.Source), Line: s.Pos.Line, Time: &at, Text: clip(s.Text, 200)})
+			c.Evidence = append(c.Evidence, finding.Evidence{Source: intake.SourceName(s.Pos.Source), Line: s.Pos.Line, Time: &at, Text: clip(s.Text, 200)})
 		}
 		c.Requests = requests[d]
 		c.LastMemory = q.lastMemory(d)
@@ -497,14 +499,14 @@ func (q *inquiry) writeCrashes() {
 		if q.ofMachine(x) {
 			notes = append(notes, "the machine ran out of memory, not the container")
 		}
-		if q.canon.byCount(x) {
+		if q.traffic.canon.byCount(x) {
 			notes = append(notes, "inferred: the node told of the process only, and the container's restarts were counted")
 		}
 		c.Note = strings.Join(notes, "; ")
 		r.Crashes = append(r.Crashes, c)
 	}
-	for i := range q.life.Restarts {
-		s := &q.life.Restarts[i]
+	for i := range q.traffic.life.Restarts {
+		s := &q.traffic.life.Restarts[i]
 		r.Restarts = append(r.Restarts, finding.Restart{Time: s.Time.Std(), Container: s.Container, Reason: s.Reason, Detail: clip(s.Detail, 200)})
 	}
 }
@@ -540,15 +542,15 @@ func pick(signs []life.Sign) []life.Sign {
 
 // crashRequests counts the requests of each death; nil where there are no requests at all.
 func (q *inquiry) crashRequests() []*finding.CrashRequests {
-	of := make([]*finding.CrashRequests, len(q.life.Deaths))
-	if q.total == 0 {
+	of := make([]*finding.CrashRequests, len(q.traffic.life.Deaths))
+	if q.traffic.total == 0 {
 		return of
 	}
 	for d := range of {
-		of[d] = &finding.CrashRequests{Finished: q.lastMinute[d]}
+		of[d] = &finding.CrashRequests{Finished: q.traffic.lastMinute[d]}
 	}
-	for i := range q.pend {
-		switch p := &q.pend[i]; {
+	for i := range q.traffic.pend {
+		switch p := &q.traffic.pend[i]; {
 		case p.death < 0:
 		case p.Phase == record.Started:
 			of[p.death].Open++
@@ -562,7 +564,7 @@ func (q *inquiry) crashRequests() []*finding.CrashRequests {
 }
 
 func (q *inquiry) lastMemory(d int) *finding.LastMemory {
-	x := &q.life.Deaths[d]
+	x := &q.traffic.life.Deaths[d]
 	metrics := []record.Metric{record.RSS, record.WorkingSet, record.HeapUsed}
 	if x.Kind == record.CrashHeapLimit {
 		metrics = []record.Metric{record.HeapUsed, record.RSS, record.WorkingSet}

@@ -7,10 +7,10 @@ import (
 	"math"
 	"slices"
 	"sort"
-	"strings"
 	"time"
 
 	"lastcall/analyze/inflight"
+	"lastcall/analyze/internal/intake"
 	"lastcall/analyze/internal/reqlog"
 	"lastcall/analyze/life"
 	"lastcall/collectors/record"
@@ -103,7 +103,8 @@ type curveKey struct {
 
 // traffic is what the passes over the requests find.
 type traffic struct {
-	*Analyzer
+	ev         *intake.Evidence
+	asked      Options
 	from, to   record.Time
 	canon      *canon
 	epOf       []uint32 // raw endpoint id -> index in endpoints
@@ -111,14 +112,13 @@ type traffic struct {
 	overflow   int64
 	contOf     []uint32 // raw container id -> index in containers
 	containers []string
-	named      bool                   // requests name their container
-	curveOf    map[curveKey][]*series // of all instances of a container, in no order
+	named      bool                          // requests name their container
+	curveOf    map[curveKey][]*intake.Series // of all instances of a container, in no order
 	primary    group
 	groups     map[group]int64
-	useGroup   []bool // by tallyOf: whether these lines are counted
-	again      []bool // by tallyOf: whether these are the lines of another source, given twice
-	spans      spans  // per container, when its requests began and ended
-	outside    int64  // records dropped because they lie far outside the evidence
+	useGroup   []bool       // by tallyOf: whether these lines are counted
+	spans      intake.Spans // per container, when its requests began and ended
+	outside    int64        // records dropped because they lie far outside the evidence
 	left       left
 	copies     bool // some line was read twice
 	tied       int  // containers that were known by when their connections broke
@@ -174,23 +174,23 @@ const loadStep = 30 * time.Second
 func (t *traffic) bound() {
 	const hour = record.Time(time.Hour)
 	hours := map[int64]int64{}
-	stats := t.all.log.Stats()
+	stats := t.ev.Log.Stats()
 	t.eachTime(stats, func(at record.Time, weight, _ int64) { hours[int64(at/hour)] += weight })
-	for i := range t.jobs {
-		if at := t.jobs[i].Start; at != 0 {
+	for i := range t.ev.Jobs {
+		if at := t.ev.Jobs[i].Start; at != 0 {
 			hours[int64(at/hour)]++
 		}
 	}
 	lo, hi, ok := densest(hours)
 	if !ok {
-		t.from, t.to = t.opts.From, max(t.opts.From, t.opts.To)
+		t.from, t.to = t.asked.From, max(t.asked.From, t.asked.To)
 		return
 	}
 	from, to := record.Time(lo)*hour, record.Time(hi+1)*hour
-	sp := span{}
+	sp := intake.Span{}
 	t.eachTime(stats, func(at record.Time, _, records int64) {
 		if at >= from && at < to {
-			sp.add(at)
+			sp.Add(at)
 		} else {
 			t.outside += records
 		}
@@ -199,12 +199,12 @@ func (t *traffic) bound() {
 		if s.First < from || s.First >= to {
 			continue
 		}
-		sp.add(s.LastStart)
+		sp.Add(s.LastStart)
 		if s.Last < to+hour { // a request that ends years later has a wrong time
-			sp.add(s.Last)
+			sp.Add(s.Last)
 		}
 	}
-	t.cut(sp.first, sp.last)
+	t.cut(sp.First, sp.Last)
 }
 
 // eachTime calls f for the times of all records but jobs, those of requests by the slots in which they begin. weight is what a record counts
@@ -218,25 +218,25 @@ func (t *traffic) eachTime(slots []reqlog.Stat, f func(at record.Time, weight, r
 	for _, s := range slots {
 		f(s.First, s.N, s.N)
 	}
-	for _, q := range t.opened {
+	for _, q := range t.ev.Open {
 		for i := range q {
 			see(q[i].Start, 1)
 		}
 	}
-	for i := range t.crashes {
-		see(t.crashes[i].Time, 1000)
+	for i := range t.ev.Crashes {
+		see(t.ev.Crashes[i].Time, 1000)
 	}
-	for i := range t.events {
-		see(t.events[i].Time, 10)
+	for i := range t.ev.Events {
+		see(t.ev.Events[i].Time, 10)
 	}
-	for _, s := range t.series {
-		for _, p := range s.points {
-			see(p.t, 1)
+	for _, s := range t.ev.Series {
+		for _, p := range s.Points {
+			see(p.T, 1)
 		}
 	}
-	for i := range t.exposures {
-		see(t.exposures[i].From, 1)
-		see(t.exposures[i].To, 1)
+	for i := range t.ev.Exposures {
+		see(t.ev.Exposures[i].From, 1)
+		see(t.ev.Exposures[i].To, 1)
 	}
 }
 
@@ -263,23 +263,23 @@ func densest(hours map[int64]int64) (lo, hi int64, ok bool) {
 // cut bounds the window, by what was asked for as well, and drops the small records outside.
 func (t *traffic) cut(from, to record.Time) {
 	t.from, t.to = from, to
-	if t.opts.From != 0 {
-		t.from = max(from, t.opts.From)
+	if t.asked.From != 0 {
+		t.from = max(from, t.asked.From)
 	}
-	if t.opts.To != 0 {
-		t.to = min(to, t.opts.To)
+	if t.asked.To != 0 {
+		t.to = min(to, t.asked.To)
 	}
 	t.to = max(t.from, t.to) // the question may lie outside of the evidence
-	t.crashes = slices.DeleteFunc(t.crashes, func(c record.Crash) bool { return c.Time < t.from || c.Time > t.to })
-	t.events = slices.DeleteFunc(t.events, func(e record.Lifecycle) bool { return e.Time < t.from || e.Time > t.to })
-	for _, s := range t.series {
-		s.points = slices.DeleteFunc(s.points, func(p point) bool { return p.t < t.from || p.t > t.to })
+	t.ev.Crashes = slices.DeleteFunc(t.ev.Crashes, func(c record.Crash) bool { return c.Time < t.from || c.Time > t.to })
+	t.ev.Events = slices.DeleteFunc(t.ev.Events, func(e record.Lifecycle) bool { return e.Time < t.from || e.Time > t.to })
+	for _, s := range t.ev.Series {
+		s.Points = slices.DeleteFunc(s.Points, func(p intake.Point) bool { return p.T < t.from || p.T > t.to })
 	}
 }
 
 // each visits every counted request line once, in time order: exact duplicates, lines outside the window and lines of groups
 // that tell of the same requests again are passed over. Endpoint and Container are indexes into t.endpoints and t.containers.
-func (t *traffic) each(f func(r *reqlog.Rec)) error { return t.lines(t.all.log.Each, countedLines, f) }
+func (t *traffic) each(f func(r *reqlog.Rec)) error { return t.lines(t.ev.Log.Each, countedLines, f) }
 
 // which lines a pass is for.
 type which int
@@ -322,42 +322,37 @@ func (t *traffic) linesOf(page *reqlog.Page, w which, f func(r *reqlog.Rec)) {
 
 // within reports whether a line, as it came, lies in the window, on a container that is looked at, and is of no source given twice.
 func (t *traffic) within(raw *reqlog.Rec) bool {
-	return raw.Start >= t.from && raw.Start <= t.to && !t.again[tallyOf(raw.Source, raw.Layer)] && t.contOf[raw.Container] != notLookedAt
+	return raw.Start >= t.from && raw.Start <= t.to && !t.ev.Again[intake.TallyOf(raw.Source, raw.Layer)] && t.contOf[raw.Container] != notLookedAt
 }
 
 // counted reports whether a line is one of countedLines.
 func (t *traffic) counted(raw *reqlog.Rec) bool {
-	return raw.Phase == record.Completed && t.useGroup[tallyOf(raw.Source, raw.Layer)]
+	return raw.Phase == record.Completed && t.useGroup[intake.TallyOf(raw.Source, raw.Layer)]
 }
 
 // prepare maps ids, chooses whose lines count, and joins what the other lines know.
 func (t *traffic) prepare() error {
-	if err := t.findPaths(); err != nil {
-		return err
-	}
-	t.orderSources()
-	t.findCopies()
-	t.canon = newCanon(t.shard, t.all.containers.list)
+	t.canon = newCanon(t.ev)
 	var err error
 	if t.tied, err = t.tieByBreaks(); err != nil {
 		return err
 	}
-	t.canon.apply(t.shard)
+	t.canon.apply(t.ev)
 	fleet := t.fleetNames()
-	if len(fleet) == 0 && len(t.crashes) > 0 {
+	if len(fleet) == 0 && len(t.ev.Crashes) > 0 {
 		// A log of one container, as kubectl prints it, names none.
-		for i := range t.crashes {
-			t.crashes[i].Container = soleName
+		for i := range t.ev.Crashes {
+			t.ev.Crashes[i].Container = soleName
 		}
 		fleet = []string{soleName}
 	}
-	sortSmall(t.shard)
-	t.curveOf = map[curveKey][]*series{}
-	for k, s := range t.series {
-		t.curveOf[curveKey{k.container, k.metric}] = append(t.curveOf[curveKey{k.container, k.metric}], s)
+	sortSmall(t.ev)
+	t.curveOf = map[curveKey][]*intake.Series{}
+	for k, s := range t.ev.Series {
+		t.curveOf[curveKey{k.Container, k.Metric}] = append(t.curveOf[curveKey{k.Container, k.Metric}], s)
 	}
-	t.epOf, t.endpoints, t.overflow = t.all.endpoints.Collapse(t.endpointCounts())
-	for len(t.epOf) < t.all.endpoints.Len() {
+	t.epOf, t.endpoints, t.overflow = t.ev.Endpoints.Collapse(t.endpointCounts())
+	for len(t.epOf) < t.ev.Endpoints.Len() {
 		t.epOf = append(t.epOf, 0)
 	}
 	t.bound()
@@ -367,81 +362,15 @@ func (t *traffic) prepare() error {
 	return t.join()
 }
 
-// orderSources numbers the sources by their names.
-func (t *traffic) orderSources() {
-	if t.all.sources.ordered {
-		return
-	}
-	t.all.sources.ordered = true
-	old := t.all.sources.list
-	order := make([]int, len(old))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order[1:], func(a, b int) int { // the first is none
-		return cmp.Or(strings.Compare(posName(old[a]), posName(old[b])), strings.Compare(posFormat(old[a]), posFormat(old[b])))
-	})
-	of := make([]uint16, len(old))
-	list := make([]*record.Source, len(old))
-	tallies := make([]*tally, layers*len(old))
-	for n, was := range order {
-		of[was], list[n] = uint16(n), old[was]
-		if from := was * layers; from < len(t.tallies) {
-			copy(tallies[n*layers:(n+1)*layers], t.tallies[from:])
-		}
-	}
-	t.all.sources.list, t.tallies = list, tallies
-	t.all.log.RenumberSources(of)
-	t.all.unanswered.RenumberSources(of)
-	for _, q := range t.opened {
-		for i := range q {
-			q[i].Source = of[q[i].Source]
-		}
-	}
-}
-
-// findCopies finds sources that hold the same lines as another: a file given twice, or under two names. The one with the first name
-// counts. Copies of parts are dropped line by line (see reqlog.SameLine).
-func (t *traffic) findCopies() {
-	t.again = make([]bool, layers*len(t.all.sources.list))
-	type lines struct {
-		layer  int
-		n      int64
-		print  uint64
-		format string
-	}
-	first := map[lines]int{}
-	name := func(at int) string { return t.all.sources.name(uint16(at / layers)) }
-	for at, x := range t.tallies {
-		if x == nil || x.n == 0 {
-			continue
-		}
-		k := lines{layer: at % layers, n: x.n, print: x.print}
-		if s := t.all.sources.list[at/layers]; s != nil {
-			k.format = s.Format
-		}
-		other, ok := first[k]
-		switch {
-		case !ok:
-			first[k] = at
-		case name(at) < name(other):
-			t.again[other] = true
-			first[k] = at
-		default:
-			t.again[at] = true
-		}
-	}
-}
-
 // endpointCounts counts requests by raw endpoint id. A router and an application tell of the same ones: the layer that tells of more
 // counts, for each endpoint.
 func (t *traffic) endpointCounts() []int64 {
-	counts := make([]int64, t.all.endpoints.Len())
-	for layer := range layers {
+	counts := make([]int64, t.ev.Endpoints.Len())
+	for layer := range intake.Layers {
 		of := make([]int64, len(counts))
-		for at := layer; at < len(t.tallies); at += layers {
-			if x := t.tallies[at]; x != nil && !t.again[at] {
-				for e, n := range x.counts[:min(len(x.counts), len(of))] {
+		for at := layer; at < len(t.ev.Tallies); at += intake.Layers {
+			if x := t.ev.Tallies[at]; x != nil && !t.ev.Again[at] {
+				for e, n := range x.Counts[:min(len(x.Counts), len(of))] {
 					of[e] += int64(n)
 				}
 			}
@@ -458,10 +387,10 @@ func (t *traffic) endpointCounts() []int64 {
 func (t *traffic) mapContainers(fleet []string) {
 	t.containers = append([]string{""}, fleet[:min(len(fleet), maxFleet)]...)
 	sort.Strings(t.containers)
-	t.contOf = make([]uint32, len(t.all.containers.list))
-	for raw, n := range t.all.containers.list {
+	t.contOf = make([]uint32, len(t.ev.Containers))
+	for raw, n := range t.ev.Containers {
 		t.contOf[raw] = t.containerIndex(t.canon.of(n))
-		if n != "" && t.contOf[raw] == 0 || raw == otherContainers {
+		if n != "" && t.contOf[raw] == 0 || raw == intake.OtherContainers {
 			t.contOf[raw] = notLookedAt
 		}
 	}
@@ -482,32 +411,32 @@ func (t *traffic) containerIndex(name string) uint32 {
 // chooseGroups decides whose lines count as the requests. The router's view is preferred: it sees every request and when it gave
 // up on it. Another group is counted as well only where it tells of other containers.
 func (t *traffic) chooseGroups() {
-	list := t.all.sources.list
-	by := map[group]*tally{}
-	groupOf := make([]group, layers*len(list))
-	for at, x := range t.tallies {
-		if x == nil || t.again[at] {
+	list := t.ev.Sources
+	by := map[group]*intake.Tally{}
+	groupOf := make([]group, intake.Layers*len(list))
+	for at, x := range t.ev.Tallies {
+		if x == nil || t.ev.Again[at] {
 			continue
 		}
-		g := group{layer: record.Layer(at % layers)}
-		if src := list[at/layers]; src != nil {
+		g := group{layer: record.Layer(at % intake.Layers)}
+		if src := list[at/intake.Layers]; src != nil {
 			g.format = src.Format
 		}
 		groupOf[at] = g
 		if by[g] == nil {
-			by[g] = &tally{}
+			by[g] = &intake.Tally{}
 		}
-		by[g].add(x)
+		by[g].Add(x)
 	}
 	groups := make([]group, 0, len(by))
 	t.groups = map[group]int64{}
 	for g, e := range by {
 		groups = append(groups, g)
-		t.groups[g] = e.n
+		t.groups[g] = e.N
 	}
 	score := func(g group) float64 {
 		e := by[g]
-		s := float64(e.named) + 0.1*float64(e.n-e.named)
+		s := float64(e.Named) + 0.1*float64(e.N-e.Named)
 		if g.layer == record.LayerRouter {
 			s *= 3
 		}
@@ -522,10 +451,10 @@ func (t *traffic) chooseGroups() {
 		e := by[g]
 		if i == 0 {
 			t.primary = g
-			t.named = e.named*2 >= e.n
+			t.named = e.Named*2 >= e.N
 		} else {
 			fresh, all := 0, 0
-			for raw, seen := range e.containers {
+			for raw, seen := range e.Containers {
 				if seen && t.contOf[raw] != notLookedAt {
 					all++
 					if !covered[t.contOf[raw]] {
@@ -538,7 +467,7 @@ func (t *traffic) chooseGroups() {
 			}
 		}
 		use[g] = true
-		for raw, seen := range e.containers {
+		for raw, seen := range e.Containers {
 			if seen {
 				covered[t.contOf[raw]] = true
 			}
@@ -579,20 +508,20 @@ func (t *traffic) join() error {
 	if err != nil {
 		return err
 	}
-	keys := make([]openKey, 0, len(t.opened))
-	for k := range t.opened {
+	keys := make([]intake.OpenKey, 0, len(t.ev.Open))
+	for k := range t.ev.Open {
 		keys = append(keys, k)
 	}
-	slices.SortFunc(keys, func(a, b openKey) int {
-		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.container, b.container), cmp.Compare(a.endpoint, b.endpoint))
+	slices.SortFunc(keys, func(a, b intake.OpenKey) int {
+		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Container, b.Container), cmp.Compare(a.Endpoint, b.Endpoint))
 	})
 	for _, k := range keys {
-		q := t.opened[k]
-		slices.SortFunc(q, func(a, b reqlog.Rec) int { return comparePending(pending{Rec: a}, pending{Rec: b}) })
+		q := t.ev.Open[k]
+		slices.SortFunc(q, func(a, b reqlog.Rec) int { return reqlog.CompareAll(&a, &b) })
 		q = slices.DeleteFunc(q, func(r reqlog.Rec) bool {
-			return r.Start < t.from || r.Start > t.to || t.again[tallyOf(r.Source, r.Layer)]
+			return r.Start < t.from || r.Start > t.to || t.ev.Again[intake.TallyOf(r.Source, r.Layer)]
 		})
-		if t.contOf[k.container] == notLookedAt {
+		if t.contOf[k.Container] == notLookedAt {
 			continue
 		}
 		for _, r := range slices.CompactFunc(q, func(a, b reqlog.Rec) bool { return reqlog.SameLine(&a, &b) }) {
@@ -605,7 +534,7 @@ func (t *traffic) join() error {
 		return err
 	}
 	// Nothing here depends on the order but for duplicates, which are dropped after sorting.
-	err = t.lines(t.all.unanswered.EachUnsorted, countedLines, func(r *reqlog.Rec) {
+	err = t.lines(t.ev.Unanswered.EachUnsorted, countedLines, func(r *reqlog.Rec) {
 		t.pend = append(t.pend, pending{Rec: *r, death: -1})
 	})
 	slices.SortFunc(t.pend, comparePending)
@@ -627,7 +556,7 @@ func (t *traffic) join() error {
 	}
 	ended := map[idAt][]reqlog.Rec{}
 	if len(byID) > 0 || len(left) > 0 {
-		err = t.lines(t.all.log.EachUnsorted, completedLines, func(r *reqlog.Rec) {
+		err = t.lines(t.ev.Log.EachUnsorted, completedLines, func(r *reqlog.Rec) {
 			if r.ID == 0 {
 				return
 			}
@@ -635,7 +564,7 @@ func (t *traffic) join() error {
 				ended[idAt{r.ID, r.Container}] = append(ended[idAt{r.ID, r.Container}], *r)
 				ended[idAt{r.ID, anywhere}] = append(ended[idAt{r.ID, anywhere}], *r)
 			}
-			if !t.useGroup[tallyOf(r.Source, r.Layer)] || r.Layer == record.LayerApp && t.primary.layer != record.LayerApp {
+			if !t.useGroup[intake.TallyOf(r.Source, r.Layer)] || r.Layer == record.LayerApp && t.primary.layer != record.LayerApp {
 				i, ok := byID[idAt{r.ID, r.Container}]
 				if !ok {
 					i, ok = byID[idAt{r.ID, 0}]
@@ -657,7 +586,7 @@ func (t *traffic) join() error {
 	}
 	told := func(m map[idAt][]reqlog.Rec, r *reqlog.Rec) bool {
 		of := func(container uint32) bool {
-			return slices.ContainsFunc(m[idAt{r.ID, container}], func(end reqlog.Rec) bool { return sameRequest(r, &end) })
+			return slices.ContainsFunc(m[idAt{r.ID, container}], func(end reqlog.Rec) bool { return intake.SameRequest(r, &end) })
 		}
 		return of(r.Container) || of(0) || r.Container == 0 && of(anywhere)
 	}
@@ -680,26 +609,26 @@ func (t *traffic) join() error {
 
 // findSpans finds when the requests of each container began and ended, as far as they lie within the window.
 func (t *traffic) findSpans() error {
-	t.spans = make(spans, len(t.containers))
+	t.spans = make(intake.Spans, len(t.containers))
 	// What was gathered by layer holds where all lines of a layer count, or none, and none lies outside.
-	var counted, left [layers]bool
-	for at, x := range t.tallies {
-		if x != nil && x.n > 0 {
-			use := t.useGroup[at] && !t.again[at]
-			counted[at%layers] = counted[at%layers] || use
-			left[at%layers] = left[at%layers] || !use
+	var counted, left [intake.Layers]bool
+	for at, x := range t.ev.Tallies {
+		if x != nil && x.N > 0 {
+			use := t.useGroup[at] && !t.ev.Again[at]
+			counted[at%intake.Layers] = counted[at%intake.Layers] || use
+			left[at%intake.Layers] = left[at%intake.Layers] || !use
 		}
 	}
 	known := true
-	for layer, on := range t.finished {
+	for layer, on := range t.ev.Finished {
 		known = known && !(counted[layer] && left[layer])
 		if !counted[layer] {
 			continue
 		}
 		for raw, s := range on {
-			if s.first != 0 && t.contOf[raw] != notLookedAt {
-				known = known && s.first >= t.from && s.last <= t.to
-				t.spans.add(t.contOf[raw], s.first, s.last)
+			if s.First != 0 && t.contOf[raw] != notLookedAt {
+				known = known && s.First >= t.from && s.Last <= t.to
+				t.spans.Add(t.contOf[raw], s.First, s.Last)
 			}
 		}
 	}
@@ -707,8 +636,8 @@ func (t *traffic) findSpans() error {
 		return nil
 	}
 	clear(t.spans)
-	return t.lines(t.all.log.EachUnsorted, countedLines, func(r *reqlog.Rec) {
-		t.spans.add(r.Container, r.Start, min(r.End, t.to))
+	return t.lines(t.ev.Log.EachUnsorted, countedLines, func(r *reqlog.Rec) {
+		t.spans.Add(r.Container, r.Start, min(r.End, t.to))
 	})
 }
 
@@ -721,18 +650,15 @@ type idAt struct {
 // anywhere stands for all containers of an id.
 const anywhere = math.MaxUint32
 
-// sameStart is how far apart a start line and the start that an end line tells of may lie.
-const sameStart = time.Second
-
 // unfinished pairs starts and ends that carry no ids, in the order of time, and returns the starts that got no end. An end that says
 // how long it took closes the start that lies there, another one the oldest of its endpoint and container, so that what stays open is
 // as young as it can be: ages are lower bounds.
 func (t *traffic) unfinished() ([]reqlog.Rec, error) {
-	if t.unnamed == 0 {
+	if t.ev.Unnamed == 0 {
 		return nil, nil
 	}
 	type key struct {
-		openKey
+		intake.OpenKey
 		layer record.Layer
 	}
 	open := map[key][]reqlog.Rec{}
@@ -741,14 +667,14 @@ func (t *traffic) unfinished() ([]reqlog.Rec, error) {
 	closeUntil := func(at record.Time) {
 		for len(ends) > 0 && ends[0].End < at {
 			e := heap.Pop(&ends).(reqlog.Rec)
-			k := key{keyOf(&e), e.Layer}
+			k := key{intake.KeyOf(&e), e.Layer}
 			q := open[k]
 			if len(q) == 0 || q[0].Start > e.End {
 				continue
 			}
 			i := 0
 			if e.End > e.Start {
-				i = slices.IndexFunc(q, func(s reqlog.Rec) bool { return s.Start.Sub(e.Start).Abs() <= sameStart })
+				i = slices.IndexFunc(q, func(s reqlog.Rec) bool { return s.Start.Sub(e.Start).Abs() <= intake.SameStart })
 			}
 			if i >= 0 {
 				open[k] = slices.Delete(q, i, i+1)
@@ -756,18 +682,18 @@ func (t *traffic) unfinished() ([]reqlog.Rec, error) {
 			}
 		}
 	}
-	err := t.lines(t.all.log.Each, allLines, func(r *reqlog.Rec) {
-		if r.ID != 0 || !t.useGroup[tallyOf(r.Source, r.Layer)] {
+	err := t.lines(t.ev.Log.Each, allLines, func(r *reqlog.Rec) {
+		if r.ID != 0 || !t.useGroup[intake.TallyOf(r.Source, r.Layer)] {
 			return // what a router tells of as well is told by its lines
 		}
 		closeUntil(r.Start)
 		switch {
 		case r.Phase == record.Completed:
 			heap.Push(&ends, *r)
-		case n >= maxOpen:
-			t.dropped++
+		case n >= intake.MaxOpen:
+			t.ev.Left.Open++
 		default:
-			k := key{keyOf(r), r.Layer}
+			k := key{intake.KeyOf(r), r.Layer}
 			open[k] = append(open[k], *r)
 			n++
 		}
@@ -777,7 +703,7 @@ func (t *traffic) unfinished() ([]reqlog.Rec, error) {
 	for _, q := range open {
 		left = append(left, q...)
 	}
-	slices.SortFunc(left, func(a, b reqlog.Rec) int { return comparePending(pending{Rec: a}, pending{Rec: b}) })
+	slices.SortFunc(left, func(a, b reqlog.Rec) int { return reqlog.CompareAll(&a, &b) })
 	return left, err
 }
 
@@ -785,11 +711,15 @@ func (t *traffic) unfinished() ([]reqlog.Rec, error) {
 type endHeap []reqlog.Rec
 
 func (h endHeap) Len() int { return len(h) }
+
 func (h endHeap) Less(i, j int) bool {
-	return h[i].End < h[j].End || h[i].End == h[j].End && comparePending(pending{Rec: h[i]}, pending{Rec: h[j]}) < 0
+	return h[i].End < h[j].End || h[i].End == h[j].End && reqlog.CompareAll(&h[i], &h[j]) < 0
 }
+
 func (h endHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *endHeap) Push(x any)   { *h = append(*h, x.(reqlog.Rec)) }
+
+func (h *endHeap) Push(x any) { *h = append(*h, x.(reqlog.Rec)) }
+
 func (h *endHeap) Pop() any {
 	old := *h
 	x := old[len(old)-1]
@@ -797,11 +727,7 @@ func (h *endHeap) Pop() any {
 	return x
 }
 
-func comparePending(a, b pending) int {
-	return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Container, b.Container), cmp.Compare(a.Path, b.Path),
-		cmp.Compare(a.User, b.User), cmp.Compare(a.Status, b.Status), cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Outcome, b.Outcome), cmp.Compare(a.Phase, b.Phase),
-		cmp.Compare(a.Line, b.Line), cmp.Compare(a.Source, b.Source))
-}
+func comparePending(a, b pending) int { return reqlog.CompareAll(&a.Rec, &b.Rec) }
 
 // lives asks the life package, then sets each death on the clock of the requests.
 func (t *traffic) lives() error {
@@ -811,33 +737,33 @@ func (t *traffic) lives() error {
 	if err := t.dropSurvived(); err != nil {
 		return err
 	}
-	in := life.Input{Crashes: t.crashes, Events: t.events, Unfinished: t.unfinishedStarts(), End: t.to}
-	for _, w := range t.opts.Planned {
+	in := life.Input{Crashes: t.ev.Crashes, Events: t.ev.Events, Unfinished: t.unfinishedStarts(), End: t.to}
+	for _, w := range t.asked.Planned {
 		in.Planned = append(in.Planned, life.Span{From: w.From, To: w.To})
 	}
-	for k, s := range t.seen {
-		if s.first <= t.to && s.last >= t.from { // one stray time must not make it seem at work for years
-			in.Seen = append(in.Seen, life.Seen{Container: k.container, Instance: k.instance, First: max(s.first, t.from), Last: min(s.last, t.to)})
+	for k, s := range t.ev.Seen {
+		if s.First <= t.to && s.Last >= t.from { // one stray time must not make it seem at work for years
+			in.Seen = append(in.Seen, life.Seen{Container: k.Container, Instance: k.Instance, First: max(s.First, t.from), Last: min(s.Last, t.to)})
 		}
 	}
-	byC := map[string]*span{}
-	for k, s := range t.series {
-		if len(s.points) == 0 {
+	byC := map[string]*intake.Span{}
+	for k, s := range t.ev.Series {
+		if len(s.Points) == 0 {
 			continue
 		}
-		if byC[k.container] == nil {
-			byC[k.container] = &span{}
+		if byC[k.Container] == nil {
+			byC[k.Container] = &intake.Span{}
 		}
-		byC[k.container].add(s.points[0].t)
-		byC[k.container].add(s.points[len(s.points)-1].t)
+		byC[k.Container].Add(s.Points[0].T)
+		byC[k.Container].Add(s.Points[len(s.Points)-1].T)
 	}
 	for i, s := range t.spans {
-		if i > 0 && s.first != 0 {
-			in.Seen = append(in.Seen, life.Seen{Container: t.containers[i], First: s.first, Last: s.last})
+		if i > 0 && s.First != 0 {
+			in.Seen = append(in.Seen, life.Seen{Container: t.containers[i], First: s.First, Last: s.Last})
 		}
 	}
 	for c, s := range byC {
-		in.Seen = append(in.Seen, life.Seen{Container: c, First: s.first, Last: s.last})
+		in.Seen = append(in.Seen, life.Seen{Container: c, First: s.First, Last: s.Last})
 	}
 	sort.Slice(in.Seen, func(i, j int) bool {
 		a, b := in.Seen[i], in.Seen[j]

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"lastcall/analyze/finding"
+	"lastcall/analyze/internal/intake"
 	"lastcall/analyze/life"
 	"lastcall/collectors/record"
 )
@@ -33,9 +34,9 @@ func TestAHostThatFailed(t *testing.T) {
 		"killed for memory, both":        {[]end{{"web-1", "node-a", record.CrashOOMKill, killed, 0}, {"worker-1", "node-a", record.CrashOOMKill, killed, time.Second}}, ""},
 		"two pods with their companions": {[]end{{"web-5d9c7b6f4-x2x7k", "node-a", other, killed, 0}, {"web-5d9c7b6f4-x2x7k/proxy", "node-a", other, killed, 0}, {"jobs-5d9c7b6f4-x2x7k", "node-a", other, killed, time.Second}}, finding.Conclusive},
 	} {
-		q := &inquiry{report: &finding.Report{}, traffic: &traffic{life: &life.Result{}, Analyzer: &Analyzer{shard: &shard{}}}}
+		q := &inquiry{report: &finding.Report{}, traffic: &traffic{life: &life.Result{}, ev: &intake.Evidence{}}}
 		for i, e := range c.ends {
-			q.life.Deaths = append(q.life.Deaths, life.Death{Index: i, Time: record.Time(1_800_000_000_000_000_000).Add(e.after), Container: e.container, Host: e.host, Kind: e.kind, ExitCode: e.exit})
+			q.traffic.life.Deaths = append(q.traffic.life.Deaths, life.Death{Index: i, Time: record.Time(1_800_000_000_000_000_000).Add(e.after), Container: e.container, Host: e.host, Kind: e.kind, ExitCode: e.exit})
 		}
 		found, deaths := q.hostFailure()
 		if got := found.verdict.Grade; got != c.want || got != "" && found.verdict.Cause != finding.HostFailure {

@@ -27,8 +27,8 @@ type sampling struct {
 
 func (t *traffic) readSampling() {
 	s := &t.sampled
-	for i := range t.coverage {
-		c := &t.coverage[i]
+	for i := range t.ev.Coverage {
+		c := &t.ev.Coverage[i]
 		if c.Signal != "requests" {
 			continue
 		}
@@ -46,8 +46,8 @@ func (t *traffic) readSampling() {
 	for name := range s.windows {
 		s.windows[name] = union(s.windows[name])
 	}
-	for i := range t.exposures {
-		s.counted = s.counted || t.exposures[i].Container != ""
+	for i := range t.ev.Exposures {
+		s.counted = s.counted || t.ev.Exposures[i].Container != ""
 	}
 }
 
@@ -85,8 +85,8 @@ func (t *traffic) countedExposure() memory.Exposure {
 	ex := memory.Exposure{From: t.from, Block: t.block, N: t.nBlocks}
 	type cell struct{ endpoint, container string }
 	cells := map[cell][]float64{}
-	for i := range t.exposures {
-		e := &t.exposures[i]
+	for i := range t.ev.Exposures {
+		e := &t.ev.Exposures[i]
 		if e.Container == "" || e.Count <= 0 || e.To <= e.From {
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"lastcall/analyze/internal/intake"
 	"lastcall/collectors/record"
 )
 
@@ -12,7 +13,7 @@ import (
 func TestCurvesAreOfOneKindOfSource(t *testing.T) {
 	half, other := &record.Source{Name: "metrics-2.csv", Format: "metrics-csv"}, &record.Source{Name: "metrics-1.csv", Format: "metrics-csv"}
 	docker := &record.Source{Name: "docker-stats.txt", Format: "docker-stats"}
-	a := New(Options{})
+	a := intake.New(intake.Options{})
 	defer a.Close()
 	from := record.Time(1_790_000_000_000_000_000)
 	for i := range 40 {
@@ -31,7 +32,11 @@ func TestCurvesAreOfOneKindOfSource(t *testing.T) {
 			put(docker, 160e6)
 		}
 	}
-	tr := &traffic{Analyzer: a}
+	ev, err := a.Finish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr := &traffic{ev: ev}
 	if err := tr.prepare(); err != nil {
 		t.Fatal(err)
 	}

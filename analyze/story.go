@@ -10,6 +10,7 @@ import (
 
 	"lastcall/analyze/endpoint"
 	"lastcall/analyze/finding"
+	"lastcall/analyze/internal/intake"
 	"lastcall/analyze/life"
 	"lastcall/collectors/record"
 )
@@ -17,6 +18,8 @@ import (
 const (
 	maxChartPoints = 400
 	maxBars        = 3000
+	// maxWarnings bounds those that are told.
+	maxWarnings = 10_000
 )
 
 // writeStory fills in everything that explains the verdict rather than makes it.
@@ -62,16 +65,16 @@ func (q *inquiry) kindWords(d *life.Death) string {
 }
 
 func (q *inquiry) impact() {
-	if q.total == 0 {
+	if q.traffic.total == 0 {
 		return
 	}
-	im := &finding.Impact{Requests: q.total, Failed: q.failed, ServerErrors: q.errors5xx, Users: int64(len(q.users))}
+	im := &finding.Impact{Requests: q.traffic.total, Failed: q.traffic.failed, ServerErrors: q.traffic.errors5xx, Users: int64(len(q.traffic.users))}
 	starts, ups := map[string][]record.Time{}, map[string][]record.Time{}
-	for _, l := range q.life.Lives {
+	for _, l := range q.traffic.life.Lives {
 		starts[l.Container] = append(starts[l.Container], l.Start)
 	}
-	for i := range q.events { // in the order of time
-		if e := &q.events[i]; e.Kind == record.Up {
+	for i := range q.traffic.ev.Events { // in the order of time
+		if e := &q.traffic.ev.Events[i]; e.Kind == record.Up {
 			ups[e.Container] = append(ups[e.Container], e.Time)
 		}
 	}
@@ -79,9 +82,9 @@ func (q *inquiry) impact() {
 		slices.Sort(of)
 	}
 	again := map[string]record.Time{} // the next death of each container: what does not come up is down once
-	for d := len(q.life.Deaths) - 1; d >= 0; d-- {
-		x := &q.life.Deaths[d]
-		next := q.to
+	for d := len(q.traffic.life.Deaths) - 1; d >= 0; d-- {
+		x := &q.traffic.life.Deaths[d]
+		next := q.traffic.to
 		of := starts[x.Container]
 		if i, _ := slices.BinarySearch(of, x.Time); i < len(of) {
 			next = min(next, of[i])
@@ -94,7 +97,7 @@ func (q *inquiry) impact() {
 			next = min(next, at)
 		}
 		again[x.Container] = x.Time
-		if next < q.to {
+		if next < q.traffic.to {
 			im.DownSeconds += next.Sub(x.Time).Seconds()
 		}
 	}
@@ -114,7 +117,7 @@ func (q *inquiry) actions() {
 	for _, c := range causes {
 		q.actionsFor(c.cause, c.endpoints, add)
 	}
-	if slow, ok := q.latency.slowest(); ok && v.Cause.Harmless() {
+	if slow, ok := q.traffic.latency.slowest(); ok && v.Cause.Harmless() {
 		add("observe", "latency.slow", fmt.Sprintf("Look at what requests waited for from %s to %s: a database, something else that they call, the machine.", clockTime(slow.from), clockTime(slow.to)))
 	}
 	if v.Cause == finding.Undetermined {
@@ -122,21 +125,21 @@ func (q *inquiry) actions() {
 		case v.Endpoint != nil:
 			add("mitigate", "burst.open-at-onset", "Limit or switch off "+listAll(causes[0].endpoints)+" until it is known how it kills, and block the request or caller shown in the examples.")
 			add("observe", "memory.shape", "Keep the last words of the process and readings of its heap: they tell memory from a held event loop.")
-		case len(q.life.Deaths) > 0 && q.growth.Gate.Open:
+		case len(q.traffic.life.Deaths) > 0 && q.growth.Gate.Open:
 			add("mitigate", "memory.leak", "Restart the containers in turn before they reach the limit, until it is known what grows.")
 		}
 	}
-	if len(q.life.Deaths) > 0 || v.Cause == finding.Undetermined {
-		if q.total > 0 && q.primary.layer == record.LayerApp && !q.hasStarts() {
+	if len(q.traffic.life.Deaths) > 0 || v.Cause == finding.Undetermined {
+		if q.traffic.total > 0 && q.traffic.primary.layer == record.LayerApp && !q.hasStarts() {
 			add("observe", "evidence.starts", "Log the start of requests (or save the router's log): the request that kills never logs its end.")
 		}
-		if q.total == 0 {
+		if q.traffic.total == 0 {
 			add("observe", "evidence.requests", "Add the router's log or the application's request log of the hour before the crashes.")
 		}
-		if q.total > 0 && !q.named {
+		if q.traffic.total > 0 && !q.traffic.named {
 			add("observe", "evidence.container", "Let the request log say which container served each request.")
 		}
-		if !q.life.Told {
+		if !q.traffic.life.Told {
 			add("observe", "evidence.platform", "Add the platform's log or events: they tell a crash from a deploy.")
 		}
 		if len(q.curves) == 0 {
@@ -152,15 +155,15 @@ func (q *inquiry) actions() {
 			add("observe", "heap.growth", "Take two heap profiles of one container some minutes apart and add them: they name the code.")
 		}
 	}
-	if n := len(q.life.Deaths); n > 0 && v.Cause == finding.Undetermined && v.Endpoint == nil {
+	if n := len(q.traffic.life.Deaths); n > 0 && v.Cause == finding.Undetermined && v.Endpoint == nil {
 		at := make([]string, 0, n)
 		faults, machine := 0, 0
-		for d := range q.life.Deaths {
-			at = append(at, clockTime(q.life.Deaths[d].Time))
-			if classOf(&q.life.Deaths[d]) == byFault {
+		for d := range q.traffic.life.Deaths {
+			at = append(at, clockTime(q.traffic.life.Deaths[d].Time))
+			if classOf(&q.traffic.life.Deaths[d]) == byFault {
 				faults++
 			}
-			if q.ofMachine(&q.life.Deaths[d]) {
+			if q.ofMachine(&q.traffic.life.Deaths[d]) {
 				machine++
 			}
 		}
@@ -182,16 +185,16 @@ func (q *inquiry) actions() {
 
 // unheard returns the containers that died and of which there is no request, where others of their service serve.
 func (q *inquiry) unheard() (names []string) {
-	if !q.named || q.sampled.fraction > 0 {
+	if !q.traffic.named || q.traffic.sampled.fraction > 0 {
 		return nil
 	}
 	serving := q.serving()
-	for d := range q.life.Deaths {
-		name := q.life.Deaths[d].Container
+	for d := range q.traffic.life.Deaths {
+		name := q.traffic.life.Deaths[d].Container
 		if _, process := isProcess(name); process || slices.Contains(names, name) || serving[life.Pool(name, "")] == 0 {
 			continue
 		}
-		if c := q.containerIndex(name); c == 0 || !q.serves[c] {
+		if c := q.traffic.containerIndex(name); c == 0 || !q.traffic.serves[c] {
 			names = append(names, name)
 		}
 	}
@@ -265,35 +268,35 @@ func (q *inquiry) actionsFor(cause finding.Cause, endpoints []string, add func(k
 func (q *inquiry) method() {
 	r := q.report
 	add := func(format string, a ...any) { r.Method = append(r.Method, fmt.Sprintf(format, a...)) }
-	if q.total > 0 {
-		layer := map[record.Layer]string{record.LayerRouter: "the router's log (every request, and when it gave up on one)", record.LayerApp: "the application's log", record.LayerUnknown: "access logs"}[q.primary.layer]
-		if q.primary.layer == record.LayerApp && !q.hasStarts() {
+	if q.traffic.total > 0 {
+		layer := map[record.Layer]string{record.LayerRouter: "the router's log (every request, and when it gave up on one)", record.LayerApp: "the application's log", record.LayerUnknown: "access logs"}[q.traffic.primary.layer]
+		if q.traffic.primary.layer == record.LayerApp && !q.hasStarts() {
 			layer += " (finished requests only)"
 		}
-		if f := q.sampled.fraction; f > 0 {
+		if f := q.traffic.sampled.fraction; f > 0 {
 			add("%s of the requests were fetched, those around the deaths and in matched quiet windows; base rates rest on the windows.", percent(f))
-			if q.sampled.counted {
+			if q.traffic.sampled.counted {
 				add("Counts per endpoint and container that the source computed over all requests explain the growth of memory.")
 			}
 		}
-		add("Requests are counted from %s: %d requests on %d endpoints.", layer, q.total, q.endpointCount())
-		if q.inFamilies > 0 {
-			add("%d endpoints whose paths differ in one segment were taken together as %d, as none of them stood out alone; that was a second look, which is likely at best.", q.inFamilies, len(q.familyOf))
+		add("Requests are counted from %s: %d requests on %d endpoints.", layer, q.traffic.total, q.endpointCount())
+		if q.traffic.inFamilies > 0 {
+			add("%d endpoints whose paths differ in one segment were taken together as %d, as none of them stood out alone; that was a second look, which is likely at best.", q.traffic.inFamilies, len(q.traffic.familyOf))
 		}
 	}
-	if len(q.life.Deaths) > 0 && q.total > 0 {
-		add("Base rates rest on %s of quiet container time; %s before and %s after each death are left out.", minutes(time.Duration(q.quietSecs*1e9)), minutes(q.lookback), minutes(min(pressureAfter, q.lookback)))
-		if len(q.skew) > 0 {
-			s := slices.Clone(q.skew)
+	if len(q.traffic.life.Deaths) > 0 && q.traffic.total > 0 {
+		add("Base rates rest on %s of quiet container time; %s before and %s after each death are left out.", minutes(time.Duration(q.traffic.quietSecs*1e9)), minutes(q.traffic.lookback), minutes(min(pressureAfter, q.traffic.lookback)))
+		if len(q.traffic.skew) > 0 {
+			s := slices.Clone(q.traffic.skew)
 			slices.Sort(s)
 			add("Deaths are set on the clock of the requests, by the moment their connections broke: the platform's lines differ by %.1f s (median).", s[len(s)/2].Seconds())
 		}
 	}
-	if q.tied > 0 {
-		add("%d containers have other names in the requests than anywhere else, and were known by their connections, which broke when they died.", q.tied)
+	if q.traffic.tied > 0 {
+		add("%d containers have other names in the requests than anywhere else, and were known by their connections, which broke when they died.", q.traffic.tied)
 	}
-	if len(q.canon.counted) > 0 {
-		add("%d memory kills were told by a node without the container, and are known by the count of restarts: the kills of the node that nothing else explains are as many as the restarts that nothing else explains.", len(q.canon.counted))
+	if len(q.traffic.canon.counted) > 0 {
+		add("%d memory kills were told by a node without the container, and are known by the count of restarts: the kills of the node that nothing else explains are as many as the restarts that nothing else explains.", len(q.traffic.canon.counted))
 	}
 	known, processes := q.partProcesses(q.allDeaths())
 	if n := q.containersSeen(); n > 0 {
@@ -305,7 +308,7 @@ func (q *inquiry) method() {
 }
 
 func (q *inquiry) allDeaths() []int {
-	d := make([]int, len(q.life.Deaths))
+	d := make([]int, len(q.traffic.life.Deaths))
 	for i := range d {
 		d[i] = i
 	}
@@ -314,7 +317,7 @@ func (q *inquiry) allDeaths() []int {
 
 func (q *inquiry) endpointCount() int {
 	n := 0
-	for _, c := range q.perEp {
+	for _, c := range q.traffic.perEp {
 		if c > 0 {
 			n++
 		}
@@ -324,8 +327,8 @@ func (q *inquiry) endpointCount() int {
 
 func (q *inquiry) coverageRows() {
 	rows := []finding.Coverage{}
-	for i := range q.coverage {
-		c := &q.coverage[i]
+	for i := range q.traffic.ev.Coverage {
+		c := &q.traffic.ev.Coverage[i]
 		x := finding.Coverage{Signal: c.Signal, Records: c.Records, MissingReason: ptr(c.MissingReason)}
 		if c.Source != nil {
 			x.Source, x.Format = c.Source.Name, c.Source.Format
@@ -348,16 +351,16 @@ func (q *inquiry) coverageRows() {
 		}
 		rows = append(rows, finding.Coverage{Source: "(none)", Signal: signal, MissingReason: &why})
 	}
-	if q.total == 0 {
+	if q.traffic.total == 0 {
 		missing("requests", "no request log was given")
 	}
-	if len(q.series) == 0 {
+	if len(q.traffic.ev.Series) == 0 {
 		missing("memory", "no memory readings were given")
 	}
-	if !q.life.Told {
+	if !q.traffic.life.Told {
 		missing("lifecycle", "no platform log or events were given: crashes are known by last words only")
 	}
-	if len(q.profiles) == 0 {
+	if len(q.traffic.ev.Profiles) == 0 {
 		missing("profiles", "no heap profiles were given")
 	}
 	at := func(t *time.Time) int64 {
@@ -382,8 +385,8 @@ func deref[T any](p *T) (v T) {
 }
 
 func (q *inquiry) warningRows() {
-	w := make([]record.Warning, 0, len(q.shard.warnings))
-	for _, x := range q.shard.warnings {
+	w := make([]record.Warning, 0, len(q.traffic.ev.Warnings))
+	for _, x := range q.traffic.ev.Warnings {
 		w = append(w, *x)
 	}
 	if q.heap != nil {
@@ -394,21 +397,21 @@ func (q *inquiry) warningRows() {
 			w = append(w, record.Warning{Code: code, Count: n, Text: text})
 		}
 	}
-	own("endpoint_overflow", q.overflow, "endpoints that did not fit into the table were counted together; they are never accused")
-	if q.all.endpoints.Full() {
+	own("endpoint_overflow", q.traffic.overflow, "endpoints that did not fit into the table were counted together; they are never accused")
+	if q.traffic.ev.Endpoints.Full() {
 		own("template_overflow", 1, fmt.Sprintf("there are more than %d different templates, before values in paths are recognised: those that came later are counted together and never accused", endpoint.MaxRaw))
 	}
-	own("outside_window", q.outside, "records lie days away from the rest (a wrong clock?) and were left out")
-	own("death_overflow", q.left.deaths, fmt.Sprintf("deaths before the last %d were left out: narrow the window to see them", maxDeaths))
-	own("container_overflow", q.left.containers, fmt.Sprintf("containers beyond %d were left out, with all that tells of them; those that died come first, then those that serve requests: name a service to look at fewer", maxFleet))
-	own("case_overflow", q.left.cases, "deaths had more requests before them than are looked at one by one: of those that were answered the last ones count")
-	own("no_path", q.lost, "finished requests have neither a path nor a start line that has it: they are counted together and never accused")
-	own("open_overflow", q.dropped, "start lines without an end were forgotten because too many stayed open")
-	own("sample_overflow", q.lostPoints, "memory readings beyond what can be held were left out")
-	own("record_overflow", q.lostSmall, fmt.Sprintf("deaths, events, jobs, tables of requests or coverage beyond %d of a kind were left out", maxSmall))
-	own("detail_overflow", q.lostDetails, "requests without an answer are more than the paths, ids and callers that can be held: some are cited without")
-	if q.total > 0 && !q.named {
-		own("no_container", q.total, "requests do not say which container served them: all containers are looked at as one, which proves less")
+	own("outside_window", q.traffic.outside, "records lie days away from the rest (a wrong clock?) and were left out")
+	own("death_overflow", q.traffic.left.deaths, fmt.Sprintf("deaths before the last %d were left out: narrow the window to see them", maxDeaths))
+	own("container_overflow", q.traffic.left.containers, fmt.Sprintf("containers beyond %d were left out, with all that tells of them; those that died come first, then those that serve requests: name a service to look at fewer", maxFleet))
+	own("case_overflow", q.traffic.left.cases, "deaths had more requests before them than are looked at one by one: of those that were answered the last ones count")
+	own("no_path", q.traffic.ev.Left.Paths, "finished requests have neither a path nor a start line that has it: they are counted together and never accused")
+	own("open_overflow", q.traffic.ev.Left.Open, "start lines without an end were forgotten because too many stayed open")
+	own("sample_overflow", q.traffic.ev.Left.Points, "memory readings beyond what can be held were left out")
+	own("record_overflow", q.traffic.ev.Left.Small, fmt.Sprintf("deaths, events, jobs, tables of requests or coverage beyond %d of a kind were left out", intake.MaxSmall))
+	own("detail_overflow", q.traffic.ev.Left.Details, "requests without an answer are more than the paths, ids and callers that can be held: some are cited without")
+	if q.traffic.total > 0 && !q.traffic.named {
+		own("no_container", q.traffic.total, "requests do not say which container served them: all containers are looked at as one, which proves less")
 	}
 	if dead := q.unheard(); len(dead) > 0 && len(q.strangeDead) == 0 {
 		own("requests_missing", int64(len(dead)), fmt.Sprintf("containers died of which there is no request, while others like them serve (%s): did they never come up, or is their log missing? Their deaths speak against every endpoint", listSome(dead, 4)))
@@ -418,7 +421,7 @@ func (q *inquiry) warningRows() {
 	}
 	rows := []finding.Warning{}
 	add := func(x *record.Warning) {
-		rows = append(rows, finding.Warning{Code: x.Code, Count: x.Count, Text: x.Text, Example: ptr(x.Example), Source: posName(x.Pos.Source), Line: x.Pos.Line})
+		rows = append(rows, finding.Warning{Code: x.Code, Count: x.Count, Text: x.Text, Example: ptr(x.Example), Source: intake.SourceName(x.Pos.Source), Line: x.Pos.Line})
 	}
 	for i := range w {
 		add(&w[i])
@@ -437,7 +440,7 @@ func (q *inquiry) warningRows() {
 		return a.Text < b.Text
 	})
 	if len(rows) > maxWarnings {
-		lost := q.lostWarnings
+		lost := q.traffic.ev.Left.Warnings
 		for i := range rows[maxWarnings:] {
 			lost += rows[maxWarnings+i].Count
 		}
@@ -489,8 +492,8 @@ func (q *inquiry) charts() {
 			shown[q.endpointIndex(s.Endpoint)] = s.Role
 		}
 	}
-	for i := range q.pend {
-		p := &q.pend[i]
+	for i := range q.traffic.pend {
+		p := &q.traffic.pend[i]
 		role, ok := shown[int(p.Endpoint)]
 		if !ok && p.death < 0 {
 			continue
@@ -502,11 +505,11 @@ func (q *inquiry) charts() {
 		if end == 0 {
 			end = max(p.End, p.Start)
 		}
-		b := finding.Bar{Container: q.containers[p.Container], Endpoint: q.endpoints[p.Endpoint], Role: role, Start: p.Start.Std(), Outcome: outcomeWord(p),
-			Source: q.all.sources.name(p.Source), Line: int64(p.Line)}
+		b := finding.Bar{Container: q.traffic.containers[p.Container], Endpoint: q.traffic.endpoints[p.Endpoint], Role: role, Start: p.Start.Std(), Outcome: outcomeWord(p),
+			Source: q.traffic.ev.Sources.Name(p.Source), Line: int64(p.Line)}
 		if p.death >= 0 {
-			end = q.deathAt[p.death]
-			b.Crash = q.life.Deaths[p.death].ID()
+			end = q.traffic.deathAt[p.death]
+			b.Crash = q.traffic.life.Deaths[p.death].ID()
 		}
 		b.Seconds = round(max(0, end.Sub(p.Start).Seconds()), 3)
 		if len(c.Requests) < maxBars || role == finding.Culprit {
@@ -519,14 +522,14 @@ func (q *inquiry) charts() {
 			culprits[e] = true
 		}
 	}
-	if len(q.life.Deaths) > 0 && q.total > 0 {
-		c.Latency = q.latency.rows(q.endpoints)
+	if len(q.traffic.life.Deaths) > 0 && q.traffic.total > 0 {
+		c.Latency = q.traffic.latency.rows(q.traffic.endpoints)
 	}
-	for i := range q.slow {
-		s := &q.slow[i]
+	for i := range q.traffic.slow {
+		s := &q.traffic.slow[i]
 		if culprits[int(s.endpoint)] && len(c.Requests) < 2*maxBars {
-			c.Requests = append(c.Requests, finding.Bar{Container: q.containers[s.container], Endpoint: q.endpoints[s.endpoint], Role: finding.Culprit, Start: s.start.Std(),
-				Seconds: round(s.dur.Seconds(), 3), Outcome: "answered", Source: q.all.sources.name(s.source), Line: int64(s.line)})
+			c.Requests = append(c.Requests, finding.Bar{Container: q.traffic.containers[s.container], Endpoint: q.traffic.endpoints[s.endpoint], Role: finding.Culprit, Start: s.start.Std(),
+				Seconds: round(s.dur.Seconds(), 3), Outcome: "answered", Source: q.traffic.ev.Sources.Name(s.source), Line: int64(s.line)})
 		}
 	}
 	sort.SliceStable(c.Requests, func(i, j int) bool {

@@ -77,16 +77,16 @@ func (t *traffic) dropLateListening() error {
 		return container, container != 0 && e.Kind == record.Up && e.Reason == record.Listening
 	}
 	any := false
-	for i := range t.events { // in the order of time
-		if c, ok := said(&t.events[i]); ok {
-			spanned[c].at = append(spanned[c].at, t.events[i].Time)
-			any = any || t.spans[c].first != 0 && t.spans[c].first < t.events[i].Time
+	for i := range t.ev.Events { // in the order of time
+		if c, ok := said(&t.ev.Events[i]); ok {
+			spanned[c].at = append(spanned[c].at, t.ev.Events[i].Time)
+			any = any || t.spans[c].First != 0 && t.spans[c].First < t.ev.Events[i].Time
 		}
 	}
 	if !any {
 		return nil
 	}
-	err := t.lines(t.all.log.EachUnsorted, completedLines, func(r *reqlog.Rec) {
+	err := t.lines(t.ev.Log.EachUnsorted, completedLines, func(r *reqlog.Rec) {
 		if r.Layer != record.LayerRouter && r.Outcome == record.Answered && len(spanned[r.Container].at) > 0 { // a router's may end long after the process did
 			spanned[r.Container].add(r.Start.Add(listenSlack), r.End.Add(-listenSlack))
 		}
@@ -98,7 +98,7 @@ func (t *traffic) dropLateListening() error {
 	for c := range spanned {
 		late[c] = spanned[c].where(1)
 	}
-	t.events = slices.DeleteFunc(t.events, func(e record.Lifecycle) bool {
+	t.ev.Events = slices.DeleteFunc(t.ev.Events, func(e record.Lifecycle) bool {
 		c, ok := said(&e)
 		return ok && late[c][e.Time]
 	})
@@ -113,9 +113,9 @@ func (t *traffic) dropSurvived() error {
 		return container, container != 0 && !c.Exited && c.Kind == record.CrashHeapLimit && (strings.Contains(c.Text, "MemoryError") || strings.Contains(c.Text, "OutOfMemoryError"))
 	}
 	said := map[uint32][]record.Time{}
-	for i := range t.crashes { // in the order of time
-		if c, ok := words(&t.crashes[i]); ok {
-			said[c] = append(said[c], t.crashes[i].Time)
+	for i := range t.ev.Crashes { // in the order of time
+		if c, ok := words(&t.ev.Crashes[i]); ok {
+			said[c] = append(said[c], t.ev.Crashes[i].Time)
 		}
 	}
 	if len(said) == 0 {
@@ -125,7 +125,7 @@ func (t *traffic) dropSurvived() error {
 	for c, at := range said {
 		spanned[c], soon[c], again[c] = &moments{at: at}, &moments{at: at}, &moments{at: at}
 	}
-	err := t.lines(t.all.log.EachUnsorted, completedLines, func(r *reqlog.Rec) {
+	err := t.lines(t.ev.Log.EachUnsorted, completedLines, func(r *reqlog.Rec) {
 		if s := spanned[r.Container]; s != nil && r.Outcome == record.Answered {
 			s.add(r.Start.Add(listenSlack), r.End.Add(-listenSlack))
 			soon[r.Container].add(r.Start.Add(-survivedSoon), min(r.Start, r.End))
@@ -139,14 +139,14 @@ func (t *traffic) dropSurvived() error {
 			m.add(at.Add(-survivedAgain), at.Add(survivedSoon))
 		}
 	}
-	for i := range t.events {
-		switch e := &t.events[i]; e.Kind {
+	for i := range t.ev.Events {
+		switch e := &t.ev.Events[i]; e.Kind {
 		case record.Up, record.Starting, record.Stopped:
 			begins(e.Container, e.Time)
 		}
 	}
-	for i := range t.crashes {
-		if c := &t.crashes[i]; c.Exited {
+	for i := range t.ev.Crashes {
+		if c := &t.ev.Crashes[i]; c.Exited {
 			begins(c.Container, c.Time)
 		}
 	}
@@ -160,15 +160,15 @@ func (t *traffic) dropSurvived() error {
 			delete(survived[c], at)
 		}
 	}
-	t.crashes = slices.DeleteFunc(t.crashes, func(c record.Crash) bool {
+	t.ev.Crashes = slices.DeleteFunc(t.ev.Crashes, func(c record.Crash) bool {
 		n, ok := words(&c)
 		if !ok || !survived[n][c.Time] {
 			return false
 		}
-		t.events = append(t.events, record.Lifecycle{Pos: c.Pos, Time: c.Time, Kind: record.MemoryPressure, ExitCode: -1, Reason: survivedWords, Container: c.Container, Instance: c.Instance,
+		t.ev.Events = append(t.ev.Events, record.Lifecycle{Pos: c.Pos, Time: c.Time, Kind: record.MemoryPressure, ExitCode: -1, Reason: survivedWords, Container: c.Container, Instance: c.Instance,
 			Service: c.Service, Host: c.Host, Version: c.Version, Text: c.Text})
 		return true
 	})
-	life.SortEvents(t.events)
+	life.SortEvents(t.ev.Events)
 	return nil
 }

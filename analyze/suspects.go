@@ -13,6 +13,7 @@ import (
 	"lastcall/analyze/endpoint"
 	"lastcall/analyze/finding"
 	"lastcall/analyze/inflight"
+	"lastcall/analyze/internal/intake"
 	"lastcall/analyze/internal/reqlog"
 	"lastcall/analyze/life"
 	"lastcall/collectors/record"
@@ -82,9 +83,9 @@ func (q *inquiry) suspects(cands []candidate) error {
 		return err
 	}
 	for _, x := range list {
-		s := finding.Suspect{Endpoint: q.endpoints[x.e], Role: finding.Bystander, Grade: finding.Insufficient, CrashesTotal: len(q.life.Deaths),
-			CrashesWith: len(open.deaths[x.e]), OpenAtDeath: open.n[x.e], Requests: q.perEp[x.e], Examples: []finding.Example{}, Reasons: []string{}}
-		s.TrafficShare = round(float64(q.perEp[x.e])/float64(max(q.total, 1)), 5)
+		s := finding.Suspect{Endpoint: q.traffic.endpoints[x.e], Role: finding.Bystander, Grade: finding.Insufficient, CrashesTotal: len(q.traffic.life.Deaths),
+			CrashesWith: len(open.deaths[x.e]), OpenAtDeath: open.n[x.e], Requests: q.traffic.perEp[x.e], Examples: []finding.Example{}, Reasons: []string{}}
+		s.TrafficShare = round(float64(q.traffic.perEp[x.e])/float64(max(q.traffic.total, 1)), 5)
 		if c := controls[x.e]; c.total > 0 {
 			s.Baseline, s.BaselineWith, s.BaselineTotal = round(float64(c.with)/float64(c.total), 5), c.with, c.total
 		}
@@ -131,7 +132,7 @@ func (q *inquiry) rankSuspects(cands []candidate, open openings) []*suspectRow {
 	for i, e := range open.busiest(6) {
 		rows.add(e, 0.5-float64(i)*1e-3, nil)
 	}
-	if len(q.life.Deaths) > 0 || q.hang != nil {
+	if len(q.traffic.life.Deaths) > 0 || q.hang != nil {
 		if e := q.slowest(); e > 0 {
 			rows.add(e, 0.1, nil)
 		}
@@ -142,15 +143,15 @@ func (q *inquiry) rankSuspects(cands []candidate, open openings) []*suspectRow {
 		}
 	}
 	list := slices.SortedFunc(maps.Values(rows), func(a, b *suspectRow) int {
-		return cmp.Or(cmp.Compare(b.score, a.score), strings.Compare(q.endpoints[a.e], q.endpoints[b.e]))
+		return cmp.Or(cmp.Compare(b.score, a.score), strings.Compare(q.traffic.endpoints[a.e], q.traffic.endpoints[b.e]))
 	})
 	return list[:min(len(list), maxSuspects)]
 }
 
 func (q *inquiry) openings() openings {
-	o := openings{make([]int, len(q.endpoints)), make([]map[int]bool, len(q.endpoints))}
-	for i := range q.pend {
-		d, e := q.pend[i].death, q.pend[i].Endpoint
+	o := openings{make([]int, len(q.traffic.endpoints)), make([]map[int]bool, len(q.traffic.endpoints))}
+	for i := range q.traffic.pend {
+		d, e := q.traffic.pend[i].death, q.traffic.pend[i].Endpoint
 		if d < 0 {
 			continue
 		}
@@ -184,7 +185,7 @@ func (q *inquiry) hanging(n int) []int {
 	}
 	calls := map[int]int{}
 	for _, ref := range q.hang.Refs {
-		calls[int(q.slow[ref].endpoint)]++
+		calls[int(q.traffic.slow[ref].endpoint)]++
 	}
 	order := slices.SortedFunc(maps.Keys(calls), func(a, b int) int { return cmp.Or(cmp.Compare(calls[b], calls[a]), cmp.Compare(a, b)) })
 	return order[:min(n, len(order))]
@@ -193,8 +194,8 @@ func (q *inquiry) hanging(n int) []int {
 // slowest returns the endpoint with the highest median latency among those with some traffic.
 func (q *inquiry) slowest() int {
 	best, at := -1.0, 0
-	for e := 1; e < len(q.base.Durations); e++ {
-		if h := &q.base.Durations[e]; h.N >= 5 {
+	for e := 1; e < len(q.traffic.base.Durations); e++ {
+		if h := &q.traffic.base.Durations[e]; h.N >= 5 {
 			if m := h.Quantile(0.5); m > best {
 				best, at = m, e
 			}
@@ -206,10 +207,10 @@ func (q *inquiry) slowest() int {
 // ageAtDeath is the youngest of the endpoint's oldest requests over the deaths that it was open at, seconds; 0 when none.
 func (q *inquiry) ageAtDeath(e int) float64 {
 	oldest := map[int]float64{}
-	for i := range q.pend {
-		p := &q.pend[i]
+	for i := range q.traffic.pend {
+		p := &q.traffic.pend[i]
 		if p.death >= 0 && int(p.Endpoint) == e {
-			oldest[p.death] = max(oldest[p.death], q.deathAt[p.death].Sub(p.Start).Seconds())
+			oldest[p.death] = max(oldest[p.death], q.traffic.deathAt[p.death].Sub(p.Start).Seconds())
 		}
 	}
 	age := math.Inf(1)
@@ -228,16 +229,16 @@ func (q *inquiry) ageAtDeath(e int) float64 {
 // the same pass it measures the latency of the culprits and of all others.
 func (q *inquiry) controls(ages map[int]float64, culprits map[uint32]bool) (map[int]control, error) {
 	out := map[int]control{}
-	if q.total == 0 {
+	if q.traffic.total == 0 {
 		return out, nil
 	}
-	moments := make([][]record.Time, len(q.alive))
+	moments := make([][]record.Time, len(q.traffic.alive))
 	total := 0
-	for c := range q.alive {
-		for _, s := range q.alive[c] {
+	for c := range q.traffic.alive {
+		for _, s := range q.traffic.alive[c] {
 			first := s.From.Add(quietStep / 2)
 			for t := first; t < s.To; t = t.Add(quietStep) {
-				if _, quiet := q.quietUntil(uint32(c), t); quiet {
+				if _, quiet := q.traffic.quietUntil(uint32(c), t); quiet {
 					moments[c] = append(moments[c], t)
 				}
 			}
@@ -260,24 +261,24 @@ func (q *inquiry) controls(ages map[int]float64, culprits map[uint32]bool) (map[
 		}
 	}
 	// Of most requests nothing is wanted any more. Their order only serves to tell lines that were read twice, if there are any.
-	pass := q.all.log.EachUnsorted
-	if q.copies {
-		pass = q.all.log.Each
+	pass := q.traffic.ev.Log.EachUnsorted
+	if q.traffic.copies {
+		pass = q.traffic.ev.Log.Each
 	}
-	wanted := make([]bool, len(q.endpoints))
+	wanted := make([]bool, len(q.traffic.endpoints))
 	for e, age := range ages {
 		wanted[e] = age > 0
 	}
 	for e := range culprits {
 		wanted[e] = true
-		q.latency.single(e)
+		q.traffic.latency.single(e)
 	}
-	err := q.lines(pass, countedLines, func(r *reqlog.Rec) {
+	err := q.traffic.lines(pass, countedLines, func(r *reqlog.Rec) {
 		if !wanted[r.Endpoint] {
 			return
 		}
-		q.latency.addSingle(r)
-		if mayRunOn(r.Outcome) {
+		q.traffic.latency.addSingle(r)
+		if intake.MayRunOn(r.Outcome) {
 			return
 		}
 		if h := ages[int(r.Endpoint)]; h > 0 && r.End.Sub(r.Start).Seconds() >= h {
@@ -287,8 +288,8 @@ func (q *inquiry) controls(ages map[int]float64, culprits map[uint32]bool) (map[
 	if err != nil {
 		return nil, err
 	}
-	for i := range q.pend {
-		p := &q.pend[i]
+	for i := range q.traffic.pend {
+		p := &q.traffic.pend[i]
 		if p.Outcome == record.Refused {
 			continue
 		}
@@ -297,7 +298,7 @@ func (q *inquiry) controls(ages map[int]float64, culprits map[uint32]bool) (map[
 			end = p.Start.Add(p.unknownFor())
 		}
 		if p.death >= 0 {
-			end = min(end, q.deathAt[p.death])
+			end = min(end, q.traffic.deathAt[p.death])
 		}
 		mark(int(p.Endpoint), p.Container, p.Start, end)
 	}
@@ -315,12 +316,12 @@ func (q *inquiry) examples(e int) (ex []finding.Example, longest float64) {
 		age float64
 	}
 	per := map[int]cand{}
-	for i := range q.pend {
-		p := &q.pend[i]
+	for i := range q.traffic.pend {
+		p := &q.traffic.pend[i]
 		if int(p.Endpoint) != e || p.death < 0 {
 			continue
 		}
-		age := q.deathAt[p.death].Sub(p.Start).Seconds()
+		age := q.traffic.deathAt[p.death].Sub(p.Start).Seconds()
 		longest = max(longest, age)
 		if c, ok := per[p.death]; !ok || age > c.age {
 			per[p.death] = cand{i, age}
@@ -335,7 +336,7 @@ func (q *inquiry) examples(e int) (ex []finding.Example, longest float64) {
 		ex = append(ex, q.example(per[d].i, per[d].age, d))
 	}
 	if len(ex) == 0 {
-		h := &q.base.Durations[e]
+		h := &q.traffic.base.Durations[e]
 		if h.N > 0 {
 			longest = round(h.Quantile(1), 3)
 		}
@@ -344,17 +345,17 @@ func (q *inquiry) examples(e int) (ex []finding.Example, longest float64) {
 }
 
 func (q *inquiry) example(i int, age float64, d int) finding.Example {
-	p := &q.pend[i]
-	x := finding.Example{Container: q.containers[p.Container], Start: p.Start.Std(), Seconds: round(max(age, 0), 3), Outcome: outcomeWord(p), Status: int(p.Status),
-		Source: q.all.sources.name(p.Source), Line: int64(p.Line)}
+	p := &q.traffic.pend[i]
+	x := finding.Example{Container: q.traffic.containers[p.Container], Start: p.Start.Std(), Seconds: round(max(age, 0), 3), Outcome: outcomeWord(p), Status: int(p.Status),
+		Source: q.traffic.ev.Sources.Name(p.Source), Line: int64(p.Line)}
 	if d >= 0 {
-		x.Crash = q.life.Deaths[d].ID()
+		x.Crash = q.traffic.life.Deaths[d].ID()
 	}
-	if det, ok := q.details[p.Detail]; ok {
-		x.Path, x.RequestID, x.User = det.path, det.id, det.user
-		q.sensitive("request", det.id)
-		q.sensitive("user", det.user)
-		q.sensitivePath(det.path)
+	if det, ok := q.traffic.ev.Details[p.Detail]; ok {
+		x.Path, x.RequestID, x.User = det.Path, det.ID, det.User
+		q.sensitive("request", det.ID)
+		q.sensitive("user", det.User)
+		q.sensitivePath(det.Path)
 	}
 	return x
 }
@@ -465,7 +466,7 @@ func (q *inquiry) describe(s *finding.Suspect, e int, culprit, hung bool, c *can
 		s.Role = finding.Fallout
 		n := 0
 		for _, ref := range q.hang.Refs {
-			if int(q.slow[ref].endpoint) == e {
+			if int(q.traffic.slow[ref].endpoint) == e {
 				n++
 			}
 		}
@@ -489,10 +490,10 @@ func (q *inquiry) clear(s *finding.Suspect, e int, res *inflight.Result, deaths 
 	if res != nil {
 		onset := make(map[int]record.Time, len(deaths))
 		for i, d := range deaths {
-			onset[d] = q.deathAt[d].Add(-time.Duration(res.Onsets[i] * 1e9))
+			onset[d] = q.traffic.deathAt[d].Add(-time.Duration(res.Onsets[i] * 1e9))
 		}
-		for k := range q.pend {
-			p := &q.pend[k]
+		for k := range q.traffic.pend {
+			p := &q.traffic.pend[k]
 			if p.death < 0 || int(p.Endpoint) != e {
 				continue
 			}
@@ -504,7 +505,7 @@ func (q *inquiry) clear(s *finding.Suspect, e int, res *inflight.Result, deaths 
 			}
 		}
 	}
-	usual := q.base.Durations[e].Quantile(0.5)
+	usual := q.traffic.base.Durations[e].Quantile(0.5)
 	switch {
 	case open > 0 && 3*after >= 2*open && s.LongestSeconds > 5*max(usual, 0.1):
 		s.Role = finding.Victim
@@ -515,7 +516,7 @@ func (q *inquiry) clear(s *finding.Suspect, e int, res *inflight.Result, deaths 
 			break
 		}
 		s.Reasons = append(s.Reasons, "never open when a container died; usually it takes "+seconds(usual))
-		if q.base.Durations[e].N > 0 && usual >= 1 {
+		if q.traffic.base.Durations[e].N > 0 && usual >= 1 {
 			s.Reasons[len(s.Reasons)-1] += ", always, and is innocent"
 		}
 	case s.TrafficShare >= 0.05:
@@ -523,7 +524,7 @@ func (q *inquiry) clear(s *finding.Suspect, e int, res *inflight.Result, deaths 
 	case open > 0 && usual < 1 && s.LongestSeconds > 10*usual:
 		s.Role = finding.Victim
 		s.Reasons = append(s.Reasons, fmt.Sprintf("usually takes %s; it was slow only on containers about to die", seconds(usual)), arithmetic)
-	case len(q.life.Deaths) == 1:
+	case len(q.traffic.life.Deaths) == 1:
 		s.Reasons = append(s.Reasons, "there is one crash only, over which nothing can repeat", arithmetic)
 	default:
 		s.Reasons = append(s.Reasons, "its presence does not repeat over the crashes more than chance brings about", arithmetic)
@@ -576,7 +577,7 @@ func (q *inquiry) serial(main *candidate) {
 		p.Kind = "request"
 	case main.endpoint > 0:
 		refs = res.Endpoints[main.endpoint].Oldest
-		p.Kind, p.Value = "endpoint", q.endpoints[main.endpoint]
+		p.Kind, p.Value = "endpoint", q.traffic.endpoints[main.endpoint]
 		if q.oneRequest(refs) {
 			p.Kind, p.Value = "request", ""
 		}
@@ -589,22 +590,22 @@ func (q *inquiry) serial(main *candidate) {
 			continue
 		}
 		d := deaths[i]
-		r := &q.pend[ref]
+		r := &q.traffic.pend[ref]
 		if p.Value == "" {
-			if det, ok := q.details[r.Detail]; ok {
-				p.Value = det.path
-				if det.user != "" {
-					p.Value += " of user " + det.user
-					q.sensitive("user", det.user)
+			if det, ok := q.traffic.ev.Details[r.Detail]; ok {
+				p.Value = det.Path
+				if det.User != "" {
+					p.Value += " of user " + det.User
+					q.sensitive("user", det.User)
 				}
-				q.sensitivePath(det.path)
+				q.sensitivePath(det.Path)
 			} else {
-				p.Value = q.endpoints[r.Endpoint]
+				p.Value = q.traffic.endpoints[r.Endpoint]
 			}
 		}
-		p.Steps = append(p.Steps, finding.Step{Crash: q.life.Deaths[d].ID(), Container: q.life.Deaths[d].Container, Start: r.Start.Std(),
-			Seconds: round(max(0, q.deathAt[d].Sub(r.Start).Seconds()), 3)})
-		times = append(times, q.deathAt[d])
+		p.Steps = append(p.Steps, finding.Step{Crash: q.traffic.life.Deaths[d].ID(), Container: q.traffic.life.Deaths[d].Container, Start: r.Start.Std(),
+			Seconds: round(max(0, q.traffic.deathAt[d].Sub(r.Start).Seconds()), 3)})
+		times = append(times, q.traffic.deathAt[d])
 	}
 	if len(p.Steps) < 2 {
 		return
@@ -621,7 +622,7 @@ func (q *inquiry) serial(main *candidate) {
 	}
 	var spared []string
 	pool := life.Pool(p.Steps[0].Container, "")
-	for _, n := range q.containers {
+	for _, n := range q.traffic.containers {
 		if n != "" && !hit[n] && life.Pool(n, "") == pool {
 			spared = append(spared, n)
 		}
@@ -640,7 +641,7 @@ func (q *inquiry) oneRequest(refs []int) bool {
 		if ref < 0 {
 			continue
 		}
-		r := &q.pend[ref]
+		r := &q.traffic.pend[ref]
 		if r.User == 0 || r.Path == 0 || first != nil && (r.User != first.User || r.Path != first.Path) {
 			return false
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"lastcall/analyze/finding"
+	"lastcall/analyze/internal/intake"
 	"lastcall/analyze/internal/reqlog"
 	"lastcall/collectors/record"
 )
@@ -79,7 +80,7 @@ func (t *traffic) tieByBreaks() (tied int, err error) {
 	}
 	for raw, other := range strange {
 		if name := names[other]; name != "" && other != "" {
-			t.canon.alias[t.canon.key(t.all.containers.list[raw])] = name
+			t.canon.alias[t.canon.key(t.ev.Containers[raw])] = name
 		}
 	}
 	return len(names), nil
@@ -88,18 +89,18 @@ func (t *traffic) tieByBreaks() (tied int, err error) {
 // strangers returns, by raw id, the names of containers that only requests know, and all names that requests know.
 func (t *traffic) strangers() (strange []string, served map[string]bool) {
 	known := map[string]bool{} // to anything but requests
-	for i := range t.crashes {
-		known[t.canon.of(t.crashes[i].Container)] = true
+	for i := range t.ev.Crashes {
+		known[t.canon.of(t.ev.Crashes[i].Container)] = true
 	}
-	for i := range t.events {
-		known[t.canon.of(t.events[i].Container)] = true
+	for i := range t.ev.Events {
+		known[t.canon.of(t.ev.Events[i].Container)] = true
 	}
-	for k := range t.series {
-		known[t.canon.of(k.container)] = true
+	for k := range t.ev.Series {
+		known[t.canon.of(k.Container)] = true
 	}
-	strange, served = make([]string, len(t.all.containers.list)), map[string]bool{}
-	for raw, name := range t.all.containers.list {
-		if raw == otherContainers || name == "" {
+	strange, served = make([]string, len(t.ev.Containers)), map[string]bool{}
+	for raw, name := range t.ev.Containers {
+		if raw == intake.OtherContainers || name == "" {
 			continue
 		}
 		name = t.canon.of(name)
@@ -119,7 +120,7 @@ func (t *traffic) untied() (dead, addresses []string) {
 	}
 	for i := range t.life.Deaths {
 		d := &t.life.Deaths[i]
-		if c := t.deathContainer(d); c != 0 && t.spans[c].first != 0 {
+		if c := t.deathContainer(d); c != 0 && t.spans[c].First != 0 {
 			return nil, nil // it served
 		}
 		dead = append(dead, d.Container)
@@ -156,18 +157,18 @@ func (q *inquiry) tellUntied() {
 // signsOfUnserved returns the times of the signs of death of each container that no request knows. Those at which there are no requests
 // are left out: they cannot have broken any.
 func (t *traffic) signsOfUnserved(served map[string]bool) map[string][]record.Time {
-	var logged span
-	for _, s := range t.all.log.Stats() {
-		logged.add(s.First)
-		logged.add(s.Last)
+	var logged intake.Span
+	for _, s := range t.ev.Log.Stats() {
+		logged.Add(s.First)
+		logged.Add(s.Last)
 	}
-	from, to := max(logged.first, t.opts.From), logged.last
-	if t.opts.To != 0 {
-		to = min(to, t.opts.To)
+	from, to := max(logged.First, t.asked.From), logged.Last
+	if t.asked.To != 0 {
+		to = min(to, t.asked.To)
 	}
 	signs := map[string][]record.Time{}
-	for i := range t.crashes {
-		c := &t.crashes[i]
+	for i := range t.ev.Crashes {
+		c := &t.ev.Crashes[i]
 		if name := t.canon.of(c.Container); name != "" && !served[name] && c.Time >= from && c.Time <= to {
 			signs[name] = append(signs[name], c.Time)
 		}
@@ -183,14 +184,14 @@ func (t *traffic) breaksOf(names []string) (map[string][]record.Time, error) {
 	}
 	broken := map[told][]record.Time{}
 	last := reqlog.Rec{}
-	err := t.all.unanswered.Each(func(page *reqlog.Page) {
+	err := t.ev.Unanswered.Each(func(page *reqlog.Page) {
 		for i := range page.Len() {
 			r := page.At(i)
-			if r.Outcome != record.Cut || names[r.Container] == "" || t.again[tallyOf(r.Source, r.Layer)] || reqlog.SameLine(&last, r) {
+			if r.Outcome != record.Cut || names[r.Container] == "" || t.ev.Again[intake.TallyOf(r.Source, r.Layer)] || reqlog.SameLine(&last, r) {
 				continue
 			}
 			last = *r
-			k := told{names[r.Container], group{r.Layer, posFormat(t.all.sources.list[r.Source])}}
+			k := told{names[r.Container], group{r.Layer, intake.SourceFormat(t.ev.Sources[r.Source])}}
 			broken[k] = append(broken[k], r.End)
 		}
 	})

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"lastcall/analyze/finding"
+	"lastcall/analyze/internal/intake"
 	"lastcall/collectors/record"
 )
 
@@ -40,19 +41,19 @@ func (q *inquiry) timeline() []finding.Event {
 
 // observed is an event that a record at pos tells of.
 func observed(t record.Time, kind finding.EventKind, text string, pos record.Pos, container string) finding.Event {
-	return finding.Event{Time: t.Std(), Kind: kind, Text: text, Source: posName(pos.Source), Line: pos.Line, Observed: true, Container: container}
+	return finding.Event{Time: t.Std(), Kind: kind, Text: text, Source: intake.SourceName(pos.Source), Line: pos.Line, Observed: true, Container: container}
 }
 
 func (q *inquiry) platformEvents() (out []finding.Event) {
-	for _, d := range q.life.Deploys {
+	for _, d := range q.traffic.life.Deploys {
 		text := "deploy"
 		if d.Version != "" {
 			text = "deploy of " + d.Version
 		}
 		out = append(out, observed(d.Time, finding.EventDeploy, text, d.Pos, ""))
 	}
-	for i := range q.events {
-		e := &q.events[i]
+	for i := range q.traffic.ev.Events {
+		e := &q.traffic.ev.Events[i]
 		put := func(kind finding.EventKind, text string) {
 			out = append(out, observed(e.Time, kind, text, e.Pos, e.Container))
 		}
@@ -85,7 +86,7 @@ func pressureWords(e *record.Lifecycle) string {
 }
 
 func (q *inquiry) plannedEvents() (out []finding.Event) {
-	for _, w := range q.opts.Planned {
+	for _, w := range q.traffic.asked.Planned {
 		out = append(out, observed(w.From, finding.EventPlanned, "planned window begins (told by the user)", record.Pos{}, ""),
 			observed(w.To, finding.EventPlanned, "planned window ends (told by the user)", record.Pos{}, ""))
 	}
@@ -93,8 +94,8 @@ func (q *inquiry) plannedEvents() (out []finding.Event) {
 }
 
 func (q *inquiry) restartEvents() (out []finding.Event) {
-	for i := range q.life.Restarts {
-		s := &q.life.Restarts[i]
+	for i := range q.traffic.life.Restarts {
+		s := &q.traffic.life.Restarts[i]
 		e := observed(s.Time, finding.EventRestart, fmt.Sprintf("%s ended as asked (%s)", s.Container, s.Reason), s.Pos, s.Container)
 		if s.Reason == finding.StoppedReporting {
 			e.Observed = false
@@ -112,22 +113,22 @@ func (q *inquiry) restartEvents() (out []finding.Event) {
 func (q *inquiry) deathEvents() (out []finding.Event) {
 	// By container and by start: a fleet can have hundreds of thousands of lives.
 	lives := map[string][]int{}
-	for i := range q.life.Lives {
-		lives[q.life.Lives[i].Container] = append(lives[q.life.Lives[i].Container], i)
+	for i := range q.traffic.life.Lives {
+		lives[q.traffic.life.Lives[i].Container] = append(lives[q.traffic.life.Lives[i].Container], i)
 	}
 	type begin struct {
 		container string
 		at        record.Time
 	}
 	told := map[begin]record.Pos{}
-	for i := range q.events {
-		at := begin{q.events[i].Container, q.events[i].Time}
+	for i := range q.traffic.ev.Events {
+		at := begin{q.traffic.ev.Events[i].Container, q.traffic.ev.Events[i].Time}
 		if _, ok := told[at]; !ok {
-			told[at] = q.events[i].Pos
+			told[at] = q.traffic.ev.Events[i].Pos
 		}
 	}
-	for d := range q.life.Deaths {
-		x := &q.life.Deaths[d]
+	for d := range q.traffic.life.Deaths {
+		x := &q.traffic.life.Deaths[d]
 		pos := record.Pos{}
 		for _, s := range x.Signs {
 			pos = s.Pos
@@ -154,8 +155,8 @@ func (q *inquiry) deathEvents() (out []finding.Event) {
 		died.Observed, died.Crash = x.Unfinished == 0, x.ID()
 		out = append(out, died)
 		of := lives[x.Container] // in the order of time
-		if i := sort.Search(len(of), func(i int) bool { return q.life.Lives[of[i]].Start > x.Time }); i < len(of) && q.life.Lives[of[i]].Start.Sub(x.Time) < startsSoon {
-			start := q.life.Lives[of[i]].Start
+		if i := sort.Search(len(of), func(i int) bool { return q.traffic.life.Lives[of[i]].Start > x.Time }); i < len(of) && q.traffic.life.Lives[of[i]].Start.Sub(x.Time) < startsSoon {
+			start := q.traffic.life.Lives[of[i]].Start
 			out = append(out, observed(start, finding.EventStart, x.Container+" starts again", told[begin{x.Container, start}], x.Container))
 		}
 	}
@@ -182,9 +183,9 @@ func (q *inquiry) requestEvents() (out []finding.Event) {
 }
 
 func (q *inquiry) find(x finding.Example) *pending {
-	for i := range q.pend {
-		p := &q.pend[i]
-		if int64(p.Line) == x.Line && q.all.sources.name(p.Source) == x.Source && p.Start.Std().Equal(x.Start) {
+	for i := range q.traffic.pend {
+		p := &q.traffic.pend[i]
+		if int64(p.Line) == x.Line && q.traffic.ev.Sources.Name(p.Source) == x.Source && p.Start.Std().Equal(x.Start) {
 			return p
 		}
 	}
@@ -200,8 +201,8 @@ func (q *inquiry) onsetEvents() (out []finding.Event) {
 			if res.Onsets[i] < 2 {
 				continue
 			}
-			x := &q.life.Deaths[d]
-			e := observed(q.deathAt[d].Add(-time.Duration(res.Onsets[i]*1e9)), finding.EventOnset, x.Container+" begins to slow down (estimated from its requests)", record.Pos{}, x.Container)
+			x := &q.traffic.life.Deaths[d]
+			e := observed(q.traffic.deathAt[d].Add(-time.Duration(res.Onsets[i]*1e9)), finding.EventOnset, x.Container+" begins to slow down (estimated from its requests)", record.Pos{}, x.Container)
 			e.Observed, e.Crash = false, x.ID()
 			out = append(out, e)
 		}
@@ -221,6 +222,6 @@ func (q *inquiry) hangEvents() []finding.Event {
 }
 
 func (q *inquiry) slowPos(ref int) record.Pos {
-	s := &q.slow[ref]
-	return record.Pos{Source: q.all.sources.list[s.source], Line: int64(s.line)}
+	s := &q.traffic.slow[ref]
+	return record.Pos{Source: q.traffic.ev.Sources[s.source], Line: int64(s.line)}
 }

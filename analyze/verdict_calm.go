@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"lastcall/analyze/finding"
+	"lastcall/analyze/internal/intake"
 	"lastcall/collectors/record"
 )
 
@@ -19,7 +20,7 @@ func (q *inquiry) calm() candidate {
 		return q.hungCandidate(nil)
 	}
 	silent, again, planned := 0, 0, 0
-	for _, s := range q.life.Restarts {
+	for _, s := range q.traffic.life.Restarts {
 		switch {
 		case s.Reason != finding.StoppedReporting:
 			planned++
@@ -54,13 +55,13 @@ func (q *inquiry) calm() candidate {
 	}
 	q.calmWithout(&c, silent, again, planned)
 	if c.verdict.Cause.Harmless() {
-		many := func(n int64) bool { return n >= failedLeast && float64(n) >= failedShare*float64(q.total) }
+		many := func(n int64) bool { return n >= failedLeast && float64(n) >= failedShare*float64(q.traffic.total) }
 		how := ""
 		switch {
-		case many(q.failed):
-			how = fmt.Sprintf("%d of %d requests failed (cut, given up on or refused)", q.failed, q.total)
-		case many(q.errors5xx):
-			how = fmt.Sprintf("%d of %d requests were answered with status 5xx", q.errors5xx, q.total)
+		case many(q.traffic.failed):
+			how = fmt.Sprintf("%d of %d requests failed (cut, given up on or refused)", q.traffic.failed, q.traffic.total)
+		case many(q.traffic.errors5xx):
+			how = fmt.Sprintf("%d of %d requests were answered with status 5xx", q.traffic.errors5xx, q.traffic.total)
 		}
 		if how != "" {
 			c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: "No crash was seen, but " + how + ", and nothing says why."}
@@ -72,11 +73,11 @@ func (q *inquiry) calm() candidate {
 			Summary: fmt.Sprintf("Nothing died, but memory ran short %d time(s), on %s, and the evidence cannot say why.", times, listSome(on, 4))}
 		return c
 	}
-	if names := q.unread(); len(names) > 0 && (q.total == 0 || !q.life.Told) && c.verdict.Cause.Harmless() {
+	if names := q.unread(); len(names) > 0 && (q.traffic.total == 0 || !q.traffic.life.Told) && c.verdict.Cause.Harmless() {
 		c.verdict.Grade = lower(c.verdict.Grade, finding.Possible)
 		c.verdict.Summary += fmt.Sprintf(" Of what was given, %s could not be read: what it tells is not known.", listSome(names, 3))
 	}
-	if slow, ok := q.latency.slowest(); ok && c.verdict.Cause.Harmless() {
+	if slow, ok := q.traffic.latency.slowest(); ok && c.verdict.Cause.Harmless() {
 		c.verdict.Grade = lower(c.verdict.Grade, finding.Possible)
 		c.verdict.Summary += fmt.Sprintf(" But from %s to %s requests took far longer than usual (median %s, usually %s), and nothing says why.", clockTime(slow.from), clockTime(slow.to), seconds(slow.median), seconds(slow.usual))
 	}
@@ -102,12 +103,12 @@ const (
 // its own: connections to it are tried again after 1, 3, 7 and 15 seconds.
 func (q *inquiry) hangIsFallout() bool {
 	from, to := q.hang.From.Add(-pressureBefore), q.hang.To.Add(pressureBefore)
-	if !q.life.Told && slices.ContainsFunc(q.breaks, func(b breakage) bool { return b.at >= from && b.at <= to }) {
+	if !q.traffic.life.Told && slices.ContainsFunc(q.breaks, func(b breakage) bool { return b.at >= from && b.at <= to }) {
 		return true
 	}
 	n, before := 0, 0
-	for i := range q.pend {
-		if p := &q.pend[i]; p.Outcome == record.GaveUp && p.End >= from && p.End <= q.hang.To {
+	for i := range q.traffic.pend {
+		if p := &q.traffic.pend[i]; p.Outcome == record.GaveUp && p.End >= from && p.End <= q.hang.To {
 			n++
 			if p.End < q.hang.From.Add(-failedBefore) {
 				before++
@@ -119,9 +120,9 @@ func (q *inquiry) hangIsFallout() bool {
 
 // unread returns the sources of which nothing was understood.
 func (q *inquiry) unread() (names []string) {
-	for like := range q.warnings {
-		if like.code == "unknown_format" || like.code == "unreadable" || like.code == "table_not_used" {
-			names = append(names, path.Base(posName(like.source)))
+	for like := range q.traffic.ev.Warnings {
+		if like.Code == "unknown_format" || like.Code == "unreadable" || like.Code == "table_not_used" {
+			names = append(names, path.Base(intake.SourceName(like.Source)))
 		}
 	}
 	slices.Sort(names)
@@ -130,8 +131,8 @@ func (q *inquiry) unread() (names []string) {
 
 // shortOfMemory counts how often a source told that memory ran short, and names the containers.
 func (q *inquiry) shortOfMemory() (times int, on []string) {
-	for i := range q.events {
-		if e := &q.events[i]; e.Kind == record.MemoryPressure && e.Container != "" {
+	for i := range q.traffic.ev.Events {
+		if e := &q.traffic.ev.Events[i]; e.Kind == record.MemoryPressure && e.Container != "" {
 			times++
 			on = append(on, e.Container)
 		}
@@ -167,7 +168,7 @@ func (q *inquiry) calmWithout(c *candidate, silent, again, planned int) {
 		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: fmt.Sprintf("%d container(s) were replaced and no source says why: a platform log or events would tell crashes from deploys.", silent)}
 	case planned > 0:
 		g := finding.Likely
-		if hasMemory && (q.life.Rolling || len(q.life.Deploys) > 0 || len(q.life.Planned) > 0) {
+		if hasMemory && (q.traffic.life.Rolling || len(q.traffic.life.Deploys) > 0 || len(q.traffic.life.Planned) > 0) {
 			g = finding.Conclusive
 		}
 		c.verdict = finding.Verdict{Cause: finding.PlannedRestart, Grade: g, Summary: fmt.Sprintf("Nothing crashed: %d container(s) ended as asked (%s), and nothing else is wrong in what was seen.", planned, q.restartReasons())}
@@ -178,12 +179,12 @@ func (q *inquiry) calmWithout(c *candidate, silent, again, planned int) {
 			c.verdict.Grade = finding.Possible
 			c.verdict.Summary = fmt.Sprintf("No crash was told of: %d container(s) ended as asked, but no source says why %d other(s) ended.", planned, silent)
 		}
-	case q.life.Told && hasMemory:
+	case q.traffic.life.Told && hasMemory:
 		c.verdict = finding.Verdict{Cause: finding.None, Grade: finding.Conclusive, Summary: "Nothing wrong in what was seen: no crash, no container short of memory, no leak."}
-	case !q.life.Told && len(q.breaks) > 0, !hasMemory && len(q.breaks) > 1:
+	case !q.traffic.life.Told && len(q.breaks) > 0, !hasMemory && len(q.breaks) > 1:
 		// One may be a connection of the router's own that went away; two are not, even where events tell of no death.
 		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: fmt.Sprintf("Connections of a container broke all at once %d time(s), as they do when it dies, and no platform log or events say that it did.", len(q.breaks))}
-	case q.life.Told || hasMemory:
+	case q.traffic.life.Told || hasMemory:
 		what := noMemory + " to show a leak"
 		if hasMemory {
 			what = "no platform log or events were there to tell of a crash"
@@ -192,7 +193,7 @@ func (q *inquiry) calmWithout(c *candidate, silent, again, planned int) {
 		container, share := q.nearestToLimit()
 		times, on := q.falls()
 		switch {
-		case q.life.Told:
+		case q.traffic.life.Told:
 		case share >= nearLimit:
 			c.verdict.Grade = finding.Possible
 			c.verdict.Summary = fmt.Sprintf("No leak was seen, but %s took %.0f %% of its limit, and %s.", container, 100*share, what)
@@ -201,9 +202,9 @@ func (q *inquiry) calmWithout(c *candidate, silent, again, planned int) {
 			c.verdict.Summary = fmt.Sprintf("No leak was seen, but %d time(s) memory rose far above its usual level and fell by more than half at once, on %s: a collection does that, and so does a kill for memory; %s.",
 				times, listSome(on, 4), what)
 		}
-	case q.total > 0:
+	case q.traffic.total > 0:
 		c.verdict = finding.Verdict{Cause: finding.None, Grade: finding.Possible, Summary: "The requests show no crash (no connection broke at once on a container), but no platform log was there to tell, and " + noMemory + "."}
-	case len(q.profiles) > 0:
+	case len(q.traffic.ev.Profiles) > 0:
 		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: "Profiles alone tell what took memory, not who asked for it: no crashes, no requests and no memory readings were seen."}
 	default:
 		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: fmt.Sprintf("Nothing was seen%s: no crashes, no requests, no memory readings.", q.windowAsked())}
@@ -289,7 +290,7 @@ func (q *inquiry) falls() (times int, on []string) {
 // windowAsked says which window was asked for, with a blank before; empty when none was.
 func (q *inquiry) windowAsked() string {
 	const form = "2006-01-02 15:04:05"
-	switch from, to := q.opts.From, q.opts.To; {
+	switch from, to := q.traffic.asked.From, q.traffic.asked.To; {
 	case from != 0 && to != 0:
 		return fmt.Sprintf(" from %s to %s UTC", from.Std().Format(form), to.Std().Format(form))
 	case from != 0:
@@ -337,7 +338,7 @@ func (q *inquiry) growthPassed() bool {
 
 func (q *inquiry) restartReasons() string {
 	count := map[string]int{}
-	for _, s := range q.life.Restarts {
+	for _, s := range q.traffic.life.Restarts {
 		count[s.Reason]++
 	}
 	keys := make([]string, 0, len(count))

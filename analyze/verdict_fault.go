@@ -76,14 +76,14 @@ func (q *inquiry) onlyWaits(deaths []int, endpoint int) (candidate, bool) {
 		from, to        record.Time // while the oldest request of the endpoint was open, up to the death
 		usual, answered int
 	}
-	on := make([][]*span, len(q.containers))
+	on := make([][]*span, len(q.traffic.containers))
 	of := map[int]*span{}
-	for i := range q.pend {
-		p := &q.pend[i]
+	for i := range q.traffic.pend {
+		p := &q.traffic.pend[i]
 		if p.death < 0 || int(p.Endpoint) != endpoint || !slices.Contains(deaths, p.death) {
 			continue
 		}
-		from, to := p.Start.Add(waitsSettle), q.deathAt[p.death]
+		from, to := p.Start.Add(waitsSettle), q.traffic.deathAt[p.death]
 		if s := of[p.death]; s == nil && to.Sub(from) >= waitsFrom {
 			of[p.death] = &span{from: from, to: to}
 			on[p.Container] = append(on[p.Container], of[p.death])
@@ -94,7 +94,7 @@ func (q *inquiry) onlyWaits(deaths []int, endpoint int) (candidate, bool) {
 	if len(of) == 0 {
 		return candidate{}, false
 	}
-	err := q.lines(q.all.log.EachUnsorted, countedLines, func(r *reqlog.Rec) {
+	err := q.traffic.lines(q.traffic.ev.Log.EachUnsorted, countedLines, func(r *reqlog.Rec) {
 		if r.Outcome != record.Answered {
 			return
 		}
@@ -124,7 +124,7 @@ func (q *inquiry) onlyWaits(deaths []int, endpoint int) (candidate, bool) {
 	if asked == 0 || 2*waits <= asked {
 		return candidate{}, false
 	}
-	name := q.endpoints[endpoint]
+	name := q.traffic.endpoints[endpoint]
 	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "stall.others-answered", Outcome: finding.Contradicts,
 		Detail: fmt.Sprintf("before %d of %d deaths other requests were answered while %s was open: it did not hold the CPU or the event loop", waits, asked, name)})
 	return candidate{deaths: deaths, class: byStall, endpoint: -1, named: endpoint, verdict: finding.Verdict{Cause: finding.Undetermined, Grade: finding.Possible,
@@ -134,10 +134,10 @@ func (q *inquiry) onlyWaits(deaths []int, endpoint int) (candidate, bool) {
 // silences counts the deaths before which the runtime's readings stopped early.
 func (q *inquiry) silences(deaths []int) (n, silent int) {
 	for _, d := range deaths {
-		x := &q.life.Deaths[d]
-		pts := q.pointsOf(x.Container, record.EventLoopDelayMax, x.Time.Add(-x.Uptime), x.Time)
+		x := &q.traffic.life.Deaths[d]
+		pts := q.traffic.pointsOf(x.Container, record.EventLoopDelayMax, x.Time.Add(-x.Uptime), x.Time)
 		if len(pts) == 0 {
-			pts = q.pointsOf(x.Container, record.HeapUsed, x.Time.Add(-10*time.Minute), x.Time)
+			pts = q.traffic.pointsOf(x.Container, record.HeapUsed, x.Time.Add(-10*time.Minute), x.Time)
 		}
 		if len(pts) < 3 {
 			continue
@@ -178,7 +178,7 @@ func (q *inquiry) explainFault(deaths []int) []candidate {
 		return q.withSecond(finding.RequestCrash, byFault, deaths, res, grade, why)
 	}
 	// A runtime may be told to exit when its memory is full, and then says no more than a code.
-	onlyExits := !slices.ContainsFunc(deaths, func(d int) bool { return q.life.Deaths[d].Kind != record.CrashExit })
+	onlyExits := !slices.ContainsFunc(deaths, func(d int) bool { return q.traffic.life.Deaths[d].Kind != record.CrashExit })
 	if onlyExits && q.growth.Gate.Open && q.endedFull(deaths) {
 		return []candidate{q.explainLeak(deaths, len(deaths))}
 	}
@@ -192,7 +192,7 @@ const exitOnFull = 3
 func (q *inquiry) mayBeFull(deaths []int) bool {
 	n := 0
 	for _, d := range deaths {
-		if x := &q.life.Deaths[d]; x.Kind == record.CrashExit && x.ExitCode == exitOnFull {
+		if x := &q.traffic.life.Deaths[d]; x.Kind == record.CrashExit && x.ExitCode == exitOnFull {
 			n++
 		}
 	}
@@ -202,8 +202,8 @@ func (q *inquiry) mayBeFull(deaths []int) bool {
 // vanished explains containers that the platform lost.
 func (q *inquiry) vanished(ofHost []int) (candidate, bool) {
 	var deaths []int
-	for d := range q.life.Deaths {
-		if classOf(&q.life.Deaths[d]) == lost && !slices.Contains(ofHost, d) {
+	for d := range q.traffic.life.Deaths {
+		if classOf(&q.traffic.life.Deaths[d]) == lost && !slices.Contains(ofHost, d) {
 			deaths = append(deaths, d)
 		}
 	}
@@ -225,8 +225,8 @@ func (q *inquiry) hungCandidate(deaths []int) candidate {
 	h := q.hang
 	grade := finding.Likely
 	var peers []string
-	for d := range q.life.Deaths {
-		x := &q.life.Deaths[d]
+	for d := range q.traffic.life.Deaths {
+		x := &q.traffic.life.Deaths[d]
 		if x.Unreachable && x.Time.Sub(h.From).Abs() <= 5*time.Minute {
 			peers = append(peers, x.Container)
 		}

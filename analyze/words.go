@@ -19,7 +19,7 @@ func comma(clause string) string {
 
 func (q *inquiry) deathsText(deaths []int) string {
 	if len(deaths) == 1 {
-		return q.life.Deaths[deaths[0]].Container
+		return q.traffic.life.Deaths[deaths[0]].Container
 	}
 	if known, processes := q.partProcesses(deaths); processes != "" {
 		if len(known) == 0 {
@@ -40,7 +40,7 @@ func (q *inquiry) deathsText(deaths []int) string {
 func (q *inquiry) containersOf(deaths []int) []string {
 	var set []string
 	for _, d := range deaths {
-		set = append(set, q.life.Deaths[d].Container)
+		set = append(set, q.traffic.life.Deaths[d].Container)
 	}
 	slices.Sort(set)
 	return slices.Compact(set)
@@ -74,7 +74,7 @@ func (q *inquiry) kindsText(deaths []int) string {
 		record.CrashSegfault: "segmentation fault", record.CrashException: "uncaught exception", record.CrashHealthCheck: "killed by a health check", record.CrashExit: "exited with an error"}
 	var set []string
 	for _, d := range deaths {
-		if w := words[q.life.Deaths[d].Kind]; w != "" {
+		if w := words[q.traffic.life.Deaths[d].Kind]; w != "" {
 			set = append(set, w)
 		}
 	}

@@ -418,6 +418,13 @@ func SameLine(a, b *Rec) bool {
 	return a.ID != 0 || a.Source != b.Source && a.Line == b.Line
 }
 
+// CompareAll orders records by their times, then by all else that they hold.
+func CompareAll(a, b *Rec) int {
+	return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Container, b.Container), cmp.Compare(a.Path, b.Path),
+		cmp.Compare(a.User, b.User), cmp.Compare(a.Status, b.Status), cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Outcome, b.Outcome), cmp.Compare(a.Phase, b.Phase),
+		cmp.Compare(a.Line, b.Line), cmp.Compare(a.Source, b.Source))
+}
+
 // prints finds records that may be of one line; it keeps its memory for the next slot.
 type prints struct {
 	table []uint32 // open addressing, 0 is free

@@ -9,7 +9,8 @@ import (
 
 // TestImportsGoOneWay holds the direction of the house: cmd -> {collectors, analyze, report}; collectors know nothing of
 // findings; detectors know neither each other nor a backend; report sees findings only; the two models are leaves. Within the collector of
-// files a format knows no other, and what formats share knows none of them.
+// files a format knows no other, and what formats share knows none of them. Within the engine what gathers, measures and judges know only
+// what came before them.
 func TestImportsGoOneWay(t *testing.T) {
 	cmd := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, "./...")
 	cmd.Dir = root(t)
@@ -36,6 +37,13 @@ func TestImportsGoOneWay(t *testing.T) {
 	for _, f := range formats {
 		if imports[f] == nil {
 			t.Errorf("go list does not know the package of formats %s", f)
+		}
+	}
+	// The layers of the engine, in the order in which evidence goes through them; detectors are asked by some and know none.
+	layers := []string{"lastcall/analyze/internal/intake"}
+	for _, l := range append(layers, "lastcall/analyze") {
+		if imports[l] == nil {
+			t.Errorf("go list does not know the layer %s", l)
 		}
 	}
 	for pkg, list := range imports {
@@ -66,6 +74,10 @@ func TestImportsGoOneWay(t *testing.T) {
 				rule = "analysis does not format"
 			case detector(pkg) && detector(imp) && !within(pkg, imp) && !within(imp, pkg):
 				rule = "detectors do not know each other"
+			case slices.Contains(layers, imp) && pkg != "lastcall/analyze" && slices.Index(layers, pkg) <= slices.Index(layers, imp):
+				rule = "a layer of the engine knows those before it only, and nobody else knows any"
+			case pkg == layers[0] && !within(imp, "lastcall/collectors/record") && imp != "lastcall/analyze/endpoint" && imp != "lastcall/analyze/internal/reqlog":
+				rule = "gathering asks no detector and judges nothing"
 			case pkg == "lastcall/cmd/lastcall" && imp != "lastcall/cmd/internal/cli":
 				rule = "main only starts the command line"
 			}
