@@ -1,9 +1,9 @@
 // Package analyze is the engine: it takes records, asks its detectors, weighs rival explanations, and builds the report.
 //
 // Data passes once, in one direction. An [Analyzer] is a record.Sink that hands on what comes to package internal/intake, which
-// gathers it. [Analyzer.Report] then works in steps, each a file here:
+// gathers it. [Analyzer.Report] then works in steps, each a package or a file here:
 //
-//	names.go     one container, many names: canonical names (tie.go: those that only time ties); endpoints after collapsing
+//	naming       one container, many names (package internal/naming)
 //	life         deaths, restarts, lives (package life)
 //	requests.go  joins of router and application lines: which requests were open when a container died
 //	baseline.go  which moments are quiet

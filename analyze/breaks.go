@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"time"
 
 	"lastcall/analyze/finding"
+	"lastcall/analyze/internal/naming"
 	"lastcall/collectors/record"
 )
 
@@ -16,13 +16,6 @@ type breakage struct {
 	at        record.Time
 	requests  []int // of the pending
 }
-
-const (
-	// breakGap: connections that break within this of one another broke at once.
-	breakGap = 2 * time.Second
-	// minBroken is how many make it a moment of the container's rather than of a client's.
-	minBroken = 3
-)
 
 // findBreaks finds those moments, in the order of time.
 func (q *inquiry) findBreaks() {
@@ -34,26 +27,13 @@ func (q *inquiry) findBreaks() {
 	}
 	for container, cut := range on {
 		slices.SortStableFunc(cut, func(a, b int) int { return cmp.Compare(q.traffic.pend[a].End, q.traffic.pend[b].End) })
-		for _, requests := range inRuns(cut, breakGap, func(i int) record.Time { return q.traffic.pend[i].End }) {
-			if len(requests) >= minBroken {
+		for _, requests := range naming.InRuns(cut, naming.BreakGap, func(i int) record.Time { return q.traffic.pend[i].End }) {
+			if len(requests) >= naming.MinBroken {
 				q.breaks = append(q.breaks, breakage{container, q.traffic.pend[requests[0]].End, requests})
 			}
 		}
 	}
 	slices.SortFunc(q.breaks, func(a, b breakage) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.container, b.container)) })
-}
-
-// inRuns cuts what is in the order of some instants where more than a gap lies between two.
-func inRuns[T any](all []T, gap time.Duration, at func(T) record.Time) (runs [][]T) {
-	for len(all) > 0 {
-		n := 1
-		for n < len(all) && at(all[n]).Sub(at(all[n-1])) <= gap {
-			n++
-		}
-		runs = append(runs, all[:n:n])
-		all = all[n:]
-	}
-	return runs
 }
 
 // breakEvents are those moments for the timeline, each with the request that had run the longest.

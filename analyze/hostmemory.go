@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"lastcall/analyze/finding"
+	"lastcall/analyze/internal/naming"
 	"lastcall/analyze/life"
 	"lastcall/collectors/record"
 )
@@ -24,17 +25,19 @@ type hostMemory struct {
 
 // readShortages finds the records that tell of a machine that ran out of memory; the one of who was killed stands at the same place.
 func (q *inquiry) readShortages() {
-	q.shortages = map[sign]bool{}
+	q.shortages = map[naming.Sign]bool{}
 	for i := range q.traffic.ev.Events {
 		if e := &q.traffic.ev.Events[i]; e.Kind == record.MemoryPressure && e.Reason == record.NodeOutOfMemory {
-			q.shortages[sign{e.Pos, e.Time}] = true
+			q.shortages[naming.Sign{Pos: e.Pos, At: e.Time}] = true
 		}
 	}
 }
 
 // ofMachine reports whether a container was killed because its machine ran out of memory.
 func (q *inquiry) ofMachine(d *life.Death) bool {
-	return slices.ContainsFunc(d.Signs, func(s life.Sign) bool { return s.Kind == record.CrashOOMKill && q.shortages[sign{s.Pos, s.Time}] })
+	return slices.ContainsFunc(d.Signs, func(s life.Sign) bool {
+		return s.Kind == record.CrashOOMKill && q.shortages[naming.Sign{Pos: s.Pos, At: s.Time}]
+	})
 }
 
 // hostMemory looks at the deaths, of those given, that came of their machine's shortage.

@@ -53,7 +53,7 @@ func (t *traffic) fleetNames() []string {
 	from := len(names)
 	for raw, name := range t.ev.Containers {
 		if raw != intake.OtherContainers {
-			add(t.canon.of(name))
+			add(t.canon.Of(name))
 		}
 	}
 	slices.Sort(names[from:])

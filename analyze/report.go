@@ -15,6 +15,7 @@ import (
 	"lastcall/analyze/heap"
 	"lastcall/analyze/inflight"
 	"lastcall/analyze/internal/intake"
+	"lastcall/analyze/internal/naming"
 	"lastcall/analyze/life"
 	"lastcall/analyze/memory"
 	"lastcall/collectors/record"
@@ -29,7 +30,7 @@ type inquiry struct {
 	host   candidate                  // the host that failed, when ofHost names deaths
 	ofHost []int
 	// shortages are the kills that a kernel or node tells of as those of a machine that ran out of memory.
-	shortages map[sign]bool
+	shortages map[naming.Sign]bool
 	mem       []memory.Life
 	memOf     [][]int // per death: which of mem it ended
 	curves    []memory.Curve
@@ -499,7 +500,7 @@ func (q *inquiry) writeCrashes() {
 		if q.ofMachine(x) {
 			notes = append(notes, "the machine ran out of memory, not the container")
 		}
-		if q.traffic.canon.byCount(x) {
+		if q.traffic.canon.ByCount(x) {
 			notes = append(notes, "inferred: the node told of the process only, and the container's restarts were counted")
 		}
 		c.Note = strings.Join(notes, "; ")
@@ -599,7 +600,7 @@ func ptr(s string) *string {
 }
 
 func shorten(id string) string {
-	if hexID(strings.ToLower(id)) {
+	if naming.HexID(strings.ToLower(id)) {
 		return id[:12]
 	}
 	return id

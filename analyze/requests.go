@@ -11,6 +11,7 @@ import (
 
 	"lastcall/analyze/inflight"
 	"lastcall/analyze/internal/intake"
+	"lastcall/analyze/internal/naming"
 	"lastcall/analyze/internal/reqlog"
 	"lastcall/analyze/life"
 	"lastcall/collectors/record"
@@ -106,7 +107,7 @@ type traffic struct {
 	ev         *intake.Evidence
 	asked      Options
 	from, to   record.Time
-	canon      *canon
+	canon      *naming.Canon
 	epOf       []uint32 // raw endpoint id -> index in endpoints
 	endpoints  []string
 	overflow   int64
@@ -121,7 +122,6 @@ type traffic struct {
 	outside    int64        // records dropped because they lie far outside the evidence
 	left       left
 	copies     bool // some line was read twice
-	tied       int  // containers that were known by when their connections broke
 
 	sampled sampling
 	pend    []pending
@@ -332,12 +332,10 @@ func (t *traffic) counted(raw *reqlog.Rec) bool {
 
 // prepare maps ids, chooses whose lines count, and joins what the other lines know.
 func (t *traffic) prepare() error {
-	t.canon = newCanon(t.ev)
 	var err error
-	if t.tied, err = t.tieByBreaks(); err != nil {
+	if t.canon, err = naming.Resolve(t.ev, t.asked.From, t.asked.To); err != nil {
 		return err
 	}
-	t.canon.apply(t.ev)
 	fleet := t.fleetNames()
 	if len(fleet) == 0 && len(t.ev.Crashes) > 0 {
 		// A log of one container, as kubectl prints it, names none.
@@ -346,7 +344,7 @@ func (t *traffic) prepare() error {
 		}
 		fleet = []string{soleName}
 	}
-	sortSmall(t.ev)
+	naming.Sort(t.ev)
 	t.curveOf = map[curveKey][]*intake.Series{}
 	for k, s := range t.ev.Series {
 		t.curveOf[curveKey{k.Container, k.Metric}] = append(t.curveOf[curveKey{k.Container, k.Metric}], s)
@@ -389,7 +387,7 @@ func (t *traffic) mapContainers(fleet []string) {
 	sort.Strings(t.containers)
 	t.contOf = make([]uint32, len(t.ev.Containers))
 	for raw, n := range t.ev.Containers {
-		t.contOf[raw] = t.containerIndex(t.canon.of(n))
+		t.contOf[raw] = t.containerIndex(t.canon.Of(n))
 		if n != "" && t.contOf[raw] == 0 || raw == intake.OtherContainers {
 			t.contOf[raw] = notLookedAt
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"lastcall/analyze/finding"
+	"lastcall/analyze/internal/naming"
 	"lastcall/analyze/life"
 	"lastcall/collectors/record"
 )
@@ -190,7 +191,7 @@ func (q *inquiry) capacity(deaths []int) (candidate, bool) {
 	pools := map[string]bool{}
 	for _, d := range deaths {
 		x := &q.traffic.life.Deaths[d]
-		if _, process := isProcess(x.Container); process {
+		if _, process := naming.IsProcess(x.Container); process {
 			continue
 		}
 		died[x.Container] = true

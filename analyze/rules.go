@@ -5,6 +5,7 @@ import (
 	"lastcall/analyze/hang"
 	"lastcall/analyze/heap"
 	"lastcall/analyze/inflight"
+	"lastcall/analyze/internal/naming"
 	"lastcall/analyze/life"
 	"lastcall/analyze/memory"
 )
@@ -13,7 +14,7 @@ import (
 func Rules() []finding.Rule {
 	var r []finding.Rule
 	r = append(r, life.Rules()...)
-	r = append(r, processRules()...)
+	r = append(r, naming.Rules()...)
 	r = append(r, inflight.Rules()...)
 	r = append(r, memory.Rules()...)
 	r = append(r, heap.Rules()...)

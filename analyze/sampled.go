@@ -39,7 +39,7 @@ func (t *traffic) readSampling() {
 			if s.windows == nil {
 				s.windows = map[string][]life.Span{}
 			}
-			name := t.canon.of(c.Container)
+			name := t.canon.Of(c.Container)
 			s.windows[name] = append(s.windows[name], life.Span{From: c.From, To: c.To})
 		}
 	}
@@ -90,7 +90,7 @@ func (t *traffic) countedExposure() memory.Exposure {
 		if e.Container == "" || e.Count <= 0 || e.To <= e.From {
 			continue
 		}
-		k := cell{exposureName(e), t.canon.of(e.Container)}
+		k := cell{exposureName(e), t.canon.Of(e.Container)}
 		row := cells[k]
 		if row == nil {
 			if len(cells) >= maxCells {

@@ -11,6 +11,7 @@ import (
 	"lastcall/analyze/endpoint"
 	"lastcall/analyze/finding"
 	"lastcall/analyze/internal/intake"
+	"lastcall/analyze/internal/naming"
 	"lastcall/analyze/life"
 	"lastcall/collectors/record"
 )
@@ -191,7 +192,7 @@ func (q *inquiry) unheard() (names []string) {
 	serving := q.serving()
 	for d := range q.traffic.life.Deaths {
 		name := q.traffic.life.Deaths[d].Container
-		if _, process := isProcess(name); process || slices.Contains(names, name) || serving[life.Pool(name, "")] == 0 {
+		if _, process := naming.IsProcess(name); process || slices.Contains(names, name) || serving[life.Pool(name, "")] == 0 {
 			continue
 		}
 		if c := q.traffic.containerIndex(name); c == 0 || !q.traffic.serves[c] {
@@ -292,11 +293,11 @@ func (q *inquiry) method() {
 			add("Deaths are set on the clock of the requests, by the moment their connections broke: the platform's lines differ by %.1f s (median).", s[len(s)/2].Seconds())
 		}
 	}
-	if q.traffic.tied > 0 {
-		add("%d containers have other names in the requests than anywhere else, and were known by their connections, which broke when they died.", q.traffic.tied)
+	if q.traffic.canon.Tied > 0 {
+		add("%d containers have other names in the requests than anywhere else, and were known by their connections, which broke when they died.", q.traffic.canon.Tied)
 	}
-	if len(q.traffic.canon.counted) > 0 {
-		add("%d memory kills were told by a node without the container, and are known by the count of restarts: the kills of the node that nothing else explains are as many as the restarts that nothing else explains.", len(q.traffic.canon.counted))
+	if q.traffic.canon.Counted() > 0 {
+		add("%d memory kills were told by a node without the container, and are known by the count of restarts: the kills of the node that nothing else explains are as many as the restarts that nothing else explains.", q.traffic.canon.Counted())
 	}
 	known, processes := q.partProcesses(q.allDeaths())
 	if n := q.containersSeen(); n > 0 {

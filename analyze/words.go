@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"lastcall/analyze/internal/naming"
 	"lastcall/collectors/record"
 )
 
@@ -122,3 +123,42 @@ func mib(v float64) string {
 }
 
 func clockTime(t record.Time) string { return t.Std().Format("15:04:05") }
+
+// partProcesses sets apart the deaths of processes, which are of containers that may be counted already, and puts those into words.
+func (q *inquiry) partProcesses(deaths []int) (known []int, processes string) {
+	var hosts []string
+	for _, d := range deaths {
+		if host, ok := naming.IsProcess(q.traffic.life.Deaths[d].Container); !ok {
+			known = append(known, d)
+		} else if host != "" {
+			hosts = append(hosts, host)
+		}
+	}
+	n := len(deaths) - len(known)
+	if n == 0 {
+		return known, ""
+	}
+	slices.Sort(hosts)
+	where, whose := "", " whose containers no source names"
+	switch hosts = slices.Compact(hosts); {
+	case len(hosts) > 4:
+		where = fmt.Sprintf(" on %d machines", len(hosts))
+	case len(hosts) > 0:
+		where = " on " + listAll(hosts)
+	}
+	if n == 1 {
+		return known, "1 process" + where + " whose container no source names"
+	}
+	return known, fmt.Sprintf("%d processes", n) + where + whose
+}
+
+// containersSeen counts the containers; processes are none.
+func (q *inquiry) containersSeen() int {
+	n := 0
+	for _, name := range q.traffic.containers[1:] {
+		if _, process := naming.IsProcess(name); !process {
+			n++
+		}
+	}
+	return n
+}

@@ -1,14 +1,12 @@
-package analyze
+package naming
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"time"
 
-	"lastcall/analyze/finding"
 	"lastcall/analyze/internal/intake"
 	"lastcall/analyze/life"
 	"lastcall/collectors/record"
@@ -38,8 +36,8 @@ func processName(pid, host string) string {
 	return "process " + pid + " on " + host
 }
 
-// isProcess reports whether a name is of a process and no container's, and on which machine it was.
-func isProcess(name string) (host string, ok bool) {
+// IsProcess reports whether a name is of a process and no container's, and on which machine it was.
+func IsProcess(name string) (host string, ok bool) {
 	rest, ok := strings.CutPrefix(name, "process ")
 	if !ok {
 		return "", false
@@ -48,10 +46,10 @@ func isProcess(name string) (host string, ok bool) {
 	return host, processID(pid)
 }
 
-// sign is a record of a crash: a document without line breaks has all its records on one line.
-type sign struct {
-	pos record.Pos
-	at  record.Time
+// Sign is a record of a crash: a document without line breaks has all its records on one line.
+type Sign struct {
+	Pos record.Pos
+	At  record.Time
 }
 
 // openKill is a kill on a machine of which only the process is known: all processes killed at one moment, as a container may have several.
@@ -73,7 +71,7 @@ type owed struct {
 }
 
 // tieByCount gives the kills of each machine that nothing else ties to the containers that owe restarts. It returns those that remain.
-func (c *canon) tieByCount(ev *intake.Evidence, open []*record.Crash, first map[string]record.Time) []*record.Crash {
+func (c *Canon) tieByCount(ev *intake.Evidence, open []*record.Crash, first map[string]record.Time) []*record.Crash {
 	var names []string // of machines
 	by := map[string][]*openKill{}
 	for _, k := range open {
@@ -140,9 +138,9 @@ func (c *canon) tieByCount(ev *intake.Evidence, open []*record.Crash, first map[
 				forgetUntold(ev, k.Pos)
 				tied[k] = true
 				if c.counted == nil {
-					c.counted = map[sign]bool{}
+					c.counted = map[Sign]bool{}
 				}
-				c.counted[sign{k.Pos, k.Time}] = true
+				c.counted[Sign{k.Pos, k.Time}] = true
 			}
 		}
 	}
@@ -162,10 +160,10 @@ func apart(kills []*openKill) []*openKill {
 
 // restartCounts returns the restarts of each container as they were counted, in the order of time; where nobody counted them, as its starts
 // were when they were merged.
-func (c *canon) restartCounts(ev *intake.Evidence) map[string][]intake.Point {
+func (c *Canon) restartCounts(ev *intake.Evidence) map[string][]intake.Point {
 	counts := map[string][]intake.Point{}
 	for k, of := range ev.Series {
-		if name := c.of(k.Container); k.Metric == record.Restarts && name != "" {
+		if name := c.Of(k.Container); k.Metric == record.Restarts && name != "" {
 			counts[name] = append(counts[name], of.Points...)
 		}
 	}
@@ -208,13 +206,13 @@ func mergedStarts(ev *intake.Evidence) map[string][]intake.Point {
 }
 
 // limits returns the highest memory limit of each container that has a count.
-func (c *canon) limits(ev *intake.Evidence, counts map[string][]intake.Point) map[string]float64 {
+func (c *Canon) limits(ev *intake.Evidence, counts map[string][]intake.Point) map[string]float64 {
 	limits := map[string]float64{}
 	for k, of := range ev.Series {
 		if k.Metric != record.MemoryLimit {
 			continue
 		}
-		if name := c.of(k.Container); counts[name] != nil {
+		if name := c.Of(k.Container); counts[name] != nil {
 			for _, p := range of.Points {
 				limits[name] = max(limits[name], p.V)
 			}
@@ -431,62 +429,10 @@ func forced(pods []*owed, kills []*openKill) []*owed {
 	return of
 }
 
-// byCount reports whether a death is known to be its container's by the count of restarts only.
-func (c *canon) byCount(d *life.Death) bool {
-	return slices.ContainsFunc(d.Signs, func(s life.Sign) bool { return c.counted[sign{s.Pos, s.Time}] })
+// ByCount reports whether a death is known to be its container's by the count of restarts only.
+func (c *Canon) ByCount(d *life.Death) bool {
+	return slices.ContainsFunc(d.Signs, func(s life.Sign) bool { return c.counted[Sign{s.Pos, s.Time}] })
 }
 
-// partProcesses sets apart the deaths of processes, which are of containers that may be counted already, and puts those into words.
-func (q *inquiry) partProcesses(deaths []int) (known []int, processes string) {
-	var hosts []string
-	for _, d := range deaths {
-		if host, ok := isProcess(q.traffic.life.Deaths[d].Container); !ok {
-			known = append(known, d)
-		} else if host != "" {
-			hosts = append(hosts, host)
-		}
-	}
-	n := len(deaths) - len(known)
-	if n == 0 {
-		return known, ""
-	}
-	slices.Sort(hosts)
-	where, whose := "", " whose containers no source names"
-	switch hosts = slices.Compact(hosts); {
-	case len(hosts) > 4:
-		where = fmt.Sprintf(" on %d machines", len(hosts))
-	case len(hosts) > 0:
-		where = " on " + listAll(hosts)
-	}
-	if n == 1 {
-		return known, "1 process" + where + " whose container no source names"
-	}
-	return known, fmt.Sprintf("%d processes", n) + where + whose
-}
-
-// containersSeen counts the containers; processes are none.
-func (q *inquiry) containersSeen() int {
-	n := 0
-	for _, name := range q.traffic.containers[1:] {
-		if _, process := isProcess(name); !process {
-			n++
-		}
-	}
-	return n
-}
-
-func processRules() []finding.Rule {
-	return []finding.Rule{{
-		ID: "death.process", Title: "A kill that names a process only", Question: "Which container did the killed process belong to?",
-		Test: "The end of a container on the machine at that time; else the only container there that starts again soon after it; else the count of restarts: " +
-			"the kills of the machine that nothing ties, within the life of its containers that were killed for memory before, are exactly as many as the restarts " +
-			"of those that nothing explains, and there is only one way to deal them out (by when each lived, what it may hold, and how often it was restarted).",
-		Thresholds: []finding.Threshold{
-			{Name: "clocks", Value: "5 s", Why: "a kill and the end of its container are told in whole seconds, by two clocks"},
-			{Name: "starts again", Value: "60 s", Why: "Kubernetes and Docker start at once again what did not die just before"},
-			{Name: "numbers", Value: "equal", Why: "kills of other pods of the machine, restarts before the evidence begins, and processes whose container lives on make them differ"},
-			{Name: "of the limit", Value: "0.5 to 1.1", Why: "the main process of a container that ran into its limit holds most of it; a process that holds less may be a child, one that holds more is of another container"}},
-		Source: "Kubernetes documentation (events are merged, restartCount is not)",
-		Limits: "Restarts of unknown reason, and as many kills of other pods within the same time, would be taken for one another. Of a pod with older restarts than the evidence nothing is tied by count.",
-	}}
-}
+// countedKills is how many kills are known to be their containers' by the count of restarts only.
+func (c *Canon) Counted() int { return len(c.counted) }

@@ -1,4 +1,9 @@
-package analyze
+// Package naming brings the names together that sources use for one container. Router, application and platform write them in their own
+// ways (names.go); a kernel tells of a process (process.go), whose container may be known by the count of restarts only
+// (process_count.go); a proxy tells of an address, which may be known by when its connections broke (tie.go).
+//
+// [Resolve] rewrites the small records of the evidence; of the many requests the names are asked for, by [Canon.Of].
+package naming
 
 import (
 	"cmp"
@@ -16,20 +21,34 @@ import (
 // dotted is Heroku's way to write what others write with a dash.
 var dotted = regexp.MustCompile(`^[a-z][a-z0-9_-]*\.[0-9]+$`)
 
-// canon brings the names that sources use for one container together: "/web-1", "WEB-1", "web.1" and the id or its first
+// Resolve brings the names of all records together, and returns what it learned. from and to bound the window that was asked for; 0 where
+// it was not.
+func Resolve(ev *intake.Evidence, from, to record.Time) (*Canon, error) {
+	c := newCanon(ev)
+	var err error
+	if c.Tied, err = c.tieByBreaks(ev, from, to); err != nil {
+		return nil, err
+	}
+	c.apply(ev)
+	return c, nil
+}
+
+// Canon brings the names that sources use for one container together: "/web-1", "WEB-1", "web.1" and the id or its first
 // twelve digits, once some record names both.
-type canon struct {
+type Canon struct {
 	alone map[string]bool   // keys of names without a slash
 	alias map[string]string // key of a name or instance id -> display name
 	at    map[string]string // network address -> display name
 	// counted are the kills whose container is known by the count of its restarts.
-	counted map[sign]bool
+	counted map[Sign]bool
+	// Tied is how many containers were known by when their connections broke.
+	Tied int
 }
 
 // key is how names are compared: without what stands before them in a path (of a control group, an ARN) and in small letters.
 func key(name string) string {
 	k := strings.ToLower(strings.TrimPrefix(strings.TrimSpace(name), "/"))
-	if before, last, ok := cutLast(k); ok && (hexID(last) || strings.Contains(before, "/") || strings.HasPrefix(before, "arn:")) {
+	if before, last, ok := cutLast(k); ok && (HexID(last) || strings.Contains(before, "/") || strings.HasPrefix(before, "arn:")) {
 		k = last
 	}
 	if dotted.MatchString(k) {
@@ -49,7 +68,7 @@ func cutLast(name string) (before, last string, ok bool) {
 
 // key is the key of a name that may be two. "pod/sidecar" is a container of its own, and each pod has one of that name, while
 // "namespace/pod" is the pod: which it is follows from what has a name by itself.
-func (c *canon) key(name string) string {
+func (c *Canon) key(name string) string {
 	k := key(name)
 	if before, last, ok := cutLast(k); ok && c.alone[last] && !c.alone[before] {
 		return last
@@ -57,8 +76,8 @@ func (c *canon) key(name string) string {
 	return k
 }
 
-// hexID reports whether s is a container id, whole or cut to 12 digits or more.
-func hexID(s string) bool {
+// HexID reports whether s is a container id, whole or cut to 12 digits or more.
+func HexID(s string) bool {
 	if len(s) < 12 || len(s) > 64 {
 		return false
 	}
@@ -72,8 +91,8 @@ func hexID(s string) bool {
 
 // newCanon learns from everything that names a container. What platforms say decides how a name is shown, then the first in
 // alphabetical order.
-func newCanon(ev *intake.Evidence) *canon {
-	c := &canon{alone: map[string]bool{}, alias: map[string]string{}, at: map[string]string{}}
+func newCanon(ev *intake.Evidence) *Canon {
+	c := &Canon{alone: map[string]bool{}, alias: map[string]string{}, at: map[string]string{}}
 	eachName(ev, func(name string, _ bool) {
 		if k := key(name); !strings.Contains(k, "/") {
 			c.alone[k] = true
@@ -94,11 +113,11 @@ func newCanon(ev *intake.Evidence) *canon {
 	tie := func(name, instance string) {
 		instance = strings.ToLower(instance)
 		k := c.key(name)
-		if name == "" || !hexID(instance) {
+		if name == "" || !HexID(instance) {
 			return
 		}
 		id := instance[:12]
-		if hexID(k) && k[:12] == id {
+		if HexID(k) && k[:12] == id {
 			return // the id itself, whole or cut
 		}
 		if old, ok := pair[id]; !ok || k < old {
@@ -110,7 +129,7 @@ func newCanon(ev *intake.Evidence) *canon {
 	}
 	for i := range ev.Events {
 		tie(ev.Events[i].Container, ev.Events[i].Instance)
-		if a := addressOf(ev.Events[i].Address); a != "" {
+		if a := AddressOf(ev.Events[i].Address); a != "" {
 			k := c.key(ev.Events[i].Container)
 			if other, ok := at[a]; ok && other != k {
 				k = "" // an address that two had tells of neither
@@ -122,7 +141,7 @@ func newCanon(ev *intake.Evidence) *canon {
 		tie(k.Container, k.Instance)
 	}
 	for k, name := range shown {
-		if hexID(k) {
+		if HexID(k) {
 			if real, ok := pair[k[:12]]; ok {
 				c.alias[k] = shown[real]
 				continue
@@ -172,8 +191,8 @@ func eachName(ev *intake.Evidence, f func(name string, platform bool)) {
 	}
 }
 
-// addressOf returns the IP address that a name is, without its port; empty when it is none.
-func addressOf(name string) string {
+// AddressOf returns the IP address that a name is, without its port; empty when it is none.
+func AddressOf(name string) string {
 	if a, err := netip.ParseAddrPort(name); err == nil {
 		return a.Addr().Unmap().String()
 	}
@@ -183,13 +202,13 @@ func addressOf(name string) string {
 	return ""
 }
 
-// of returns the one name of a container.
-func (c *canon) of(name string) string {
+// Of returns the one name of a container.
+func (c *Canon) Of(name string) string {
 	if name == "" {
 		return ""
 	}
 	if len(c.at) > 0 {
-		if n := c.at[addressOf(name)]; n != "" {
+		if n := c.at[AddressOf(name)]; n != "" {
 			return n
 		}
 	}
@@ -197,7 +216,7 @@ func (c *canon) of(name string) string {
 	if n, ok := c.alias[k]; ok {
 		return n
 	}
-	if hexID(k) {
+	if HexID(k) {
 		if n, ok := c.alias[k[:12]]; ok {
 			return n
 		}
@@ -207,32 +226,32 @@ func (c *canon) of(name string) string {
 
 // apply rewrites the names in all small records. A crash or event that names only an instance gets its container; one that names only a
 // process is looked at when all have their names.
-func (c *canon) apply(ev *intake.Evidence) {
+func (c *Canon) apply(ev *intake.Evidence) {
 	var processes []*record.Crash
 	for i := range ev.Crashes {
 		k := &ev.Crashes[i]
 		if k.Container == "" && k.Instance != "" {
-			if k.Container = c.of(k.Instance); k.Container == k.Instance && processID(k.Instance) && c.alias[k.Instance] == "" {
+			if k.Container = c.Of(k.Instance); k.Container == k.Instance && processID(k.Instance) && c.alias[k.Instance] == "" {
 				k.Container = ""
 				processes = append(processes, k)
 			}
 		} else {
-			k.Container = c.of(k.Container)
+			k.Container = c.Of(k.Container)
 		}
 	}
 	for i := range ev.Events {
 		k := &ev.Events[i]
-		if k.Container == "" && hexID(k.Instance) {
-			k.Container = c.of(k.Instance)
+		if k.Container == "" && HexID(k.Instance) {
+			k.Container = c.Of(k.Instance)
 		} else {
-			k.Container = c.of(k.Container)
+			k.Container = c.Of(k.Container)
 		}
 	}
 	for i := range ev.Jobs {
-		ev.Jobs[i].Container = c.of(ev.Jobs[i].Container)
+		ev.Jobs[i].Container = c.Of(ev.Jobs[i].Container)
 	}
 	for i := range ev.Profiles {
-		ev.Profiles[i].Container = c.of(ev.Profiles[i].Container)
+		ev.Profiles[i].Container = c.Of(ev.Profiles[i].Container)
 	}
 	c.tieProcesses(ev, processes)
 	merged := map[intake.SeriesKey]*intake.Series{}
@@ -255,7 +274,7 @@ func (c *canon) apply(ev *intake.Evidence) {
 	})
 	for _, k := range keys {
 		nk := k
-		nk.Container = c.of(k.Container)
+		nk.Container = c.Of(k.Container)
 		if o := merged[nk]; o != nil {
 			o.Points = append(o.Points, ev.Series[k].Points...)
 			continue
@@ -265,7 +284,7 @@ func (c *canon) apply(ev *intake.Evidence) {
 	ev.Series = merged
 	seen := map[intake.SeenKey]*intake.Sighting{}
 	for k, v := range ev.Seen {
-		nk := intake.SeenKey{Container: c.of(k.Container), Instance: k.Instance}
+		nk := intake.SeenKey{Container: c.Of(k.Container), Instance: k.Instance}
 		if o := seen[nk]; o != nil {
 			o.Add(v.First)
 			o.Add(v.Last)
@@ -281,8 +300,8 @@ func readTwice(a, b record.Pos) bool {
 	return a.Source != b.Source && a.Line == b.Line && a.Line != 0
 }
 
-// sortSmall puts the small records into an order that does not depend on how they came in.
-func sortSmall(ev *intake.Evidence) {
+// Sort puts the small records into an order that does not depend on how they came in.
+func Sort(ev *intake.Evidence) {
 	life.SortCrashes(ev.Crashes)
 	life.SortEvents(ev.Events)
 	sort.SliceStable(ev.Jobs, func(i, j int) bool {

@@ -1,4 +1,4 @@
-package analyze
+package naming
 
 import (
 	"cmp"
@@ -42,7 +42,7 @@ func byTime(a, b told) int {
 }
 
 // tieProcesses gives crashes that name only a process their container, or a name of their own. All other records have theirs.
-func (c *canon) tieProcesses(ev *intake.Evidence, processes []*record.Crash) {
+func (c *Canon) tieProcesses(ev *intake.Evidence, processes []*record.Crash) {
 	if len(processes) == 0 {
 		return
 	}
@@ -149,10 +149,10 @@ func sameHost(a, b string) bool {
 }
 
 // firstSeen returns since when each container is known to be there.
-func (c *canon) firstSeen(ev *intake.Evidence) map[string]record.Time {
+func (c *Canon) firstSeen(ev *intake.Evidence) map[string]record.Time {
 	first := map[string]record.Time{}
 	see := func(name string, at record.Time) {
-		if name = c.of(name); name == "" || at == 0 {
+		if name = c.Of(name); name == "" || at == 0 {
 			return
 		}
 		if old, known := first[name]; !known || at < old {

@@ -1,9 +1,7 @@
-package analyze
+package naming
 
 import (
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"lastcall/analyze/internal/intake"
 	"lastcall/collectors/record"
@@ -35,28 +33,9 @@ func TestAContainerIsKnownByItsAddress(t *testing.T) {
 		"10.42.0.11:8080": "api-1", "10.42.0.11": "api-1", "::ffff:10.42.0.11": "api-1", "[fd00::12]:80": "api-2", "fd00:0::12": "api-2",
 		"10.42.0.13:8080": "10.42.0.13:8080", "10.42.0.99:8080": "10.42.0.99:8080", "API-5": "api-5", "": "", "api-1": "api-1",
 	} {
-		if got := c.of(name); got != want {
+		if got := c.Of(name); got != want {
 			t.Errorf("%q is %q, want %q", name, got, want)
 		}
-	}
-}
-
-func TestFamiliesDifferInOneSegment(t *testing.T) {
-	endpoints := []string{
-		"(other)", "GET /", "GET /api/users/judy", "GET /api/users/judy/export", "GET /api/users/henry/export", "GET /api/users/{id}/export", "POST /api/users/dave/export",
-		"GET /api/{id}/judy/export", "GET /health",
-	}
-	var got []string
-	for _, f := range familiesOf(endpoints) {
-		members := f.name + " (" + f.before + "):"
-		for _, e := range f.members {
-			members += " " + endpoints[e]
-		}
-		got = append(got, members)
-	}
-	want := []string{"GET /api/users/{id}/export (api/users): GET /api/users/judy/export GET /api/users/henry/export GET /api/users/{id}/export"}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("families (-want +got):\n%s", diff)
 	}
 }
 
@@ -78,7 +57,7 @@ func TestContainersOfAPodAreTheirOwn(t *testing.T) {
 		"api-aaaaa": "api-aaaaa", "api-aaaaa/envoy": "api-aaaaa/envoy", "api-bbbbb/envoy": "api-bbbbb/envoy", "api-ddddd/envoy": "api-ddddd/envoy",
 		"api-ccccc": "prod/api-ccccc", "web-1": "/web-1", "0123456789abcdef": "/docker/0123456789abcdef", "77": "arn:aws:ecs:eu-west-3:1:task/shop/77",
 	} {
-		if got := c.of(name); got != want {
+		if got := c.Of(name); got != want {
 			t.Errorf("%q is %q, want %q", name, got, want)
 		}
 	}
@@ -99,7 +78,7 @@ func TestAnIDTiesNoNameToItself(t *testing.T) {
 	}
 	c := newCanon(ev)
 	for _, name := range []string{whole, whole[:12], "web-3"} {
-		if got := c.of(name); got != "web-3" {
+		if got := c.Of(name); got != "web-3" {
 			t.Errorf("%q is %q", name, got)
 		}
 	}

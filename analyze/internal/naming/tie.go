@@ -1,11 +1,9 @@
-package analyze
+package naming
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
-	"lastcall/analyze/finding"
 	"lastcall/analyze/internal/intake"
 	"lastcall/analyze/internal/reqlog"
 	"lastcall/collectors/record"
@@ -28,16 +26,16 @@ const (
 
 // tieByBreaks makes names for containers that only requests know those of containers that died and that no request knows, and returns how
 // many there were.
-func (t *traffic) tieByBreaks() (tied int, err error) {
-	strange, served := t.strangers()
+func (c *Canon) tieByBreaks(ev *intake.Evidence, from, to record.Time) (tied int, err error) {
+	strange, served := c.Strangers(ev)
 	if !slices.ContainsFunc(strange, func(name string) bool { return name != "" }) {
 		return 0, nil
 	}
-	signs := t.signsOfUnserved(served)
+	signs := c.signsOfUnserved(ev, from, to, served)
 	if len(signs) == 0 || len(signs) > maxTied {
 		return 0, nil
 	}
-	breaks, err := t.breaksOf(strange)
+	breaks, err := breaksOf(ev, strange)
 	if err != nil {
 		return 0, err
 	}
@@ -46,7 +44,7 @@ func (t *traffic) tieByBreaks() (tied int, err error) {
 	deaths := map[string]int{}
 	for name, at := range signs {
 		slices.Sort(at)
-		each := inRuns(at, oneDeath, itself)
+		each := InRuns(at, oneDeath, itself)
 		deaths[name] = len(each)
 		for other, moments := range breaks {
 			missed := func(signs []record.Time) bool {
@@ -80,30 +78,30 @@ func (t *traffic) tieByBreaks() (tied int, err error) {
 	}
 	for raw, other := range strange {
 		if name := names[other]; name != "" && other != "" {
-			t.canon.alias[t.canon.key(t.ev.Containers[raw])] = name
+			c.alias[c.key(ev.Containers[raw])] = name
 		}
 	}
 	return len(names), nil
 }
 
-// strangers returns, by raw id, the names of containers that only requests know, and all names that requests know.
-func (t *traffic) strangers() (strange []string, served map[string]bool) {
+// Strangers returns, by raw id, the names of containers that only requests know, and all names that requests know.
+func (c *Canon) Strangers(ev *intake.Evidence) (strange []string, served map[string]bool) {
 	known := map[string]bool{} // to anything but requests
-	for i := range t.ev.Crashes {
-		known[t.canon.of(t.ev.Crashes[i].Container)] = true
+	for i := range ev.Crashes {
+		known[c.Of(ev.Crashes[i].Container)] = true
 	}
-	for i := range t.ev.Events {
-		known[t.canon.of(t.ev.Events[i].Container)] = true
+	for i := range ev.Events {
+		known[c.Of(ev.Events[i].Container)] = true
 	}
-	for k := range t.ev.Series {
-		known[t.canon.of(k.Container)] = true
+	for k := range ev.Series {
+		known[c.Of(k.Container)] = true
 	}
-	strange, served = make([]string, len(t.ev.Containers)), map[string]bool{}
-	for raw, name := range t.ev.Containers {
+	strange, served = make([]string, len(ev.Containers)), map[string]bool{}
+	for raw, name := range ev.Containers {
 		if raw == intake.OtherContainers || name == "" {
 			continue
 		}
-		name = t.canon.of(name)
+		name = c.Of(name)
 		served[name] = true
 		if !known[name] {
 			strange[raw] = name
@@ -112,94 +110,54 @@ func (t *traffic) strangers() (strange []string, served map[string]bool) {
 	return strange, served
 }
 
-// untied returns what died and the addresses that requests name, where no request names what died and nothing ties those addresses to
-// any container: the dead may have served any of these requests or none, so that who was not seen at a death was not cleared by it.
-func (t *traffic) untied() (dead, addresses []string) {
-	if !t.named || len(t.life.Deaths) == 0 {
-		return nil, nil
-	}
-	for i := range t.life.Deaths {
-		d := &t.life.Deaths[i]
-		if c := t.deathContainer(d); c != 0 && t.spans[c].First != 0 {
-			return nil, nil // it served
-		}
-		dead = append(dead, d.Container)
-	}
-	strange, _ := t.strangers()
-	for _, name := range strange {
-		if addressOf(name) != "" {
-			addresses = append(addresses, name)
-		}
-	}
-	if len(addresses) == 0 {
-		return nil, nil
-	}
-	slices.Sort(dead)
-	slices.Sort(addresses)
-	return slices.Compact(dead), slices.Compact(addresses)
-}
-
-// tellUntied says in the verdict and in the checks that the open requests could not be asked.
-func (q *inquiry) tellUntied() {
-	if len(q.strangeDead) == 0 {
-		return
-	}
-	if v := &q.report.Verdict; v.Cause == finding.Undetermined {
-		v.Summary += " The requests name only addresses, and nothing ties those to what died."
-	}
-	for i := range q.report.Checks {
-		if c := &q.report.Checks[i]; c.Rule == "burst.open-at-onset" && c.Outcome == finding.NotPossible {
-			c.Detail = fmt.Sprintf("the requests name %s, and nothing ties those addresses to %s", listSome(q.strangeAddresses, 4), listSome(q.strangeDead, 4))
-		}
-	}
-}
-
 // signsOfUnserved returns the times of the signs of death of each container that no request knows. Those at which there are no requests
 // are left out: they cannot have broken any.
-func (t *traffic) signsOfUnserved(served map[string]bool) map[string][]record.Time {
+func (c *Canon) signsOfUnserved(ev *intake.Evidence, from, to record.Time, served map[string]bool) map[string][]record.Time {
 	var logged intake.Span
-	for _, s := range t.ev.Log.Stats() {
+	for _, s := range ev.Log.Stats() {
 		logged.Add(s.First)
 		logged.Add(s.Last)
 	}
-	from, to := max(logged.First, t.asked.From), logged.Last
-	if t.asked.To != 0 {
-		to = min(to, t.asked.To)
+	from = max(logged.First, from)
+	if to == 0 {
+		to = logged.Last
 	}
+	to = min(to, logged.Last)
 	signs := map[string][]record.Time{}
-	for i := range t.ev.Crashes {
-		c := &t.ev.Crashes[i]
-		if name := t.canon.of(c.Container); name != "" && !served[name] && c.Time >= from && c.Time <= to {
-			signs[name] = append(signs[name], c.Time)
+	for i := range ev.Crashes {
+		k := &ev.Crashes[i]
+		if name := c.Of(k.Container); name != "" && !served[name] && k.Time >= from && k.Time <= to {
+			signs[name] = append(signs[name], k.Time)
 		}
 	}
 	return signs
 }
 
 // breaksOf returns when several connections of some containers, named by raw id, broke at once.
-func (t *traffic) breaksOf(names []string) (map[string][]record.Time, error) {
+func breaksOf(ev *intake.Evidence, names []string) (map[string][]record.Time, error) {
 	type told struct {
-		name string
-		by   group // two may tell of the same requests
+		name   string
+		layer  record.Layer // sources of two layers or formats may tell of the same requests
+		format string
 	}
 	broken := map[told][]record.Time{}
 	last := reqlog.Rec{}
-	err := t.ev.Unanswered.Each(func(page *reqlog.Page) {
+	err := ev.Unanswered.Each(func(page *reqlog.Page) {
 		for i := range page.Len() {
 			r := page.At(i)
-			if r.Outcome != record.Cut || names[r.Container] == "" || t.ev.Again[intake.TallyOf(r.Source, r.Layer)] || reqlog.SameLine(&last, r) {
+			if r.Outcome != record.Cut || names[r.Container] == "" || ev.Again[intake.TallyOf(r.Source, r.Layer)] || reqlog.SameLine(&last, r) {
 				continue
 			}
 			last = *r
-			k := told{names[r.Container], group{r.Layer, intake.SourceFormat(t.ev.Sources[r.Source])}}
+			k := told{names[r.Container], r.Layer, intake.SourceFormat(ev.Sources[r.Source])}
 			broken[k] = append(broken[k], r.End)
 		}
 	})
 	moments := map[string][]record.Time{}
 	for k, times := range broken {
 		slices.Sort(times)
-		for _, at := range inRuns(times, breakGap, itself) {
-			if len(at) >= minBroken {
+		for _, at := range InRuns(times, BreakGap, itself) {
+			if len(at) >= MinBroken {
 				moments[k.name] = append(moments[k.name], at[0])
 			}
 		}
@@ -207,7 +165,7 @@ func (t *traffic) breaksOf(names []string) (map[string][]record.Time, error) {
 	for name, at := range moments {
 		slices.Sort(at)
 		once := at[:0]
-		for _, run := range inRuns(at, breakGap, itself) {
+		for _, run := range InRuns(at, BreakGap, itself) {
 			once = append(once, run[0])
 		}
 		moments[name] = once
@@ -220,4 +178,24 @@ func itself(at record.Time) record.Time { return at }
 // meets reports whether one of some instants lies near another one.
 func meets(times []record.Time, at record.Time) bool {
 	return slices.ContainsFunc(times, func(t record.Time) bool { return t.Sub(at).Abs() <= tieWithin })
+}
+
+const (
+	// breakGap: connections that break within this of one another broke at once.
+	BreakGap = 2 * time.Second
+	// minBroken is how many make it a moment of the container's rather than of a client's.
+	MinBroken = 3
+)
+
+// InRuns cuts what is in the order of some instants where more than a gap lies between two.
+func InRuns[T any](all []T, gap time.Duration, at func(T) record.Time) (runs [][]T) {
+	for len(all) > 0 {
+		n := 1
+		for n < len(all) && at(all[n]).Sub(at(all[n-1])) <= gap {
+			n++
+		}
+		runs = append(runs, all[:n:n])
+		all = all[n:]
+	}
+	return runs
 }
