@@ -46,15 +46,15 @@ func (a ages) String() string {
 // agesAt returns the ages at deaths of processes that a death before had begun.
 func (q *inquiry) agesAt(deaths []int) (a ages) {
 	first := map[string]record.Time{}      // death of each container
-	for d := range q.traffic.life.Deaths { // in the order of time
-		x := &q.traffic.life.Deaths[d]
+	for d := range q.traffic.Life.Deaths { // in the order of time
+		x := &q.traffic.Life.Deaths[d]
 		if _, ok := first[x.Container]; !ok {
 			first[x.Container] = x.Time
 		}
 	}
 	var old []float64
 	for _, d := range deaths {
-		if x := &q.traffic.life.Deaths[d]; x.Uptime > 0 && x.Time.Sub(first[x.Container]) >= x.Uptime {
+		if x := &q.traffic.Life.Deaths[d]; x.Uptime > 0 && x.Time.Sub(first[x.Container]) >= x.Uptime {
 			old = append(old, x.Uptime.Seconds())
 		}
 	}
@@ -87,17 +87,17 @@ func (q *inquiry) agesDiffer(deaths []int) bool {
 // lastStraw reports whether the leader may have been no more than what came when memory was full already, where lives end at one age:
 // it is answered in such lives as well. all are the deaths, of which those weighed are the cases.
 func (q *inquiry) lastStraw(a ages, res *inflight.Result, weighed, all []int) bool {
-	if !a.alike() || res == nil || res.Leader < 0 || q.traffic.perEp[res.Leader] < int64(len(all)+a.n) {
+	if !a.alike() || res == nil || res.Leader < 0 || q.measured.Counts.PerEndpoint[res.Leader] < int64(len(all)+a.n) {
 		return false
 	}
 	ran, open := 0, 0
 	for i, d := range weighed {
 		o := res.Endpoints[res.Leader].Oldest[i]
-		if o < 0 || q.traffic.life.Deaths[d].Uptime <= 0 {
+		if o < 0 || q.traffic.Life.Deaths[d].Uptime <= 0 {
 			continue
 		}
 		open++
-		if age := q.traffic.deathAt[d].Sub(q.traffic.pend[o].Start); float64(age) > strawAge*float64(q.traffic.life.Deaths[d].Uptime) {
+		if age := q.traffic.Deaths.At[d].Sub(q.traffic.Pending[o].Start); float64(age) > strawAge*float64(q.traffic.Life.Deaths[d].Uptime) {
 			ran++
 		}
 	}

@@ -4,17 +4,14 @@
 // gathers it. [Analyzer.Report] then works in steps, each a package or a file here:
 //
 //	naming       one container, many names (package internal/naming)
-//	life         deaths, restarts, lives (package life)
-//	requests.go  joins of router and application lines: which requests were open when a container died
-//	baseline.go  which moments are quiet
-//	measure.go   the pass over all requests: how often each endpoint is open, at each age, at a quiet moment; the cases; counts
+//	traffic      requests, lives and deaths; which moments are quiet, how often each endpoint is open then (package internal/traffic)
 //	inflight     open-at-onset evidence per endpoint (package inflight)
 //	memory       shapes of memory and whose traffic explains the growth (package memory)
 //	heap         which code holds the memory (package heap)
 //	hang         calls that end at one constant duration (package hang)
 //	verdict.go   weighs all of it: cause, endpoint, grade, checks (verdict_*.go: by kind of death)
-//	families.go  a second look, with paths that differ in one segment taken as one, when nothing stood out
-//	story.go     timeline, pattern, impact, actions, charts (breaks.go: when connections broke)
+//	second.go    a second look, with paths that differ in one segment taken as one, when nothing stood out
+//	story.go     timeline, pattern, impact, actions, charts
 //
 // It is pure: no clock, no network, and randomness only from fixed seeds. The same records in any order give the same report. It
 // does not format: the report package does.
@@ -54,54 +51,54 @@ type Window struct{ From, To record.Time }
 // Analyzer is a [record.Sink] that gathers what the questions need. Its memory is bounded by what lies around the crashes and
 // by the number of endpoints and containers, not by the number of requests.
 type Analyzer struct {
-	opts     Options
-	gathered *intake.Sink // the first: forks are its own
+	Opts     Options
+	Gathered *intake.Sink // the first: forks are its own
 }
 
 // New returns an Analyzer.
 func New(opts Options) *Analyzer {
-	return &Analyzer{opts: opts, gathered: intake.New(intake.Options{Service: opts.Service, Spool: opts.Spool, MemoryBytes: opts.MemoryBytes})}
+	return &Analyzer{Opts: opts, Gathered: intake.New(intake.Options{Service: opts.Service, Spool: opts.Spool, MemoryBytes: opts.MemoryBytes})}
 }
 
 // Close frees what the Analyzer holds (temporary files). It may be called more than once.
-func (a *Analyzer) Close() error { return a.gathered.Close() }
+func (a *Analyzer) Close() error { return a.Gathered.Close() }
 
 var _ record.Sink = (*Analyzer)(nil)
 
 // Request implements record.Sink.
-func (a *Analyzer) Request(r *record.Request) error { return a.gathered.Request(r) }
+func (a *Analyzer) Request(r *record.Request) error { return a.Gathered.Request(r) }
 
 // Sample implements record.Sink.
-func (a *Analyzer) Sample(s *record.Sample) error { return a.gathered.Sample(s) }
+func (a *Analyzer) Sample(s *record.Sample) error { return a.Gathered.Sample(s) }
 
 // Crash implements record.Sink.
-func (a *Analyzer) Crash(c *record.Crash) error { return a.gathered.Crash(c) }
+func (a *Analyzer) Crash(c *record.Crash) error { return a.Gathered.Crash(c) }
 
 // Lifecycle implements record.Sink.
-func (a *Analyzer) Lifecycle(e *record.Lifecycle) error { return a.gathered.Lifecycle(e) }
+func (a *Analyzer) Lifecycle(e *record.Lifecycle) error { return a.Gathered.Lifecycle(e) }
 
 // Job implements record.Sink.
-func (a *Analyzer) Job(j *record.Job) error { return a.gathered.Job(j) }
+func (a *Analyzer) Job(j *record.Job) error { return a.Gathered.Job(j) }
 
 // Exposure implements record.Sink.
-func (a *Analyzer) Exposure(e *record.Exposure) error { return a.gathered.Exposure(e) }
+func (a *Analyzer) Exposure(e *record.Exposure) error { return a.Gathered.Exposure(e) }
 
 // Profile implements record.Sink.
-func (a *Analyzer) Profile(p *record.Profile) error { return a.gathered.Profile(p) }
+func (a *Analyzer) Profile(p *record.Profile) error { return a.Gathered.Profile(p) }
 
 // Warn implements record.Sink.
-func (a *Analyzer) Warn(w *record.Warning) error { return a.gathered.Warn(w) }
+func (a *Analyzer) Warn(w *record.Warning) error { return a.Gathered.Warn(w) }
 
 // Cover implements record.Sink.
-func (a *Analyzer) Cover(c *record.Coverage) error { return a.gathered.Cover(c) }
+func (a *Analyzer) Cover(c *record.Coverage) error { return a.Gathered.Cover(c) }
 
 // Fork implements record.Sink.
-func (a *Analyzer) Fork() record.Sink { return a.gathered.Fork() }
+func (a *Analyzer) Fork() record.Sink { return a.Gathered.Fork() }
 
 // Join implements record.Sink.
-func (a *Analyzer) Join() error { return a.gathered.Join() }
+func (a *Analyzer) Join() error { return a.Gathered.Join() }
 
-func (w Window) valid() error {
+func (w Window) Valid() error {
 	if w.To < w.From {
 		return fmt.Errorf("window ends (%v) before it begins (%v)", w.To.Std(), w.From.Std())
 	}

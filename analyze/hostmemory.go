@@ -26,8 +26,8 @@ type hostMemory struct {
 // readShortages finds the records that tell of a machine that ran out of memory; the one of who was killed stands at the same place.
 func (q *inquiry) readShortages() {
 	q.shortages = map[naming.Sign]bool{}
-	for i := range q.traffic.ev.Events {
-		if e := &q.traffic.ev.Events[i]; e.Kind == record.MemoryPressure && e.Reason == record.NodeOutOfMemory {
+	for i := range q.traffic.Evidence.Events {
+		if e := &q.traffic.Evidence.Events[i]; e.Kind == record.MemoryPressure && e.Reason == record.NodeOutOfMemory {
 			q.shortages[naming.Sign{Pos: e.Pos, At: e.Time}] = true
 		}
 	}
@@ -43,7 +43,7 @@ func (q *inquiry) ofMachine(d *life.Death) bool {
 // hostMemory looks at the deaths, of those given, that came of their machine's shortage.
 func (q *inquiry) hostMemory(deaths []int) (h hostMemory) {
 	for _, d := range deaths {
-		x := &q.traffic.life.Deaths[d]
+		x := &q.traffic.Life.Deaths[d]
 		if !q.ofMachine(x) {
 			continue
 		}

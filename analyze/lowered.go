@@ -41,7 +41,7 @@ func (q *inquiry) limitLowered(deaths []int) (candidate, bool) {
 	needed, explained := 0.0, 0
 	for _, d := range deaths {
 		of := q.memOf[d]
-		if len(of) == 0 || q.traffic.life.Deaths[d].Kind != record.CrashOOMKill {
+		if len(of) == 0 || q.traffic.Life.Deaths[d].Kind != record.CrashOOMKill {
 			continue
 		}
 		died := &q.mem[of[len(of)-1]]

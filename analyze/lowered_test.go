@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"lastcall/analyze/finding"
+	"lastcall/analyze/internal/traffic"
 	"lastcall/analyze/life"
 	"lastcall/analyze/memory"
 	"lastcall/collectors/record"
@@ -34,10 +35,10 @@ func TestALimitThatWasLowered(t *testing.T) {
 		"no limit is known of before": {0, 113, false, record.CrashOOMKill, ""},
 		"not killed for memory":       {400, 113, false, record.CrashExit, ""},
 	} {
-		q := &inquiry{report: &finding.Report{}, memOf: [][]int{{2}, {3}}, traffic: &traffic{life: &life.Result{}},
+		q := &inquiry{report: &finding.Report{}, memOf: [][]int{{2}, {3}}, traffic: &traffic.Traffic{Life: &life.Result{}},
 			mem: []memory.Life{lived("web-1", 0, c.before, c.top, c.died), lived("web-2", 0, c.before, c.top, c.died), lived("web-1", 30, 128, 119, true), lived("web-2", 30, 128, 119, true)}}
 		for _, web := range []string{"web-1", "web-2"} {
-			q.traffic.life.Deaths = append(q.traffic.life.Deaths, life.Death{Container: web, Time: at(55), Kind: c.kind})
+			q.traffic.Life.Deaths = append(q.traffic.Life.Deaths, life.Death{Container: web, Time: at(55), Kind: c.kind})
 		}
 		found, ok := q.limitLowered([]int{0, 1})
 		if v := found.verdict; ok != (c.grade != "") || v.Grade != c.grade || ok && (v.Cause != finding.Capacity || v.Endpoint != nil || !strings.Contains(v.Summary, "from 400.0 MiB to 128.0 MiB")) {

@@ -3,7 +3,6 @@ package analyze
 import (
 	"context"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"sort"
@@ -16,6 +15,7 @@ import (
 	"lastcall/analyze/inflight"
 	"lastcall/analyze/internal/intake"
 	"lastcall/analyze/internal/naming"
+	"lastcall/analyze/internal/traffic"
 	"lastcall/analyze/life"
 	"lastcall/analyze/memory"
 	"lastcall/collectors/record"
@@ -23,12 +23,15 @@ import (
 
 // inquiry is everything the detectors found, for the verdict and the story to draw on.
 type inquiry struct {
-	*traffic
-	burst  map[class]*inflight.Result // by class of death, over the cases of that class
-	caseOf map[class][]int            // which deaths those are
-	later  map[class][]int            // deaths of a class that came later in a long story: they follow from the first ones
-	host   candidate                  // the host that failed, when ofHost names deaths
-	ofHost []int
+	opts     Options
+	traffic  *traffic.Traffic
+	measured *traffic.Measured
+	cases    []inflight.Case            // those of measured, with what memory tells of their onset; by death
+	burst    map[class]*inflight.Result // by class of death, over the cases of that class
+	caseOf   map[class][]int            // which deaths those are
+	later    map[class][]int            // deaths of a class that came later in a long story: they follow from the first ones
+	host     candidate                  // the host that failed, when ofHost names deaths
+	ofHost   []int
 	// shortages are the kills that a kernel or node tells of as those of a machine that ran out of memory.
 	shortages map[naming.Sign]bool
 	mem       []memory.Life
@@ -37,8 +40,8 @@ type inquiry struct {
 	growth    memory.Attribution
 	heap      *heap.Result
 	hang      *hang.Result
-	load      []float64  // per death: rank of the load in the 30 s before it, 0..1; NaN when unknown
-	breaks    []breakage // found where nothing died
+	load      []float64       // per death: rank of the load in the 30 s before it, 0..1; NaN when unknown
+	breaks    []traffic.Break // found where nothing died
 	// See untied.
 	strangeDead, strangeAddresses []string
 
@@ -71,32 +74,35 @@ func classOf(d *life.Death) class {
 }
 
 // Report concludes. The same records, in any order, give the same report. It may be called once, after all goroutines joined.
-func (a *Analyzer) Report() (*finding.Report, error) { return a.ReportContext(context.Background()) }
+func (a *Analyzer) Report() (*finding.Report, error) {
+	return a.ReportContext(context.Background())
+}
 
 // ReportContext is Report with a context: cancelling it ends the work with the context's error.
 func (a *Analyzer) ReportContext(ctx context.Context) (*finding.Report, error) {
-	for _, w := range a.opts.Planned {
-		if err := w.valid(); err != nil {
+	for _, w := range a.Opts.Planned {
+		if err := w.Valid(); err != nil {
 			return nil, err
 		}
 	}
-	ev, err := a.gathered.Finish()
+	ev, err := a.Gathered.Finish()
 	if err != nil {
 		return nil, err
 	}
-	t := &traffic{ev: ev, asked: a.opts}
-	if err := t.prepare(); err != nil {
-		return nil, err
+	asked := traffic.Asked{From: a.Opts.From, To: a.Opts.To}
+	for _, w := range a.Opts.Planned {
+		asked.Planned = append(asked.Planned, life.Span(w))
 	}
-	if err := t.lives(); err != nil {
-		return nil, err
-	}
-	q, err := t.look(ctx)
+	t, err := traffic.New(ev, asked)
 	if err != nil {
 		return nil, err
 	}
-	if again := q.families(); again != nil {
-		second, err := again.look(ctx)
+	q, err := look(ctx, t, a.Opts)
+	if err != nil {
+		return nil, err
+	}
+	if again := q.secondLook(); again != nil {
+		second, err := look(ctx, again, a.Opts)
 		if err != nil {
 			return nil, err
 		}
@@ -109,11 +115,12 @@ func (a *Analyzer) ReportContext(ctx context.Context) (*finding.Report, error) {
 }
 
 // look measures the requests, asks the detectors and decides.
-func (t *traffic) look(ctx context.Context) (*inquiry, error) {
-	if err := t.measure(); err != nil {
+func look(ctx context.Context, t *traffic.Traffic, opts Options) (*inquiry, error) {
+	m, err := t.Measure()
+	if err != nil {
 		return nil, err
 	}
-	q := &inquiry{traffic: t, burst: map[class]*inflight.Result{}, caseOf: map[class][]int{}, later: map[class][]int{}}
+	q := &inquiry{opts: opts, traffic: t, measured: m, cases: slices.Clone(m.Cases), burst: map[class]*inflight.Result{}, caseOf: map[class][]int{}, later: map[class][]int{}}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -121,7 +128,7 @@ func (t *traffic) look(ctx context.Context) (*inquiry, error) {
 	q.readMemory()
 	q.readLoad()
 	q.readHang()
-	q.report = &finding.Report{SchemaVersion: finding.SchemaVersion, Window: finding.Window{From: t.from.Std(), To: t.to.Std()},
+	q.report = &finding.Report{SchemaVersion: finding.SchemaVersion, Window: finding.Window{From: t.Window.From.Std(), To: t.Window.To.Std()},
 		Checks: []finding.Check{}, Suspects: []finding.Suspect{}}
 	q.host, q.ofHost = q.hostFailure()
 	q.readInflight()
@@ -136,18 +143,15 @@ func (t *traffic) look(ctx context.Context) (*inquiry, error) {
 	return q, nil
 }
 
-// memoryMetrics are the curves that the memory package reads.
-var memoryMetrics = [...]record.Metric{record.RSS, record.WorkingSet, record.HeapUsed, record.HeapTotal, record.External}
-
 // readMemory builds the lives with their curves and asks the memory package.
 func (q *inquiry) readMemory() {
-	q.memOf = make([][]int, len(q.traffic.life.Deaths))
-	for i := range q.traffic.life.Lives {
-		l := &q.traffic.life.Lives[i]
+	q.memOf = make([][]int, len(q.traffic.Life.Deaths))
+	for i := range q.traffic.Life.Lives {
+		l := &q.traffic.Life.Lives[i]
 		m := memory.Life{Container: l.Container, Instance: l.Instance, Start: l.Start, End: l.End, Planned: l.Planned, Version: l.Version,
 			Series: map[record.Metric][]memory.Point{}}
 		if l.Death >= 0 {
-			d := &q.traffic.life.Deaths[l.Death]
+			d := &q.traffic.Life.Deaths[l.Death]
 			m.Died, m.Crash, m.Kind, m.End = true, d.ID(), d.Kind, d.Time
 			q.memOf[l.Death] = append(q.memOf[l.Death], i)
 			if d.Kind == record.CrashHeapLimit {
@@ -159,22 +163,22 @@ func (q *inquiry) readMemory() {
 		}
 		from, to := l.Start, l.End
 		if from == 0 {
-			from = q.traffic.from
+			from = q.traffic.Window.From
 		}
-		for _, metric := range memoryMetrics {
-			if pts := q.traffic.pointsOf(l.Container, metric, from, to); len(pts) > 0 {
+		for _, metric := range traffic.MemoryMetrics {
+			if pts := q.traffic.PointsOf(l.Container, metric, from, to); len(pts) > 0 {
 				m.Series[metric] = pts
 			}
 		}
 		if m.LimitBytes == 0 {
-			if pts := q.traffic.pointsOf(l.Container, record.MemoryLimit, from, to); len(pts) > 0 {
+			if pts := q.traffic.PointsOf(l.Container, record.MemoryLimit, from, to); len(pts) > 0 {
 				m.LimitBytes = int64(pts[len(pts)-1].V)
 			} else {
-				m.LimitBytes = q.traffic.asked.LimitBytes
+				m.LimitBytes = q.opts.LimitBytes
 			}
 		}
 		if m.HeapLimitBytes == 0 {
-			if pts := q.traffic.pointsOf(l.Container, record.HeapLimit, from, to); len(pts) > 0 {
+			if pts := q.traffic.PointsOf(l.Container, record.HeapLimit, from, to); len(pts) > 0 {
 				m.HeapLimitBytes = int64(pts[len(pts)-1].V)
 			}
 		}
@@ -190,59 +194,33 @@ func (q *inquiry) readMemory() {
 			q.mem[i].HeapLimitBytes = heapLimit
 		}
 	}
-	ex := q.traffic.exposure()
+	ex := q.measured.Exposure
 	opts := memory.Options{Load: ex.Load()}
 	q.curves = memory.Curves(q.mem, opts)
 	var jobs []memory.Job
-	for i := range q.traffic.ev.Jobs {
-		j := &q.traffic.ev.Jobs[i]
+	for i := range q.traffic.Evidence.Jobs {
+		j := &q.traffic.Evidence.Jobs[i]
 		jobs = append(jobs, memory.Job{Name: j.Name, Container: j.Container, Start: j.Start, End: j.End})
 	}
 	q.growth = memory.Attribute(q.mem, ex, jobs, opts)
-	if q.traffic.sampled.fraction > 0 && !q.traffic.sampled.counted {
+	if q.traffic.Sampled.Fraction > 0 && !q.traffic.Sampled.Counted {
 		// Most requests were not seen: what they keep cannot be told from what time adds.
 		g := &q.growth
 		g.Endpoint, g.Grade = "", lower(g.Grade, finding.Possible)
 		if g.Gate.Open {
 			g.Cause = finding.Undetermined
-			g.Explanation = fmt.Sprintf("memory grows, and only %s of the requests were fetched, without counts for the rest: nothing can be said of whose they are", percent(q.traffic.sampled.fraction))
+			g.Explanation = fmt.Sprintf("memory grows, and only %s of the requests were fetched, without counts for the rest: nothing can be said of whose they are", percent(q.traffic.Sampled.Fraction))
 		}
 	}
-}
-
-// pointsOf returns one curve of a container between two instants, from the kind of source that has most of it.
-func (t *traffic) pointsOf(container string, metric record.Metric, from, to record.Time) []memory.Point {
-	byFormat := map[string][]memory.Point{}
-	for _, s := range t.curveOf[curveKey{container, metric}] {
-		format := intake.SourceFormat(s.Source)
-		for _, p := range s.Points {
-			if p.T >= from && p.T <= to {
-				byFormat[format] = append(byFormat[format], memory.Point{T: p.T, V: p.V})
-			}
-		}
-	}
-	var pts []memory.Point
-	for _, format := range slices.Sorted(maps.Keys(byFormat)) {
-		if len(byFormat[format]) > len(pts) {
-			pts = byFormat[format]
-		}
-	}
-	sort.SliceStable(pts, func(i, j int) bool {
-		if pts[i].T != pts[j].T {
-			return pts[i].T < pts[j].T
-		}
-		return pts[i].V < pts[j].V
-	})
-	return pts
 }
 
 // readLoad ranks the load just before each death among all stretches of the same length, over the whole fleet: a fleet dies of
 // too much load when it has the most to do.
 func (q *inquiry) readLoad() {
-	fleet := q.traffic.fleet
+	fleet := q.measured.Load.Steps
 	n := len(fleet)
-	q.load = make([]float64, len(q.traffic.life.Deaths))
-	logged := q.traffic.logged(n)
+	q.load = make([]float64, len(q.traffic.Life.Deaths))
+	logged := q.measured.Load.Logged
 	known := make([]float64, 0, n)
 	for k, v := range fleet {
 		if logged[k] {
@@ -250,9 +228,9 @@ func (q *inquiry) readLoad() {
 		}
 	}
 	slices.Sort(known)
-	for d := range q.traffic.life.Deaths {
-		i := int(q.traffic.deathAt[d].Sub(q.traffic.from)/loadStep) - 1
-		if q.traffic.total == 0 || q.traffic.sampled.fraction > 0 || i < 0 || i >= n || !logged[i] {
+	for d := range q.traffic.Life.Deaths {
+		i := int(q.traffic.Deaths.At[d].Sub(q.traffic.Window.From)/traffic.LoadStep) - 1
+		if q.measured.Counts.Total == 0 || q.traffic.Sampled.Fraction > 0 || i < 0 || i >= n || !logged[i] {
 			q.load[d] = math.NaN()
 			continue
 		}
@@ -267,10 +245,10 @@ func (q *inquiry) loadRival(deaths []int) float64 {
 	e := 1.0
 	last := -1
 	for _, d := range deaths {
-		if math.IsNaN(q.load[d]) || q.traffic.cases[d].Chain == last {
+		if math.IsNaN(q.load[d]) || q.cases[d].Chain == last {
 			continue // deaths of one chain share their load
 		}
-		last = q.traffic.cases[d].Chain
+		last = q.cases[d].Chain
 		e *= 8 * math.Pow(q.load[d], 7)
 	}
 	return e
@@ -291,13 +269,13 @@ const (
 // readInflight evaluates the open-at-onset evidence per class of death.
 func (q *inquiry) readInflight() {
 	stories := map[[2]int]int{}
-	for d := range q.traffic.life.Deaths {
-		c := classOf(&q.traffic.life.Deaths[d])
+	for d := range q.traffic.Life.Deaths {
+		c := classOf(&q.traffic.Life.Deaths[d])
 		main, along := q.diedWith(d)
 		if along {
-			c = classOf(&q.traffic.life.Deaths[main])
+			c = classOf(&q.traffic.Life.Deaths[main])
 		}
-		switch k := [2]int{int(c), q.traffic.cases[d].Chain}; {
+		switch k := [2]int{int(c), q.cases[d].Chain}; {
 		case c == lost || slices.Contains(q.ofHost, d):
 		case along || stories[k] >= maxPerStory:
 			q.later[c] = append(q.later[c], d)
@@ -307,28 +285,27 @@ func (q *inquiry) readInflight() {
 		}
 		q.brackets(d)
 	}
-	if len(q.traffic.base.Open) > 0 {
-		q.muteOverflow()
+	if len(q.measured.Base.Open) > 0 {
 		for c := range q.later {
 			q.beganAnew(c)
 		}
 	}
-	q.strangeDead, q.strangeAddresses = q.traffic.untied()
+	q.strangeDead, q.strangeAddresses = q.traffic.Untied()
 	for c, deaths := range q.caseOf {
 		if len(q.strangeDead) > 0 {
 			continue // whose requests those are is not known
 		}
 		// Where many finished requests have no path, the endpoints of the others seem never to be open at a quiet moment.
-		if len(q.traffic.base.Open) <= 1 || q.traffic.ev.Left.Paths*10 > q.traffic.total {
+		if len(q.measured.Base.Open) <= 1 || q.traffic.Evidence.Left.Paths*10 > q.measured.Counts.Total {
 			continue
 		}
 		cases := make([]inflight.Case, len(deaths))
 		sudden := c == byFault && !q.mayBeFull(deaths)
 		for i, d := range deaths {
-			cases[i] = q.traffic.cases[d]
+			cases[i] = q.cases[d]
 			cases[i].Sudden = sudden
 		}
-		q.burst[c] = inflight.Evaluate(q.traffic.base, cases)
+		q.burst[c] = inflight.Evaluate(q.measured.Base, cases)
 	}
 }
 
@@ -338,14 +315,14 @@ func (q *inquiry) beganAnew(c class) {
 	var may []int
 	var cases []inflight.Case
 	for _, d := range q.later[c] {
-		if x := q.traffic.cases[d]; x.Time.Sub(q.traffic.cases[d-1].Time) >= anewAfter && asked[x.Chain] < maxAnew {
+		if x := q.cases[d]; x.Time.Sub(q.cases[d-1].Time) >= anewAfter && asked[x.Chain] < maxAnew {
 			asked[x.Chain]++
 			may, cases = append(may, d), append(cases, x)
 		}
 	}
-	for i, b := range inflight.Begins(q.traffic.base, cases) {
+	for i, b := range inflight.Begins(q.measured.Base, cases) {
 		d := may[i]
-		if since := cases[i].Time.Sub(q.traffic.cases[d-1].Time).Seconds() - b.Onset; since >= anewAfter.Seconds() && b.Usual >= anewUsual {
+		if since := cases[i].Time.Sub(q.cases[d-1].Time).Seconds() - b.Onset; since >= anewAfter.Seconds() && b.Usual >= anewUsual {
 			q.caseOf[c] = append(q.caseOf[c], d)
 			q.later[c] = slices.DeleteFunc(q.later[c], func(x int) bool { return x == d })
 		}
@@ -353,25 +330,9 @@ func (q *inquiry) beganAnew(c class) {
 	slices.Sort(q.caseOf[c])
 }
 
-// muteOverflow gives endpoint 0 so many open requests at any moment that no death speaks against it: it stands for many, and is never accused.
-func (q *inquiry) muteOverflow() {
-	const always = 1e6
-	for k := range q.traffic.base.Open[0] {
-		q.traffic.base.Open[0][k] = always
-	}
-	if q.traffic.base.HourOpen == nil {
-		return
-	}
-	for h := range q.traffic.base.HourOpen[0] {
-		for k := range q.traffic.base.HourOpen[0][h] {
-			q.traffic.base.HourOpen[0][h][k] = always
-		}
-	}
-}
-
 // brackets looks in the memory curve for the last normal reading before a death and the first one above normal.
 func (q *inquiry) brackets(d int) {
-	death := &q.traffic.life.Deaths[d]
+	death := &q.traffic.Life.Deaths[d]
 	of := q.memOf[d]
 	if len(of) == 0 {
 		return
@@ -385,7 +346,7 @@ func (q *inquiry) brackets(d int) {
 	if len(pts) < 8 {
 		return
 	}
-	at := q.traffic.deathAt[d]
+	at := q.traffic.Deaths.At[d]
 	var before []float64
 	for _, p := range pts {
 		if at.Sub(p.T) > 5*time.Minute && (l.Start == 0 || p.T.Sub(l.Start) > time.Minute) {
@@ -402,7 +363,7 @@ func (q *inquiry) brackets(d int) {
 		limit = float64(l.HeapLimitBytes)
 	}
 	threshold := hi + max(0.5*(hi-lo), 0.1*max(limit-hi, 0), 0.05*hi)
-	c := &q.traffic.cases[d]
+	c := &q.cases[d]
 	for _, p := range pts {
 		if p.T > at || at.Sub(p.T) > inflight.Lookback {
 			continue
@@ -417,37 +378,37 @@ func (q *inquiry) brackets(d int) {
 
 // readHang looks for a constant duration among the slow calls.
 func (q *inquiry) readHang() {
-	calls := make([]hang.Call, len(q.traffic.slow))
-	for i, s := range q.traffic.slow {
-		calls[i] = hang.Call{Endpoint: int(s.endpoint), Container: int(s.container), Start: s.start, Duration: s.dur, Ref: i}
+	calls := make([]hang.Call, len(q.measured.Slow))
+	for i, s := range q.measured.Slow {
+		calls[i] = hang.Call{Endpoint: int(s.Endpoint), Container: int(s.Container), Start: s.Start, Duration: s.Duration, Ref: i}
 	}
-	share := make([]float64, len(q.traffic.perEp))
-	for e, n := range q.traffic.perEp {
-		share[e] = float64(n) / float64(max(q.traffic.total, 1))
+	share := make([]float64, len(q.measured.Counts.PerEndpoint))
+	for e, n := range q.measured.Counts.PerEndpoint {
+		share[e] = float64(n) / float64(max(q.measured.Counts.Total, 1))
 	}
-	secs := q.traffic.to.Sub(q.traffic.from).Seconds()
+	secs := q.traffic.Window.To.Sub(q.traffic.Window.From).Seconds()
 	if secs <= 0 {
 		return
 	}
-	q.hang = hang.Constant(calls, share, float64(q.traffic.total)/secs, q.traffic.from, q.traffic.to)
+	q.hang = hang.Constant(calls, share, float64(q.measured.Counts.Total)/secs, q.traffic.Window.From, q.traffic.Window.To)
 }
 
 // readHeap asks the heap package.
 func (q *inquiry) readHeap(ctx context.Context) error {
-	if len(q.traffic.ev.Profiles) == 0 {
+	if len(q.traffic.Evidence.Profiles) == 0 {
 		return nil
 	}
 	o := heap.Options{}
-	for d := range q.traffic.life.Deaths {
-		x := &q.traffic.life.Deaths[d]
+	for d := range q.traffic.Life.Deaths {
+		x := &q.traffic.Life.Deaths[d]
 		o.Deaths = append(o.Deaths, heap.Death{Container: x.Container, Instance: x.Instance, Time: x.Time, ID: x.ID()})
 	}
-	for e := 1; e < len(q.traffic.endpoints); e++ {
-		if q.traffic.perEp[e] > 0 {
-			o.Endpoints = append(o.Endpoints, q.traffic.endpoints[e])
+	for e := 1; e < len(q.traffic.Endpoints.Names); e++ {
+		if q.measured.Counts.PerEndpoint[e] > 0 {
+			o.Endpoints = append(o.Endpoints, q.traffic.Endpoints.Names[e])
 		}
 	}
-	r, err := heap.Analyze(ctx, q.traffic.ev.Profiles, o)
+	r, err := heap.Analyze(ctx, q.traffic.Evidence.Profiles, o)
 	if err != nil {
 		return fmt.Errorf("heap profiles: %w", err)
 	}
@@ -460,8 +421,8 @@ func (q *inquiry) writeCrashes() {
 	r := q.report
 	r.Crashes = []finding.Crash{}
 	requests := q.crashRequests()
-	for d := range q.traffic.life.Deaths {
-		x := &q.traffic.life.Deaths[d]
+	for d := range q.traffic.Life.Deaths {
+		x := &q.traffic.Life.Deaths[d]
 		c := finding.Crash{ID: x.ID(), Time: x.Time.Std(), Container: x.Container, Instance: ptr(shorten(x.Instance)), Kind: string(x.Kind),
 			Signal: ptr(x.Signal), Service: ptr(x.Service), Host: ptr(x.Host), Version: ptr(x.Version), Evidence: []finding.Evidence{}}
 		if x.ExitCode >= 0 {
@@ -500,14 +461,14 @@ func (q *inquiry) writeCrashes() {
 		if q.ofMachine(x) {
 			notes = append(notes, "the machine ran out of memory, not the container")
 		}
-		if q.traffic.canon.ByCount(x) {
+		if q.traffic.Names.ByCount(x) {
 			notes = append(notes, "inferred: the node told of the process only, and the container's restarts were counted")
 		}
 		c.Note = strings.Join(notes, "; ")
 		r.Crashes = append(r.Crashes, c)
 	}
-	for i := range q.traffic.life.Restarts {
-		s := &q.traffic.life.Restarts[i]
+	for i := range q.traffic.Life.Restarts {
+		s := &q.traffic.Life.Restarts[i]
 		r.Restarts = append(r.Restarts, finding.Restart{Time: s.Time.Std(), Container: s.Container, Reason: s.Reason, Detail: clip(s.Detail, 200)})
 	}
 }
@@ -543,29 +504,29 @@ func pick(signs []life.Sign) []life.Sign {
 
 // crashRequests counts the requests of each death; nil where there are no requests at all.
 func (q *inquiry) crashRequests() []*finding.CrashRequests {
-	of := make([]*finding.CrashRequests, len(q.traffic.life.Deaths))
-	if q.traffic.total == 0 {
+	of := make([]*finding.CrashRequests, len(q.traffic.Life.Deaths))
+	if q.measured.Counts.Total == 0 {
 		return of
 	}
 	for d := range of {
-		of[d] = &finding.CrashRequests{Finished: q.traffic.lastMinute[d]}
+		of[d] = &finding.CrashRequests{Finished: q.measured.LastMinute[d]}
 	}
-	for i := range q.traffic.pend {
-		switch p := &q.traffic.pend[i]; {
-		case p.death < 0:
+	for i := range q.traffic.Pending {
+		switch p := &q.traffic.Pending[i]; {
+		case p.Death < 0:
 		case p.Phase == record.Started:
-			of[p.death].Open++
+			of[p.Death].Open++
 		case p.Outcome == record.Cut:
-			of[p.death].Cut++
+			of[p.Death].Cut++
 		default:
-			of[p.death].GivenUp++
+			of[p.Death].GivenUp++
 		}
 	}
 	return of
 }
 
 func (q *inquiry) lastMemory(d int) *finding.LastMemory {
-	x := &q.traffic.life.Deaths[d]
+	x := &q.traffic.Life.Deaths[d]
 	metrics := []record.Metric{record.RSS, record.WorkingSet, record.HeapUsed}
 	if x.Kind == record.CrashHeapLimit {
 		metrics = []record.Metric{record.HeapUsed, record.RSS, record.WorkingSet}

@@ -11,6 +11,7 @@ import (
 
 	"lastcall/analyze/finding"
 	"lastcall/analyze/internal/naming"
+	"lastcall/analyze/internal/traffic"
 	"lastcall/analyze/life"
 	"lastcall/collectors/record"
 )
@@ -41,8 +42,8 @@ const (
 // hostFailure looks for containers of several services, or of one named host, that ended together without a reason of their own.
 func (q *inquiry) hostFailure() (candidate, []int) {
 	var unexplained []int
-	for d := range q.traffic.life.Deaths {
-		x := &q.traffic.life.Deaths[d]
+	for d := range q.traffic.Life.Deaths {
+		x := &q.traffic.Life.Deaths[d]
 		if _, with := q.diedWith(d); with {
 			continue // one pod went, whatever it had within it
 		}
@@ -58,8 +59,8 @@ func (q *inquiry) hostFailure() (candidate, []int) {
 		group := []int{}
 		pools := map[string]bool{}
 		for _, d := range unexplained[i:] {
-			x := &q.traffic.life.Deaths[d]
-			if x.Time.Sub(q.traffic.life.Deaths[unexplained[i]].Time) > hostWindow {
+			x := &q.traffic.Life.Deaths[d]
+			if x.Time.Sub(q.traffic.Life.Deaths[unexplained[i]].Time) > hostWindow {
 				break
 			}
 			group = append(group, d)
@@ -70,12 +71,12 @@ func (q *inquiry) hostFailure() (candidate, []int) {
 		}
 	}
 	var down *record.Lifecycle
-	for i := range q.traffic.ev.Events {
-		if e := &q.traffic.ev.Events[i]; e.Kind == record.HostDown {
+	for i := range q.traffic.Evidence.Events {
+		if e := &q.traffic.Evidence.Events[i]; e.Kind == record.HostDown {
 			down = e
 			if len(best) == 0 {
 				for _, d := range unexplained {
-					if x := &q.traffic.life.Deaths[d]; x.Time.Sub(e.Time).Abs() <= 2*hostWindow && (e.Host == "" || x.Host == "" || e.Host == x.Host) {
+					if x := &q.traffic.Life.Deaths[d]; x.Time.Sub(e.Time).Abs() <= 2*hostWindow && (e.Host == "" || x.Host == "" || e.Host == x.Host) {
 						best = append(best, d)
 						bestPools[podPool(x)] = true
 					}
@@ -86,7 +87,7 @@ func (q *inquiry) hostFailure() (candidate, []int) {
 	if len(best) < 2 && (down == nil || len(best) == 0) {
 		return candidate{}, nil
 	}
-	if q.hang != nil && q.hang.From.Sub(q.traffic.life.Deaths[best[0]].Time).Abs() <= 5*time.Minute {
+	if q.hang != nil && q.hang.From.Sub(q.traffic.Life.Deaths[best[0]].Time).Abs() <= 5*time.Minute {
 		return candidate{}, nil // what followed is the story: calls to what was lost hang
 	}
 	if c, ok := q.staleMembers(best); ok {
@@ -95,7 +96,7 @@ func (q *inquiry) hostFailure() (candidate, []int) {
 	hosts := map[string]bool{}
 	named := 0
 	for _, d := range best {
-		if h := q.traffic.life.Deaths[d].Host; h != "" {
+		if h := q.traffic.Life.Deaths[d].Host; h != "" {
 			hosts[h] = true
 			named++
 		}
@@ -132,12 +133,12 @@ func podPool(d *life.Death) string {
 
 // diedWith returns the death of the pod that the container of a death is a companion in, if both came together.
 func (q *inquiry) diedWith(d int) (main int, together bool) {
-	x := &q.traffic.life.Deaths[d]
+	x := &q.traffic.Life.Deaths[d]
 	pod, companion := life.PodOf(x.Container)
 	if !companion {
 		return d, false
 	}
-	deaths := q.traffic.life.Deaths // in the order of time
+	deaths := q.traffic.Life.Deaths // in the order of time
 	o := sort.Search(len(deaths), func(i int) bool { return deaths[i].Time >= x.Time.Add(-withinPod) })
 	for ; o < len(deaths) && deaths[o].Time <= x.Time.Add(withinPod); o++ {
 		if deaths[o].Container == pod {
@@ -154,10 +155,10 @@ const staleAfter = 2 * time.Minute
 // went on calling what hung.
 func (q *inquiry) staleMembers(deaths []int) (candidate, bool) {
 	for _, d := range deaths {
-		x := &q.traffic.life.Deaths[d]
+		x := &q.traffic.Life.Deaths[d]
 		pool := life.Pool(x.Container, x.Service)
-		for i := range q.traffic.ev.Events {
-			e := &q.traffic.ev.Events[i]
+		for i := range q.traffic.Evidence.Events {
+			e := &q.traffic.Evidence.Events[i]
 			if e.Kind != record.MembersChanged || e.Time.Sub(x.Time) < staleAfter {
 				continue
 			}
@@ -184,13 +185,13 @@ func countText(n int, what string) string {
 // capacity asks whether the load simply exceeded the limit: most of a pool dies, the load just before each story was among its
 // highest and well above the usual, and no endpoint is out of line.
 func (q *inquiry) capacity(deaths []int) (candidate, bool) {
-	if q.traffic.total == 0 || len(deaths) < 2 || q.traffic.sampled.fraction > 0 {
+	if q.measured.Counts.Total == 0 || len(deaths) < 2 || q.traffic.Sampled.Fraction > 0 {
 		return candidate{}, false // where only windows were fetched, the load between them is not known
 	}
 	died := map[string]bool{}
 	pools := map[string]bool{}
 	for _, d := range deaths {
-		x := &q.traffic.life.Deaths[d]
+		x := &q.traffic.Life.Deaths[d]
 		if _, process := naming.IsProcess(x.Container); process {
 			continue
 		}
@@ -203,10 +204,10 @@ func (q *inquiry) capacity(deaths []int) (candidate, bool) {
 			fleet += n
 		}
 	}
-	total := q.traffic.fleet
+	total := q.measured.Load.Steps
 	n := len(total)
-	w := int(peakWindow / loadStep)
-	logged := q.traffic.logged(n)
+	w := int(peakWindow / traffic.LoadStep)
+	logged := q.measured.Load.Logged
 	upTo := make([]float64, n+1) // requests before each step
 	for i, v := range total {
 		upTo[i+1] = upTo[i] + v
@@ -215,17 +216,17 @@ func (q *inquiry) capacity(deaths []int) (candidate, bool) {
 	minRise, minRank := math.Inf(1), 1.0
 	last := -1
 	for _, d := range deaths {
-		if q.traffic.cases[d].Chain == last {
+		if q.cases[d].Chain == last {
 			continue
 		}
-		last = q.traffic.cases[d].Chain
-		i := int(q.traffic.deathAt[d].Sub(q.traffic.from) / loadStep)
+		last = q.cases[d].Chain
+		i := int(q.traffic.Deaths.At[d].Sub(q.traffic.Window.From) / traffic.LoadStep)
 		if i < w || i > n {
 			continue
 		}
 		// Compared with the time before the trouble: the surge itself, and the retries after it, are not the usual.
 		var usual []float64
-		until := i - int(peakLead/loadStep)
+		until := i - int(peakLead/traffic.LoadStep)
 		for k := w; k <= until; k += max(1, w/2, (until-w)/mostStretches) {
 			if logged[k-w] && logged[k-1] {
 				usual = append(usual, upTo[k]-upTo[k-w])
@@ -260,9 +261,9 @@ func (q *inquiry) capacity(deaths []int) (candidate, bool) {
 // serving counts the containers that serve requests, by pool.
 func (q *inquiry) serving() map[string]int {
 	n := map[string]int{}
-	for c, serves := range q.traffic.serves {
+	for c, serves := range q.measured.Serves {
 		if c != 0 && serves {
-			n[life.Pool(q.traffic.containers[c], "")]++
+			n[life.Pool(q.traffic.Containers.Names[c], "")]++
 		}
 	}
 	return n

@@ -6,6 +6,7 @@ import (
 
 	"lastcall/analyze/finding"
 	"lastcall/analyze/internal/intake"
+	"lastcall/analyze/internal/traffic"
 	"lastcall/analyze/life"
 	"lastcall/collectors/record"
 )
@@ -34,9 +35,9 @@ func TestAHostThatFailed(t *testing.T) {
 		"killed for memory, both":        {[]end{{"web-1", "node-a", record.CrashOOMKill, killed, 0}, {"worker-1", "node-a", record.CrashOOMKill, killed, time.Second}}, ""},
 		"two pods with their companions": {[]end{{"web-5d9c7b6f4-x2x7k", "node-a", other, killed, 0}, {"web-5d9c7b6f4-x2x7k/proxy", "node-a", other, killed, 0}, {"jobs-5d9c7b6f4-x2x7k", "node-a", other, killed, time.Second}}, finding.Conclusive},
 	} {
-		q := &inquiry{report: &finding.Report{}, traffic: &traffic{life: &life.Result{}, ev: &intake.Evidence{}}}
+		q := &inquiry{report: &finding.Report{}, traffic: &traffic.Traffic{Life: &life.Result{}, Evidence: &intake.Evidence{}}}
 		for i, e := range c.ends {
-			q.traffic.life.Deaths = append(q.traffic.life.Deaths, life.Death{Index: i, Time: record.Time(1_800_000_000_000_000_000).Add(e.after), Container: e.container, Host: e.host, Kind: e.kind, ExitCode: e.exit})
+			q.traffic.Life.Deaths = append(q.traffic.Life.Deaths, life.Death{Index: i, Time: record.Time(1_800_000_000_000_000_000).Add(e.after), Container: e.container, Host: e.host, Kind: e.kind, ExitCode: e.exit})
 		}
 		found, deaths := q.hostFailure()
 		if got := found.verdict.Grade; got != c.want || got != "" && found.verdict.Cause != finding.HostFailure {
@@ -60,7 +61,7 @@ func TestACompanionThatDiesAlone(t *testing.T) {
 		"companions of two":  {[]life.Death{{Time: at, Container: pod + "/shipper"}, {Time: at.Add(time.Hour), Container: "web-5d9c7b6f4-9fzbp/shipper"}}, true},
 		"a name with a path": {[]life.Death{{Time: at, Container: "heroku/web.1"}}, false},
 	} {
-		q := &inquiry{traffic: &traffic{life: &life.Result{Deaths: c.deaths}}}
+		q := &inquiry{traffic: &traffic.Traffic{Life: &life.Result{Deaths: c.deaths}}}
 		var all []int
 		for d := range c.deaths {
 			all = append(all, d)

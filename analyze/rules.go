@@ -6,6 +6,7 @@ import (
 	"lastcall/analyze/heap"
 	"lastcall/analyze/inflight"
 	"lastcall/analyze/internal/naming"
+	"lastcall/analyze/internal/traffic"
 	"lastcall/analyze/life"
 	"lastcall/analyze/memory"
 )
@@ -55,7 +56,7 @@ func ownRules() []finding.Rule {
 			Source: "method of the project", Limits: "Needs at least half an hour of requests before the deaths. Retries after a first death raise the load: the stretch ends at the first death."},
 		loweredRule(),
 		hostMemoryRule(),
-		latencyRule(),
+		traffic.LatencyRule(),
 		{ID: "hang.stale-members", Title: "A list of live instances that did not notice", Question: "Did clients go on calling an instance that was gone?",
 			Test:       "A container that the platform lost, and a refresh of the list of live instances of its service, without it, only later.",
 			Thresholds: []finding.Threshold{{Name: "delay", Value: "2 min", Why: "health checks take a dead instance off a list within a minute or so"}}, Source: "recorded incidents", Limits: "Needs a platform log that tells of such lists."},

@@ -7,6 +7,7 @@ import (
 
 	"lastcall/analyze/finding"
 	"lastcall/analyze/inflight"
+	"lastcall/analyze/internal/traffic"
 	"lastcall/analyze/life"
 	"lastcall/collectors/record"
 )
@@ -26,7 +27,7 @@ func TestTheSecondLookIsTakenWhereItAccuses(t *testing.T) {
 		{nil, finding.Likely, false, ""},
 	} {
 		r := &finding.Report{Verdict: finding.Verdict{Endpoint: c.endpoint, Grade: c.grade}, Suspects: []finding.Suspect{{Grade: finding.Conclusive}}}
-		q := &inquiry{traffic: &traffic{familyOf: map[string]bool{family: true}}, report: r}
+		q := &inquiry{traffic: &traffic.Traffic{Endpoints: traffic.Endpoints{Families: map[string]bool{family: true}}}, report: r}
 		if taken := q.acceptFamily(); taken != c.taken {
 			t.Errorf("%+v: taken %v", c, taken)
 		}
@@ -43,7 +44,7 @@ func TestOneByChanceDoesNotContestASuddenDeath(t *testing.T) {
 		exit int
 		want int
 	}{{record.CrashSegfault, -1, 2}, {record.CrashExit, 1, 2}, {record.CrashExit, 3, 1}, {record.CrashOOMKill, 137, 1}} {
-		q := &inquiry{traffic: &traffic{life: &life.Result{Deaths: []life.Death{{Kind: c.kind, ExitCode: c.exit}}}}}
+		q := &inquiry{traffic: &traffic.Traffic{Life: &life.Result{Deaths: []life.Death{{Kind: c.kind, ExitCode: c.exit}}}}}
 		if n := q.contestants([]int{0}); n != c.want {
 			t.Errorf("%s %d: %d, want %d", c.kind, c.exit, n, c.want)
 		}
@@ -66,7 +67,7 @@ func TestAgesAtDeath(t *testing.T) {
 			at = at.Add(u + 10*time.Second)
 			r.Deaths = append(r.Deaths, life.Death{Container: "web-1", Time: at, Uptime: u})
 		}
-		return &inquiry{traffic: &traffic{life: r}}
+		return &inquiry{traffic: &traffic.Traffic{Life: r}}
 	}
 	m := time.Minute
 	for name, c := range map[string]struct {

@@ -12,6 +12,7 @@ import (
 	"lastcall/analyze/finding"
 	"lastcall/analyze/internal/intake"
 	"lastcall/analyze/internal/naming"
+	"lastcall/analyze/internal/traffic"
 	"lastcall/analyze/life"
 	"lastcall/collectors/record"
 )
@@ -66,16 +67,16 @@ func (q *inquiry) kindWords(d *life.Death) string {
 }
 
 func (q *inquiry) impact() {
-	if q.traffic.total == 0 {
+	if q.measured.Counts.Total == 0 {
 		return
 	}
-	im := &finding.Impact{Requests: q.traffic.total, Failed: q.traffic.failed, ServerErrors: q.traffic.errors5xx, Users: int64(len(q.traffic.users))}
+	im := &finding.Impact{Requests: q.measured.Counts.Total, Failed: q.measured.Counts.Failed, ServerErrors: q.measured.Counts.ServerErrors, Users: int64(len(q.measured.Counts.Users))}
 	starts, ups := map[string][]record.Time{}, map[string][]record.Time{}
-	for _, l := range q.traffic.life.Lives {
+	for _, l := range q.traffic.Life.Lives {
 		starts[l.Container] = append(starts[l.Container], l.Start)
 	}
-	for i := range q.traffic.ev.Events { // in the order of time
-		if e := &q.traffic.ev.Events[i]; e.Kind == record.Up {
+	for i := range q.traffic.Evidence.Events { // in the order of time
+		if e := &q.traffic.Evidence.Events[i]; e.Kind == record.Up {
 			ups[e.Container] = append(ups[e.Container], e.Time)
 		}
 	}
@@ -83,9 +84,9 @@ func (q *inquiry) impact() {
 		slices.Sort(of)
 	}
 	again := map[string]record.Time{} // the next death of each container: what does not come up is down once
-	for d := len(q.traffic.life.Deaths) - 1; d >= 0; d-- {
-		x := &q.traffic.life.Deaths[d]
-		next := q.traffic.to
+	for d := len(q.traffic.Life.Deaths) - 1; d >= 0; d-- {
+		x := &q.traffic.Life.Deaths[d]
+		next := q.traffic.Window.To
 		of := starts[x.Container]
 		if i, _ := slices.BinarySearch(of, x.Time); i < len(of) {
 			next = min(next, of[i])
@@ -98,7 +99,7 @@ func (q *inquiry) impact() {
 			next = min(next, at)
 		}
 		again[x.Container] = x.Time
-		if next < q.traffic.to {
+		if next < q.traffic.Window.To {
 			im.DownSeconds += next.Sub(x.Time).Seconds()
 		}
 	}
@@ -118,29 +119,29 @@ func (q *inquiry) actions() {
 	for _, c := range causes {
 		q.actionsFor(c.cause, c.endpoints, add)
 	}
-	if slow, ok := q.traffic.latency.slowest(); ok && v.Cause.Harmless() {
-		add("observe", "latency.slow", fmt.Sprintf("Look at what requests waited for from %s to %s: a database, something else that they call, the machine.", clockTime(slow.from), clockTime(slow.to)))
+	if slow, ok := q.measured.Latency.Slowest(); ok && v.Cause.Harmless() {
+		add("observe", "latency.slow", fmt.Sprintf("Look at what requests waited for from %s to %s: a database, something else that they call, the machine.", clockTime(slow.From), clockTime(slow.To)))
 	}
 	if v.Cause == finding.Undetermined {
 		switch {
 		case v.Endpoint != nil:
 			add("mitigate", "burst.open-at-onset", "Limit or switch off "+listAll(causes[0].endpoints)+" until it is known how it kills, and block the request or caller shown in the examples.")
 			add("observe", "memory.shape", "Keep the last words of the process and readings of its heap: they tell memory from a held event loop.")
-		case len(q.traffic.life.Deaths) > 0 && q.growth.Gate.Open:
+		case len(q.traffic.Life.Deaths) > 0 && q.growth.Gate.Open:
 			add("mitigate", "memory.leak", "Restart the containers in turn before they reach the limit, until it is known what grows.")
 		}
 	}
-	if len(q.traffic.life.Deaths) > 0 || v.Cause == finding.Undetermined {
-		if q.traffic.total > 0 && q.traffic.primary.layer == record.LayerApp && !q.hasStarts() {
+	if len(q.traffic.Life.Deaths) > 0 || v.Cause == finding.Undetermined {
+		if q.measured.Counts.Total > 0 && q.traffic.Layer == record.LayerApp && !q.hasStarts() {
 			add("observe", "evidence.starts", "Log the start of requests (or save the router's log): the request that kills never logs its end.")
 		}
-		if q.traffic.total == 0 {
+		if q.measured.Counts.Total == 0 {
 			add("observe", "evidence.requests", "Add the router's log or the application's request log of the hour before the crashes.")
 		}
-		if q.traffic.total > 0 && !q.traffic.named {
+		if q.measured.Counts.Total > 0 && !q.traffic.Containers.Named {
 			add("observe", "evidence.container", "Let the request log say which container served each request.")
 		}
-		if !q.traffic.life.Told {
+		if !q.traffic.Life.Told {
 			add("observe", "evidence.platform", "Add the platform's log or events: they tell a crash from a deploy.")
 		}
 		if len(q.curves) == 0 {
@@ -156,15 +157,15 @@ func (q *inquiry) actions() {
 			add("observe", "heap.growth", "Take two heap profiles of one container some minutes apart and add them: they name the code.")
 		}
 	}
-	if n := len(q.traffic.life.Deaths); n > 0 && v.Cause == finding.Undetermined && v.Endpoint == nil {
+	if n := len(q.traffic.Life.Deaths); n > 0 && v.Cause == finding.Undetermined && v.Endpoint == nil {
 		at := make([]string, 0, n)
 		faults, machine := 0, 0
-		for d := range q.traffic.life.Deaths {
-			at = append(at, clockTime(q.traffic.life.Deaths[d].Time))
-			if classOf(&q.traffic.life.Deaths[d]) == byFault {
+		for d := range q.traffic.Life.Deaths {
+			at = append(at, clockTime(q.traffic.Life.Deaths[d].Time))
+			if classOf(&q.traffic.Life.Deaths[d]) == byFault {
 				faults++
 			}
-			if q.ofMachine(&q.traffic.life.Deaths[d]) {
+			if q.ofMachine(&q.traffic.Life.Deaths[d]) {
 				machine++
 			}
 		}
@@ -186,16 +187,16 @@ func (q *inquiry) actions() {
 
 // unheard returns the containers that died and of which there is no request, where others of their service serve.
 func (q *inquiry) unheard() (names []string) {
-	if !q.traffic.named || q.traffic.sampled.fraction > 0 {
+	if !q.traffic.Containers.Named || q.traffic.Sampled.Fraction > 0 {
 		return nil
 	}
 	serving := q.serving()
-	for d := range q.traffic.life.Deaths {
-		name := q.traffic.life.Deaths[d].Container
+	for d := range q.traffic.Life.Deaths {
+		name := q.traffic.Life.Deaths[d].Container
 		if _, process := naming.IsProcess(name); process || slices.Contains(names, name) || serving[life.Pool(name, "")] == 0 {
 			continue
 		}
-		if c := q.traffic.containerIndex(name); c == 0 || !q.traffic.serves[c] {
+		if c := q.traffic.Containers.Index(name); c == 0 || !q.measured.Serves[c] {
 			names = append(names, name)
 		}
 	}
@@ -269,35 +270,35 @@ func (q *inquiry) actionsFor(cause finding.Cause, endpoints []string, add func(k
 func (q *inquiry) method() {
 	r := q.report
 	add := func(format string, a ...any) { r.Method = append(r.Method, fmt.Sprintf(format, a...)) }
-	if q.traffic.total > 0 {
-		layer := map[record.Layer]string{record.LayerRouter: "the router's log (every request, and when it gave up on one)", record.LayerApp: "the application's log", record.LayerUnknown: "access logs"}[q.traffic.primary.layer]
-		if q.traffic.primary.layer == record.LayerApp && !q.hasStarts() {
+	if q.measured.Counts.Total > 0 {
+		layer := map[record.Layer]string{record.LayerRouter: "the router's log (every request, and when it gave up on one)", record.LayerApp: "the application's log", record.LayerUnknown: "access logs"}[q.traffic.Layer]
+		if q.traffic.Layer == record.LayerApp && !q.hasStarts() {
 			layer += " (finished requests only)"
 		}
-		if f := q.traffic.sampled.fraction; f > 0 {
+		if f := q.traffic.Sampled.Fraction; f > 0 {
 			add("%s of the requests were fetched, those around the deaths and in matched quiet windows; base rates rest on the windows.", percent(f))
-			if q.traffic.sampled.counted {
+			if q.traffic.Sampled.Counted {
 				add("Counts per endpoint and container that the source computed over all requests explain the growth of memory.")
 			}
 		}
-		add("Requests are counted from %s: %d requests on %d endpoints.", layer, q.traffic.total, q.endpointCount())
-		if q.traffic.inFamilies > 0 {
-			add("%d endpoints whose paths differ in one segment were taken together as %d, as none of them stood out alone; that was a second look, which is likely at best.", q.traffic.inFamilies, len(q.traffic.familyOf))
+		add("Requests are counted from %s: %d requests on %d endpoints.", layer, q.measured.Counts.Total, q.endpointCount())
+		if q.traffic.Endpoints.Joined > 0 {
+			add("%d endpoints whose paths differ in one segment were taken together as %d, as none of them stood out alone; that was a second look, which is likely at best.", q.traffic.Endpoints.Joined, len(q.traffic.Endpoints.Families))
 		}
 	}
-	if len(q.traffic.life.Deaths) > 0 && q.traffic.total > 0 {
-		add("Base rates rest on %s of quiet container time; %s before and %s after each death are left out.", minutes(time.Duration(q.traffic.quietSecs*1e9)), minutes(q.traffic.lookback), minutes(min(pressureAfter, q.traffic.lookback)))
-		if len(q.traffic.skew) > 0 {
-			s := slices.Clone(q.traffic.skew)
+	if len(q.traffic.Life.Deaths) > 0 && q.measured.Counts.Total > 0 {
+		add("Base rates rest on %s of quiet container time; %s before and %s after each death are left out.", minutes(time.Duration(q.traffic.Quiet.Seconds*1e9)), minutes(q.traffic.Quiet.Lookback), minutes(min(traffic.PressureAfter, q.traffic.Quiet.Lookback)))
+		if len(q.traffic.Deaths.Skew) > 0 {
+			s := slices.Clone(q.traffic.Deaths.Skew)
 			slices.Sort(s)
 			add("Deaths are set on the clock of the requests, by the moment their connections broke: the platform's lines differ by %.1f s (median).", s[len(s)/2].Seconds())
 		}
 	}
-	if q.traffic.canon.Tied > 0 {
-		add("%d containers have other names in the requests than anywhere else, and were known by their connections, which broke when they died.", q.traffic.canon.Tied)
+	if q.traffic.Names.Tied > 0 {
+		add("%d containers have other names in the requests than anywhere else, and were known by their connections, which broke when they died.", q.traffic.Names.Tied)
 	}
-	if q.traffic.canon.Counted() > 0 {
-		add("%d memory kills were told by a node without the container, and are known by the count of restarts: the kills of the node that nothing else explains are as many as the restarts that nothing else explains.", q.traffic.canon.Counted())
+	if q.traffic.Names.Counted() > 0 {
+		add("%d memory kills were told by a node without the container, and are known by the count of restarts: the kills of the node that nothing else explains are as many as the restarts that nothing else explains.", q.traffic.Names.Counted())
 	}
 	known, processes := q.partProcesses(q.allDeaths())
 	if n := q.containersSeen(); n > 0 {
@@ -309,7 +310,7 @@ func (q *inquiry) method() {
 }
 
 func (q *inquiry) allDeaths() []int {
-	d := make([]int, len(q.traffic.life.Deaths))
+	d := make([]int, len(q.traffic.Life.Deaths))
 	for i := range d {
 		d[i] = i
 	}
@@ -318,7 +319,7 @@ func (q *inquiry) allDeaths() []int {
 
 func (q *inquiry) endpointCount() int {
 	n := 0
-	for _, c := range q.traffic.perEp {
+	for _, c := range q.measured.Counts.PerEndpoint {
 		if c > 0 {
 			n++
 		}
@@ -328,8 +329,8 @@ func (q *inquiry) endpointCount() int {
 
 func (q *inquiry) coverageRows() {
 	rows := []finding.Coverage{}
-	for i := range q.traffic.ev.Coverage {
-		c := &q.traffic.ev.Coverage[i]
+	for i := range q.traffic.Evidence.Coverage {
+		c := &q.traffic.Evidence.Coverage[i]
 		x := finding.Coverage{Signal: c.Signal, Records: c.Records, MissingReason: ptr(c.MissingReason)}
 		if c.Source != nil {
 			x.Source, x.Format = c.Source.Name, c.Source.Format
@@ -352,16 +353,16 @@ func (q *inquiry) coverageRows() {
 		}
 		rows = append(rows, finding.Coverage{Source: "(none)", Signal: signal, MissingReason: &why})
 	}
-	if q.traffic.total == 0 {
+	if q.measured.Counts.Total == 0 {
 		missing("requests", "no request log was given")
 	}
-	if len(q.traffic.ev.Series) == 0 {
+	if len(q.traffic.Evidence.Series) == 0 {
 		missing("memory", "no memory readings were given")
 	}
-	if !q.traffic.life.Told {
+	if !q.traffic.Life.Told {
 		missing("lifecycle", "no platform log or events were given: crashes are known by last words only")
 	}
-	if len(q.traffic.ev.Profiles) == 0 {
+	if len(q.traffic.Evidence.Profiles) == 0 {
 		missing("profiles", "no heap profiles were given")
 	}
 	at := func(t *time.Time) int64 {
@@ -386,8 +387,8 @@ func deref[T any](p *T) (v T) {
 }
 
 func (q *inquiry) warningRows() {
-	w := make([]record.Warning, 0, len(q.traffic.ev.Warnings))
-	for _, x := range q.traffic.ev.Warnings {
+	w := make([]record.Warning, 0, len(q.traffic.Evidence.Warnings))
+	for _, x := range q.traffic.Evidence.Warnings {
 		w = append(w, *x)
 	}
 	if q.heap != nil {
@@ -398,21 +399,21 @@ func (q *inquiry) warningRows() {
 			w = append(w, record.Warning{Code: code, Count: n, Text: text})
 		}
 	}
-	own("endpoint_overflow", q.traffic.overflow, "endpoints that did not fit into the table were counted together; they are never accused")
-	if q.traffic.ev.Endpoints.Full() {
+	own("endpoint_overflow", q.traffic.Endpoints.Overflow, "endpoints that did not fit into the table were counted together; they are never accused")
+	if q.traffic.Evidence.Endpoints.Full() {
 		own("template_overflow", 1, fmt.Sprintf("there are more than %d different templates, before values in paths are recognised: those that came later are counted together and never accused", endpoint.MaxRaw))
 	}
-	own("outside_window", q.traffic.outside, "records lie days away from the rest (a wrong clock?) and were left out")
-	own("death_overflow", q.traffic.left.deaths, fmt.Sprintf("deaths before the last %d were left out: narrow the window to see them", maxDeaths))
-	own("container_overflow", q.traffic.left.containers, fmt.Sprintf("containers beyond %d were left out, with all that tells of them; those that died come first, then those that serve requests: name a service to look at fewer", maxFleet))
-	own("case_overflow", q.traffic.left.cases, "deaths had more requests before them than are looked at one by one: of those that were answered the last ones count")
-	own("no_path", q.traffic.ev.Left.Paths, "finished requests have neither a path nor a start line that has it: they are counted together and never accused")
-	own("open_overflow", q.traffic.ev.Left.Open, "start lines without an end were forgotten because too many stayed open")
-	own("sample_overflow", q.traffic.ev.Left.Points, "memory readings beyond what can be held were left out")
-	own("record_overflow", q.traffic.ev.Left.Small, fmt.Sprintf("deaths, events, jobs, tables of requests or coverage beyond %d of a kind were left out", intake.MaxSmall))
-	own("detail_overflow", q.traffic.ev.Left.Details, "requests without an answer are more than the paths, ids and callers that can be held: some are cited without")
-	if q.traffic.total > 0 && !q.traffic.named {
-		own("no_container", q.traffic.total, "requests do not say which container served them: all containers are looked at as one, which proves less")
+	own("outside_window", q.traffic.Left.Outside, "records lie days away from the rest (a wrong clock?) and were left out")
+	own("death_overflow", q.traffic.Left.Deaths, fmt.Sprintf("deaths before the last %d were left out: narrow the window to see them", traffic.MaxDeaths))
+	own("container_overflow", q.traffic.Left.Containers, fmt.Sprintf("containers beyond %d were left out, with all that tells of them; those that died come first, then those that serve requests: name a service to look at fewer", traffic.MaxFleet))
+	own("case_overflow", q.measured.CutCases, "deaths had more requests before them than are looked at one by one: of those that were answered the last ones count")
+	own("no_path", q.traffic.Evidence.Left.Paths, "finished requests have neither a path nor a start line that has it: they are counted together and never accused")
+	own("open_overflow", q.traffic.Evidence.Left.Open+q.traffic.Left.Open, "start lines without an end were forgotten because too many stayed open")
+	own("sample_overflow", q.traffic.Evidence.Left.Points, "memory readings beyond what can be held were left out")
+	own("record_overflow", q.traffic.Evidence.Left.Small, fmt.Sprintf("deaths, events, jobs, tables of requests or coverage beyond %d of a kind were left out", intake.MaxSmall))
+	own("detail_overflow", q.traffic.Evidence.Left.Details, "requests without an answer are more than the paths, ids and callers that can be held: some are cited without")
+	if q.measured.Counts.Total > 0 && !q.traffic.Containers.Named {
+		own("no_container", q.measured.Counts.Total, "requests do not say which container served them: all containers are looked at as one, which proves less")
 	}
 	if dead := q.unheard(); len(dead) > 0 && len(q.strangeDead) == 0 {
 		own("requests_missing", int64(len(dead)), fmt.Sprintf("containers died of which there is no request, while others like them serve (%s): did they never come up, or is their log missing? Their deaths speak against every endpoint", listSome(dead, 4)))
@@ -441,7 +442,7 @@ func (q *inquiry) warningRows() {
 		return a.Text < b.Text
 	})
 	if len(rows) > maxWarnings {
-		lost := q.traffic.ev.Left.Warnings
+		lost := q.traffic.Evidence.Left.Warnings
 		for i := range rows[maxWarnings:] {
 			lost += rows[maxWarnings+i].Count
 		}
@@ -493,24 +494,24 @@ func (q *inquiry) charts() {
 			shown[q.endpointIndex(s.Endpoint)] = s.Role
 		}
 	}
-	for i := range q.traffic.pend {
-		p := &q.traffic.pend[i]
+	for i := range q.traffic.Pending {
+		p := &q.traffic.Pending[i]
 		role, ok := shown[int(p.Endpoint)]
-		if !ok && p.death < 0 {
+		if !ok && p.Death < 0 {
 			continue
 		}
 		if !ok {
 			role = finding.Bystander
 		}
-		end := p.end()
+		end := p.DoneAt()
 		if end == 0 {
 			end = max(p.End, p.Start)
 		}
-		b := finding.Bar{Container: q.traffic.containers[p.Container], Endpoint: q.traffic.endpoints[p.Endpoint], Role: role, Start: p.Start.Std(), Outcome: outcomeWord(p),
-			Source: q.traffic.ev.Sources.Name(p.Source), Line: int64(p.Line)}
-		if p.death >= 0 {
-			end = q.traffic.deathAt[p.death]
-			b.Crash = q.traffic.life.Deaths[p.death].ID()
+		b := finding.Bar{Container: q.traffic.Containers.Names[p.Container], Endpoint: q.traffic.Endpoints.Names[p.Endpoint], Role: role, Start: p.Start.Std(), Outcome: outcomeWord(p),
+			Source: q.traffic.Evidence.Sources.Name(p.Source), Line: int64(p.Line)}
+		if p.Death >= 0 {
+			end = q.traffic.Deaths.At[p.Death]
+			b.Crash = q.traffic.Life.Deaths[p.Death].ID()
 		}
 		b.Seconds = round(max(0, end.Sub(p.Start).Seconds()), 3)
 		if len(c.Requests) < maxBars || role == finding.Culprit {
@@ -523,14 +524,16 @@ func (q *inquiry) charts() {
 			culprits[e] = true
 		}
 	}
-	if len(q.traffic.life.Deaths) > 0 && q.traffic.total > 0 {
-		c.Latency = q.traffic.latency.rows(q.traffic.endpoints)
+	if len(q.traffic.Life.Deaths) > 0 && q.measured.Counts.Total > 0 {
+		for _, l := range q.measured.Latency.Rows(q.traffic.Endpoints.Names) {
+			c.Latency = append(c.Latency, finding.Latency{Endpoint: l.Endpoint, T: l.At.Std(), P50: round(l.P50, 4), P99: round(l.P99, 4), Count: l.Count})
+		}
 	}
-	for i := range q.traffic.slow {
-		s := &q.traffic.slow[i]
-		if culprits[int(s.endpoint)] && len(c.Requests) < 2*maxBars {
-			c.Requests = append(c.Requests, finding.Bar{Container: q.traffic.containers[s.container], Endpoint: q.traffic.endpoints[s.endpoint], Role: finding.Culprit, Start: s.start.Std(),
-				Seconds: round(s.dur.Seconds(), 3), Outcome: "answered", Source: q.traffic.ev.Sources.Name(s.source), Line: int64(s.line)})
+	for i := range q.measured.Slow {
+		s := &q.measured.Slow[i]
+		if culprits[int(s.Endpoint)] && len(c.Requests) < 2*maxBars {
+			c.Requests = append(c.Requests, finding.Bar{Container: q.traffic.Containers.Names[s.Container], Endpoint: q.traffic.Endpoints.Names[s.Endpoint], Role: finding.Culprit, Start: s.Start.Std(),
+				Seconds: round(s.Duration.Seconds(), 3), Outcome: "answered", Source: q.traffic.Evidence.Sources.Name(s.Source), Line: int64(s.Line)})
 		}
 	}
 	sort.SliceStable(c.Requests, func(i, j int) bool {

@@ -13,8 +13,7 @@ import (
 	"lastcall/analyze/endpoint"
 	"lastcall/analyze/finding"
 	"lastcall/analyze/inflight"
-	"lastcall/analyze/internal/intake"
-	"lastcall/analyze/internal/reqlog"
+	"lastcall/analyze/internal/traffic"
 	"lastcall/analyze/life"
 	"lastcall/collectors/record"
 )
@@ -22,15 +21,7 @@ import (
 const (
 	maxSuspects = 12
 	maxExamples = 5
-	// quietStep is the distance of the quiet moments that deaths are compared with.
-	quietStep = time.Minute
 )
-
-// control is what quiet moments show of one endpoint: how often a request of it was open that old.
-type control struct {
-	age         float64 // seconds
-	with, total int
-}
 
 // suspectRow is an endpoint to be told of. The higher the score, the earlier: the accused are far above all others.
 type suspectRow struct {
@@ -78,16 +69,19 @@ func (q *inquiry) suspects(cands []candidate) error {
 			culprits[uint32(c.endpoint)] = true
 		}
 	}
-	controls, err := q.controls(ages, culprits)
-	if err != nil {
-		return err
+	controls := map[int]traffic.Control{}
+	if q.measured.Counts.Total > 0 {
+		var err error
+		if controls, err = q.traffic.Controls(ages, culprits, q.measured.Latency); err != nil {
+			return err
+		}
 	}
 	for _, x := range list {
-		s := finding.Suspect{Endpoint: q.traffic.endpoints[x.e], Role: finding.Bystander, Grade: finding.Insufficient, CrashesTotal: len(q.traffic.life.Deaths),
-			CrashesWith: len(open.deaths[x.e]), OpenAtDeath: open.n[x.e], Requests: q.traffic.perEp[x.e], Examples: []finding.Example{}, Reasons: []string{}}
-		s.TrafficShare = round(float64(q.traffic.perEp[x.e])/float64(max(q.traffic.total, 1)), 5)
-		if c := controls[x.e]; c.total > 0 {
-			s.Baseline, s.BaselineWith, s.BaselineTotal = round(float64(c.with)/float64(c.total), 5), c.with, c.total
+		s := finding.Suspect{Endpoint: q.traffic.Endpoints.Names[x.e], Role: finding.Bystander, Grade: finding.Insufficient, CrashesTotal: len(q.traffic.Life.Deaths),
+			CrashesWith: len(open.deaths[x.e]), OpenAtDeath: open.n[x.e], Requests: q.measured.Counts.PerEndpoint[x.e], Examples: []finding.Example{}, Reasons: []string{}}
+		s.TrafficShare = round(float64(q.measured.Counts.PerEndpoint[x.e])/float64(max(q.measured.Counts.Total, 1)), 5)
+		if c := controls[x.e]; c.Total > 0 {
+			s.Baseline, s.BaselineWith, s.BaselineTotal = round(float64(c.With)/float64(c.Total), 5), c.With, c.Total
 		}
 		s.Examples, s.LongestSeconds = q.examples(x.e)
 		q.describe(&s, x.e, x.culprit, x.hang, x.c, controls[x.e])
@@ -132,7 +126,7 @@ func (q *inquiry) rankSuspects(cands []candidate, open openings) []*suspectRow {
 	for i, e := range open.busiest(6) {
 		rows.add(e, 0.5-float64(i)*1e-3, nil)
 	}
-	if len(q.traffic.life.Deaths) > 0 || q.hang != nil {
+	if len(q.traffic.Life.Deaths) > 0 || q.hang != nil {
 		if e := q.slowest(); e > 0 {
 			rows.add(e, 0.1, nil)
 		}
@@ -143,15 +137,15 @@ func (q *inquiry) rankSuspects(cands []candidate, open openings) []*suspectRow {
 		}
 	}
 	list := slices.SortedFunc(maps.Values(rows), func(a, b *suspectRow) int {
-		return cmp.Or(cmp.Compare(b.score, a.score), strings.Compare(q.traffic.endpoints[a.e], q.traffic.endpoints[b.e]))
+		return cmp.Or(cmp.Compare(b.score, a.score), strings.Compare(q.traffic.Endpoints.Names[a.e], q.traffic.Endpoints.Names[b.e]))
 	})
 	return list[:min(len(list), maxSuspects)]
 }
 
 func (q *inquiry) openings() openings {
-	o := openings{make([]int, len(q.traffic.endpoints)), make([]map[int]bool, len(q.traffic.endpoints))}
-	for i := range q.traffic.pend {
-		d, e := q.traffic.pend[i].death, q.traffic.pend[i].Endpoint
+	o := openings{make([]int, len(q.traffic.Endpoints.Names)), make([]map[int]bool, len(q.traffic.Endpoints.Names))}
+	for i := range q.traffic.Pending {
+		d, e := q.traffic.Pending[i].Death, q.traffic.Pending[i].Endpoint
 		if d < 0 {
 			continue
 		}
@@ -185,7 +179,7 @@ func (q *inquiry) hanging(n int) []int {
 	}
 	calls := map[int]int{}
 	for _, ref := range q.hang.Refs {
-		calls[int(q.traffic.slow[ref].endpoint)]++
+		calls[int(q.measured.Slow[ref].Endpoint)]++
 	}
 	order := slices.SortedFunc(maps.Keys(calls), func(a, b int) int { return cmp.Or(cmp.Compare(calls[b], calls[a]), cmp.Compare(a, b)) })
 	return order[:min(n, len(order))]
@@ -194,8 +188,8 @@ func (q *inquiry) hanging(n int) []int {
 // slowest returns the endpoint with the highest median latency among those with some traffic.
 func (q *inquiry) slowest() int {
 	best, at := -1.0, 0
-	for e := 1; e < len(q.traffic.base.Durations); e++ {
-		if h := &q.traffic.base.Durations[e]; h.N >= 5 {
+	for e := 1; e < len(q.measured.Base.Durations); e++ {
+		if h := &q.measured.Base.Durations[e]; h.N >= 5 {
 			if m := h.Quantile(0.5); m > best {
 				best, at = m, e
 			}
@@ -207,10 +201,10 @@ func (q *inquiry) slowest() int {
 // ageAtDeath is the youngest of the endpoint's oldest requests over the deaths that it was open at, seconds; 0 when none.
 func (q *inquiry) ageAtDeath(e int) float64 {
 	oldest := map[int]float64{}
-	for i := range q.traffic.pend {
-		p := &q.traffic.pend[i]
-		if p.death >= 0 && int(p.Endpoint) == e {
-			oldest[p.death] = max(oldest[p.death], q.traffic.deathAt[p.death].Sub(p.Start).Seconds())
+	for i := range q.traffic.Pending {
+		p := &q.traffic.Pending[i]
+		if p.Death >= 0 && int(p.Endpoint) == e {
+			oldest[p.Death] = max(oldest[p.Death], q.traffic.Deaths.At[p.Death].Sub(p.Start).Seconds())
 		}
 	}
 	age := math.Inf(1)
@@ -225,89 +219,6 @@ func (q *inquiry) ageAtDeath(e int) float64 {
 	return age
 }
 
-// controls counts, at one quiet moment a minute on every container, whether a request of each endpoint was open at least as old. In
-// the same pass it measures the latency of the culprits and of all others.
-func (q *inquiry) controls(ages map[int]float64, culprits map[uint32]bool) (map[int]control, error) {
-	out := map[int]control{}
-	if q.traffic.total == 0 {
-		return out, nil
-	}
-	moments := make([][]record.Time, len(q.traffic.alive))
-	total := 0
-	for c := range q.traffic.alive {
-		for _, s := range q.traffic.alive[c] {
-			first := s.From.Add(quietStep / 2)
-			for t := first; t < s.To; t = t.Add(quietStep) {
-				if _, quiet := q.traffic.quietUntil(uint32(c), t); quiet {
-					moments[c] = append(moments[c], t)
-				}
-			}
-		}
-		total += len(moments[c])
-	}
-	hits := map[int]map[[2]int]bool{}
-	for e := range ages {
-		hits[e] = map[[2]int]bool{}
-	}
-	mark := func(e int, c uint32, start, end record.Time) {
-		h, ok := hits[e]
-		if !ok || ages[e] == 0 {
-			return
-		}
-		m := moments[c]
-		i, _ := slices.BinarySearch(m, start.Add(time.Duration(ages[e]*1e9)))
-		for ; i < len(m) && m[i] <= end; i++ {
-			h[[2]int{int(c), i}] = true
-		}
-	}
-	// Of most requests nothing is wanted any more. Their order only serves to tell lines that were read twice, if there are any.
-	pass := q.traffic.ev.Log.EachUnsorted
-	if q.traffic.copies {
-		pass = q.traffic.ev.Log.Each
-	}
-	wanted := make([]bool, len(q.traffic.endpoints))
-	for e, age := range ages {
-		wanted[e] = age > 0
-	}
-	for e := range culprits {
-		wanted[e] = true
-		q.traffic.latency.single(e)
-	}
-	err := q.traffic.lines(pass, countedLines, func(r *reqlog.Rec) {
-		if !wanted[r.Endpoint] {
-			return
-		}
-		q.traffic.latency.addSingle(r)
-		if intake.MayRunOn(r.Outcome) {
-			return
-		}
-		if h := ages[int(r.Endpoint)]; h > 0 && r.End.Sub(r.Start).Seconds() >= h {
-			mark(int(r.Endpoint), r.Container, r.Start, r.End)
-		}
-	})
-	if err != nil {
-		return nil, err
-	}
-	for i := range q.traffic.pend {
-		p := &q.traffic.pend[i]
-		if p.Outcome == record.Refused {
-			continue
-		}
-		end := p.end()
-		if end == 0 {
-			end = p.Start.Add(p.unknownFor())
-		}
-		if p.death >= 0 {
-			end = min(end, q.traffic.deathAt[p.death])
-		}
-		mark(int(p.Endpoint), p.Container, p.Start, end)
-	}
-	for e := range ages {
-		out[e] = control{age: ages[e], with: len(hits[e]), total: total}
-	}
-	return out, nil
-}
-
 // examples are the requests to look at: the oldest one open at each death, then the longest.
 func (q *inquiry) examples(e int) (ex []finding.Example, longest float64) {
 	ex = []finding.Example{}
@@ -316,15 +227,15 @@ func (q *inquiry) examples(e int) (ex []finding.Example, longest float64) {
 		age float64
 	}
 	per := map[int]cand{}
-	for i := range q.traffic.pend {
-		p := &q.traffic.pend[i]
-		if int(p.Endpoint) != e || p.death < 0 {
+	for i := range q.traffic.Pending {
+		p := &q.traffic.Pending[i]
+		if int(p.Endpoint) != e || p.Death < 0 {
 			continue
 		}
-		age := q.traffic.deathAt[p.death].Sub(p.Start).Seconds()
+		age := q.traffic.Deaths.At[p.Death].Sub(p.Start).Seconds()
 		longest = max(longest, age)
-		if c, ok := per[p.death]; !ok || age > c.age {
-			per[p.death] = cand{i, age}
+		if c, ok := per[p.Death]; !ok || age > c.age {
+			per[p.Death] = cand{i, age}
 		}
 	}
 	deaths := make([]int, 0, len(per))
@@ -336,7 +247,7 @@ func (q *inquiry) examples(e int) (ex []finding.Example, longest float64) {
 		ex = append(ex, q.example(per[d].i, per[d].age, d))
 	}
 	if len(ex) == 0 {
-		h := &q.traffic.base.Durations[e]
+		h := &q.measured.Base.Durations[e]
 		if h.N > 0 {
 			longest = round(h.Quantile(1), 3)
 		}
@@ -345,13 +256,13 @@ func (q *inquiry) examples(e int) (ex []finding.Example, longest float64) {
 }
 
 func (q *inquiry) example(i int, age float64, d int) finding.Example {
-	p := &q.traffic.pend[i]
-	x := finding.Example{Container: q.traffic.containers[p.Container], Start: p.Start.Std(), Seconds: round(max(age, 0), 3), Outcome: outcomeWord(p), Status: int(p.Status),
-		Source: q.traffic.ev.Sources.Name(p.Source), Line: int64(p.Line)}
+	p := &q.traffic.Pending[i]
+	x := finding.Example{Container: q.traffic.Containers.Names[p.Container], Start: p.Start.Std(), Seconds: round(max(age, 0), 3), Outcome: outcomeWord(p), Status: int(p.Status),
+		Source: q.traffic.Evidence.Sources.Name(p.Source), Line: int64(p.Line)}
 	if d >= 0 {
-		x.Crash = q.traffic.life.Deaths[d].ID()
+		x.Crash = q.traffic.Life.Deaths[d].ID()
 	}
-	if det, ok := q.traffic.ev.Details[p.Detail]; ok {
+	if det, ok := q.traffic.Evidence.Details[p.Detail]; ok {
 		x.Path, x.RequestID, x.User = det.Path, det.ID, det.User
 		q.sensitive("request", det.ID)
 		q.sensitive("user", det.User)
@@ -377,7 +288,7 @@ func (q *inquiry) sensitive(kind, value string) {
 	}
 }
 
-func outcomeWord(p *pending) string {
+func outcomeWord(p *traffic.Pending) string {
 	switch {
 	case p.Phase == record.Started:
 		return "open"
@@ -392,12 +303,12 @@ func outcomeWord(p *pending) string {
 }
 
 // describe decides role and grade of one row and says why.
-func (q *inquiry) describe(s *finding.Suspect, e int, culprit, hung bool, c *candidate, ctl control) {
+func (q *inquiry) describe(s *finding.Suspect, e int, culprit, hung bool, c *candidate, ctl traffic.Control) {
 	arithmetic := ""
 	if s.CrashesWith > 0 {
 		arithmetic = fmt.Sprintf("open at death in %d of %d crashes", s.CrashesWith, s.CrashesTotal)
-		if ctl.total > 0 {
-			arithmetic += fmt.Sprintf("; as old (%s or more) in %d of %d comparable quiet windows", seconds(ctl.age), ctl.with, ctl.total)
+		if ctl.Total > 0 {
+			arithmetic += fmt.Sprintf("; as old (%s or more) in %d of %d comparable quiet windows", seconds(ctl.Age), ctl.With, ctl.Total)
 		}
 	}
 	var ep *inflight.Endpoint
@@ -466,7 +377,7 @@ func (q *inquiry) describe(s *finding.Suspect, e int, culprit, hung bool, c *can
 		s.Role = finding.Fallout
 		n := 0
 		for _, ref := range q.hang.Refs {
-			if int(q.traffic.slow[ref].endpoint) == e {
+			if int(q.measured.Slow[ref].Endpoint) == e {
 				n++
 			}
 		}
@@ -490,14 +401,14 @@ func (q *inquiry) clear(s *finding.Suspect, e int, res *inflight.Result, deaths 
 	if res != nil {
 		onset := make(map[int]record.Time, len(deaths))
 		for i, d := range deaths {
-			onset[d] = q.traffic.deathAt[d].Add(-time.Duration(res.Onsets[i] * 1e9))
+			onset[d] = q.traffic.Deaths.At[d].Add(-time.Duration(res.Onsets[i] * 1e9))
 		}
-		for k := range q.traffic.pend {
-			p := &q.traffic.pend[k]
-			if p.death < 0 || int(p.Endpoint) != e {
+		for k := range q.traffic.Pending {
+			p := &q.traffic.Pending[k]
+			if p.Death < 0 || int(p.Endpoint) != e {
 				continue
 			}
-			if at, ok := onset[p.death]; ok {
+			if at, ok := onset[p.Death]; ok {
 				open++
 				if p.Start >= at.Add(-time.Second) {
 					after++
@@ -505,7 +416,7 @@ func (q *inquiry) clear(s *finding.Suspect, e int, res *inflight.Result, deaths 
 			}
 		}
 	}
-	usual := q.traffic.base.Durations[e].Quantile(0.5)
+	usual := q.measured.Base.Durations[e].Quantile(0.5)
 	switch {
 	case open > 0 && 3*after >= 2*open && s.LongestSeconds > 5*max(usual, 0.1):
 		s.Role = finding.Victim
@@ -516,7 +427,7 @@ func (q *inquiry) clear(s *finding.Suspect, e int, res *inflight.Result, deaths 
 			break
 		}
 		s.Reasons = append(s.Reasons, "never open when a container died; usually it takes "+seconds(usual))
-		if q.traffic.base.Durations[e].N > 0 && usual >= 1 {
+		if q.measured.Base.Durations[e].N > 0 && usual >= 1 {
 			s.Reasons[len(s.Reasons)-1] += ", always, and is innocent"
 		}
 	case s.TrafficShare >= 0.05:
@@ -524,7 +435,7 @@ func (q *inquiry) clear(s *finding.Suspect, e int, res *inflight.Result, deaths 
 	case open > 0 && usual < 1 && s.LongestSeconds > 10*usual:
 		s.Role = finding.Victim
 		s.Reasons = append(s.Reasons, fmt.Sprintf("usually takes %s; it was slow only on containers about to die", seconds(usual)), arithmetic)
-	case len(q.traffic.life.Deaths) == 1:
+	case len(q.traffic.Life.Deaths) == 1:
 		s.Reasons = append(s.Reasons, "there is one crash only, over which nothing can repeat", arithmetic)
 	default:
 		s.Reasons = append(s.Reasons, "its presence does not repeat over the crashes more than chance brings about", arithmetic)
@@ -577,7 +488,7 @@ func (q *inquiry) serial(main *candidate) {
 		p.Kind = "request"
 	case main.endpoint > 0:
 		refs = res.Endpoints[main.endpoint].Oldest
-		p.Kind, p.Value = "endpoint", q.traffic.endpoints[main.endpoint]
+		p.Kind, p.Value = "endpoint", q.traffic.Endpoints.Names[main.endpoint]
 		if q.oneRequest(refs) {
 			p.Kind, p.Value = "request", ""
 		}
@@ -590,9 +501,9 @@ func (q *inquiry) serial(main *candidate) {
 			continue
 		}
 		d := deaths[i]
-		r := &q.traffic.pend[ref]
+		r := &q.traffic.Pending[ref]
 		if p.Value == "" {
-			if det, ok := q.traffic.ev.Details[r.Detail]; ok {
+			if det, ok := q.traffic.Evidence.Details[r.Detail]; ok {
 				p.Value = det.Path
 				if det.User != "" {
 					p.Value += " of user " + det.User
@@ -600,12 +511,12 @@ func (q *inquiry) serial(main *candidate) {
 				}
 				q.sensitivePath(det.Path)
 			} else {
-				p.Value = q.traffic.endpoints[r.Endpoint]
+				p.Value = q.traffic.Endpoints.Names[r.Endpoint]
 			}
 		}
-		p.Steps = append(p.Steps, finding.Step{Crash: q.traffic.life.Deaths[d].ID(), Container: q.traffic.life.Deaths[d].Container, Start: r.Start.Std(),
-			Seconds: round(max(0, q.traffic.deathAt[d].Sub(r.Start).Seconds()), 3)})
-		times = append(times, q.traffic.deathAt[d])
+		p.Steps = append(p.Steps, finding.Step{Crash: q.traffic.Life.Deaths[d].ID(), Container: q.traffic.Life.Deaths[d].Container, Start: r.Start.Std(),
+			Seconds: round(max(0, q.traffic.Deaths.At[d].Sub(r.Start).Seconds()), 3)})
+		times = append(times, q.traffic.Deaths.At[d])
 	}
 	if len(p.Steps) < 2 {
 		return
@@ -622,7 +533,7 @@ func (q *inquiry) serial(main *candidate) {
 	}
 	var spared []string
 	pool := life.Pool(p.Steps[0].Container, "")
-	for _, n := range q.traffic.containers {
+	for _, n := range q.traffic.Containers.Names {
 		if n != "" && !hit[n] && life.Pool(n, "") == pool {
 			spared = append(spared, n)
 		}
@@ -636,12 +547,12 @@ func (q *inquiry) serial(main *candidate) {
 // oneRequest reports whether all these requests have one path and one caller.
 func (q *inquiry) oneRequest(refs []int) bool {
 	n := 0
-	var first *pending
+	var first *traffic.Pending
 	for _, ref := range refs {
 		if ref < 0 {
 			continue
 		}
-		r := &q.traffic.pend[ref]
+		r := &q.traffic.Pending[ref]
 		if r.User == 0 || r.Path == 0 || first != nil && (r.User != first.User || r.Path != first.Path) {
 			return false
 		}

@@ -10,6 +10,7 @@ import (
 
 	"lastcall/analyze/finding"
 	"lastcall/analyze/internal/intake"
+	"lastcall/analyze/internal/traffic"
 	"lastcall/collectors/record"
 )
 
@@ -45,15 +46,15 @@ func observed(t record.Time, kind finding.EventKind, text string, pos record.Pos
 }
 
 func (q *inquiry) platformEvents() (out []finding.Event) {
-	for _, d := range q.traffic.life.Deploys {
+	for _, d := range q.traffic.Life.Deploys {
 		text := "deploy"
 		if d.Version != "" {
 			text = "deploy of " + d.Version
 		}
 		out = append(out, observed(d.Time, finding.EventDeploy, text, d.Pos, ""))
 	}
-	for i := range q.traffic.ev.Events {
-		e := &q.traffic.ev.Events[i]
+	for i := range q.traffic.Evidence.Events {
+		e := &q.traffic.Evidence.Events[i]
 		put := func(kind finding.EventKind, text string) {
 			out = append(out, observed(e.Time, kind, text, e.Pos, e.Container))
 		}
@@ -75,7 +76,7 @@ func (q *inquiry) platformEvents() (out []finding.Event) {
 
 func pressureWords(e *record.Lifecycle) string {
 	switch {
-	case e.Reason == survivedWords:
+	case e.Reason == traffic.Survived:
 		return e.Container + " ran out of memory and went on: " + clip(e.Text, 140)
 	case e.Reason == record.NodeOutOfMemory:
 		return cmp.Or(e.Host, "the machine") + " ran out of memory"
@@ -86,7 +87,7 @@ func pressureWords(e *record.Lifecycle) string {
 }
 
 func (q *inquiry) plannedEvents() (out []finding.Event) {
-	for _, w := range q.traffic.asked.Planned {
+	for _, w := range q.traffic.Asked.Planned {
 		out = append(out, observed(w.From, finding.EventPlanned, "planned window begins (told by the user)", record.Pos{}, ""),
 			observed(w.To, finding.EventPlanned, "planned window ends (told by the user)", record.Pos{}, ""))
 	}
@@ -94,8 +95,8 @@ func (q *inquiry) plannedEvents() (out []finding.Event) {
 }
 
 func (q *inquiry) restartEvents() (out []finding.Event) {
-	for i := range q.traffic.life.Restarts {
-		s := &q.traffic.life.Restarts[i]
+	for i := range q.traffic.Life.Restarts {
+		s := &q.traffic.Life.Restarts[i]
 		e := observed(s.Time, finding.EventRestart, fmt.Sprintf("%s ended as asked (%s)", s.Container, s.Reason), s.Pos, s.Container)
 		if s.Reason == finding.StoppedReporting {
 			e.Observed = false
@@ -113,22 +114,22 @@ func (q *inquiry) restartEvents() (out []finding.Event) {
 func (q *inquiry) deathEvents() (out []finding.Event) {
 	// By container and by start: a fleet can have hundreds of thousands of lives.
 	lives := map[string][]int{}
-	for i := range q.traffic.life.Lives {
-		lives[q.traffic.life.Lives[i].Container] = append(lives[q.traffic.life.Lives[i].Container], i)
+	for i := range q.traffic.Life.Lives {
+		lives[q.traffic.Life.Lives[i].Container] = append(lives[q.traffic.Life.Lives[i].Container], i)
 	}
 	type begin struct {
 		container string
 		at        record.Time
 	}
 	told := map[begin]record.Pos{}
-	for i := range q.traffic.ev.Events {
-		at := begin{q.traffic.ev.Events[i].Container, q.traffic.ev.Events[i].Time}
+	for i := range q.traffic.Evidence.Events {
+		at := begin{q.traffic.Evidence.Events[i].Container, q.traffic.Evidence.Events[i].Time}
 		if _, ok := told[at]; !ok {
-			told[at] = q.traffic.ev.Events[i].Pos
+			told[at] = q.traffic.Evidence.Events[i].Pos
 		}
 	}
-	for d := range q.traffic.life.Deaths {
-		x := &q.traffic.life.Deaths[d]
+	for d := range q.traffic.Life.Deaths {
+		x := &q.traffic.Life.Deaths[d]
 		pos := record.Pos{}
 		for _, s := range x.Signs {
 			pos = s.Pos
@@ -155,8 +156,8 @@ func (q *inquiry) deathEvents() (out []finding.Event) {
 		died.Observed, died.Crash = x.Unfinished == 0, x.ID()
 		out = append(out, died)
 		of := lives[x.Container] // in the order of time
-		if i := sort.Search(len(of), func(i int) bool { return q.traffic.life.Lives[of[i]].Start > x.Time }); i < len(of) && q.traffic.life.Lives[of[i]].Start.Sub(x.Time) < startsSoon {
-			start := q.traffic.life.Lives[of[i]].Start
+		if i := sort.Search(len(of), func(i int) bool { return q.traffic.Life.Lives[of[i]].Start > x.Time }); i < len(of) && q.traffic.Life.Lives[of[i]].Start.Sub(x.Time) < startsSoon {
+			start := q.traffic.Life.Lives[of[i]].Start
 			out = append(out, observed(start, finding.EventStart, x.Container+" starts again", told[begin{x.Container, start}], x.Container))
 		}
 	}
@@ -182,10 +183,10 @@ func (q *inquiry) requestEvents() (out []finding.Event) {
 	return out
 }
 
-func (q *inquiry) find(x finding.Example) *pending {
-	for i := range q.traffic.pend {
-		p := &q.traffic.pend[i]
-		if int64(p.Line) == x.Line && q.traffic.ev.Sources.Name(p.Source) == x.Source && p.Start.Std().Equal(x.Start) {
+func (q *inquiry) find(x finding.Example) *traffic.Pending {
+	for i := range q.traffic.Pending {
+		p := &q.traffic.Pending[i]
+		if int64(p.Line) == x.Line && q.traffic.Evidence.Sources.Name(p.Source) == x.Source && p.Start.Std().Equal(x.Start) {
 			return p
 		}
 	}
@@ -201,8 +202,8 @@ func (q *inquiry) onsetEvents() (out []finding.Event) {
 			if res.Onsets[i] < 2 {
 				continue
 			}
-			x := &q.traffic.life.Deaths[d]
-			e := observed(q.traffic.deathAt[d].Add(-time.Duration(res.Onsets[i]*1e9)), finding.EventOnset, x.Container+" begins to slow down (estimated from its requests)", record.Pos{}, x.Container)
+			x := &q.traffic.Life.Deaths[d]
+			e := observed(q.traffic.Deaths.At[d].Add(-time.Duration(res.Onsets[i]*1e9)), finding.EventOnset, x.Container+" begins to slow down (estimated from its requests)", record.Pos{}, x.Container)
 			e.Observed, e.Crash = false, x.ID()
 			out = append(out, e)
 		}
@@ -222,6 +223,20 @@ func (q *inquiry) hangEvents() []finding.Event {
 }
 
 func (q *inquiry) slowPos(ref int) record.Pos {
-	s := &q.traffic.slow[ref]
-	return record.Pos{Source: q.traffic.ev.Sources[s.source], Line: int64(s.line)}
+	s := &q.measured.Slow[ref]
+	return record.Pos{Source: q.traffic.Evidence.Sources[s.Source], Line: int64(s.Line)}
+}
+
+// breakEvents are those moments for the timeline, each with the request that had run the longest.
+func (q *inquiry) breakEvents() (ev []finding.Event) {
+	for _, b := range q.breaks {
+		oldest := &q.traffic.Pending[slices.MinFunc(b.Requests, func(i, j int) int { return cmp.Compare(q.traffic.Pending[i].Start, q.traffic.Pending[j].Start) })]
+		name := q.traffic.Containers.Names[b.Container]
+		if name == "" {
+			name = "one container"
+		}
+		ev = append(ev, finding.Event{Time: b.At.Std(), Kind: finding.EventBroken, Container: q.traffic.Containers.Names[b.Container], Observed: true, Source: q.traffic.Evidence.Sources.Name(oldest.Source), Line: int64(oldest.Line),
+			Text: fmt.Sprintf("%d requests on %s break at once; the oldest, %s, had run for %s", len(b.Requests), name, q.traffic.Endpoints.Names[oldest.Endpoint], seconds(oldest.End.Sub(oldest.Start).Seconds()))})
+	}
+	return ev
 }

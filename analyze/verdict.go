@@ -56,7 +56,7 @@ func (q *inquiry) decide() error {
 		}
 	}
 	var cands []candidate
-	if len(q.traffic.life.Deaths) == 0 {
+	if len(q.traffic.Life.Deaths) == 0 {
 		cands = append(cands, q.calm())
 	} else {
 		if len(q.ofHost) > 0 {
@@ -94,7 +94,7 @@ func (q *inquiry) decide() error {
 	if len(cands) > 1 {
 		for _, c := range cands {
 			for _, d := range c.deaths {
-				c.verdict.Crashes = append(c.verdict.Crashes, q.traffic.life.Deaths[d].ID())
+				c.verdict.Crashes = append(c.verdict.Crashes, q.traffic.Life.Deaths[d].ID())
 			}
 			r.Causes = append(r.Causes, c.verdict)
 		}
@@ -133,7 +133,7 @@ func (q *inquiry) giveLater(to []candidate, later []int) {
 	for _, d := range later {
 		best, since := 0, record.Time(0)
 		for i := range to {
-			for _, r := range q.traffic.cases[d].Requests {
+			for _, r := range q.cases[d].Requests {
 				if r.End == 0 && r.Endpoint == to[i].endpoint && (since == 0 || r.Start < since) {
 					best, since = i, r.Start
 				}
@@ -153,7 +153,7 @@ func (q *inquiry) giveLater(to []candidate, later []int) {
 func (q *inquiry) inferred(deaths []int) int {
 	n := 0
 	for _, d := range deaths {
-		if q.traffic.life.Deaths[d].Unfinished > 0 {
+		if q.traffic.Life.Deaths[d].Unfinished > 0 {
 			n++
 		}
 	}
@@ -176,7 +176,7 @@ func (q *inquiry) gradeInflight(res *inflight.Result, deaths []int) (g finding.G
 		}
 		if own || res.Second >= 0 && res.Endpoints[res.Second].LR[i] >= inflight.Supported {
 			explained++
-			chains[q.traffic.cases[d].Chain] = true
+			chains[q.cases[d].Chain] = true
 		}
 	}
 	load := q.loadRival(deaths)
@@ -208,7 +208,7 @@ func (q *inquiry) gradeInflight(res *inflight.Result, deaths []int) (g finding.G
 	// A culprit explains its story: when most deaths of the stories that support it do not, it is more likely one of many victims.
 	inStories := 0
 	for _, d := range deaths {
-		if chains[q.traffic.cases[d].Chain] {
+		if chains[q.cases[d].Chain] {
 			inStories++
 		}
 	}
@@ -227,7 +227,7 @@ func (q *inquiry) gradeInflight(res *inflight.Result, deaths []int) (g finding.G
 		if second != res.Second || 2*disputed > of || float64(explained) < sureShare*float64(inStories) {
 			g = lower(g, finding.Possible)
 		}
-		why = append(why, fmt.Sprintf("it and %s share the crashes: %d of %d support one of the two", q.traffic.endpoints[res.Second], explained, len(deaths)))
+		why = append(why, fmt.Sprintf("it and %s share the crashes: %d of %d support one of the two", q.traffic.Endpoints.Names[res.Second], explained, len(deaths)))
 	}
 	if load >= rivalE && (load > lead.EValue || float64(supported) < sureShare*float64(len(deaths))) && len(deaths) >= minDeathsForLoad {
 		if g.Rank() > finding.Possible.Rank() {
@@ -238,7 +238,7 @@ func (q *inquiry) gradeInflight(res *inflight.Result, deaths []int) (g finding.G
 	if len(res.Partners) > 0 {
 		names := make([]string, 0, 3)
 		for _, e := range res.Partners[:min(3, len(res.Partners))] {
-			names = append(names, q.traffic.endpoints[e])
+			names = append(names, q.traffic.Endpoints.Names[e])
 		}
 		why = append(why, "no crash separates it from "+strings.Join(names, ", "))
 		// As good an alternative: say both rather than one.
@@ -254,7 +254,7 @@ func (q *inquiry) gradeInflight(res *inflight.Result, deaths []int) (g finding.G
 		g = finding.Possible
 		why = append(why, fmt.Sprintf("at %d of the %d crashes that support it others stand out as well, as where everything is slow", contested, supported))
 	}
-	if q.traffic.primary.layer == record.LayerApp && !q.hasStarts() {
+	if q.traffic.Layer == record.LayerApp && !q.hasStarts() {
 		if g.Rank() > finding.Possible.Rank() {
 			g = finding.Possible
 		}
@@ -287,7 +287,7 @@ func contested(res *inflight.Result, of, least int) (n, supported int) {
 // contestants is how many others must stand out at a death for it to be contested. Before an error that ends a process at once nothing is
 // slow, and what is rare enough stands out where chance has it open: one of those tells nothing.
 func (q *inquiry) contestants(deaths []int) int {
-	if len(deaths) > 0 && classOf(&q.traffic.life.Deaths[deaths[0]]) == byFault && !q.mayBeFull(deaths) {
+	if len(deaths) > 0 && classOf(&q.traffic.Life.Deaths[deaths[0]]) == byFault && !q.mayBeFull(deaths) {
 		return 2
 	}
 	return 1
@@ -295,11 +295,11 @@ func (q *inquiry) contestants(deaths []int) int {
 
 // hasStarts reports whether the evidence could show a request that never ended: starts are logged, or a router cut or gave up.
 func (q *inquiry) hasStarts() bool {
-	if q.traffic.primary.layer == record.LayerRouter || 2*q.traffic.ev.Starts > q.traffic.total {
+	if q.traffic.Layer == record.LayerRouter || 2*q.traffic.Evidence.Starts > q.measured.Counts.Total {
 		return true // also where all those that began ended
 	}
-	for i := range q.traffic.pend {
-		if q.traffic.pend[i].Phase == record.Started || q.traffic.pend[i].Outcome == record.Cut || q.traffic.pend[i].Outcome == record.GaveUp {
+	for i := range q.traffic.Pending {
+		if q.traffic.Pending[i].Phase == record.Started || q.traffic.Pending[i].Outcome == record.Cut || q.traffic.Pending[i].Outcome == record.GaveUp {
 			return true
 		}
 	}
@@ -376,10 +376,10 @@ func (q *inquiry) withSecond(cause finding.Cause, c class, deaths []int, res *in
 	mine, rest, restIdx := byLeader(res, deaths)
 	out := []candidate{q.accuse(cause, c, mine, res, grade, why, deaths)}
 	if second, supported := secondOf(res, restIdx); second > 0 {
-		out[0].verdict.Summary += fmt.Sprintf(" A second culprit, %s, explains %d of the others.", q.traffic.endpoints[second], supported)
+		out[0].verdict.Summary += fmt.Sprintf(" A second culprit, %s, explains %d of the others.", q.traffic.Endpoints.Names[second], supported)
 		return append(out, candidate{deaths: rest, class: c, endpoint: second, named: second, by: "inflight", verdict: finding.Verdict{
-			Cause: cause, Grade: finding.Likely, Endpoint: &q.traffic.endpoints[second],
-			Summary: fmt.Sprintf("A second culprit: %s was open at the onset of %d of the %d remaining crashes.", q.traffic.endpoints[second], supported, len(rest))}})
+			Cause: cause, Grade: finding.Likely, Endpoint: &q.traffic.Endpoints.Names[second],
+			Summary: fmt.Sprintf("A second culprit: %s was open at the onset of %d of the %d remaining crashes.", q.traffic.Endpoints.Names[second], supported, len(rest))}})
 	}
 	if len(rest) > 0 && len(rest) < len(deaths) && openAt(res) < len(deaths) {
 		out[0].verdict.Summary += fmt.Sprintf(" It does not explain %d other death(s).", len(rest))
@@ -398,7 +398,7 @@ func openAt(res *inflight.Result) (n int) {
 }
 
 func (q *inquiry) accuse(cause finding.Cause, c class, mine []int, res *inflight.Result, grade finding.Grade, why []string, all []int) candidate {
-	name := q.traffic.endpoints[res.Leader]
+	name := q.traffic.Endpoints.Names[res.Leader]
 	open := openAt(res)
 	verb := map[finding.Cause]string{
 		finding.RequestBurst: "took the memory of", finding.Undetermined: "killed", finding.CPUStall: "held the event loop or CPU of", finding.RequestCrash: "crashed",
@@ -410,7 +410,7 @@ func (q *inquiry) accuse(cause finding.Cause, c class, mine []int, res *inflight
 	if same := res.Same; same != nil && same.Endpoint == res.Leader && same.EValue >= sameLikely {
 		s += fmt.Sprintf(", the same request retried from container to container (%d times)", same.Hops)
 	}
-	v := finding.Verdict{Cause: cause, Grade: grade, Endpoint: &q.traffic.endpoints[res.Leader], Summary: s + "."}
+	v := finding.Verdict{Cause: cause, Grade: grade, Endpoint: &q.traffic.Endpoints.Names[res.Leader], Summary: s + "."}
 	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "burst.open-at-onset", Outcome: finding.Supports, Detail: name + ": " + strings.Join(why, "; ")})
 	return candidate{verdict: v, deaths: mine, class: c, endpoint: res.Leader, named: res.Leader, by: "inflight"}
 }
@@ -430,25 +430,25 @@ func (q *inquiry) undetermined(deaths []int, c class, res *inflight.Result, grad
 	switch {
 	case q.onlyCompanions(deaths):
 		s += ": they are companions in their pods, whose own containers went on, and serve no request"
-	case q.traffic.total == 0:
+	case q.measured.Counts.Total == 0:
 		s += ": no requests were seen"
-	case !q.traffic.named:
+	case !q.traffic.Containers.Named:
 		s += ": the requests do not say which container served them"
-	case q.traffic.primary.layer == record.LayerApp && !q.hasStarts():
+	case q.traffic.Layer == record.LayerApp && !q.hasStarts():
 		s += ": only finished requests are logged, and the request that kills never finishes"
 	case res != nil && res.Leader > 0 && grade == finding.Possible:
 		named = res.Leader
-		s += fmt.Sprintf("; %s comes closest, which is not enough to accuse it", q.traffic.endpoints[res.Leader])
+		s += fmt.Sprintf("; %s comes closest, which is not enough to accuse it", q.traffic.Endpoints.Names[res.Leader])
 	case alone:
-		s += fmt.Sprintf("; %s was open, as it seldom is, and %s cannot prove that it killed", q.traffic.endpoints[res.Leader], fewText(deaths))
+		s += fmt.Sprintf("; %s was open, as it seldom is, and %s cannot prove that it killed", q.traffic.Endpoints.Names[res.Leader], fewText(deaths))
 	default:
 		s += ": no request stands out among those that were open"
 	}
 	if grade == finding.Possible && named >= 0 {
-		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "burst.open-at-onset", Outcome: finding.Neutral, Detail: q.traffic.endpoints[named] + ": " + strings.Join(why, "; ")})
+		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "burst.open-at-onset", Outcome: finding.Neutral, Detail: q.traffic.Endpoints.Names[named] + ": " + strings.Join(why, "; ")})
 	} else if alone {
 		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "burst.open-at-onset", Outcome: finding.Neutral,
-			Detail: fmt.Sprintf("%s was open at the onset of %s, which is too few (probability that none is at fault: %s)", q.traffic.endpoints[res.Leader], fewText(deaths), percent(res.Nobody))})
+			Detail: fmt.Sprintf("%s was open at the onset of %s, which is too few (probability that none is at fault: %s)", q.traffic.Endpoints.Names[res.Leader], fewText(deaths), percent(res.Nobody))})
 	} else if res != nil && res.Leader >= 0 {
 		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "burst.open-at-onset", Outcome: q.burstOutcome(), Detail: fmt.Sprintf("no endpoint was open at the onsets more than chance brings about (probability that none is at fault: %s)", percent(res.Nobody))})
 	} else {
@@ -464,7 +464,7 @@ func (q *inquiry) undetermined(deaths []int, c class, res *inflight.Result, grad
 // onlyCompanions reports whether all that died are companions of pods of which nothing else died.
 func (q *inquiry) onlyCompanions(deaths []int) bool {
 	return !slices.ContainsFunc(deaths, func(d int) bool {
-		_, companion := life.PodOf(q.traffic.life.Deaths[d].Container)
+		_, companion := life.PodOf(q.traffic.Life.Deaths[d].Container)
 		_, together := q.diedWith(d)
 		return !companion || together
 	})
@@ -484,7 +484,7 @@ func standsAlone(res *inflight.Result, deaths []int) bool {
 }
 
 func (q *inquiry) endpointIndex(name string) int {
-	for i, n := range q.traffic.endpoints {
+	for i, n := range q.traffic.Endpoints.Names {
 		if n == name {
 			return i
 		}
@@ -503,8 +503,8 @@ func (q *inquiry) check(rule string, possible bool, outcome finding.Outcome, det
 func (q *inquiry) generalChecks(main *candidate) {
 	deaths := main.deaths
 	r := q.report
-	if len(q.traffic.life.Deaths) > 0 {
-		if q.traffic.total > 0 {
+	if len(q.traffic.Life.Deaths) > 0 {
+		if q.measured.Counts.Total > 0 {
 			load := q.loadRival(deaths)
 			out := finding.Neutral
 			detail := fmt.Sprintf("the load just before the crashes was ordinary (e-value of \"the load did it\": %s)", num(load))
@@ -517,7 +517,7 @@ func (q *inquiry) generalChecks(main *candidate) {
 			}
 			r.Checks = append(r.Checks, finding.Check{Rule: "rival.load", Outcome: out, Detail: detail})
 		}
-		if n := len(q.traffic.life.Restarts); n > 0 {
+		if n := len(q.traffic.Life.Restarts); n > 0 {
 			r.Checks = append(r.Checks, finding.Check{Rule: "rival.planned", Outcome: finding.Neutral, Detail: fmt.Sprintf("%d end(s) of containers were planned or silent (%s) and are left out of the crashes", n, q.restartReasons())})
 		} else {
 			r.Checks = append(r.Checks, finding.Check{Rule: "rival.planned", Outcome: finding.Neutral, Detail: "no planned restart, deploy or maintenance was seen near the crashes"})
@@ -528,16 +528,31 @@ func (q *inquiry) generalChecks(main *candidate) {
 		r.Checks = append(r.Checks, finding.Check{Rule: "hang.constant-duration", Outcome: finding.Supports, Detail: fmt.Sprintf("%d calls on %d endpoints ended after %.2f s, %.0f times as often as at other times", q.hang.Calls, q.hang.Endpoints, q.hang.Constant.Seconds(), q.hangRise())})
 	case q.hang != nil:
 		r.Checks = append(r.Checks, finding.Check{Rule: "hang.constant-duration", Outcome: finding.Neutral, Detail: fmt.Sprintf("%d calls on %d endpoints ended after the same %.2f s between %s and %s: a timeout somewhere", q.hang.Calls, q.hang.Endpoints, q.hang.Constant.Seconds(), clockTime(q.hang.From), clockTime(q.hang.To))})
-	case q.traffic.total > 0:
+	case q.measured.Counts.Total > 0:
 		r.Checks = append(r.Checks, finding.Check{Rule: "hang.constant-duration", Outcome: finding.Neutral, Detail: "no constant duration at which calls of many endpoints end"})
 	}
 }
 
 func (q *inquiry) hangRise() float64 {
 	in := q.hang.To.Sub(q.hang.From).Seconds()
-	out := q.traffic.to.Sub(q.traffic.from).Seconds() - in
+	out := q.traffic.Window.To.Sub(q.traffic.Window.From).Seconds() - in
 	if in <= 0 || out <= 0 {
 		return 0
 	}
 	return float64(q.hang.Calls) / in / ((float64(q.hang.Outside) + 0.5) / out)
+}
+
+// tellUntied says in the verdict and in the checks that the open requests could not be asked.
+func (q *inquiry) tellUntied() {
+	if len(q.strangeDead) == 0 {
+		return
+	}
+	if v := &q.report.Verdict; v.Cause == finding.Undetermined {
+		v.Summary += " The requests name only addresses, and nothing ties those to what died."
+	}
+	for i := range q.report.Checks {
+		if c := &q.report.Checks[i]; c.Rule == "burst.open-at-onset" && c.Outcome == finding.NotPossible {
+			c.Detail = fmt.Sprintf("the requests name %s, and nothing ties those addresses to %s", listSome(q.strangeAddresses, 4), listSome(q.strangeDead, 4))
+		}
+	}
 }

@@ -9,18 +9,19 @@ import (
 
 	"lastcall/analyze/finding"
 	"lastcall/analyze/internal/intake"
+	"lastcall/analyze/internal/traffic"
 	"lastcall/collectors/record"
 )
 
 // calm decides when nothing died: a leak that has not crashed yet, a hang, planned restarts, or nothing.
 func (q *inquiry) calm() candidate {
 	c := candidate{endpoint: -1, named: -1}
-	q.findBreaks()
+	q.breaks = q.traffic.Breaks()
 	if q.hang != nil && !q.hangIsFallout() {
 		return q.hungCandidate(nil)
 	}
 	silent, again, planned := 0, 0, 0
-	for _, s := range q.traffic.life.Restarts {
+	for _, s := range q.traffic.Life.Restarts {
 		switch {
 		case s.Reason != finding.StoppedReporting:
 			planned++
@@ -55,13 +56,15 @@ func (q *inquiry) calm() candidate {
 	}
 	q.calmWithout(&c, silent, again, planned)
 	if c.verdict.Cause.Harmless() {
-		many := func(n int64) bool { return n >= failedLeast && float64(n) >= failedShare*float64(q.traffic.total) }
+		many := func(n int64) bool {
+			return n >= failedLeast && float64(n) >= failedShare*float64(q.measured.Counts.Total)
+		}
 		how := ""
 		switch {
-		case many(q.traffic.failed):
-			how = fmt.Sprintf("%d of %d requests failed (cut, given up on or refused)", q.traffic.failed, q.traffic.total)
-		case many(q.traffic.errors5xx):
-			how = fmt.Sprintf("%d of %d requests were answered with status 5xx", q.traffic.errors5xx, q.traffic.total)
+		case many(q.measured.Counts.Failed):
+			how = fmt.Sprintf("%d of %d requests failed (cut, given up on or refused)", q.measured.Counts.Failed, q.measured.Counts.Total)
+		case many(q.measured.Counts.ServerErrors):
+			how = fmt.Sprintf("%d of %d requests were answered with status 5xx", q.measured.Counts.ServerErrors, q.measured.Counts.Total)
 		}
 		if how != "" {
 			c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: "No crash was seen, but " + how + ", and nothing says why."}
@@ -73,13 +76,13 @@ func (q *inquiry) calm() candidate {
 			Summary: fmt.Sprintf("Nothing died, but memory ran short %d time(s), on %s, and the evidence cannot say why.", times, listSome(on, 4))}
 		return c
 	}
-	if names := q.unread(); len(names) > 0 && (q.traffic.total == 0 || !q.traffic.life.Told) && c.verdict.Cause.Harmless() {
+	if names := q.unread(); len(names) > 0 && (q.measured.Counts.Total == 0 || !q.traffic.Life.Told) && c.verdict.Cause.Harmless() {
 		c.verdict.Grade = lower(c.verdict.Grade, finding.Possible)
 		c.verdict.Summary += fmt.Sprintf(" Of what was given, %s could not be read: what it tells is not known.", listSome(names, 3))
 	}
-	if slow, ok := q.traffic.latency.slowest(); ok && c.verdict.Cause.Harmless() {
+	if slow, ok := q.measured.Latency.Slowest(); ok && c.verdict.Cause.Harmless() {
 		c.verdict.Grade = lower(c.verdict.Grade, finding.Possible)
-		c.verdict.Summary += fmt.Sprintf(" But from %s to %s requests took far longer than usual (median %s, usually %s), and nothing says why.", clockTime(slow.from), clockTime(slow.to), seconds(slow.median), seconds(slow.usual))
+		c.verdict.Summary += fmt.Sprintf(" But from %s to %s requests took far longer than usual (median %s, usually %s), and nothing says why.", clockTime(slow.From), clockTime(slow.To), seconds(slow.Median), seconds(slow.Usual))
 	}
 	if n, of := q.growing(); n > 0 && c.verdict.Cause.Harmless() {
 		// It was not enough for a leak, and it is not nothing either.
@@ -102,13 +105,13 @@ const (
 // none died, or the router had given up on many more requests since before. A container that does not answer makes constant durations of
 // its own: connections to it are tried again after 1, 3, 7 and 15 seconds.
 func (q *inquiry) hangIsFallout() bool {
-	from, to := q.hang.From.Add(-pressureBefore), q.hang.To.Add(pressureBefore)
-	if !q.traffic.life.Told && slices.ContainsFunc(q.breaks, func(b breakage) bool { return b.at >= from && b.at <= to }) {
+	from, to := q.hang.From.Add(-traffic.PressureBefore), q.hang.To.Add(traffic.PressureBefore)
+	if !q.traffic.Life.Told && slices.ContainsFunc(q.breaks, func(b traffic.Break) bool { return b.At >= from && b.At <= to }) {
 		return true
 	}
 	n, before := 0, 0
-	for i := range q.traffic.pend {
-		if p := &q.traffic.pend[i]; p.Outcome == record.GaveUp && p.End >= from && p.End <= q.hang.To {
+	for i := range q.traffic.Pending {
+		if p := &q.traffic.Pending[i]; p.Outcome == record.GaveUp && p.End >= from && p.End <= q.hang.To {
 			n++
 			if p.End < q.hang.From.Add(-failedBefore) {
 				before++
@@ -120,7 +123,7 @@ func (q *inquiry) hangIsFallout() bool {
 
 // unread returns the sources of which nothing was understood.
 func (q *inquiry) unread() (names []string) {
-	for like := range q.traffic.ev.Warnings {
+	for like := range q.traffic.Evidence.Warnings {
 		if like.Code == "unknown_format" || like.Code == "unreadable" || like.Code == "table_not_used" {
 			names = append(names, path.Base(intake.SourceName(like.Source)))
 		}
@@ -131,8 +134,8 @@ func (q *inquiry) unread() (names []string) {
 
 // shortOfMemory counts how often a source told that memory ran short, and names the containers.
 func (q *inquiry) shortOfMemory() (times int, on []string) {
-	for i := range q.traffic.ev.Events {
-		if e := &q.traffic.ev.Events[i]; e.Kind == record.MemoryPressure && e.Container != "" {
+	for i := range q.traffic.Evidence.Events {
+		if e := &q.traffic.Evidence.Events[i]; e.Kind == record.MemoryPressure && e.Container != "" {
 			times++
 			on = append(on, e.Container)
 		}
@@ -168,7 +171,7 @@ func (q *inquiry) calmWithout(c *candidate, silent, again, planned int) {
 		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: fmt.Sprintf("%d container(s) were replaced and no source says why: a platform log or events would tell crashes from deploys.", silent)}
 	case planned > 0:
 		g := finding.Likely
-		if hasMemory && (q.traffic.life.Rolling || len(q.traffic.life.Deploys) > 0 || len(q.traffic.life.Planned) > 0) {
+		if hasMemory && (q.traffic.Life.Rolling || len(q.traffic.Life.Deploys) > 0 || len(q.traffic.Life.Planned) > 0) {
 			g = finding.Conclusive
 		}
 		c.verdict = finding.Verdict{Cause: finding.PlannedRestart, Grade: g, Summary: fmt.Sprintf("Nothing crashed: %d container(s) ended as asked (%s), and nothing else is wrong in what was seen.", planned, q.restartReasons())}
@@ -179,12 +182,12 @@ func (q *inquiry) calmWithout(c *candidate, silent, again, planned int) {
 			c.verdict.Grade = finding.Possible
 			c.verdict.Summary = fmt.Sprintf("No crash was told of: %d container(s) ended as asked, but no source says why %d other(s) ended.", planned, silent)
 		}
-	case q.traffic.life.Told && hasMemory:
+	case q.traffic.Life.Told && hasMemory:
 		c.verdict = finding.Verdict{Cause: finding.None, Grade: finding.Conclusive, Summary: "Nothing wrong in what was seen: no crash, no container short of memory, no leak."}
-	case !q.traffic.life.Told && len(q.breaks) > 0, !hasMemory && len(q.breaks) > 1:
+	case !q.traffic.Life.Told && len(q.breaks) > 0, !hasMemory && len(q.breaks) > 1:
 		// One may be a connection of the router's own that went away; two are not, even where events tell of no death.
 		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: fmt.Sprintf("Connections of a container broke all at once %d time(s), as they do when it dies, and no platform log or events say that it did.", len(q.breaks))}
-	case q.traffic.life.Told || hasMemory:
+	case q.traffic.Life.Told || hasMemory:
 		what := noMemory + " to show a leak"
 		if hasMemory {
 			what = "no platform log or events were there to tell of a crash"
@@ -193,7 +196,7 @@ func (q *inquiry) calmWithout(c *candidate, silent, again, planned int) {
 		container, share := q.nearestToLimit()
 		times, on := q.falls()
 		switch {
-		case q.traffic.life.Told:
+		case q.traffic.Life.Told:
 		case share >= nearLimit:
 			c.verdict.Grade = finding.Possible
 			c.verdict.Summary = fmt.Sprintf("No leak was seen, but %s took %.0f %% of its limit, and %s.", container, 100*share, what)
@@ -202,9 +205,9 @@ func (q *inquiry) calmWithout(c *candidate, silent, again, planned int) {
 			c.verdict.Summary = fmt.Sprintf("No leak was seen, but %d time(s) memory rose far above its usual level and fell by more than half at once, on %s: a collection does that, and so does a kill for memory; %s.",
 				times, listSome(on, 4), what)
 		}
-	case q.traffic.total > 0:
+	case q.measured.Counts.Total > 0:
 		c.verdict = finding.Verdict{Cause: finding.None, Grade: finding.Possible, Summary: "The requests show no crash (no connection broke at once on a container), but no platform log was there to tell, and " + noMemory + "."}
-	case len(q.traffic.ev.Profiles) > 0:
+	case len(q.traffic.Evidence.Profiles) > 0:
 		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: "Profiles alone tell what took memory, not who asked for it: no crashes, no requests and no memory readings were seen."}
 	default:
 		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: fmt.Sprintf("Nothing was seen%s: no crashes, no requests, no memory readings.", q.windowAsked())}
@@ -290,7 +293,7 @@ func (q *inquiry) falls() (times int, on []string) {
 // windowAsked says which window was asked for, with a blank before; empty when none was.
 func (q *inquiry) windowAsked() string {
 	const form = "2006-01-02 15:04:05"
-	switch from, to := q.traffic.asked.From, q.traffic.asked.To; {
+	switch from, to := q.traffic.Asked.From, q.traffic.Asked.To; {
 	case from != 0 && to != 0:
 		return fmt.Sprintf(" from %s to %s UTC", from.Std().Format(form), to.Std().Format(form))
 	case from != 0:
@@ -338,7 +341,7 @@ func (q *inquiry) growthPassed() bool {
 
 func (q *inquiry) restartReasons() string {
 	count := map[string]int{}
-	for _, s := range q.traffic.life.Restarts {
+	for _, s := range q.traffic.Life.Restarts {
 		count[s.Reason]++
 	}
 	keys := make([]string, 0, len(count))

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"lastcall/analyze/finding"
-	"lastcall/analyze/internal/reqlog"
 	"lastcall/collectors/record"
 )
 
@@ -57,14 +56,8 @@ func (q *inquiry) explainStall(deaths []int) []candidate {
 }
 
 const (
-	// waitsFrom: requests that were open for so long before a death can have let others be answered meanwhile.
-	waitsFrom = 10 * time.Second
-	// waitsSettle is left out at the beginning: what was being answered already may have ended then.
-	waitsSettle = 2 * time.Second
 	// waitsShare of the usual number answered while it was open: it did not hold what answers.
 	waitsShare = 0.2
-	// waitsUsual is the time before it began that says what is usual.
-	waitsUsual = 5 * time.Minute
 	// waitsLeast answered are usual in the time that it was open, or nothing can be told.
 	waitsLeast = 10
 )
@@ -72,59 +65,24 @@ const (
 // onlyWaits reports whether containers went on answering others while a request of an endpoint was open that is to have held their CPU until
 // a health check killed them. A request that waits for something that hangs does that, until it and its like fill all workers.
 func (q *inquiry) onlyWaits(deaths []int, endpoint int) (candidate, bool) {
-	type span struct {
-		from, to        record.Time // while the oldest request of the endpoint was open, up to the death
-		usual, answered int
-	}
-	on := make([][]*span, len(q.traffic.containers))
-	of := map[int]*span{}
-	for i := range q.traffic.pend {
-		p := &q.traffic.pend[i]
-		if p.death < 0 || int(p.Endpoint) != endpoint || !slices.Contains(deaths, p.death) {
-			continue
-		}
-		from, to := p.Start.Add(waitsSettle), q.traffic.deathAt[p.death]
-		if s := of[p.death]; s == nil && to.Sub(from) >= waitsFrom {
-			of[p.death] = &span{from: from, to: to}
-			on[p.Container] = append(on[p.Container], of[p.death])
-		} else if s != nil {
-			s.from = min(s.from, from)
-		}
-	}
-	if len(of) == 0 {
-		return candidate{}, false
-	}
-	err := q.traffic.lines(q.traffic.ev.Log.EachUnsorted, countedLines, func(r *reqlog.Rec) {
-		if r.Outcome != record.Answered {
-			return
-		}
-		for _, s := range on[r.Container] {
-			switch {
-			case r.Start >= s.from && r.End <= s.to:
-				s.answered++
-			case r.Start >= s.from.Add(-waitsUsual) && r.End < s.from:
-				s.usual++
-			}
-		}
-	})
+	meanwhile, err := q.traffic.AnsweredMeanwhile(deaths, endpoint)
 	if err != nil {
 		return candidate{}, false // the next pass fails alike, and says so
 	}
 	waits, asked := 0, 0
-	for _, s := range of {
-		usual := float64(s.usual) * s.to.Sub(s.from).Seconds() / waitsUsual.Seconds()
-		if usual < waitsLeast {
+	for _, m := range meanwhile {
+		if m.Usual < waitsLeast {
 			continue
 		}
 		asked++
-		if float64(s.answered) >= waitsShare*usual {
+		if float64(m.Answered) >= waitsShare*m.Usual {
 			waits++
 		}
 	}
 	if asked == 0 || 2*waits <= asked {
 		return candidate{}, false
 	}
-	name := q.traffic.endpoints[endpoint]
+	name := q.traffic.Endpoints.Names[endpoint]
 	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "stall.others-answered", Outcome: finding.Contradicts,
 		Detail: fmt.Sprintf("before %d of %d deaths other requests were answered while %s was open: it did not hold the CPU or the event loop", waits, asked, name)})
 	return candidate{deaths: deaths, class: byStall, endpoint: -1, named: endpoint, verdict: finding.Verdict{Cause: finding.Undetermined, Grade: finding.Possible,
@@ -134,10 +92,10 @@ func (q *inquiry) onlyWaits(deaths []int, endpoint int) (candidate, bool) {
 // silences counts the deaths before which the runtime's readings stopped early.
 func (q *inquiry) silences(deaths []int) (n, silent int) {
 	for _, d := range deaths {
-		x := &q.traffic.life.Deaths[d]
-		pts := q.traffic.pointsOf(x.Container, record.EventLoopDelayMax, x.Time.Add(-x.Uptime), x.Time)
+		x := &q.traffic.Life.Deaths[d]
+		pts := q.traffic.PointsOf(x.Container, record.EventLoopDelayMax, x.Time.Add(-x.Uptime), x.Time)
 		if len(pts) == 0 {
-			pts = q.traffic.pointsOf(x.Container, record.HeapUsed, x.Time.Add(-10*time.Minute), x.Time)
+			pts = q.traffic.PointsOf(x.Container, record.HeapUsed, x.Time.Add(-10*time.Minute), x.Time)
 		}
 		if len(pts) < 3 {
 			continue
@@ -178,7 +136,7 @@ func (q *inquiry) explainFault(deaths []int) []candidate {
 		return q.withSecond(finding.RequestCrash, byFault, deaths, res, grade, why)
 	}
 	// A runtime may be told to exit when its memory is full, and then says no more than a code.
-	onlyExits := !slices.ContainsFunc(deaths, func(d int) bool { return q.traffic.life.Deaths[d].Kind != record.CrashExit })
+	onlyExits := !slices.ContainsFunc(deaths, func(d int) bool { return q.traffic.Life.Deaths[d].Kind != record.CrashExit })
 	if onlyExits && q.growth.Gate.Open && q.endedFull(deaths) {
 		return []candidate{q.explainLeak(deaths, len(deaths))}
 	}
@@ -192,7 +150,7 @@ const exitOnFull = 3
 func (q *inquiry) mayBeFull(deaths []int) bool {
 	n := 0
 	for _, d := range deaths {
-		if x := &q.traffic.life.Deaths[d]; x.Kind == record.CrashExit && x.ExitCode == exitOnFull {
+		if x := &q.traffic.Life.Deaths[d]; x.Kind == record.CrashExit && x.ExitCode == exitOnFull {
 			n++
 		}
 	}
@@ -202,8 +160,8 @@ func (q *inquiry) mayBeFull(deaths []int) bool {
 // vanished explains containers that the platform lost.
 func (q *inquiry) vanished(ofHost []int) (candidate, bool) {
 	var deaths []int
-	for d := range q.traffic.life.Deaths {
-		if classOf(&q.traffic.life.Deaths[d]) == lost && !slices.Contains(ofHost, d) {
+	for d := range q.traffic.Life.Deaths {
+		if classOf(&q.traffic.Life.Deaths[d]) == lost && !slices.Contains(ofHost, d) {
 			deaths = append(deaths, d)
 		}
 	}
@@ -225,8 +183,8 @@ func (q *inquiry) hungCandidate(deaths []int) candidate {
 	h := q.hang
 	grade := finding.Likely
 	var peers []string
-	for d := range q.traffic.life.Deaths {
-		x := &q.traffic.life.Deaths[d]
+	for d := range q.traffic.Life.Deaths {
+		x := &q.traffic.Life.Deaths[d]
 		if x.Unreachable && x.Time.Sub(h.From).Abs() <= 5*time.Minute {
 			peers = append(peers, x.Container)
 		}

@@ -13,7 +13,7 @@ import (
 
 // shapeAtDeath says how memory came to the death: leak or burst or other, by the curves of that life.
 func (q *inquiry) shapeAtDeath(d int) finding.Shape {
-	id := q.traffic.life.Deaths[d].ID()
+	id := q.traffic.Life.Deaths[d].ID()
 	best := finding.ShapeInsufficient
 	rank := map[finding.Shape]int{finding.ShapeLeak: 5, finding.ShapeBurst: 4, finding.ShapeSawtooth: 2, finding.ShapePlateau: 2, finding.ShapeFlat: 3, finding.ShapeInsufficient: 0}
 	for i := range q.curves {
@@ -37,7 +37,7 @@ const (
 func (q *inquiry) endedFull(deaths []int) bool {
 	var highest []float64
 	for _, d := range deaths {
-		id := q.traffic.life.Deaths[d].ID()
+		id := q.traffic.Life.Deaths[d].ID()
 		best := -1
 		for i := range q.curves {
 			if c := &q.curves[i]; c.Crash == id && c.Samples >= memory.MinReadings && (best < 0 || c.MaxBytes > q.curves[best].MaxBytes) {
@@ -63,7 +63,7 @@ func (q *inquiry) noShape(deaths []int) string {
 	most := 0
 	for _, d := range deaths {
 		for i := range q.curves {
-			if c := &q.curves[i]; c.Crash == q.traffic.life.Deaths[d].ID() {
+			if c := &q.curves[i]; c.Crash == q.traffic.Life.Deaths[d].ID() {
 				most = max(most, c.Samples)
 			}
 		}
@@ -144,7 +144,7 @@ func (q *inquiry) explainMemory(c class, deaths []int) []candidate {
 			c.named, c.endpoint, c.verdict.Endpoint = c.endpoint, -1, nil
 			c.verdict.Cause = finding.Undetermined
 			c.verdict.Summary = fmt.Sprintf("A memory leak: memory grows in %d of %d lives, but had grown steadily before %d of %d deaths only; %s comes closest, which is not enough to accuse it.",
-				q.growth.Gate.Growing, q.growth.Gate.Lives, leaky, len(deaths), q.traffic.endpoints[c.named])
+				q.growth.Gate.Growing, q.growth.Gate.Lives, leaky, len(deaths), q.traffic.Endpoints.Names[c.named])
 		}
 		return []candidate{c}
 	}
@@ -159,10 +159,10 @@ func (q *inquiry) explainMemory(c class, deaths []int) []candidate {
 func (q *inquiry) howKilled(deaths []int, bursty int) finding.Cause {
 	named, aborted, level, known := 0, 0, 0, 0
 	for _, d := range deaths {
-		if q.traffic.life.Deaths[d].Kind == record.CrashAbort {
+		if q.traffic.Life.Deaths[d].Kind == record.CrashAbort {
 			aborted++
 		}
-		if k := q.traffic.life.Deaths[d].Kind; k == record.CrashOOMKill || k == record.CrashHeapLimit {
+		if k := q.traffic.Life.Deaths[d].Kind; k == record.CrashOOMKill || k == record.CrashHeapLimit {
 			named++
 		}
 		if lm := q.report.Crashes[d].LastMemory; lm != nil && lm.LimitBytes != nil {
@@ -195,7 +195,7 @@ func (q *inquiry) howKilled(deaths []int, bursty int) finding.Cause {
 }
 
 func (q *inquiry) burstOutcome() finding.Outcome {
-	if q.traffic.primary.layer == record.LayerApp && !q.hasStarts() || !q.traffic.named {
+	if q.traffic.Layer == record.LayerApp && !q.hasStarts() || !q.traffic.Containers.Named {
 		return finding.NotPossible
 	}
 	return finding.Contradicts
@@ -279,7 +279,7 @@ func (q *inquiry) leakPartners() []string {
 // nameCode adds what heap profiles know of the code, and lets them raise or lower the grade.
 func (q *inquiry) nameCode(c *candidate) {
 	h := q.heap
-	if h == nil || h.Leading == nil || len(q.traffic.life.Deaths) == 0 && c.verdict.Cause != finding.RequestLeak && c.verdict.Cause != finding.BackgroundLeak && c.verdict.Cause != finding.Undetermined {
+	if h == nil || h.Leading == nil || len(q.traffic.Life.Deaths) == 0 && c.verdict.Cause != finding.RequestLeak && c.verdict.Cause != finding.BackgroundLeak && c.verdict.Cause != finding.Undetermined {
 		return
 	}
 	switch c.verdict.Cause {
@@ -304,7 +304,7 @@ func (q *inquiry) nameCode(c *candidate) {
 	switch {
 	case lead.Endpoint == nil || c.named < 0 && c.endpoint < 0:
 		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "heap.growth", Outcome: finding.Neutral, Detail: detail + "; its name does not tie it to one endpoint"})
-	case *lead.Endpoint == q.traffic.endpoints[max(c.named, c.endpoint)]:
+	case *lead.Endpoint == q.traffic.Endpoints.Names[max(c.named, c.endpoint)]:
 		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "heap.growth", Outcome: finding.Supports, Detail: detail + ", and ties to the same endpoint"})
 		// Two independent kinds of evidence for one endpoint: the grade rises by one step.
 		switch {
@@ -313,15 +313,15 @@ func (q *inquiry) nameCode(c *candidate) {
 			c.verdict.Grade = finding.Conclusive
 		case c.endpoint < 0 && c.verdict.Grade == finding.Possible:
 			c.endpoint = c.named
-			c.verdict.Endpoint = &q.traffic.endpoints[c.named]
+			c.verdict.Endpoint = &q.traffic.Endpoints.Names[c.named]
 			c.verdict.Grade = finding.Likely
 			if c.by == "growth" {
 				c.verdict.Cause = finding.RequestLeak
-				c.verdict.Summary = fmt.Sprintf("%s leaks: both its traffic and the heap profiles (%s) point to it.", q.traffic.endpoints[c.named], lead.Function)
+				c.verdict.Summary = fmt.Sprintf("%s leaks: both its traffic and the heap profiles (%s) point to it.", q.traffic.Endpoints.Names[c.named], lead.Function)
 			} else {
 				c.by = "inflight"
 				c.verdict.Cause = q.howKilled(c.deaths, 0)
-				c.verdict.Summary = fmt.Sprintf("%s killed %s: both its open requests and the heap profiles (%s) point to it.", q.traffic.endpoints[c.named], q.containersText(c.deaths), lead.Function)
+				c.verdict.Summary = fmt.Sprintf("%s killed %s: both its open requests and the heap profiles (%s) point to it.", q.traffic.Endpoints.Names[c.named], q.containersText(c.deaths), lead.Function)
 			}
 		}
 	default:

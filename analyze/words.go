@@ -20,7 +20,7 @@ func comma(clause string) string {
 
 func (q *inquiry) deathsText(deaths []int) string {
 	if len(deaths) == 1 {
-		return q.traffic.life.Deaths[deaths[0]].Container
+		return q.traffic.Life.Deaths[deaths[0]].Container
 	}
 	if known, processes := q.partProcesses(deaths); processes != "" {
 		if len(known) == 0 {
@@ -41,7 +41,7 @@ func (q *inquiry) deathsText(deaths []int) string {
 func (q *inquiry) containersOf(deaths []int) []string {
 	var set []string
 	for _, d := range deaths {
-		set = append(set, q.traffic.life.Deaths[d].Container)
+		set = append(set, q.traffic.Life.Deaths[d].Container)
 	}
 	slices.Sort(set)
 	return slices.Compact(set)
@@ -75,7 +75,7 @@ func (q *inquiry) kindsText(deaths []int) string {
 		record.CrashSegfault: "segmentation fault", record.CrashException: "uncaught exception", record.CrashHealthCheck: "killed by a health check", record.CrashExit: "exited with an error"}
 	var set []string
 	for _, d := range deaths {
-		if w := words[q.traffic.life.Deaths[d].Kind]; w != "" {
+		if w := words[q.traffic.Life.Deaths[d].Kind]; w != "" {
 			set = append(set, w)
 		}
 	}
@@ -128,7 +128,7 @@ func clockTime(t record.Time) string { return t.Std().Format("15:04:05") }
 func (q *inquiry) partProcesses(deaths []int) (known []int, processes string) {
 	var hosts []string
 	for _, d := range deaths {
-		if host, ok := naming.IsProcess(q.traffic.life.Deaths[d].Container); !ok {
+		if host, ok := naming.IsProcess(q.traffic.Life.Deaths[d].Container); !ok {
 			known = append(known, d)
 		} else if host != "" {
 			hosts = append(hosts, host)
@@ -155,7 +155,7 @@ func (q *inquiry) partProcesses(deaths []int) (known []int, processes string) {
 // containersSeen counts the containers; processes are none.
 func (q *inquiry) containersSeen() int {
 	n := 0
-	for _, name := range q.traffic.containers[1:] {
+	for _, name := range q.traffic.Containers.Names[1:] {
 		if _, process := naming.IsProcess(name); !process {
 			n++
 		}

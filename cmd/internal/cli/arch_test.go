@@ -40,7 +40,7 @@ func TestImportsGoOneWay(t *testing.T) {
 		}
 	}
 	// The layers of the engine, in the order in which evidence goes through them; detectors are asked by some and know none.
-	layers := []string{"lastcall/analyze/internal/intake", "lastcall/analyze/internal/naming"}
+	layers := []string{"lastcall/analyze/internal/intake", "lastcall/analyze/internal/naming", "lastcall/analyze/internal/traffic"}
 	for _, l := range append(layers, "lastcall/analyze") {
 		if imports[l] == nil {
 			t.Errorf("go list does not know the layer %s", l)
@@ -78,6 +78,8 @@ func TestImportsGoOneWay(t *testing.T) {
 				rule = "a layer of the engine knows those before it only, and nobody else knows any"
 			case pkg == layers[0] && !within(imp, "lastcall/collectors/record") && imp != "lastcall/analyze/endpoint" && imp != "lastcall/analyze/internal/reqlog":
 				rule = "gathering asks no detector and judges nothing"
+			case pkg == "lastcall/analyze/internal/traffic" && (imp == "lastcall/analyze/heap" || imp == "lastcall/analyze/hang"):
+				rule = "measuring asks for lives, and gives open requests and counts to who judges: the other detectors are asked there"
 			case pkg == "lastcall/cmd/lastcall" && imp != "lastcall/cmd/internal/cli":
 				rule = "main only starts the command line"
 			}

@@ -1,4 +1,4 @@
-package analyze
+package traffic
 
 import (
 	"fmt"
@@ -59,16 +59,13 @@ func TestMostRequestsNeedNoOrder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		tr := &traffic{ev: ev}
+		tr := &Traffic{Evidence: ev}
 		if err := tr.prepare(); err != nil {
 			t.Fatal(err)
 		}
 		tr.lives()
-		tr.pressureWindows()
 		measured := func(page func(*measuring, *reqlog.Page)) *measuring {
-			one := *tr
-			one.slow = nil
-			m := one.newMeasuring()
+			m := tr.newMeasuring()
 			if err := ev.Log.EachUnsorted(func(p *reqlog.Page) { page(m, p) }); err != nil {
 				t.Fatal(err)
 			}
@@ -77,22 +74,22 @@ func TestMostRequestsNeedNoOrder(t *testing.T) {
 		got := measured((*measuring).page)
 		want := measured(func(m *measuring, p *reqlog.Page) {
 			p.Sort()
-			m.traffic.linesOf(p, countedLines, m.line)
+			m.t.linesOf(p, countedLines, m.line)
 		})
-		if want.traffic.total < 19_000 || len(want.traffic.slow) == 0 {
-			t.Fatalf("seed %d: %d requests, %d slow ones", seed, want.traffic.total, len(want.traffic.slow))
+		if want.out.Counts.Total < 19_000 || len(want.out.Slow) == 0 {
+			t.Fatalf("seed %d: %d requests, %d slow ones", seed, want.out.Counts.Total, len(want.out.Slow))
 		}
 		of := func(m *measuring) map[string]any {
-			slow := slices.Clone(m.traffic.slow)
-			slices.SortFunc(slow, func(a, b slowRequest) int { return int(a.line) - int(b.line) })
+			slow := slices.Clone(m.out.Slow)
+			slices.SortFunc(slow, func(a, b SlowRequest) int { return int(a.Line) - int(b.Line) })
 			rows := map[pair][]float64{}
-			if m.traffic.cells != nil {
-				m.traffic.cells.each(func(e, c uint32, row []float64) { rows[pair{e, c}] = row })
+			if m.cells != nil {
+				m.cells.each(func(e, c uint32, row []float64) { rows[pair{e, c}] = row })
 			}
-			return map[string]any{"open": m.open, "by hour": m.openByHour, "durations": m.traffic.base.Durations, "cases": m.gathered, "load": m.traffic.fleet, "requests": m.traffic.perEp, "total": m.traffic.total,
-				"slow": slow, "errors": m.traffic.errors5xx, "serves": m.traffic.serves, "latency": m.traffic.latency.all, "last minute": m.traffic.lastMinute, "cells": rows}
+			return map[string]any{"open": m.open, "by hour": m.openByHour, "durations": m.out.Base.Durations, "cases": m.gathered, "load": m.out.Load.Steps, "requests": m.out.Counts.PerEndpoint, "total": m.out.Counts.Total,
+				"slow": slow, "errors": m.out.Counts.ServerErrors, "serves": m.out.Serves, "latency": m.out.Latency.all, "last minute": m.out.LastMinute, "cells": rows}
 		}
-		if diff := cmp.Diff(of(want), of(got), cmp.AllowUnexported(caseRequests{}, slowRequest{}, pair{}), cmpopts.EquateEmpty()); diff != "" {
+		if diff := cmp.Diff(of(want), of(got), cmp.AllowUnexported(caseRequests{}, SlowRequest{}, pair{}), cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("seed %d: in order (-) and as they lie (+):\n%s", seed, diff)
 		}
 	}

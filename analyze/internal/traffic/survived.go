@@ -1,4 +1,4 @@
-package analyze
+package traffic
 
 import (
 	"slices"
@@ -21,8 +21,8 @@ const (
 	survivedSoon  = 10 * time.Second
 	survivedLeast = 2
 	survivedAgain = 10 * time.Minute
-	// survivedWords is the reason of a shortage of memory that a process survived.
-	survivedWords = "survived"
+	// Survived is the reason of a shortage of memory that a process survived.
+	Survived = "survived"
 )
 
 // moments counts what happens around some instants of one container. The instants are sorted.
@@ -58,11 +58,11 @@ func (m *moments) where(n int) map[record.Time]bool {
 }
 
 // unfinishedStarts returns, by container, when the requests began of which only the start was logged.
-func (t *traffic) unfinishedStarts() map[string][]record.Time {
+func (t *Traffic) unfinishedStarts() map[string][]record.Time {
 	by := map[string][]record.Time{}
-	for i := range t.pend { // in the order of time
-		if p := &t.pend[i]; p.Phase == record.Started && p.done == 0 && p.Container != 0 {
-			by[t.containers[p.Container]] = append(by[t.containers[p.Container]], p.Start)
+	for i := range t.Pending { // in the order of time
+		if p := &t.Pending[i]; p.Phase == record.Started && p.done == 0 && p.Container != 0 {
+			by[t.Containers.Names[p.Container]] = append(by[t.Containers.Names[p.Container]], p.Start)
 		}
 	}
 	return by
@@ -70,23 +70,23 @@ func (t *traffic) unfinishedStarts() map[string][]record.Time {
 
 // dropLateListening drops the lines by which an application says that it listens while it answers: where a request that had begun before
 // ended after, no process began. Servers open ports late, and consumers listen to queues.
-func (t *traffic) dropLateListening() error {
-	spanned := make([]moments, len(t.containers))
+func (t *Traffic) dropLateListening() error {
+	spanned := make([]moments, len(t.Containers.Names))
 	said := func(e *record.Lifecycle) (container uint32, ok bool) {
-		container = t.containerIndex(e.Container)
+		container = t.Containers.Index(e.Container)
 		return container, container != 0 && e.Kind == record.Up && e.Reason == record.Listening
 	}
 	any := false
-	for i := range t.ev.Events { // in the order of time
-		if c, ok := said(&t.ev.Events[i]); ok {
-			spanned[c].at = append(spanned[c].at, t.ev.Events[i].Time)
-			any = any || t.spans[c].First != 0 && t.spans[c].First < t.ev.Events[i].Time
+	for i := range t.Evidence.Events { // in the order of time
+		if c, ok := said(&t.Evidence.Events[i]); ok {
+			spanned[c].at = append(spanned[c].at, t.Evidence.Events[i].Time)
+			any = any || t.spans[c].First != 0 && t.spans[c].First < t.Evidence.Events[i].Time
 		}
 	}
 	if !any {
 		return nil
 	}
-	err := t.lines(t.ev.Log.EachUnsorted, completedLines, func(r *reqlog.Rec) {
+	err := t.lines(t.Evidence.Log.EachUnsorted, completedLines, func(r *reqlog.Rec) {
 		if r.Layer != record.LayerRouter && r.Outcome == record.Answered && len(spanned[r.Container].at) > 0 { // a router's may end long after the process did
 			spanned[r.Container].add(r.Start.Add(listenSlack), r.End.Add(-listenSlack))
 		}
@@ -98,7 +98,7 @@ func (t *traffic) dropLateListening() error {
 	for c := range spanned {
 		late[c] = spanned[c].where(1)
 	}
-	t.ev.Events = slices.DeleteFunc(t.ev.Events, func(e record.Lifecycle) bool {
+	t.Evidence.Events = slices.DeleteFunc(t.Evidence.Events, func(e record.Lifecycle) bool {
 		c, ok := said(&e)
 		return ok && late[c][e.Time]
 	})
@@ -107,15 +107,15 @@ func (t *traffic) dropLateListening() error {
 
 // dropSurvived turns words of want of memory that a process survived from signs of death into signs of pressure: an exception ends a thread
 // or a request, and the process goes on answering, with nothing that says that it started again.
-func (t *traffic) dropSurvived() error {
+func (t *Traffic) dropSurvived() error {
 	words := func(c *record.Crash) (container uint32, ok bool) {
-		container = t.containerIndex(c.Container)
+		container = t.Containers.Index(c.Container)
 		return container, container != 0 && !c.Exited && c.Kind == record.CrashHeapLimit && (strings.Contains(c.Text, "MemoryError") || strings.Contains(c.Text, "OutOfMemoryError"))
 	}
 	said := map[uint32][]record.Time{}
-	for i := range t.ev.Crashes { // in the order of time
-		if c, ok := words(&t.ev.Crashes[i]); ok {
-			said[c] = append(said[c], t.ev.Crashes[i].Time)
+	for i := range t.Evidence.Crashes { // in the order of time
+		if c, ok := words(&t.Evidence.Crashes[i]); ok {
+			said[c] = append(said[c], t.Evidence.Crashes[i].Time)
 		}
 	}
 	if len(said) == 0 {
@@ -125,7 +125,7 @@ func (t *traffic) dropSurvived() error {
 	for c, at := range said {
 		spanned[c], soon[c], again[c] = &moments{at: at}, &moments{at: at}, &moments{at: at}
 	}
-	err := t.lines(t.ev.Log.EachUnsorted, completedLines, func(r *reqlog.Rec) {
+	err := t.lines(t.Evidence.Log.EachUnsorted, completedLines, func(r *reqlog.Rec) {
 		if s := spanned[r.Container]; s != nil && r.Outcome == record.Answered {
 			s.add(r.Start.Add(listenSlack), r.End.Add(-listenSlack))
 			soon[r.Container].add(r.Start.Add(-survivedSoon), min(r.Start, r.End))
@@ -135,18 +135,18 @@ func (t *traffic) dropSurvived() error {
 		return err
 	}
 	begins := func(container string, at record.Time) {
-		if m := again[t.containerIndex(container)]; m != nil {
+		if m := again[t.Containers.Index(container)]; m != nil {
 			m.add(at.Add(-survivedAgain), at.Add(survivedSoon))
 		}
 	}
-	for i := range t.ev.Events {
-		switch e := &t.ev.Events[i]; e.Kind {
+	for i := range t.Evidence.Events {
+		switch e := &t.Evidence.Events[i]; e.Kind {
 		case record.Up, record.Starting, record.Stopped:
 			begins(e.Container, e.Time)
 		}
 	}
-	for i := range t.ev.Crashes {
-		if c := &t.ev.Crashes[i]; c.Exited {
+	for i := range t.Evidence.Crashes {
+		if c := &t.Evidence.Crashes[i]; c.Exited {
 			begins(c.Container, c.Time)
 		}
 	}
@@ -160,15 +160,15 @@ func (t *traffic) dropSurvived() error {
 			delete(survived[c], at)
 		}
 	}
-	t.ev.Crashes = slices.DeleteFunc(t.ev.Crashes, func(c record.Crash) bool {
+	t.Evidence.Crashes = slices.DeleteFunc(t.Evidence.Crashes, func(c record.Crash) bool {
 		n, ok := words(&c)
 		if !ok || !survived[n][c.Time] {
 			return false
 		}
-		t.ev.Events = append(t.ev.Events, record.Lifecycle{Pos: c.Pos, Time: c.Time, Kind: record.MemoryPressure, ExitCode: -1, Reason: survivedWords, Container: c.Container, Instance: c.Instance,
+		t.Evidence.Events = append(t.Evidence.Events, record.Lifecycle{Pos: c.Pos, Time: c.Time, Kind: record.MemoryPressure, ExitCode: -1, Reason: Survived, Container: c.Container, Instance: c.Instance,
 			Service: c.Service, Host: c.Host, Version: c.Version, Text: c.Text})
 		return true
 	})
-	life.SortEvents(t.ev.Events)
+	life.SortEvents(t.Evidence.Events)
 	return nil
 }

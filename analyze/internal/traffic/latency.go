@@ -1,4 +1,4 @@
-package analyze
+package traffic
 
 import (
 	"fmt"
@@ -16,8 +16,8 @@ import (
 // latencyBuckets is into how many stretches the window is cut.
 const latencyBuckets = 120
 
-// latencies gathers the latency of all requests, and then of some endpoints by themselves, in buckets over the window.
-type latencies struct {
+// Latencies gathers the latency of all requests, and then of some endpoints by themselves, in buckets over the window.
+type Latencies struct {
 	buckets calendar
 	all     latencyRow
 	singles map[uint32]*latencyRow
@@ -26,12 +26,12 @@ type latencies struct {
 // latencyRow has a histogram for each bucket with requests.
 type latencyRow [latencyBuckets + 1]*inflight.Histogram
 
-func newLatencies(from, to record.Time) *latencies {
-	return &latencies{buckets: newCalendar(from, to.Sub(from)/latencyBuckets+1), singles: map[uint32]*latencyRow{}}
+func newLatencies(from, to record.Time) *Latencies {
+	return &Latencies{buckets: newCalendar(from, to.Sub(from)/latencyBuckets+1), singles: map[uint32]*latencyRow{}}
 }
 
 // bucket returns the histogram of an instant.
-func (l *latencies) bucket(row *latencyRow, at record.Time) *inflight.Histogram {
+func (l *Latencies) bucket(row *latencyRow, at record.Time) *inflight.Histogram {
 	b := min(latencyBuckets, l.buckets.at(at))
 	if row[b] == nil {
 		row[b] = &inflight.Histogram{}
@@ -40,24 +40,32 @@ func (l *latencies) bucket(row *latencyRow, at record.Time) *inflight.Histogram 
 }
 
 // add counts one request by the bin of its duration.
-func (l *latencies) add(start record.Time, bin int) { l.bucket(&l.all, start).AddBin(bin) }
+func (l *Latencies) add(start record.Time, bin int) { l.bucket(&l.all, start).AddBin(bin) }
 
 // single asks for an endpoint by itself; addSingle counts a request if it is of one of those.
-func (l *latencies) single(endpoint uint32) { l.singles[endpoint] = &latencyRow{} }
+func (l *Latencies) single(endpoint uint32) { l.singles[endpoint] = &latencyRow{} }
 
-func (l *latencies) addSingle(r *reqlog.Rec) {
+func (l *Latencies) addSingle(r *reqlog.Rec) {
 	if row := l.singles[r.Endpoint]; row != nil {
 		l.bucket(row, r.Start).AddBin(inflight.DurationBin(r.End.Sub(r.Start).Seconds()))
 	}
 }
 
-// rows are the latencies of the single endpoints and of all others together.
-func (l *latencies) rows(endpoints []string) []finding.Latency {
-	var out []finding.Latency
+// Latency is the latency of one endpoint, or of "others", in one bucket.
+type Latency struct {
+	Endpoint string
+	At       record.Time // when the bucket begins
+	P50, P99 float64     // seconds
+	Count    int64
+}
+
+// Rows are the latencies of the single endpoints and of all others together.
+func (l *Latencies) Rows(endpoints []string) []Latency {
+	var out []Latency
 	put := func(name string, row *latencyRow) {
 		for b, h := range row {
 			if h != nil && h.N > 0 {
-				out = append(out, finding.Latency{Endpoint: name, T: l.buckets.origin.Add(time.Duration(b) * l.buckets.width).Std(), P50: round(h.Quantile(0.5), 4), P99: round(h.Quantile(0.99), 4), Count: h.N})
+				out = append(out, Latency{name, l.buckets.origin.Add(time.Duration(b) * l.buckets.width), h.Quantile(0.5), h.Quantile(0.99), h.N})
 			}
 		}
 	}
@@ -87,14 +95,14 @@ const (
 	slowLeast = 20
 )
 
-// slowStretch is a time in which requests took much longer than usual; medians in seconds.
-type slowStretch struct {
-	from, to      record.Time
-	median, usual float64
+// SlowStretch is a time in which requests took much longer than usual; medians in seconds.
+type SlowStretch struct {
+	From, To      record.Time
+	Median, Usual float64
 }
 
-// slowest returns the longest stretch in which the median of all requests, bucket for bucket, was a multiple of what it usually is.
-func (l *latencies) slowest() (slow slowStretch, found bool) {
+// Slowest returns the longest stretch in which the median of all requests, bucket for bucket, was a multiple of what it usually is.
+func (l *Latencies) Slowest() (slow SlowStretch, found bool) {
 	var of [len(l.all)]float64 // by bucket, the median where it is steady
 	var medians []float64
 	for b, h := range l.all {
@@ -108,19 +116,20 @@ func (l *latencies) slowest() (slow slowStretch, found bool) {
 	}
 	usual := stat.Median(medians)
 	for b := 0; b < len(of); b++ {
-		now := slowStretch{from: l.buckets.origin.Add(time.Duration(b) * l.buckets.width), usual: usual}
+		now := SlowStretch{From: l.buckets.origin.Add(time.Duration(b) * l.buckets.width), Usual: usual}
 		for ; b < len(of) && of[b] > 0 && of[b] >= slowTimes*usual; b++ {
-			now.to = l.buckets.origin.Add(time.Duration(b+1) * l.buckets.width)
-			now.median = max(now.median, of[b])
+			now.To = l.buckets.origin.Add(time.Duration(b+1) * l.buckets.width)
+			now.Median = max(now.Median, of[b])
 		}
-		if now.to != 0 && now.to.Sub(now.from) >= slowFor && (!found || now.to.Sub(now.from) > slow.to.Sub(slow.from)) {
+		if now.To != 0 && now.To.Sub(now.From) >= slowFor && (!found || now.To.Sub(now.From) > slow.To.Sub(slow.From)) {
 			slow, found = now, true
 		}
 	}
 	return slow, found
 }
 
-func latencyRule() finding.Rule {
+// LatencyRule is the rule of [Latencies.Slowest].
+func LatencyRule() finding.Rule {
 	return finding.Rule{ID: "latency.slow", Title: "All requests were slow for a while", Question: "Was all well where nothing died?",
 		Test: "The median duration of all requests in each of 120 stretches of the window, against the median of those. \"Nothing wrong\" is possible at most where they were slow for long.",
 		Thresholds: []finding.Threshold{{Name: "slow", Value: fmt.Sprintf("%d times the usual median", slowTimes), Why: "other endpoints at another hour make twice or three times"},

@@ -1,4 +1,4 @@
-package analyze
+package traffic
 
 import (
 	"testing"
@@ -36,11 +36,11 @@ func TestCurvesAreOfOneKindOfSource(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tr := &traffic{ev: ev}
+	tr := &Traffic{Evidence: ev}
 	if err := tr.prepare(); err != nil {
 		t.Fatal(err)
 	}
-	pts := tr.pointsOf("web-1", record.RSS, from, from.Add(time.Hour))
+	pts := tr.PointsOf("web-1", record.RSS, from, from.Add(time.Hour))
 	if len(pts) != 40 {
 		t.Errorf("%d readings, want the 40 of the two halves of one file", len(pts))
 	}

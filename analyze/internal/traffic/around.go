@@ -1,4 +1,4 @@
-package analyze
+package traffic
 
 import (
 	"time"
@@ -33,11 +33,11 @@ func (m *measuring) lookAround() {
 	if len(m.died) == 0 {
 		return
 	}
-	n := &around{row: make([]int32, len(m.traffic.endpoints))}
+	n := &around{row: make([]int32, len(m.t.Endpoints.Names))}
 	for e := range n.row {
 		n.row[e] = -1
 	}
-	endpoints := m.traffic.unansweredEndpoints()
+	endpoints := m.t.unansweredEndpoints()
 	if len(endpoints)*len(m.died) > maxAround {
 		return
 	}
@@ -48,8 +48,8 @@ func (m *measuring) lookAround() {
 	n.sums, n.quiet = make([][][inflight.Bins]float64, len(m.died)), make([]float64, len(m.died))
 	for _, d := range m.died {
 		n.sums[d] = make([][inflight.Bins]float64, len(endpoints))
-		n.ends.times = append(n.ends.times, m.traffic.deathAt[d].Add(nearAfter))
-		n.quiet[d] = m.traffic.quietWithin(m.traffic.deathAt[d].Add(-nearBefore), m.traffic.deathAt[d].Add(nearAfter))
+		n.ends.times = append(n.ends.times, m.t.Deaths.At[d].Add(nearAfter))
+		n.quiet[d] = m.t.quietWithin(m.t.Deaths.At[d].Add(-nearBefore), m.t.Deaths.At[d].Add(nearAfter))
 	}
 	m.near = n
 }
@@ -73,7 +73,7 @@ func (m *measuring) nearbyOf(d int) map[int][inflight.Bins]float64 {
 		}
 		var mean [inflight.Bins]float64
 		for k, us := range m.near.sums[d][row] {
-			mean[k] = (us*microsecond + nearPrior*m.traffic.base.Open[e][k]) / (m.near.quiet[d] + nearPrior)
+			mean[k] = (us*microsecond + nearPrior*m.out.Base.Open[e][k]) / (m.near.quiet[d] + nearPrior)
 		}
 		out[e] = mean
 	}

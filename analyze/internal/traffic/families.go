@@ -1,4 +1,4 @@
-package analyze
+package traffic
 
 import (
 	"cmp"
@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"lastcall/analyze/finding"
 	"lastcall/analyze/inflight"
 )
 
@@ -37,30 +36,23 @@ const (
 	alike = 0.15
 )
 
-// families returns the traffic with families taken together where that may tell more than the first look did: nothing was accused, and
-// memory grows, or of some family one member was open at one death and another one at another. It returns nil otherwise.
-func (q *inquiry) families() *traffic {
-	v := &q.report.Verdict
-	grows := q.growth.Gate.Open
-	unsure := len(q.traffic.life.Deaths) >= 2 && (v.Cause == finding.Undetermined || v.Grade.Rank() <= finding.Possible.Rank())
-	accuses := func(v finding.Verdict) bool { return v.Endpoint != nil }
-	if accuses(*v) || slices.ContainsFunc(q.report.Causes, accuses) || !grows && !unsure {
-		return nil
-	}
+// WithFamilies returns the traffic, not yet measured, with families of endpoints taken together: any, or those only of which one member was
+// open at one death and another one at another. It returns nil where there is none. base tells how long requests usually take.
+func (t *Traffic) WithFamilies(base *inflight.Baseline, anyOf bool) *Traffic {
 	openAt := map[uint32]map[int]bool{}
-	for i := range q.traffic.pend {
-		if p := &q.traffic.pend[i]; p.death >= 0 && p.Endpoint != 0 {
+	for i := range t.Pending {
+		if p := &t.Pending[i]; p.Death >= 0 && p.Endpoint != 0 {
 			if openAt[p.Endpoint] == nil {
 				openAt[p.Endpoint] = map[int]bool{}
 			}
-			openAt[p.Endpoint][p.death] = true
+			openAt[p.Endpoint][p.Death] = true
 		}
 	}
-	all := familiesOf(q.traffic.endpoints)
-	values := q.values(all)
+	all := familiesOf(t.Endpoints.Names)
+	values := t.values(base, all)
 	var found []*family
 	for _, f := range all {
-		if !values[f.before] || !q.mayJoin(f) {
+		if !values[f.before] || !t.mayJoin(base, f) {
 			continue
 		}
 		deaths := map[int]bool{}
@@ -72,14 +64,14 @@ func (q *inquiry) families() *traffic {
 				deaths[d] = true
 			}
 		}
-		if f.deaths = len(deaths); grows || f.open >= 2 && f.deaths >= 2 {
+		if f.deaths = len(deaths); anyOf || f.open >= 2 && f.deaths >= 2 {
 			found = append(found, f)
 		}
 	}
 	slices.SortFunc(found, func(a, b *family) int {
 		return cmp.Or(cmp.Compare(b.deaths, a.deaths), cmp.Compare(len(b.members), len(a.members)), cmp.Compare(a.name, b.name), cmp.Compare(a.before, b.before))
 	})
-	nameOf := slices.Clone(q.traffic.endpoints)
+	nameOf := slices.Clone(t.Endpoints.Names)
 	taken := map[uint32]bool{}
 	names := map[string]bool{}
 	for _, f := range found {
@@ -96,7 +88,7 @@ func (q *inquiry) families() *traffic {
 	if len(names) == 0 {
 		return nil
 	}
-	return q.traffic.renamed(nameOf, names, len(taken))
+	return t.renamed(nameOf, names, len(taken))
 }
 
 // familiesOf returns the families of some endpoints, in a fixed order.
@@ -132,13 +124,13 @@ func familiesOf(endpoints []string) []*family {
 
 // values tells of places in paths whether what stands there is values of a parameter rather than names of endpoints: what is asked for by
 // another name takes as long, while endpoints have their own times. Where there are too few requests to tell it is not.
-func (q *inquiry) values(families []*family) map[string]bool {
+func (t *Traffic) values(base *inflight.Baseline, families []*family) map[string]bool {
 	type spread struct{ squares, weight, chance, others float64 }
 	at := map[string]*spread{}
 	for _, f := range families {
 		var all inflight.Histogram
 		for _, e := range f.members {
-			all.Merge(&q.traffic.base.Durations[e])
+			all.Merge(&base.Durations[e])
 		}
 		if all.N == 0 {
 			continue
@@ -149,7 +141,7 @@ func (q *inquiry) values(families []*family) map[string]bool {
 		s, usual := at[f.before], all.Median()
 		most := int64(0)
 		for _, e := range f.members {
-			if h := &q.traffic.base.Durations[e]; h.N > 0 {
+			if h := &base.Durations[e]; h.N > 0 {
 				// Of those that take as long as all do half are slower than the median, give or take.
 				n := float64(h.N)
 				w := min(n, popular)
@@ -172,14 +164,14 @@ func (q *inquiry) values(families []*family) map[string]bool {
 
 // mayJoin reports whether a family may bear its name. Where an endpoint has it already, as its other paths hold ids, the rest must be known
 // to be like that one: it would be accused with them.
-func (q *inquiry) mayJoin(f *family) bool {
+func (t *Traffic) mayJoin(base *inflight.Baseline, f *family) bool {
 	var own *inflight.Histogram
 	var rest inflight.Histogram
 	for _, e := range f.members {
-		if q.traffic.endpoints[e] == f.name {
-			own = &q.traffic.base.Durations[e]
+		if t.Endpoints.Names[e] == f.name {
+			own = &base.Durations[e]
 		} else {
-			rest.Merge(&q.traffic.base.Durations[e])
+			rest.Merge(&base.Durations[e])
 		}
 	}
 	if own == nil {
@@ -192,53 +184,23 @@ func (q *inquiry) mayJoin(f *family) bool {
 }
 
 // renamed returns the traffic, not yet measured, with other names for its endpoints; those with one name are one.
-func (t *traffic) renamed(nameOf []string, families map[string]bool, members int) *traffic {
+func (t *Traffic) renamed(nameOf []string, families map[string]bool, members int) *Traffic {
 	again := *t
-	again.familyOf, again.inFamilies = families, members
-	again.endpoints = append([]string{nameOf[0]}, slices.Compact(slices.Sorted(slices.Values(nameOf[1:])))...)
+	again.Endpoints.Families, again.Endpoints.Joined = families, members
+	again.Endpoints.Names = append([]string{nameOf[0]}, slices.Compact(slices.Sorted(slices.Values(nameOf[1:])))...)
 	to := make([]uint32, len(nameOf))
 	for e, name := range nameOf[1:] {
-		at, _ := slices.BinarySearch(again.endpoints[1:], name)
+		at, _ := slices.BinarySearch(again.Endpoints.Names[1:], name)
 		to[e+1] = uint32(at + 1)
 	}
-	again.epOf = make([]uint32, len(t.epOf))
-	for raw, e := range t.epOf {
-		again.epOf[raw] = to[e]
+	again.Endpoints.of = make([]uint32, len(t.Endpoints.of))
+	for raw, e := range t.Endpoints.of {
+		again.Endpoints.of[raw] = to[e]
 	}
-	again.pend = slices.Clone(t.pend)
-	for i := range again.pend {
-		p := &again.pend[i]
-		p.Endpoint, p.death = to[p.Endpoint], -1
+	again.Pending = slices.Clone(t.Pending)
+	for i := range again.Pending {
+		p := &again.Pending[i]
+		p.Endpoint, p.Death = to[p.Endpoint], -1
 	}
-	again.left.cases = 0
 	return &again
-}
-
-// acceptFamily takes the second look where it accuses somebody, and lowers its grade: what is asked twice is found by chance more often. It
-// returns false otherwise. Whom it accuses need not be a family: where a third of the traffic has paths that are seen twice, nobody knows
-// how long its requests usually take, and so neither when a slow-down began.
-func (q *inquiry) acceptFamily() bool {
-	r := q.report
-	v := &r.Verdict
-	if v.Endpoint == nil || v.Grade.Rank() < finding.Likely.Rank() {
-		return false
-	}
-	again := func(v *finding.Verdict) {
-		v.Grade = lower(v.Grade, finding.Likely)
-		switch {
-		case v.Endpoint == nil:
-		case q.traffic.familyOf[*v.Endpoint]:
-			v.Summary += " Its paths differ in one segment ({id}), and were taken together after none of them stood out alone."
-		default:
-			v.Summary += " It stood out after paths of others that differ in one segment were taken together."
-		}
-	}
-	again(v)
-	for i := range r.Causes {
-		again(&r.Causes[i])
-	}
-	for i := range r.Suspects {
-		r.Suspects[i].Grade = lower(r.Suspects[i].Grade, finding.Likely)
-	}
-	return true
 }
