@@ -1,27 +1,35 @@
 // Package analyze is the engine: it takes records, asks its detectors, weighs rival explanations, and builds the report.
 //
-// Data passes once, in one direction. An [Analyzer] is a record.Sink that hands on what comes to package internal/intake, which
-// gathers it. [Analyzer.Report] then works in steps, each a package or a file here:
+// Data passes once, in one direction, through layers that know only what came before them:
 //
-//	naming       one container, many names (package internal/naming)
-//	traffic      requests, lives and deaths; which moments are quiet, how often each endpoint is open then (package internal/traffic)
-//	inflight     open-at-onset evidence per endpoint (package inflight)
-//	memory       shapes of memory and whose traffic explains the growth (package memory)
-//	heap         which code holds the memory (package heap)
-//	hang         calls that end at one constant duration (package hang)
-//	verdict.go   weighs all of it: cause, endpoint, grade, checks (verdict_*.go: by kind of death)
-//	second.go    a second look, with paths that differ in one segment taken as one, when nothing stood out
-//	story.go     timeline, pattern, impact, actions, charts
+//	internal/intake   gathers: an [Analyzer] is a record.Sink that hands on what comes to it
+//	internal/naming   one container, many names: which are of one
+//	internal/traffic  measures: which requests never ended, lives and deaths (package life), which moments are quiet, how often requests of
+//	                  each endpoint are open then, the requests before each death
+//	internal/verdict  judges: asks the detectors, weighs what they say, decides, and tells the story
+//
+// Detectors are packages of their own, each for one question. They know neither each other nor the layers:
+//
+//	life              what died, what was only restarted
+//	inflight          open-at-onset evidence per endpoint
+//	memory            shapes of memory and whose traffic explains the growth
+//	heap              which code holds the memory
+//	hang              calls that end at one constant duration
 //
 // It is pure: no clock, no network, and randomness only from fixed seeds. The same records in any order give the same report. It
 // does not format: the report package does.
 package analyze
 
 import (
+	"context"
 	"fmt"
 
+	"lastcall/analyze/finding"
 	"lastcall/analyze/internal/intake"
 	"lastcall/analyze/internal/reqlog"
+	"lastcall/analyze/internal/traffic"
+	"lastcall/analyze/internal/verdict"
+	"lastcall/analyze/life"
 	"lastcall/collectors/record"
 )
 
@@ -51,56 +59,86 @@ type Window struct{ From, To record.Time }
 // Analyzer is a [record.Sink] that gathers what the questions need. Its memory is bounded by what lies around the crashes and
 // by the number of endpoints and containers, not by the number of requests.
 type Analyzer struct {
-	Opts     Options
-	Gathered *intake.Sink // the first: forks are its own
+	opts     Options
+	gathered *intake.Sink // the first: forks are its own
 }
 
 // New returns an Analyzer.
 func New(opts Options) *Analyzer {
-	return &Analyzer{Opts: opts, Gathered: intake.New(intake.Options{Service: opts.Service, Spool: opts.Spool, MemoryBytes: opts.MemoryBytes})}
+	return &Analyzer{opts: opts, gathered: intake.New(intake.Options{Service: opts.Service, Spool: opts.Spool, MemoryBytes: opts.MemoryBytes})}
 }
 
 // Close frees what the Analyzer holds (temporary files). It may be called more than once.
-func (a *Analyzer) Close() error { return a.Gathered.Close() }
+func (a *Analyzer) Close() error { return a.gathered.Close() }
 
 var _ record.Sink = (*Analyzer)(nil)
 
 // Request implements record.Sink.
-func (a *Analyzer) Request(r *record.Request) error { return a.Gathered.Request(r) }
+func (a *Analyzer) Request(r *record.Request) error { return a.gathered.Request(r) }
 
 // Sample implements record.Sink.
-func (a *Analyzer) Sample(s *record.Sample) error { return a.Gathered.Sample(s) }
+func (a *Analyzer) Sample(s *record.Sample) error { return a.gathered.Sample(s) }
 
 // Crash implements record.Sink.
-func (a *Analyzer) Crash(c *record.Crash) error { return a.Gathered.Crash(c) }
+func (a *Analyzer) Crash(c *record.Crash) error { return a.gathered.Crash(c) }
 
 // Lifecycle implements record.Sink.
-func (a *Analyzer) Lifecycle(e *record.Lifecycle) error { return a.Gathered.Lifecycle(e) }
+func (a *Analyzer) Lifecycle(e *record.Lifecycle) error { return a.gathered.Lifecycle(e) }
 
 // Job implements record.Sink.
-func (a *Analyzer) Job(j *record.Job) error { return a.Gathered.Job(j) }
+func (a *Analyzer) Job(j *record.Job) error { return a.gathered.Job(j) }
 
 // Exposure implements record.Sink.
-func (a *Analyzer) Exposure(e *record.Exposure) error { return a.Gathered.Exposure(e) }
+func (a *Analyzer) Exposure(e *record.Exposure) error { return a.gathered.Exposure(e) }
 
 // Profile implements record.Sink.
-func (a *Analyzer) Profile(p *record.Profile) error { return a.Gathered.Profile(p) }
+func (a *Analyzer) Profile(p *record.Profile) error { return a.gathered.Profile(p) }
 
 // Warn implements record.Sink.
-func (a *Analyzer) Warn(w *record.Warning) error { return a.Gathered.Warn(w) }
+func (a *Analyzer) Warn(w *record.Warning) error { return a.gathered.Warn(w) }
 
 // Cover implements record.Sink.
-func (a *Analyzer) Cover(c *record.Coverage) error { return a.Gathered.Cover(c) }
+func (a *Analyzer) Cover(c *record.Coverage) error { return a.gathered.Cover(c) }
 
 // Fork implements record.Sink.
-func (a *Analyzer) Fork() record.Sink { return a.Gathered.Fork() }
+func (a *Analyzer) Fork() record.Sink { return a.gathered.Fork() }
 
 // Join implements record.Sink.
-func (a *Analyzer) Join() error { return a.Gathered.Join() }
+func (a *Analyzer) Join() error { return a.gathered.Join() }
 
-func (w Window) Valid() error {
+func (w Window) valid() error {
 	if w.To < w.From {
 		return fmt.Errorf("window ends (%v) before it begins (%v)", w.To.Std(), w.From.Std())
 	}
 	return nil
 }
+
+// Plan adds windows in which restarts were planned to those of [Options], before [Analyzer.Report]. It is for windows that are
+// known only once the evidence has been read: "10:06..10:36" is of the days that the evidence covers.
+func (a *Analyzer) Plan(windows ...Window) { a.opts.Planned = append(a.opts.Planned, windows...) }
+
+// Report concludes. The same records, in any order, give the same report. It may be called once, after all goroutines joined.
+func (a *Analyzer) Report() (*finding.Report, error) { return a.ReportContext(context.Background()) }
+
+// ReportContext is Report with a context: cancelling it ends the work with the context's error.
+func (a *Analyzer) ReportContext(ctx context.Context) (*finding.Report, error) {
+	asked := traffic.Asked{From: a.opts.From, To: a.opts.To}
+	for _, w := range a.opts.Planned {
+		if err := w.valid(); err != nil {
+			return nil, err
+		}
+		asked.Planned = append(asked.Planned, life.Span(w))
+	}
+	gathered, err := a.gathered.Finish()
+	if err != nil {
+		return nil, err
+	}
+	measurable, err := traffic.New(gathered, asked)
+	if err != nil {
+		return nil, err
+	}
+	return verdict.Conclude(ctx, measurable, verdict.Options{LimitBytes: a.opts.LimitBytes})
+}
+
+// Rules returns every rule that a report can cite, in the order in which they are asked.
+func Rules() []finding.Rule { return verdict.Rules() }

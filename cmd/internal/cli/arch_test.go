@@ -40,7 +40,7 @@ func TestImportsGoOneWay(t *testing.T) {
 		}
 	}
 	// The layers of the engine, in the order in which evidence goes through them; detectors are asked by some and know none.
-	layers := []string{"lastcall/analyze/internal/intake", "lastcall/analyze/internal/naming", "lastcall/analyze/internal/traffic"}
+	layers := []string{"lastcall/analyze/internal/intake", "lastcall/analyze/internal/naming", "lastcall/analyze/internal/traffic", "lastcall/analyze/internal/verdict"}
 	for _, l := range append(layers, "lastcall/analyze") {
 		if imports[l] == nil {
 			t.Errorf("go list does not know the layer %s", l)

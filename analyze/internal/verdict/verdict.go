@@ -1,4 +1,14 @@
-package analyze
+// Package verdict judges what was measured: [Conclude] asks the detectors (report.go), weighs what they say against the rivals, decides,
+// and writes the report.
+//
+//	verdict.go   weighs all of it: cause, endpoint, grade, checks (calm.go, fault.go, memory.go: by kind of death)
+//	rivals.go    what else explains deaths (also ages.go, hostmemory.go, lowered.go, planned.go)
+//	suspects.go  the ranked rows, with the reason that clears each
+//	second.go    a second look, with paths that differ in one segment taken as one, when nothing stood out
+//	story.go     impact, actions, method, coverage, charts; timeline.go: what happened
+//
+// It reads what was gathered and measured, and changes none of it.
+package verdict
 
 import (
 	"fmt"

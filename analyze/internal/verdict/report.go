@@ -1,4 +1,4 @@
-package analyze
+package verdict
 
 import (
 	"context"
@@ -73,36 +73,21 @@ func classOf(d *life.Death) class {
 	return byMemory
 }
 
-// Report concludes. The same records, in any order, give the same report. It may be called once, after all goroutines joined.
-func (a *Analyzer) Report() (*finding.Report, error) {
-	return a.ReportContext(context.Background())
+// Options are what was asked for beside what the traffic knows.
+type Options struct {
+	// LimitBytes is the memory limit of a container where the evidence does not say it; 0 means unknown.
+	LimitBytes int64
 }
 
-// ReportContext is Report with a context: cancelling it ends the work with the context's error.
-func (a *Analyzer) ReportContext(ctx context.Context) (*finding.Report, error) {
-	for _, w := range a.Opts.Planned {
-		if err := w.Valid(); err != nil {
-			return nil, err
-		}
-	}
-	ev, err := a.Gathered.Finish()
-	if err != nil {
-		return nil, err
-	}
-	asked := traffic.Asked{From: a.Opts.From, To: a.Opts.To}
-	for _, w := range a.Opts.Planned {
-		asked.Planned = append(asked.Planned, life.Span(w))
-	}
-	t, err := traffic.New(ev, asked)
-	if err != nil {
-		return nil, err
-	}
-	q, err := look(ctx, t, a.Opts)
+// Conclude judges the traffic, a second time with families of endpoints taken together where that may tell more. With an error of the
+// context the report may be incomplete.
+func Conclude(ctx context.Context, t *traffic.Traffic, opts Options) (*finding.Report, error) {
+	q, err := look(ctx, t, opts)
 	if err != nil {
 		return nil, err
 	}
 	if again := q.secondLook(); again != nil {
-		second, err := look(ctx, again, a.Opts)
+		second, err := look(ctx, again, opts)
 		if err != nil {
 			return nil, err
 		}
