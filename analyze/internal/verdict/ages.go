@@ -106,13 +106,13 @@ func (q *inquiry) lastStraw(a ages, res *inflight.Result, weighed, all []int) bo
 
 // weighAges lowers the grade of the leader of a class where the ages at death say that it may be no more than the last straw.
 func (q *inquiry) weighAges(c class, deaths []int, grade finding.Grade, why []string) (ages, finding.Grade, []string) {
-	all := append(slices.Clone(deaths), q.later[c]...)
+	all := append(slices.Clone(deaths), q.open.later[c]...)
 	age := q.agesAt(all)
 	if !age.alike() {
 		return age, grade, why
 	}
 	outcome := finding.Neutral
-	if q.lastStraw(age, q.burst[c], deaths, all) {
+	if q.lastStraw(age, q.open.results[c], deaths, all) {
 		if grade.Rank() >= finding.Possible.Rank() {
 			outcome = finding.Contradicts
 			why = append(why, age.String()+", and it was answered in them as well")

@@ -37,14 +37,14 @@ func (q *inquiry) calm() candidate {
 		died = fmt.Sprintf("no source says how %d containers ended", silent)
 	}
 	leaks := 0
-	for i := range q.curves {
-		if q.curves[i].Leaks() {
+	for i := range q.memory.curves {
+		if q.memory.curves[i].Leaks() {
 			leaks++
 		}
 	}
-	if q.growth.Gate.Open && leaks > 0 && !q.growthPassed() {
+	if q.memory.growth.Gate.Open && leaks > 0 && !q.growthPassed() {
 		c := q.explainLeak(nil, leaks)
-		if c.verdict.Cause == finding.BackgroundLeak && q.longestGrowth() < sureAlive && !(len(q.growth.Jobs) > 0 && q.growth.Jobs[0].LogBayesFactor > 3) {
+		if c.verdict.Cause == finding.BackgroundLeak && q.longestGrowth() < sureAlive && !(len(q.memory.growth.Jobs) > 0 && q.memory.growth.Jobs[0].LogBayesFactor > 3) {
 			c.verdict.Grade = lower(c.verdict.Grade, finding.Possible)
 			c.verdict.Summary += " " + strings.ToUpper(died[:1]) + died[1:] + ", and within hours a cache that fills looks the same."
 		}
@@ -147,8 +147,8 @@ func (q *inquiry) shortOfMemory() (times int, on []string) {
 // growing counts the containers of which some life grew like a leak, by any metric, of those whose memory could be read.
 func (q *inquiry) growing() (n, of int) {
 	grew := map[string]bool{}
-	for i := range q.curves {
-		if c := &q.curves[i]; c.Confidence != finding.Insufficient {
+	for i := range q.memory.curves {
+		if c := &q.memory.curves[i]; c.Confidence != finding.Insufficient {
 			grew[c.Container] = grew[c.Container] || c.Leaks()
 		}
 	}
@@ -219,8 +219,8 @@ func (q *inquiry) calmWithout(c *candidate, silent, again, planned int) {
 func (q *inquiry) memoryRead() (ok bool, missing string) {
 	read := map[string]bool{}
 	most := 0
-	for i := range q.curves {
-		c := &q.curves[i]
+	for i := range q.memory.curves {
+		c := &q.memory.curves[i]
 		read[c.Container] = read[c.Container] || c.Confidence != finding.Insufficient
 		most = max(most, c.Samples)
 	}
@@ -244,8 +244,8 @@ const nearLimit = 0.95
 
 // nearestToLimit returns the container whose memory came closest to its limit, and the share of it that it took; 0 when no limit is known.
 func (q *inquiry) nearestToLimit() (container string, share float64) {
-	for i := range q.curves {
-		c := &q.curves[i]
+	for i := range q.memory.curves {
+		c := &q.memory.curves[i]
 		if (c.Kind == record.RSS || c.Kind == record.WorkingSet) && c.LimitBytes != nil && *c.LimitBytes > 0 {
 			if s := c.MaxBytes / float64(*c.LimitBytes); s > share {
 				container, share = c.Container, s
@@ -264,8 +264,8 @@ const (
 
 // falls counts how often the resident memory of a container fell at once from far above its usual level, and names the containers.
 func (q *inquiry) falls() (times int, on []string) {
-	for i := range q.mem {
-		l := &q.mem[i]
+	for i := range q.memory.lives {
+		l := &q.memory.lives[i]
 		pts := l.Series[record.RSS]
 		if len(pts) == 0 {
 			pts = l.Series[record.WorkingSet]
@@ -307,8 +307,8 @@ func (q *inquiry) windowAsked() string {
 // longestGrowth is the longest time that one life has grown like a leak.
 func (q *inquiry) longestGrowth() time.Duration {
 	longest := time.Duration(0)
-	for i := range q.curves {
-		if c := &q.curves[i]; c.Shape == finding.ShapeLeak {
+	for i := range q.memory.curves {
+		if c := &q.memory.curves[i]; c.Shape == finding.ShapeLeak {
 			longest = max(longest, c.To.Sub(c.From))
 		}
 	}
@@ -319,15 +319,15 @@ func (q *inquiry) longestGrowth() time.Duration {
 // a day's load or a cache does not. Lives before it are no evidence, as a leak may arrive with a deploy.
 func (q *inquiry) growthPassed() bool {
 	var first time.Time
-	for i := range q.curves {
-		if c := &q.curves[i]; c.Kind == q.growth.Metric && c.Shape == finding.ShapeLeak && (first.IsZero() || c.From.Before(first)) {
+	for i := range q.memory.curves {
+		if c := &q.memory.curves[i]; c.Kind == q.memory.growth.Metric && c.Shape == finding.ShapeLeak && (first.IsZero() || c.From.Before(first)) {
 			first = c.From
 		}
 	}
 	grew, level := 0, 0
-	for i := range q.curves {
-		c := &q.curves[i]
-		if c.Kind != q.growth.Metric || c.From.Before(first) || c.Shape == finding.ShapeInsufficient {
+	for i := range q.memory.curves {
+		c := &q.memory.curves[i]
+		if c.Kind != q.memory.growth.Metric || c.From.Before(first) || c.Shape == finding.ShapeInsufficient {
 			continue
 		}
 		if c.Shape == finding.ShapeLeak {

@@ -11,7 +11,7 @@ import (
 )
 
 func (q *inquiry) explainStall(deaths []int) []candidate {
-	res := q.burst[byStall]
+	res := q.open.results[byStall]
 	grade, why := q.gradeInflight(res, deaths)
 	short := 0
 	known := 0
@@ -120,7 +120,7 @@ func (q *inquiry) silences(deaths []int) (n, silent int) {
 }
 
 func (q *inquiry) explainFault(deaths []int) []candidate {
-	res := q.burst[byFault]
+	res := q.open.results[byFault]
 	grade, why := q.gradeInflight(res, deaths)
 	age, grade, why := q.weighAges(byFault, deaths, grade, why)
 	if grade.Rank() >= finding.Likely.Rank() {
@@ -137,7 +137,7 @@ func (q *inquiry) explainFault(deaths []int) []candidate {
 	}
 	// A runtime may be told to exit when its memory is full, and then says no more than a code.
 	onlyExits := !slices.ContainsFunc(deaths, func(d int) bool { return q.traffic.Life.Deaths[d].Kind != record.CrashExit })
-	if onlyExits && q.growth.Gate.Open && q.endedFull(deaths) {
+	if onlyExits && q.memory.growth.Gate.Open && q.endedFull(deaths) {
 		return []candidate{q.explainLeak(deaths, len(deaths))}
 	}
 	return []candidate{q.withAges(age, q.undetermined(deaths, byFault, res, grade, why))}

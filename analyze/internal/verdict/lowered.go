@@ -24,8 +24,8 @@ func (q *inquiry) limitLowered(deaths []int) (candidate, bool) {
 		top   float64 // the highest reading
 	}
 	var lived []survivor
-	for i := range q.mem {
-		l := &q.mem[i]
+	for i := range q.memory.lives {
+		l := &q.memory.lives[i]
 		if l.Died || l.LimitBytes == 0 {
 			continue
 		}
@@ -40,11 +40,11 @@ func (q *inquiry) limitLowered(deaths []int) (candidate, bool) {
 	var now, before int64
 	needed, explained := 0.0, 0
 	for _, d := range deaths {
-		of := q.memOf[d]
+		of := q.memory.of[d]
 		if len(of) == 0 || q.traffic.Life.Deaths[d].Kind != record.CrashOOMKill {
 			continue
 		}
-		died := &q.mem[of[len(of)-1]]
+		died := &q.memory.lives[of[len(of)-1]]
 		limit, pool := float64(died.LimitBytes), life.Pool(died.Container, "")
 		met := false
 		for _, x := range lived {

@@ -35,8 +35,8 @@ func TestALimitThatWasLowered(t *testing.T) {
 		"no limit is known of before": {0, 113, false, record.CrashOOMKill, ""},
 		"not killed for memory":       {400, 113, false, record.CrashExit, ""},
 	} {
-		q := &inquiry{report: &finding.Report{}, memOf: [][]int{{2}, {3}}, traffic: &traffic.Traffic{Life: &life.Result{}},
-			mem: []memory.Life{lived("web-1", 0, c.before, c.top, c.died), lived("web-2", 0, c.before, c.top, c.died), lived("web-1", 30, 128, 119, true), lived("web-2", 30, 128, 119, true)}}
+		q := &inquiry{report: &finding.Report{}, traffic: &traffic.Traffic{Life: &life.Result{}},
+			memory: memoryRead{of: [][]int{{2}, {3}}, lives: []memory.Life{lived("web-1", 0, c.before, c.top, c.died), lived("web-2", 0, c.before, c.top, c.died), lived("web-1", 30, 128, 119, true), lived("web-2", 30, 128, 119, true)}}}
 		for _, web := range []string{"web-1", "web-2"} {
 			q.traffic.Life.Deaths = append(q.traffic.Life.Deaths, life.Death{Container: web, Time: at(55), Kind: c.kind})
 		}

@@ -16,8 +16,8 @@ func (q *inquiry) shapeAtDeath(d int) finding.Shape {
 	id := q.traffic.Life.Deaths[d].ID()
 	best := finding.ShapeInsufficient
 	rank := map[finding.Shape]int{finding.ShapeLeak: 5, finding.ShapeBurst: 4, finding.ShapeSawtooth: 2, finding.ShapePlateau: 2, finding.ShapeFlat: 3, finding.ShapeInsufficient: 0}
-	for i := range q.curves {
-		c := &q.curves[i]
+	for i := range q.memory.curves {
+		c := &q.memory.curves[i]
 		if c.Crash == id && rank[c.Shape] > rank[best] {
 			best = c.Shape
 		}
@@ -39,18 +39,18 @@ func (q *inquiry) endedFull(deaths []int) bool {
 	for _, d := range deaths {
 		id := q.traffic.Life.Deaths[d].ID()
 		best := -1
-		for i := range q.curves {
-			if c := &q.curves[i]; c.Crash == id && c.Samples >= memory.MinReadings && (best < 0 || c.MaxBytes > q.curves[best].MaxBytes) {
+		for i := range q.memory.curves {
+			if c := &q.memory.curves[i]; c.Crash == id && c.Samples >= memory.MinReadings && (best < 0 || c.MaxBytes > q.memory.curves[best].MaxBytes) {
 				best = i
 			}
 		}
 		if best < 0 {
 			continue
 		}
-		if c := &q.curves[best]; c.MaxBytes < fullTimes*c.FirstBytes {
+		if c := &q.memory.curves[best]; c.MaxBytes < fullTimes*c.FirstBytes {
 			return false
 		}
-		highest = append(highest, q.curves[best].MaxBytes)
+		highest = append(highest, q.memory.curves[best].MaxBytes)
 	}
 	if len(highest) < fullDeaths || 2*len(highest) < len(deaths) {
 		return false
@@ -62,8 +62,8 @@ func (q *inquiry) endedFull(deaths []int) bool {
 func (q *inquiry) noShape(deaths []int) string {
 	most := 0
 	for _, d := range deaths {
-		for i := range q.curves {
-			if c := &q.curves[i]; c.Crash == q.traffic.Life.Deaths[d].ID() {
+		for i := range q.memory.curves {
+			if c := &q.memory.curves[i]; c.Crash == q.traffic.Life.Deaths[d].ID() {
 				most = max(most, c.Samples)
 			}
 		}
@@ -91,9 +91,9 @@ func (q *inquiry) explainMemory(c class, deaths []int) []candidate {
 			flat++
 		}
 	}
-	res := q.burst[c]
+	res := q.open.results[c]
 	grade, why := q.gradeInflight(res, deaths)
-	all := append(slices.Clone(deaths), q.later[c]...)
+	all := append(slices.Clone(deaths), q.open.later[c]...)
 	age, grade, why := q.weighAges(c, deaths, grade, why)
 	host := q.hostMemory(deaths)
 	q.tellHostMemory(&host, deaths)
@@ -113,7 +113,7 @@ func (q *inquiry) explainMemory(c class, deaths []int) []candidate {
 	// An explanation that is not taken takes what it wrote with it.
 	before := len(q.report.Checks)
 	var leak *candidate
-	if q.growth.Gate.Open && 2*leaky >= known && leaky > bursty {
+	if q.memory.growth.Gate.Open && 2*leaky >= known && leaky > bursty {
 		c := q.explainLeak(deaths, leaky)
 		if c.verdict.Cause != finding.Undetermined {
 			return []candidate{c}
@@ -135,7 +135,7 @@ func (q *inquiry) explainMemory(c class, deaths []int) []candidate {
 	if grade.Rank() >= finding.Likely.Rank() {
 		return q.withSecond(q.howKilled(deaths, bursty), c, deaths, res, grade, why)
 	}
-	if q.growth.Gate.Open && leaky > bursty {
+	if q.memory.growth.Gate.Open && leaky > bursty {
 		c := q.explainLeak(deaths, leaky)
 		if c.verdict.Cause != finding.Undetermined {
 			c.verdict.Grade = lower(c.verdict.Grade, finding.Possible)
@@ -144,7 +144,7 @@ func (q *inquiry) explainMemory(c class, deaths []int) []candidate {
 			c.named, c.endpoint, c.verdict.Endpoint = c.endpoint, -1, nil
 			c.verdict.Cause = finding.Undetermined
 			c.verdict.Summary = fmt.Sprintf("A memory leak: memory grows in %d of %d lives, but had grown steadily before %d of %d deaths only; %s comes closest, which is not enough to accuse it.",
-				q.growth.Gate.Growing, q.growth.Gate.Lives, leaky, len(deaths), q.traffic.Endpoints.Names[c.named])
+				q.memory.growth.Gate.Growing, q.memory.growth.Gate.Lives, leaky, len(deaths), q.traffic.Endpoints.Names[c.named])
 		}
 		return []candidate{c}
 	}
@@ -203,8 +203,8 @@ func (q *inquiry) burstOutcome() finding.Outcome {
 
 // explainLeak uses the regression of memory on requests.
 func (q *inquiry) explainLeak(deaths []int, leaky int) candidate {
-	g := &q.growth
-	c := candidate{deaths: deaths, class: byMemory, endpoint: -1, named: -1, by: "growth"}
+	g := &q.memory.growth
+	c := candidate{deaths: deaths, class: byMemory, endpoint: -1, named: -1, by: onGrowth}
 	who := "memory"
 	switch g.Metric {
 	case record.HeapUsed, record.HeapTotal:
@@ -269,7 +269,7 @@ func (q *inquiry) explainLeak(deaths []int, leaky int) candidate {
 
 // leakPartners names the endpoints that the growth of memory does not tell apart; nil when there are none or too many to help.
 func (q *inquiry) leakPartners() []string {
-	g := &q.growth
+	g := &q.memory.growth
 	if len(g.Endpoints) == 0 || g.Endpoints[0].Posterior < 0.1 || len(g.Endpoints[0].Partners) == 0 || len(g.Endpoints[0].Partners) > 3 {
 		return nil
 	}
@@ -315,11 +315,11 @@ func (q *inquiry) nameCode(c *candidate) {
 			c.endpoint = c.named
 			c.verdict.Endpoint = &q.traffic.Endpoints.Names[c.named]
 			c.verdict.Grade = finding.Likely
-			if c.by == "growth" {
+			if c.by == onGrowth {
 				c.verdict.Cause = finding.RequestLeak
 				c.verdict.Summary = fmt.Sprintf("%s leaks: both its traffic and the heap profiles (%s) point to it.", q.traffic.Endpoints.Names[c.named], lead.Function)
 			} else {
-				c.by = "inflight"
+				c.by = onOpenRequests
 				c.verdict.Cause = q.howKilled(c.deaths, 0)
 				c.verdict.Summary = fmt.Sprintf("%s killed %s: both its open requests and the heap profiles (%s) point to it.", q.traffic.Endpoints.Names[c.named], q.containersText(c.deaths), lead.Function)
 			}

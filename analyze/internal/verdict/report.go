@@ -26,27 +26,45 @@ type inquiry struct {
 	opts     Options
 	traffic  *traffic.Traffic
 	measured *traffic.Measured
-	cases    []inflight.Case            // those of measured, with what memory tells of their onset; by death
-	burst    map[class]*inflight.Result // by class of death, over the cases of that class
-	caseOf   map[class][]int            // which deaths those are
-	later    map[class][]int            // deaths of a class that came later in a long story: they follow from the first ones
-	host     candidate                  // the host that failed, when ofHost names deaths
-	ofHost   []int
+
+	open   openRequests
+	memory memoryRead
+	heap   *heap.Result // nil where there are no profiles
+	hang   *hang.Result // nil where no calls end at one constant duration
+	host   hostLost
+	untied untied
 	// shortages are the kills that a kernel or node tells of as those of a machine that ran out of memory.
 	shortages map[naming.Sign]bool
-	mem       []memory.Life
-	memOf     [][]int // per death: which of mem it ended
-	curves    []memory.Curve
-	growth    memory.Attribution
-	heap      *heap.Result
-	hang      *hang.Result
 	load      []float64       // per death: rank of the load in the 30 s before it, 0..1; NaN when unknown
 	breaks    []traffic.Break // found where nothing died
-	// See untied.
-	strangeDead, strangeAddresses []string
 
 	report *finding.Report
 }
+
+// openRequests is what the requests say that were open at the onset of deaths.
+type openRequests struct {
+	cases   []inflight.Case            // those of Measured, with what memory tells of their onset; by death
+	results map[class]*inflight.Result // by class of death, over the cases of that class
+	deaths  map[class][]int            // which deaths those are
+	later   map[class][]int            // deaths of a class that came later in a long story: they follow from the first ones
+}
+
+// memoryRead is what the readings of memory say.
+type memoryRead struct {
+	lives  []memory.Life
+	of     [][]int // per death: which of lives it ended
+	curves []memory.Curve
+	growth memory.Attribution
+}
+
+// hostLost is the host that failed, and its deaths; none where no host did.
+type hostLost struct {
+	candidate candidate
+	deaths    []int
+}
+
+// untied is what died and the addresses that requests name where nothing ties the two, see [traffic.Traffic.Untied].
+type untied struct{ dead, addresses []string }
 
 // class is the kind of explanation that a death asks for.
 type class int
@@ -105,7 +123,8 @@ func look(ctx context.Context, t *traffic.Traffic, opts Options) (*inquiry, erro
 	if err != nil {
 		return nil, err
 	}
-	q := &inquiry{opts: opts, traffic: t, measured: m, cases: slices.Clone(m.Cases), burst: map[class]*inflight.Result{}, caseOf: map[class][]int{}, later: map[class][]int{}}
+	q := &inquiry{opts: opts, traffic: t, measured: m,
+		open: openRequests{slices.Clone(m.Cases), map[class]*inflight.Result{}, map[class][]int{}, map[class][]int{}}}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -115,7 +134,7 @@ func look(ctx context.Context, t *traffic.Traffic, opts Options) (*inquiry, erro
 	q.readHang()
 	q.report = &finding.Report{SchemaVersion: finding.SchemaVersion, Window: finding.Window{From: t.Window.From.Std(), To: t.Window.To.Std()},
 		Checks: []finding.Check{}, Suspects: []finding.Suspect{}}
-	q.host, q.ofHost = q.hostFailure()
+	q.host.candidate, q.host.deaths = q.hostFailure()
 	q.readInflight()
 	if err := q.readHeap(ctx); err != nil {
 		return nil, err
@@ -130,7 +149,7 @@ func look(ctx context.Context, t *traffic.Traffic, opts Options) (*inquiry, erro
 
 // readMemory builds the lives with their curves and asks the memory package.
 func (q *inquiry) readMemory() {
-	q.memOf = make([][]int, len(q.traffic.Life.Deaths))
+	q.memory.of = make([][]int, len(q.traffic.Life.Deaths))
 	for i := range q.traffic.Life.Lives {
 		l := &q.traffic.Life.Lives[i]
 		m := memory.Life{Container: l.Container, Instance: l.Instance, Start: l.Start, End: l.End, Planned: l.Planned, Version: l.Version,
@@ -138,7 +157,7 @@ func (q *inquiry) readMemory() {
 		if l.Death >= 0 {
 			d := &q.traffic.Life.Deaths[l.Death]
 			m.Died, m.Crash, m.Kind, m.End = true, d.ID(), d.Kind, d.Time
-			q.memOf[l.Death] = append(q.memOf[l.Death], i)
+			q.memory.of[l.Death] = append(q.memory.of[l.Death], i)
 			if d.Kind == record.CrashHeapLimit {
 				m.HeapLimitBytes = d.UsedBytes
 			}
@@ -167,30 +186,30 @@ func (q *inquiry) readMemory() {
 				m.HeapLimitBytes = int64(pts[len(pts)-1].V)
 			}
 		}
-		q.mem = append(q.mem, m)
+		q.memory.lives = append(q.memory.lives, m)
 	}
 	// A heap limit that one death tells is that of the other lives, too: it is a setting of the runtime.
 	var heapLimit int64
-	for i := range q.mem {
-		heapLimit = max(heapLimit, q.mem[i].HeapLimitBytes)
+	for i := range q.memory.lives {
+		heapLimit = max(heapLimit, q.memory.lives[i].HeapLimitBytes)
 	}
-	for i := range q.mem {
-		if q.mem[i].HeapLimitBytes == 0 {
-			q.mem[i].HeapLimitBytes = heapLimit
+	for i := range q.memory.lives {
+		if q.memory.lives[i].HeapLimitBytes == 0 {
+			q.memory.lives[i].HeapLimitBytes = heapLimit
 		}
 	}
 	ex := q.measured.Exposure
 	opts := memory.Options{Load: ex.Load()}
-	q.curves = memory.Curves(q.mem, opts)
+	q.memory.curves = memory.Curves(q.memory.lives, opts)
 	var jobs []memory.Job
 	for i := range q.traffic.Evidence.Jobs {
 		j := &q.traffic.Evidence.Jobs[i]
 		jobs = append(jobs, memory.Job{Name: j.Name, Container: j.Container, Start: j.Start, End: j.End})
 	}
-	q.growth = memory.Attribute(q.mem, ex, jobs, opts)
+	q.memory.growth = memory.Attribute(q.memory.lives, ex, jobs, opts)
 	if q.traffic.Sampled.Fraction > 0 && !q.traffic.Sampled.Counted {
 		// Most requests were not seen: what they keep cannot be told from what time adds.
-		g := &q.growth
+		g := &q.memory.growth
 		g.Endpoint, g.Grade = "", lower(g.Grade, finding.Possible)
 		if g.Gate.Open {
 			g.Cause = finding.Undetermined
@@ -230,10 +249,10 @@ func (q *inquiry) loadRival(deaths []int) float64 {
 	e := 1.0
 	last := -1
 	for _, d := range deaths {
-		if math.IsNaN(q.load[d]) || q.cases[d].Chain == last {
+		if math.IsNaN(q.load[d]) || q.open.cases[d].Chain == last {
 			continue // deaths of one chain share their load
 		}
-		last = q.cases[d].Chain
+		last = q.open.cases[d].Chain
 		e *= 8 * math.Pow(q.load[d], 7)
 	}
 	return e
@@ -260,24 +279,24 @@ func (q *inquiry) readInflight() {
 		if along {
 			c = classOf(&q.traffic.Life.Deaths[main])
 		}
-		switch k := [2]int{int(c), q.cases[d].Chain}; {
-		case c == lost || slices.Contains(q.ofHost, d):
+		switch k := [2]int{int(c), q.open.cases[d].Chain}; {
+		case c == lost || slices.Contains(q.host.deaths, d):
 		case along || stories[k] >= maxPerStory:
-			q.later[c] = append(q.later[c], d)
+			q.open.later[c] = append(q.open.later[c], d)
 		default:
 			stories[k]++
-			q.caseOf[c] = append(q.caseOf[c], d)
+			q.open.deaths[c] = append(q.open.deaths[c], d)
 		}
 		q.brackets(d)
 	}
 	if len(q.measured.Base.Open) > 0 {
-		for c := range q.later {
+		for c := range q.open.later {
 			q.beganAnew(c)
 		}
 	}
-	q.strangeDead, q.strangeAddresses = q.traffic.Untied()
-	for c, deaths := range q.caseOf {
-		if len(q.strangeDead) > 0 {
+	q.untied.dead, q.untied.addresses = q.traffic.Untied()
+	for c, deaths := range q.open.deaths {
+		if len(q.untied.dead) > 0 {
 			continue // whose requests those are is not known
 		}
 		// Where many finished requests have no path, the endpoints of the others seem never to be open at a quiet moment.
@@ -287,10 +306,10 @@ func (q *inquiry) readInflight() {
 		cases := make([]inflight.Case, len(deaths))
 		sudden := c == byFault && !q.mayBeFull(deaths)
 		for i, d := range deaths {
-			cases[i] = q.cases[d]
+			cases[i] = q.open.cases[d]
 			cases[i].Sudden = sudden
 		}
-		q.burst[c] = inflight.Evaluate(q.measured.Base, cases)
+		q.open.results[c] = inflight.Evaluate(q.measured.Base, cases)
 	}
 }
 
@@ -299,30 +318,30 @@ func (q *inquiry) beganAnew(c class) {
 	asked := map[int]int{} // by chain
 	var may []int
 	var cases []inflight.Case
-	for _, d := range q.later[c] {
-		if x := q.cases[d]; x.Time.Sub(q.cases[d-1].Time) >= anewAfter && asked[x.Chain] < maxAnew {
+	for _, d := range q.open.later[c] {
+		if x := q.open.cases[d]; x.Time.Sub(q.open.cases[d-1].Time) >= anewAfter && asked[x.Chain] < maxAnew {
 			asked[x.Chain]++
 			may, cases = append(may, d), append(cases, x)
 		}
 	}
 	for i, b := range inflight.Begins(q.measured.Base, cases) {
 		d := may[i]
-		if since := cases[i].Time.Sub(q.cases[d-1].Time).Seconds() - b.Onset; since >= anewAfter.Seconds() && b.Usual >= anewUsual {
-			q.caseOf[c] = append(q.caseOf[c], d)
-			q.later[c] = slices.DeleteFunc(q.later[c], func(x int) bool { return x == d })
+		if since := cases[i].Time.Sub(q.open.cases[d-1].Time).Seconds() - b.Onset; since >= anewAfter.Seconds() && b.Usual >= anewUsual {
+			q.open.deaths[c] = append(q.open.deaths[c], d)
+			q.open.later[c] = slices.DeleteFunc(q.open.later[c], func(x int) bool { return x == d })
 		}
 	}
-	slices.Sort(q.caseOf[c])
+	slices.Sort(q.open.deaths[c])
 }
 
 // brackets looks in the memory curve for the last normal reading before a death and the first one above normal.
 func (q *inquiry) brackets(d int) {
 	death := &q.traffic.Life.Deaths[d]
-	of := q.memOf[d]
+	of := q.memory.of[d]
 	if len(of) == 0 {
 		return
 	}
-	l := &q.mem[of[len(of)-1]]
+	l := &q.memory.lives[of[len(of)-1]]
 	metric := record.RSS
 	if death.Kind == record.CrashHeapLimit {
 		metric = record.HeapUsed
@@ -348,7 +367,7 @@ func (q *inquiry) brackets(d int) {
 		limit = float64(l.HeapLimitBytes)
 	}
 	threshold := hi + max(0.5*(hi-lo), 0.1*max(limit-hi, 0), 0.05*hi)
-	c := &q.cases[d]
+	c := &q.open.cases[d]
 	for _, p := range pts {
 		if p.T > at || at.Sub(p.T) > inflight.Lookback {
 			continue
@@ -516,8 +535,8 @@ func (q *inquiry) lastMemory(d int) *finding.LastMemory {
 	if x.Kind == record.CrashHeapLimit {
 		metrics = []record.Metric{record.HeapUsed, record.RSS, record.WorkingSet}
 	}
-	for _, i := range q.memOf[d] {
-		l := &q.mem[i]
+	for _, i := range q.memory.of[d] {
+		l := &q.memory.lives[i]
 		for _, m := range metrics {
 			pts := l.Series[m]
 			if len(pts) == 0 {

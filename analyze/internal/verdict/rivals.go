@@ -39,9 +39,8 @@ const (
 	fleetShare = 0.5
 )
 
-// hostFailure looks for containers of several services, or of one named host, that ended together without a reason of their own.
-func (q *inquiry) hostFailure() (candidate, []int) {
-	var unexplained []int
+// unexplainedEnds are the deaths that have no reason of their own.
+func (q *inquiry) unexplainedEnds() (unexplained []int) {
 	for d := range q.traffic.Life.Deaths {
 		x := &q.traffic.Life.Deaths[d]
 		if _, with := q.diedWith(d); with {
@@ -53,6 +52,12 @@ func (q *inquiry) hostFailure() (candidate, []int) {
 			unexplained = append(unexplained, d)
 		}
 	}
+	return unexplained
+}
+
+// endedTogether returns the most of some deaths, in the order of time, that came within hostWindow, of several services, and which services
+// those are.
+func (q *inquiry) endedTogether(unexplained []int) ([]int, map[string]bool) {
 	var best []int
 	bestPools := map[string]bool{}
 	for i := range unexplained {
@@ -70,6 +75,13 @@ func (q *inquiry) hostFailure() (candidate, []int) {
 			best, bestPools = group, pools
 		}
 	}
+	return best, bestPools
+}
+
+// hostFailure looks for containers of several services, or of one named host, that ended together without a reason of their own.
+func (q *inquiry) hostFailure() (candidate, []int) {
+	unexplained := q.unexplainedEnds()
+	best, bestPools := q.endedTogether(unexplained)
 	var down *record.Lifecycle
 	for i := range q.traffic.Evidence.Events {
 		if e := &q.traffic.Evidence.Events[i]; e.Kind == record.HostDown {
@@ -216,10 +228,10 @@ func (q *inquiry) capacity(deaths []int) (candidate, bool) {
 	minRise, minRank := math.Inf(1), 1.0
 	last := -1
 	for _, d := range deaths {
-		if q.cases[d].Chain == last {
+		if q.open.cases[d].Chain == last {
 			continue
 		}
-		last = q.cases[d].Chain
+		last = q.open.cases[d].Chain
 		i := int(q.traffic.Deaths.At[d].Sub(q.traffic.Window.From) / traffic.LoadStep)
 		if i < w || i > n {
 			continue

@@ -11,7 +11,7 @@ import (
 // memory grows, or of some family one member was open at one death and another one at another. It returns nil otherwise.
 func (q *inquiry) secondLook() *traffic.Traffic {
 	v := &q.report.Verdict
-	grows := q.growth.Gate.Open
+	grows := q.memory.growth.Gate.Open
 	unsure := len(q.traffic.Life.Deaths) >= 2 && (v.Cause == finding.Undetermined || v.Grade.Rank() <= finding.Possible.Rank())
 	accuses := func(v finding.Verdict) bool { return v.Endpoint != nil }
 	if accuses(*v) || slices.ContainsFunc(q.report.Causes, accuses) || !grows && !unsure {

@@ -28,8 +28,8 @@ const (
 func (q *inquiry) writeStory() {
 	r := q.report
 	r.Memory = []finding.Memory{}
-	for i := range q.curves {
-		r.Memory = append(r.Memory, q.curves[i].Memory)
+	for i := range q.memory.curves {
+		r.Memory = append(r.Memory, q.memory.curves[i].Memory)
 	}
 	r.Heap = []finding.Heap{}
 	if q.heap != nil {
@@ -127,7 +127,7 @@ func (q *inquiry) actions() {
 		case v.Endpoint != nil:
 			add("mitigate", "burst.open-at-onset", "Limit or switch off "+listAll(causes[0].endpoints)+" until it is known how it kills, and block the request or caller shown in the examples.")
 			add("observe", "memory.shape", "Keep the last words of the process and readings of its heap: they tell memory from a held event loop.")
-		case len(q.traffic.Life.Deaths) > 0 && q.growth.Gate.Open:
+		case len(q.traffic.Life.Deaths) > 0 && q.memory.growth.Gate.Open:
 			add("mitigate", "memory.leak", "Restart the containers in turn before they reach the limit, until it is known what grows.")
 		}
 	}
@@ -144,7 +144,7 @@ func (q *inquiry) actions() {
 		if !q.traffic.Life.Told {
 			add("observe", "evidence.platform", "Add the platform's log or events: they tell a crash from a deploy.")
 		}
-		if len(q.curves) == 0 {
+		if len(q.memory.curves) == 0 {
 			add("observe", "evidence.memory", "Add memory readings of each container (RSS and heap, every minute or finer).")
 		}
 		for i := range r.Memory {
@@ -153,7 +153,7 @@ func (q *inquiry) actions() {
 				break
 			}
 		}
-		if q.heap == nil && (v.Cause == finding.RequestLeak || v.Cause == finding.BackgroundLeak || v.Cause == finding.Undetermined && q.growth.Gate.Open) {
+		if q.heap == nil && (v.Cause == finding.RequestLeak || v.Cause == finding.BackgroundLeak || v.Cause == finding.Undetermined && q.memory.growth.Gate.Open) {
 			add("observe", "heap.growth", "Take two heap profiles of one container some minutes apart and add them: they name the code.")
 		}
 	}
@@ -415,11 +415,11 @@ func (q *inquiry) warningRows() {
 	if q.measured.Counts.Total > 0 && !q.traffic.Containers.Named {
 		own("no_container", q.measured.Counts.Total, "requests do not say which container served them: all containers are looked at as one, which proves less")
 	}
-	if dead := q.unheard(); len(dead) > 0 && len(q.strangeDead) == 0 {
+	if dead := q.unheard(); len(dead) > 0 && len(q.untied.dead) == 0 {
 		own("requests_missing", int64(len(dead)), fmt.Sprintf("containers died of which there is no request, while others like them serve (%s): did they never come up, or is their log missing? Their deaths speak against every endpoint", listSome(dead, 4)))
 	}
-	if len(q.strangeDead) > 0 {
-		own("untied_addresses", int64(len(q.strangeAddresses)), fmt.Sprintf("requests name what served them by address (%s), and no source ties those to what died (%s): which requests were open at a death is not known; save what has both (docker inspect, kubectl get pods -o json), or log the name of the container", listSome(q.strangeAddresses, 4), listSome(q.strangeDead, 4)))
+	if len(q.untied.dead) > 0 {
+		own("untied_addresses", int64(len(q.untied.addresses)), fmt.Sprintf("requests name what served them by address (%s), and no source ties those to what died (%s): which requests were open at a death is not known; save what has both (docker inspect, kubectl get pods -o json), or log the name of the container", listSome(q.untied.addresses, 4), listSome(q.untied.dead, 4)))
 	}
 	rows := []finding.Warning{}
 	add := func(x *record.Warning) {
@@ -454,9 +454,22 @@ func (q *inquiry) warningRows() {
 
 // charts gathers what the pictures need, downsampled.
 func (q *inquiry) charts() {
-	c := &finding.Charts{}
-	for i := range q.mem {
-		l := &q.mem[i]
+	c := &finding.Charts{Memory: q.memoryChart(), Requests: q.requestBars()}
+	if len(q.traffic.Life.Deaths) > 0 && q.measured.Counts.Total > 0 {
+		for _, l := range q.measured.Latency.Rows(q.traffic.Endpoints.Names) {
+			c.Latency = append(c.Latency, finding.Latency{Endpoint: l.Endpoint, T: l.At.Std(), P50: round(l.P50, 4), P99: round(l.P99, 4), Count: l.Count})
+		}
+	}
+	if q.heap != nil {
+		c.Flame = q.heap.Flame
+	}
+	q.report.Charts = c
+}
+
+// memoryChart are the curves of each life.
+func (q *inquiry) memoryChart() (out []finding.Series) {
+	for i := range q.memory.lives {
+		l := &q.memory.lives[i]
 		for _, m := range []record.Metric{record.RSS, record.WorkingSet, record.HeapUsed, record.External} {
 			pts := l.Series[m]
 			if len(pts) < 2 {
@@ -485,9 +498,14 @@ func (q *inquiry) charts() {
 				}
 				s.Points = append(s.Points, finding.Point{T: pts[top].T.Std(), V: pts[top].V})
 			}
-			c.Memory = append(c.Memory, s)
+			out = append(out, s)
 		}
 	}
+	return out
+}
+
+// requestBars are the requests that were open at deaths, and those of the first suspects.
+func (q *inquiry) requestBars() (bars []finding.Bar) {
 	shown := map[int]finding.Role{}
 	for i, s := range q.report.Suspects {
 		if s.Role == finding.Culprit || i < 3 {
@@ -514,8 +532,8 @@ func (q *inquiry) charts() {
 			b.Crash = q.traffic.Life.Deaths[p.Death].ID()
 		}
 		b.Seconds = round(max(0, end.Sub(p.Start).Seconds()), 3)
-		if len(c.Requests) < maxBars || role == finding.Culprit {
-			c.Requests = append(c.Requests, b)
+		if len(bars) < maxBars || role == finding.Culprit {
+			bars = append(bars, b)
 		}
 	}
 	culprits := map[int]bool{}
@@ -524,26 +542,18 @@ func (q *inquiry) charts() {
 			culprits[e] = true
 		}
 	}
-	if len(q.traffic.Life.Deaths) > 0 && q.measured.Counts.Total > 0 {
-		for _, l := range q.measured.Latency.Rows(q.traffic.Endpoints.Names) {
-			c.Latency = append(c.Latency, finding.Latency{Endpoint: l.Endpoint, T: l.At.Std(), P50: round(l.P50, 4), P99: round(l.P99, 4), Count: l.Count})
-		}
-	}
 	for i := range q.measured.Slow {
 		s := &q.measured.Slow[i]
-		if culprits[int(s.Endpoint)] && len(c.Requests) < 2*maxBars {
-			c.Requests = append(c.Requests, finding.Bar{Container: q.traffic.Containers.Names[s.Container], Endpoint: q.traffic.Endpoints.Names[s.Endpoint], Role: finding.Culprit, Start: s.Start.Std(),
+		if culprits[int(s.Endpoint)] && len(bars) < 2*maxBars {
+			bars = append(bars, finding.Bar{Container: q.traffic.Containers.Names[s.Container], Endpoint: q.traffic.Endpoints.Names[s.Endpoint], Role: finding.Culprit, Start: s.Start.Std(),
 				Seconds: round(s.Duration.Seconds(), 3), Outcome: "answered", Source: q.traffic.Evidence.Sources.Name(s.Source), Line: int64(s.Line)})
 		}
 	}
-	sort.SliceStable(c.Requests, func(i, j int) bool {
-		if !c.Requests[i].Start.Equal(c.Requests[j].Start) {
-			return c.Requests[i].Start.Before(c.Requests[j].Start)
+	sort.SliceStable(bars, func(i, j int) bool {
+		if !bars[i].Start.Equal(bars[j].Start) {
+			return bars[i].Start.Before(bars[j].Start)
 		}
-		return c.Requests[i].Container < c.Requests[j].Container
+		return bars[i].Container < bars[j].Container
 	})
-	if q.heap != nil {
-		c.Flame = q.heap.Flame
-	}
-	q.report.Charts = c
+	return bars
 }

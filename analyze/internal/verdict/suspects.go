@@ -99,14 +99,14 @@ func (q *inquiry) rankSuspects(cands []candidate, open openings) []*suspectRow {
 			x := rows.add(c.endpoint, 1e9-float64(i), c)
 			x.culprit, x.c = true, c
 		}
-		if c.by == "growth" {
-			for j, g := range q.growth.Endpoints[:min(4, len(q.growth.Endpoints))] {
+		if c.by == onGrowth {
+			for j, g := range q.memory.growth.Endpoints[:min(4, len(q.memory.growth.Endpoints))] {
 				rows.add(q.endpointIndex(g.Endpoint), 10+g.Posterior-float64(j)*1e-3, c)
 			}
 		}
 	}
 	for _, c := range weighed {
-		res := q.burst[c]
+		res := q.open.results[c]
 		if res == nil {
 			continue
 		}
@@ -311,57 +311,13 @@ func (q *inquiry) describe(s *finding.Suspect, e int, culprit, hung bool, c *can
 			arithmetic += fmt.Sprintf("; as old (%s or more) in %d of %d comparable quiet windows", seconds(ctl.Age), ctl.With, ctl.Total)
 		}
 	}
-	var ep *inflight.Endpoint
-	var res *inflight.Result
-	var deaths []int
-	for _, cl := range weighed {
-		r := q.burst[cl]
-		if r == nil || e >= len(r.Endpoints) {
-			continue
-		}
-		if ep == nil || r.Endpoints[e].Posterior > ep.Posterior {
-			ep, res, deaths = &r.Endpoints[e], r, q.caseOf[cl]
-		}
-	}
-	if ep != nil {
-		s.Effect = finding.Effect{Measure: "likelihood_ratio", Value: sig(geomean(ep.LR))}
-		s.Effect.Low, s.Effect.High = sig(slices.Min(ep.LR)), sig(slices.Max(ep.LR))
-		p := round(ep.Posterior, 4)
-		s.Probability = &p
-		// The e-value, divided by the number of endpoints, bounds the p-value (Markov): corrected for all of them.
-		adj := sig(min(1, float64(len(res.Endpoints)-1)/math.Max(ep.EValue, 1e-9)))
-		s.PAdjusted = &adj
-	} else {
-		s.Effect = finding.Effect{Measure: "likelihood_ratio", Value: 1, Low: 1, High: 1}
-	}
-	for i := range q.growth.Endpoints {
-		g := &q.growth.Endpoints[i]
-		if g.Endpoint != s.Endpoint {
-			continue
-		}
-		if g.BytesPerRequest.Value > 0 && (culprit || g.Posterior > 0.05) {
-			b := g.BytesPerRequest
-			s.BytesPerRequest = &finding.Estimate{Value: math.Round(b.Value), Low: math.Round(b.Low), High: math.Round(b.High)}
-		}
-		if c != nil && c.by == "growth" {
-			s.Effect = finding.Effect{Measure: "share_of_growth", Value: sig(g.ShareOfGrowth.Value), Low: sig(g.ShareOfGrowth.Low), High: sig(g.ShareOfGrowth.High)}
-			p := round(g.Posterior, 4)
-			s.Probability = &p
-			s.PAdjusted = nil
-			if g.PlaceboP != nil {
-				pp := round(*g.PlaceboP, 4)
-				s.PAdjusted = &pp
-			}
-			s.Reasons = append(s.Reasons, g.Reasons...)
-			if culprit {
-				s.CrashesWith = len(c.deaths)
-			}
-		}
-	}
+	res, deaths := q.strongest(e)
+	effectOf(s, e, res)
+	q.describeGrowth(s, culprit, c)
 	switch {
 	case culprit:
 		s.Role, s.Grade = finding.Culprit, c.verdict.Grade
-		if c.by == "inflight" {
+		if c.by == onOpenRequests {
 			_, why := q.gradeInflight(res, deaths)
 			s.Reasons = append(s.Reasons, arithmetic)
 			if e == res.Leader {
@@ -394,6 +350,64 @@ func (q *inquiry) describe(s *finding.Suspect, e int, culprit, hung bool, c *can
 	s.Reasons = slices.DeleteFunc(s.Reasons, func(r string) bool { return r == "" })
 }
 
+// strongest returns the evaluation in which an endpoint is the most probable culprit, with its deaths; nil where it is in none.
+func (q *inquiry) strongest(e int) (res *inflight.Result, deaths []int) {
+	for _, c := range weighed {
+		r := q.open.results[c]
+		if r == nil || e >= len(r.Endpoints) {
+			continue
+		}
+		if res == nil || r.Endpoints[e].Posterior > res.Endpoints[e].Posterior {
+			res, deaths = r, q.open.deaths[c]
+		}
+	}
+	return res, deaths
+}
+
+// effectOf writes what an evaluation says of an endpoint; nil says nothing.
+func effectOf(s *finding.Suspect, e int, res *inflight.Result) {
+	if res == nil {
+		s.Effect = finding.Effect{Measure: "likelihood_ratio", Value: 1, Low: 1, High: 1}
+		return
+	}
+	ep := &res.Endpoints[e]
+	s.Effect = finding.Effect{Measure: "likelihood_ratio", Value: sig(geomean(ep.LR)), Low: sig(slices.Min(ep.LR)), High: sig(slices.Max(ep.LR))}
+	p := round(ep.Posterior, 4)
+	s.Probability = &p
+	// The e-value, divided by the number of endpoints, bounds the p-value (Markov): corrected for all of them.
+	adj := sig(min(1, float64(len(res.Endpoints)-1)/math.Max(ep.EValue, 1e-9)))
+	s.PAdjusted = &adj
+}
+
+// describeGrowth writes what the regression of memory says of an endpoint: instead of all else where c, the explanation that it is told
+// for, rests on that.
+func (q *inquiry) describeGrowth(s *finding.Suspect, culprit bool, c *candidate) {
+	for i := range q.memory.growth.Endpoints {
+		g := &q.memory.growth.Endpoints[i]
+		if g.Endpoint != s.Endpoint {
+			continue
+		}
+		if g.BytesPerRequest.Value > 0 && (culprit || g.Posterior > 0.05) {
+			b := g.BytesPerRequest
+			s.BytesPerRequest = &finding.Estimate{Value: math.Round(b.Value), Low: math.Round(b.Low), High: math.Round(b.High)}
+		}
+		if c != nil && c.by == onGrowth {
+			s.Effect = finding.Effect{Measure: "share_of_growth", Value: sig(g.ShareOfGrowth.Value), Low: sig(g.ShareOfGrowth.Low), High: sig(g.ShareOfGrowth.High)}
+			p := round(g.Posterior, 4)
+			s.Probability = &p
+			s.PAdjusted = nil
+			if g.PlaceboP != nil {
+				pp := round(*g.PlaceboP, 4)
+				s.PAdjusted = &pp
+			}
+			s.Reasons = append(s.Reasons, g.Reasons...)
+			if culprit {
+				s.CrashesWith = len(c.deaths)
+			}
+		}
+	}
+}
+
 // clear says why an endpoint is not to blame.
 func (q *inquiry) clear(s *finding.Suspect, e int, res *inflight.Result, deaths []int, arithmetic string) {
 	// A victim: what was open had mostly begun after the slow-down.
@@ -422,7 +436,7 @@ func (q *inquiry) clear(s *finding.Suspect, e int, res *inflight.Result, deaths 
 		s.Role = finding.Victim
 		s.Reasons = append(s.Reasons, fmt.Sprintf("%d of the %d open requests began after the slow-down; usually it takes %s", after, open, seconds(usual)), arithmetic)
 	case s.CrashesWith == 0:
-		if len(q.strangeDead) > 0 {
+		if len(q.untied.dead) > 0 {
 			s.Reasons = append(s.Reasons, "nothing tells which requests were open when a container died; usually it takes "+seconds(usual))
 			break
 		}
@@ -475,11 +489,11 @@ func sig(v float64) float64 {
 
 // serial writes the pattern of one request, user or endpoint that walks from container to container.
 func (q *inquiry) serial(main *candidate) {
-	res := q.burst[main.class]
+	res := q.open.results[main.class]
 	if res == nil || len(main.deaths) < 2 {
 		return
 	}
-	deaths := q.caseOf[main.class]
+	deaths := q.open.deaths[main.class]
 	p := &finding.Pattern{}
 	var refs []int
 	switch {

@@ -194,11 +194,11 @@ func (q *inquiry) find(x finding.Example) *traffic.Pending {
 }
 
 func (q *inquiry) onsetEvents() (out []finding.Event) {
-	for c, res := range q.burst {
+	for c, res := range q.open.results {
 		if res == nil || res.Leader < 0 || res.Endpoints[res.Leader].Posterior < likelyP {
 			continue
 		}
-		for i, d := range q.caseOf[c] {
+		for i, d := range q.open.deaths[c] {
 			if res.Onsets[i] < 2 {
 				continue
 			}

@@ -52,8 +52,17 @@ type candidate struct {
 	endpoint int // index, -1 when none is accused
 	// named is the best endpoint when it is not accused.
 	named int
-	by    string // "inflight" or "growth"
+	by    basis
 }
+
+// basis is the kind of evidence that an explanation rests on.
+type basis int
+
+const (
+	otherBasis     basis = iota
+	onOpenRequests       // which were open at the onset of deaths
+	onGrowth             // of memory, over lives
+)
 
 // decide weighs everything and writes verdict, suspects and checks.
 func (q *inquiry) decide() error {
@@ -69,19 +78,19 @@ func (q *inquiry) decide() error {
 	if len(q.traffic.Life.Deaths) == 0 {
 		cands = append(cands, q.calm())
 	} else {
-		if len(q.ofHost) > 0 {
-			cands = append(cands, q.host)
+		if len(q.host.deaths) > 0 {
+			cands = append(cands, q.host.candidate)
 		}
 		for _, c := range weighed {
-			if deaths := q.caseOf[c]; len(deaths) > 0 {
+			if deaths := q.open.deaths[c]; len(deaths) > 0 {
 				found := q.explain(c, deaths)
-				if later := q.later[c]; len(later) > 0 {
+				if later := q.open.later[c]; len(later) > 0 {
 					q.giveLater(found, later)
 				}
 				cands = append(cands, found...)
 			}
 		}
-		if c, ok := q.vanished(q.ofHost); ok {
+		if c, ok := q.vanished(q.host.deaths); ok {
 			cands = append(cands, c)
 		}
 	}
@@ -143,7 +152,7 @@ func (q *inquiry) giveLater(to []candidate, later []int) {
 	for _, d := range later {
 		best, since := 0, record.Time(0)
 		for i := range to {
-			for _, r := range q.cases[d].Requests {
+			for _, r := range q.open.cases[d].Requests {
 				if r.End == 0 && r.Endpoint == to[i].endpoint && (since == 0 || r.Start < since) {
 					best, since = i, r.Start
 				}
@@ -170,6 +179,36 @@ func (q *inquiry) inferred(deaths []int) int {
 	return n
 }
 
+// support is what speaks for the leader of an evaluation.
+type support struct {
+	supported, explained int          // deaths that support it; those that support it or the one that it shares the deaths with
+	chains               map[int]bool // the stories of those
+	inStories            int          // deaths of these stories
+	// again is true where one and the same request of the leader was open at death after death.
+	again bool
+}
+
+func (q *inquiry) supportOf(res *inflight.Result, deaths []int) support {
+	s := support{chains: map[int]bool{}}
+	s.again = res.Same != nil && res.Same.Endpoint == res.Leader && res.Same.EValue >= sameLikely
+	for i, d := range deaths {
+		own := res.Endpoints[res.Leader].LR[i] >= inflight.Supported
+		if own {
+			s.supported++
+		}
+		if own || res.Second >= 0 && res.Endpoints[res.Second].LR[i] >= inflight.Supported {
+			s.explained++
+			s.chains[q.open.cases[d].Chain] = true
+		}
+	}
+	for _, d := range deaths {
+		if s.chains[q.open.cases[d].Chain] {
+			s.inStories++
+		}
+	}
+	return s
+}
+
 // gradeInflight grades the leader of an evaluation and says why.
 func (q *inquiry) gradeInflight(res *inflight.Result, deaths []int) (g finding.Grade, why []string) {
 	if res == nil || res.Leader < 0 {
@@ -177,56 +216,41 @@ func (q *inquiry) gradeInflight(res *inflight.Result, deaths []int) (g finding.G
 	}
 	lead := &res.Endpoints[res.Leader]
 	p := lead.Posterior
-	supported, explained := 0, 0 // by the leader; by it or the one that it shares the deaths with
-	chains := map[int]bool{}
-	for i, d := range deaths {
-		own := lead.LR[i] >= inflight.Supported
-		if own {
-			supported++
-		}
-		if own || res.Second >= 0 && res.Endpoints[res.Second].LR[i] >= inflight.Supported {
-			explained++
-			chains[q.cases[d].Chain] = true
-		}
-	}
-	load := q.loadRival(deaths)
-	same := res.Same
-	ofLead := same != nil && same.Endpoint == res.Leader
+	s := q.supportOf(res, deaths)
 	switch {
-	case p >= conclusiveP && supported >= conclusiveCrash && res.LeaveOneOut >= leaveOneOutP && (len(chains) >= 2 || ofLead && same.EValue >= sameLikely):
+	case p >= conclusiveP && s.supported >= conclusiveCrash && res.LeaveOneOut >= leaveOneOutP && (len(s.chains) >= 2 || s.again):
 		g = finding.Conclusive
-	case p >= likelyP && (supported >= 2 || p >= conclusiveP):
+	case p >= likelyP && (s.supported >= 2 || p >= conclusiveP):
 		g = finding.Likely
 	case p >= possibleP:
 		g = finding.Possible
 	default:
 		g = finding.Insufficient
 	}
-	why = append(why, fmt.Sprintf("probability %s that it is the culprit, over %d crash(es) with %d that support it", percent(p), len(deaths), supported))
-	if ofLead && same.EValue >= sameLikely {
+	why = append(why, fmt.Sprintf("probability %s that it is the culprit, over %d crash(es) with %d that support it", percent(p), len(deaths), s.supported))
+	if s.again {
 		if g.Rank() < finding.Likely.Rank() && p >= possibleP {
 			g = finding.Likely
 		}
-		if same.EValue >= sameConclusive && same.Hops >= 3 && p >= likelyP {
+		if res.Same.EValue >= sameConclusive && res.Same.Hops >= 3 && p >= likelyP {
 			g = finding.Conclusive
 		}
-		why = append(why, fmt.Sprintf("one and the same request was open at %d of the crashes, on one container after the other", same.Hops))
+		why = append(why, fmt.Sprintf("one and the same request was open at %d of the crashes, on one container after the other", res.Same.Hops))
 	}
-	if len(chains) == 1 && len(deaths) > 1 && !(ofLead && same.EValue >= sameLikely) && g == finding.Likely {
+	if len(s.chains) == 1 && len(deaths) > 1 && !s.again && g == finding.Likely {
 		why = append(why, "all crashes are one story, each within 20 minutes of the one before, so they count for less than as many independent ones")
 	}
+	g, less := q.lowerInflight(res, deaths, s, g)
+	return g, append(why, less...)
+}
+
+// lowerInflight lowers the grade of the leader of an evaluation for all that speaks against it, and says what does.
+func (q *inquiry) lowerInflight(res *inflight.Result, deaths []int, s support, g finding.Grade) (_ finding.Grade, why []string) {
+	lead := &res.Endpoints[res.Leader]
 	// A culprit explains its story: when most deaths of the stories that support it do not, it is more likely one of many victims.
-	inStories := 0
-	for _, d := range deaths {
-		if chains[q.cases[d].Chain] {
-			inStories++
-		}
-	}
-	if float64(explained) < storyShare*float64(inStories) && !(ofLead && same.EValue >= sameLikely) {
-		if g.Rank() > finding.Possible.Rank() {
-			g = finding.Possible
-		}
-		why = append(why, fmt.Sprintf("it supports only %d of the %d deaths that came with them", supported, inStories))
+	if float64(s.explained) < storyShare*float64(s.inStories) && !s.again {
+		g = lower(g, finding.Possible)
+		why = append(why, fmt.Sprintf("it supports only %d of the %d deaths that came with them", s.supported, s.inStories))
 	}
 	if res.Second >= 0 {
 		// Two explain more by luck than one: they must leave little over, and the second must stand where the first is not asked.
@@ -234,15 +258,13 @@ func (q *inquiry) gradeInflight(res *inflight.Result, deaths []int) (g finding.G
 		second, _ := secondOf(res, rest)
 		g = lower(g, finding.Likely)
 		disputed, of := contested(res, res.Second, q.contestants(deaths))
-		if second != res.Second || 2*disputed > of || float64(explained) < sureShare*float64(inStories) {
+		if second != res.Second || 2*disputed > of || float64(s.explained) < sureShare*float64(s.inStories) {
 			g = lower(g, finding.Possible)
 		}
-		why = append(why, fmt.Sprintf("it and %s share the crashes: %d of %d support one of the two", q.traffic.Endpoints.Names[res.Second], explained, len(deaths)))
+		why = append(why, fmt.Sprintf("it and %s share the crashes: %d of %d support one of the two", q.traffic.Endpoints.Names[res.Second], s.explained, len(deaths)))
 	}
-	if load >= rivalE && (load > lead.EValue || float64(supported) < sureShare*float64(len(deaths))) && len(deaths) >= minDeathsForLoad {
-		if g.Rank() > finding.Possible.Rank() {
-			g = finding.Possible
-		}
+	if load := q.loadRival(deaths); load >= rivalE && (load > lead.EValue || float64(s.supported) < sureShare*float64(len(deaths))) && len(deaths) >= minDeathsForLoad {
+		g = lower(g, finding.Possible)
 		why = append(why, "the load was at its peak before the crashes, which explains them as well")
 	}
 	if len(res.Partners) > 0 {
@@ -252,22 +274,20 @@ func (q *inquiry) gradeInflight(res *inflight.Result, deaths []int) (g finding.G
 		}
 		why = append(why, "no crash separates it from "+strings.Join(names, ", "))
 		// As good an alternative: say both rather than one.
-		if other := res.Endpoints[res.Partners[0]]; other.EValue*3 >= lead.EValue && g.Rank() > finding.Possible.Rank() {
-			g = finding.Possible
+		if other := res.Endpoints[res.Partners[0]]; other.EValue*3 >= lead.EValue {
+			g = lower(g, finding.Possible)
 		}
 	}
 	if n := q.inferred(deaths); 2*n > len(deaths) && g.Rank() > finding.Likely.Rank() {
 		g = finding.Likely
 		why = append(why, fmt.Sprintf("no source tells of %d of the deaths: containers started again with requests open", n))
 	}
-	if contested, _ := contested(res, res.Leader, q.contestants(deaths)); 2*contested > supported && !(ofLead && same.EValue >= sameLikely) && g.Rank() > finding.Possible.Rank() {
+	if contested, _ := contested(res, res.Leader, q.contestants(deaths)); 2*contested > s.supported && !s.again && g.Rank() > finding.Possible.Rank() {
 		g = finding.Possible
-		why = append(why, fmt.Sprintf("at %d of the %d crashes that support it others stand out as well, as where everything is slow", contested, supported))
+		why = append(why, fmt.Sprintf("at %d of the %d crashes that support it others stand out as well, as where everything is slow", contested, s.supported))
 	}
 	if q.traffic.Layer == record.LayerApp && !q.hasStarts() {
-		if g.Rank() > finding.Possible.Rank() {
-			g = finding.Possible
-		}
+		g = lower(g, finding.Possible)
 		why = append(why, "only finished requests are logged, and the one that kills never finishes")
 	}
 	return g, why
@@ -387,7 +407,7 @@ func (q *inquiry) withSecond(cause finding.Cause, c class, deaths []int, res *in
 	out := []candidate{q.accuse(cause, c, mine, res, grade, why, deaths)}
 	if second, supported := secondOf(res, restIdx); second > 0 {
 		out[0].verdict.Summary += fmt.Sprintf(" A second culprit, %s, explains %d of the others.", q.traffic.Endpoints.Names[second], supported)
-		return append(out, candidate{deaths: rest, class: c, endpoint: second, named: second, by: "inflight", verdict: finding.Verdict{
+		return append(out, candidate{deaths: rest, class: c, endpoint: second, named: second, by: onOpenRequests, verdict: finding.Verdict{
 			Cause: cause, Grade: finding.Likely, Endpoint: &q.traffic.Endpoints.Names[second],
 			Summary: fmt.Sprintf("A second culprit: %s was open at the onset of %d of the %d remaining crashes.", q.traffic.Endpoints.Names[second], supported, len(rest))}})
 	}
@@ -422,7 +442,7 @@ func (q *inquiry) accuse(cause finding.Cause, c class, mine []int, res *inflight
 	}
 	v := finding.Verdict{Cause: cause, Grade: grade, Endpoint: &q.traffic.Endpoints.Names[res.Leader], Summary: s + "."}
 	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "burst.open-at-onset", Outcome: finding.Supports, Detail: name + ": " + strings.Join(why, "; ")})
-	return candidate{verdict: v, deaths: mine, class: c, endpoint: res.Leader, named: res.Leader, by: "inflight"}
+	return candidate{verdict: v, deaths: mine, class: c, endpoint: res.Leader, named: res.Leader, by: onOpenRequests}
 }
 
 // undetermined says that the evidence cannot tell, and what would.
@@ -554,7 +574,7 @@ func (q *inquiry) hangRise() float64 {
 
 // tellUntied says in the verdict and in the checks that the open requests could not be asked.
 func (q *inquiry) tellUntied() {
-	if len(q.strangeDead) == 0 {
+	if len(q.untied.dead) == 0 {
 		return
 	}
 	if v := &q.report.Verdict; v.Cause == finding.Undetermined {
@@ -562,7 +582,7 @@ func (q *inquiry) tellUntied() {
 	}
 	for i := range q.report.Checks {
 		if c := &q.report.Checks[i]; c.Rule == "burst.open-at-onset" && c.Outcome == finding.NotPossible {
-			c.Detail = fmt.Sprintf("the requests name %s, and nothing ties those addresses to %s", listSome(q.strangeAddresses, 4), listSome(q.strangeDead, 4))
+			c.Detail = fmt.Sprintf("the requests name %s, and nothing ties those addresses to %s", listSome(q.untied.addresses, 4), listSome(q.untied.dead, 4))
 		}
 	}
 }
