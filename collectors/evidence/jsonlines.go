@@ -320,6 +320,7 @@ const (
 	bufUser
 	bufClient
 	bufMessage
+	bufUpstream
 	bufOther
 )
 
