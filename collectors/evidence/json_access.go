@@ -3,6 +3,7 @@ package evidence
 import (
 	"bytes"
 
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/jsonscan"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/outcome"
@@ -378,6 +379,9 @@ type jsonMessages struct{ *jsonLines }
 
 func (jsonMessages) last()        {}
 func (jsonMessages) Name() string { return "json-log" }
+
+// forHead: what a line says needs no head.
+func (f jsonMessages) forHead([]byte) format.LineFormat { return f }
 
 // Sniff is never sure: the messages of any format's log look like this one's.
 func (f jsonMessages) Sniff(head []byte) int { return min(f.jsonLines.Sniff(head), 5) }
