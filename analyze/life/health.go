@@ -11,6 +11,9 @@ import (
 // healTime: who watches over others stops what is unhealthy within this, and starts it again within this.
 const healTime = 5 * time.Minute
 
+// atOnce is how soon a machine acts on a container that has become unhealthy; people and their deploys take longer.
+const atOnce = 15 * time.Second
+
 // healthState begins the reason of an event that tells of the state of a container's health, as Docker does, and not of one check.
 const healthState = "health_status"
 
@@ -53,15 +56,17 @@ func (c *container) unhealthyBefore(stop *record.Lifecycle) bool {
 }
 
 // healed reports whether d, the end of a stop, is the kill of a container that the platform itself calls unhealthy, which is what it makes of
-// all retries, and puts down why. It was killed for that if it had just become so, did not even answer the request to stop, or
-// was started again as it was, as those do that watch over others. What is created anew, or is stopped for a reason that is known, was not.
+// all retries, and puts down why. It was killed for that if it had just become so, did not even answer the request to stop, or was started
+// again as it was, as those do that watch over others. What is created anew was not, unless it followed at once, as a swarm creates another
+// task; nor was what is stopped for a reason that is known.
 func (c *container) healed(d *Death, stop *record.Lifecycle) bool {
 	state := c.stateOfHealth(min(stop.Time, d.Time))
 	if state == nil || state.Kind != record.HealthCheckFailed || c.reason(stop.Time, stop.Reason) != reasonStopped {
 		return false
 	}
 	same, another := c.instancesAround(d)
-	if another || !same && d.ExitCode != exitSIGKILL && stop.Time.Sub(state.Time) > grace {
+	waited := stop.Time.Sub(state.Time)
+	if another && waited > atOnce || !same && d.ExitCode != exitSIGKILL && waited > grace {
 		return false
 	}
 	if kindRank(d.Kind) < kindRank(record.CrashHealthCheck) {
