@@ -141,7 +141,7 @@ func differ(a, b string) bool {
 
 // fatal reports whether a sign is of an end: it says so, or what it says is always one.
 func fatal(s *record.Crash) bool {
-	if s.Exited {
+	if s.Exited || s.Final {
 		return true
 	}
 	switch s.Kind {
