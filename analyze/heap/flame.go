@@ -13,7 +13,7 @@ func (a *analysis) flame(rows []*row, lives []*series) *finding.Flame {
 	var before, after []stackBytes
 	switch {
 	case len(rows) > 0:
-		before, after = a.endpoints(rows[0].best)
+		before, after = rows[0].best.endpoints()
 	default:
 		for _, s := range lives {
 			if len(s.snaps) > 1 {

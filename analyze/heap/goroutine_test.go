@@ -52,6 +52,22 @@ func TestAGoroutineDumpIsRead(t *testing.T) {
 	}
 }
 
+func TestGroupsOfOneNameAreToldTheSameEveryTime(t *testing.T) {
+	var text strings.Builder
+	for _, file := range []string{"a.go", "b.go", "c.go", "d.go"} {
+		for n := range 20 {
+			fmt.Fprintf(&text, "goroutine %d [chan receive]:\nmain.worker()\n\t/app/%s:31 +0x45\n\n", n+1, file)
+		}
+	}
+	profiles := []record.Profile{{Name: "dump.txt", Data: []byte(text.String()), Container: "web-1"}}
+	for range 20 {
+		r := run(t, profiles, Options{})
+		if len(r.Goroutines) != 1 || *r.Goroutines[0].File != "/app/a.go:31" {
+			t.Fatalf("groups %+v", r.Goroutines)
+		}
+	}
+}
+
 func TestALegacyGoroutineProfileHasItsNames(t *testing.T) {
 	text := "goroutine profile: total 12\n11 @ 0x43e2ce 0x44e2a5 0x6f1a25 0x470aa1\n#\t0x6f1a24\tmain.worker+0x44\t/app/worker.go:31\n#\t0x470aa0\tmain.loop+0x20\t/app/worker.go:40\n\n" +
 		"1 @ 0x43e2ce 0x470aa1\n#\t0x470aa0\tmain.loop+0x20\t/app/worker.go:40\n"

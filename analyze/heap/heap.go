@@ -12,6 +12,8 @@ package heap
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"lastcall/analyze/finding"
 	"lastcall/collectors/record"
@@ -105,4 +107,36 @@ func Analyze(ctx context.Context, profiles []record.Profile, o Options) (*Result
 		return nil, err
 	}
 	return a.conclude(ctx)
+}
+
+// conclude compares the profiles that were read.
+func (a *analysis) conclude(ctx context.Context) (*Result, error) {
+	res := &Result{Confidence: finding.Insufficient}
+	lives := a.split()
+	a.setReferences(lives)
+	compared := lives
+	if !slices.ContainsFunc(lives, func(s *series) bool { return len(s.snaps) > 1 || s.alone() }) {
+		compared = a.changes()
+	}
+
+	weights := make([]float64, a.stacks.len())
+	for _, s := range compared {
+		a.addGrowth(weights, s)
+	}
+	own := a.findOwners(weights)
+	rows, gross, err := a.rows(ctx, compared, own)
+	if err != nil {
+		return nil, err
+	}
+	a.publish(res, rows, gross, own, weights)
+	res.Flame = a.flame(rows, compared)
+	res.Goroutines = a.goroutines(res)
+	a.notesFor(res, lives)
+	for _, s := range lives {
+		res.Series = append(res.Series, s.describe())
+	}
+	for _, code := range slices.Sorted(maps.Keys(a.warnings)) {
+		res.Warnings = append(res.Warnings, *a.warnings[code])
+	}
+	return res, nil
 }

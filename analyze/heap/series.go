@@ -150,7 +150,7 @@ func (a *analysis) changes() []*series {
 	var out []*series
 	for _, s := range a.heaps {
 		if s.measures != absolute {
-			out = append(out, &series{snaps: []*snapshot{s}, change: true, total: trend{shape: finding.ShapeInsufficient, growth: float64(s.total)}})
+			out = append(out, &series{snaps: []*snapshot{s}, change: true, total: trend{shape: finding.ShapeInsufficient}})
 		}
 	}
 	return out

@@ -243,6 +243,7 @@ func TestEndsOfContainers(t *testing.T) {
 		{"never unhealthy, and restarted by hand", tell().health(-600, "healthy").stopped(0, 137).up(1, idA), "restart stopped @0.0"},
 		{"unhealthy, and stopped by a deploy", tell().health(-40, "unhealthy").event(-30, record.Deploy).but(func(e *record.Lifecycle) { e.Container = "" }).stopped(0, 137).up(1, idA), "restart deploy @0.0"},
 		{"unhealthy, and created anew by a deploy that nobody tells of", tell().health(-40, "unhealthy").stopped(0, 137).up(3, idB), "restart stopped @0.0"},
+		{"unhealthy, and another task put in its place at once", tell().health(-14, "unhealthy").stopped(0, 137).up(3, idB), "health_check 137 @0.0"},
 		{"unhealthy, and stopped in a planned window", tell().planned(-60, 60).health(-40, "unhealthy").stopped(0, 137).up(1, idA), "restart stopped @0.0"},
 		{"memory over quota, then 137, is a memory kill", tell().event(-20, record.MemoryPressure).exit(platform, 0, 137), "oom_kill 137 @0.0"},
 		{"memory over quota outweighs failed health checks",

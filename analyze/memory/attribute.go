@@ -83,7 +83,7 @@ type Attribution struct {
 // comes first: without it there is no answer.
 func Attribute(lives []Life, ex Exposure, jobs []Job, o Options) Attribution {
 	a := Attribution{Cause: finding.None, Grade: finding.Insufficient}
-	pick := pickLives(lives)
+	pick := pickLives(lives, o.Load)
 	a.Gate, a.Growth, a.Metric = pick.gate, pick.growth, pick.growth.Metric
 	if !a.Gate.Open {
 		if a.Gate.Lives == 0 { // nothing seen is not nothing wrong

@@ -29,7 +29,7 @@ type picked struct {
 
 // pickLives groups lives by version and takes the group that grows most: a leak often arrives with a deploy, and the lives
 // before it would speak against every endpoint.
-func pickLives(lives []Life) picked {
+func pickLives(lives []Life, load map[string][]Point) picked {
 	groups := map[string][]Life{}
 	var names []string
 	for _, i := range order(lives) {
@@ -44,7 +44,7 @@ func pickLives(lives []Life) picked {
 	best.gate.Why = noReadings
 	for _, n := range names {
 		p := picked{lives: groups[n], growth: GrowthKind(groups[n])}
-		p.gate = growthGate(p.lives, p.growth)
+		p.gate = growthGate(p.lives, p.growth, load)
 		if len(names) > 1 {
 			p.gate.Version = n
 		}
@@ -62,7 +62,7 @@ func pickLives(lives []Life) picked {
 const noReadings = "no life of a container has enough memory readings"
 
 // growthGate demands absolute growth: without it the shares of a regression mean nothing.
-func growthGate(lives []Life, g Growth) Gate {
+func growthGate(lives []Life, g Growth, load map[string][]Point) Gate {
 	gate := Gate{Lives: g.Lives}
 	if g.Lives == 0 {
 		gate.Why = noReadings
@@ -74,6 +74,8 @@ func growthGate(lives []Life, g Growth) Gate {
 	}
 	gate.Lives = 0
 	var growth, need, half []float64
+	level := plateaus(lives, g.Metric, load)
+	warming, stayed := 0, 0
 	for _, l := range lives {
 		t, v := l.settled(l.Series[g.Metric])
 		if len(v) < minRegressed {
@@ -95,7 +97,14 @@ func growthGate(lives []Life, g Growth) Gate {
 			share = creepShare
 		}
 		gr, nd := tr.Slope*(ft[n-1]-ft[0]), share*growthUnit(limit, stat.Median(fv))
-		if gr >= nd && tr.Low >= 0 && (tr.P < trendP || n < minFloors) {
+		p := level[l.Version]
+		switch {
+		case gr < nd || tr.Low < 0 || tr.P >= trendP && n >= minFloors:
+		case !l.Died && p.lives >= minPlateaus && levelsOff(l, g.Metric, v, ft, fv):
+			stayed++
+		case !l.Died && p.covers(t[len(t)-1]-t[0], fv[n-1]):
+			warming++
+		default:
 			gate.Growing++
 		}
 		growth, need = append(growth, gr), append(need, nd)
@@ -107,10 +116,15 @@ func growthGate(lives []Life, g Growth) Gate {
 		gate.Why = noReadings
 		return gate
 	}
+	if warming == 0 { // nothing asks what those mean that levelled off
+		gate.Growing += stayed
+	}
 	gate.GrowthBytes, gate.NeededBytes = stat.Median(growth), stat.Median(need)
 	switch {
 	case gate.GrowthBytes < gate.NeededBytes:
 		gate.Why = fmt.Sprintf("memory does not grow enough to speak of: %s in a life, %s would count", size(gate.GrowthBytes), size(gate.NeededBytes))
+	case warming > 0 && 2*gate.Growing < gate.Lives:
+		gate.Why = fmt.Sprintf("memory grows in %d of %d lives, those that were watched for less long, and is below where others stayed: a warm-up or a filling cache, no leak", warming, gate.Lives)
 	case 2*gate.Growing < gate.Lives:
 		gate.Why = fmt.Sprintf("memory grows in %d of %d lives only", gate.Growing, gate.Lives)
 	case len(half) > 0 && stat.Median(half) < secondHalf:

@@ -65,7 +65,7 @@ func ratchet(seed uint64, leaks bool) fleet {
 // againstLead is what the deaths say against the endpoint that leads before it is asked what it adds to its own recent traffic, which most
 // innocents do not survive.
 func againstLead(f fleet) string {
-	pick := pickLives(f.lives)
+	pick := pickLives(f.lives, f.ex.Load())
 	d := chooseDesign(pick.lives, pick.growth.Metric, newTraffic(f.ex, nil))
 	d.prepare(noiseGrid[:])
 	for _, r := range d.regressors() {

@@ -24,6 +24,7 @@ func Curves(lives []Life, o Options) []Curve {
 			}
 		}
 	}
+	warmUps(out, lives, o)
 	confirm(out, lives, o)
 	promote(out, lives)
 	together(out, lives)

@@ -169,7 +169,7 @@ func draw(t *rapid.T, s tee) {
 			must(s.a.Sample(&r), s.b.Sample(&r))
 		case 2:
 			r := record.Crash{
-				Pos: pos, Time: times.Draw(t, "t"), Kind: record.CrashKind(str()), Exited: rapid.Bool().Draw(t, "e"), ExitCode: int(i64()), Signal: str(),
+				Pos: pos, Time: times.Draw(t, "t"), Kind: record.CrashKind(str()), Exited: rapid.Bool().Draw(t, "e"), Final: rapid.Bool().Draw(t, "f"), ExitCode: int(i64()), Signal: str(),
 				LimitBytes: i64(), UsedBytes: i64(), Uptime: dur.Draw(t, "u"), Container: str(), Instance: str(), Service: str(), Host: str(),
 				Version: str(), Text: str(),
 			}

@@ -93,7 +93,7 @@ func (d *decoder) line(line []byte, sink record.Sink) error {
 		}
 	case "crash":
 		r := record.Crash{
-			Pos: pos, Time: record.Time(o.int("time")), Kind: record.CrashKind(o.str("kind")), Exited: o.bool("exited"),
+			Pos: pos, Time: record.Time(o.int("time")), Kind: record.CrashKind(o.str("kind")), Exited: o.bool("exited"), Final: o.bool("final"),
 			ExitCode: int(o.int("exit_code")), Signal: o.str("signal"), LimitBytes: o.int("limit_bytes"), UsedBytes: o.int("used_bytes"),
 			Uptime:    time.Duration(o.int("uptime")),
 			Container: o.str("container"), Instance: o.str("instance"), Service: o.str("service"), Host: o.str("host"), Version: o.str("version"),

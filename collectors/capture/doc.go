@@ -26,7 +26,7 @@
 //	request    layer, phase, outcome, start, end, status, method, path, route, id, container, instance, host, service, version,
 //	           user, client
 //	sample     time, metric, value, interval, container, instance, service, host, version
-//	crash      time, kind, exited, exit_code, signal, limit_bytes, used_bytes, uptime, container, instance, service, host,
+//	crash      time, kind, exited, final, exit_code, signal, limit_bytes, used_bytes, uptime, container, instance, service, host,
 //	           version, text
 //	lifecycle  time, end, kind, exit_code, used_bytes, limit_bytes, merged, reason, container, instance, service, host,
 //	           version, address, text

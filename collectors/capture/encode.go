@@ -227,6 +227,7 @@ func (c *chunk) crash(r *record.Crash) {
 	c.int("time", int64(r.Time))
 	c.str("kind", string(r.Kind))
 	c.bool("exited", r.Exited)
+	c.bool("final", r.Final)
 	c.int("exit_code", int64(r.ExitCode))
 	c.str("signal", r.Signal)
 	c.int("limit_bytes", r.LimitBytes)

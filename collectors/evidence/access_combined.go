@@ -213,6 +213,14 @@ func (p *combinedParser) request(lineNo int64, l *combinedLine, line []byte, sin
 			return true, err
 		}
 	}
+	if tail.retried {
+		tail.tried.find(line[l.tail:])
+	}
+	if tail.tried.several() && tail.known {
+		if err := tail.tried.tell(r, sink); err != nil {
+			return true, err
+		}
+	}
 	return true, sink.Request(r)
 }
 
@@ -405,6 +413,8 @@ type combinedTail struct {
 	fromStart               bool // the line's time is that of the beginning
 	assumed                 bool // the unit of took is a guess
 	container, upstream, id []byte
+	retried                 bool // several upstreams are listed without a name
+	tried                   upstreams
 }
 
 // byServer reports whether whoever wrote the line answered the request: Apache's %D, which Tomcat and gunicorn have as well, or a time finer
@@ -676,10 +686,12 @@ func (t *combinedTail) token(b []byte, s *tailState) (rest []byte, kind tailKind
 				t.upstream = tok
 			}
 			s.listed = last == ','
+			t.retried = t.retried || s.listed
 			return b, tailUpstream, true
 		}
 	case c == ':' && len(tok) == 1: // between the upstreams of a request and those that it was redirected to
 		s.listed = t.upstream != nil
+		t.retried = t.retried || s.listed
 	case isRequestID(tok):
 		t.id = tok
 		return b, tailID, true
@@ -702,7 +714,7 @@ func (t *combinedTail) pair(key, value []byte) bool {
 	if len(value) == 0 || value[0] == '-' {
 		return true
 	}
-	first := value
+	first, list := value, value
 	if i := bytes.IndexAny(value, ", "); i > 0 {
 		first, value = value[:i], lastOfList(value)
 	}
@@ -715,6 +727,7 @@ func (t *combinedTail) pair(key, value []byte) bool {
 	case "D", "duration_us", "time_us":
 		scale = 3
 	case "urt", "upstream_response_time":
+		t.tried.took = list
 		if !t.known {
 			scale = 9
 		}
@@ -722,8 +735,10 @@ func (t *combinedTail) pair(key, value []byte) bool {
 		t.container = value
 	case "ua", "upstream", "upstream_addr":
 		if bytes.IndexByte(value, ':') > 0 && number.IsDigit(value[0]) {
-			t.upstream = value
+			t.upstream, t.tried.addrs = value, list
 		}
+	case "us", "upstream_status":
+		t.tried.statuses = list
 	case "request_id", "req_id", "reqid", "id", "trace_id":
 		t.id = first
 	}

@@ -71,8 +71,8 @@ func (r *run) lines(ctx context.Context, src *record.Source, best format.Format,
 		}
 	}
 	for i, f := range chain {
-		if j, ok := f.(*jsonLines); ok {
-			chain[i] = j.forHead(head)
+		if h, ok := f.(headed); ok {
+			chain[i] = h.forHead(head)
 		}
 	}
 	workers := r.opts.Workers
@@ -106,6 +106,11 @@ func (r *run) lines(ctx context.Context, src *record.Source, best format.Format,
 		})
 	}
 	return known, err
+}
+
+// headed is a format that the head of an input tells how to read the rest of it.
+type headed interface {
+	forHead(head []byte) format.LineFormat
 }
 
 // plainHead is a head of text without colours, as its lines are read.

@@ -3,6 +3,7 @@ package evidence
 import (
 	"bytes"
 
+	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/jsonscan"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/outcome"
@@ -58,10 +59,12 @@ var accessNames = [...][]string{
 		"duration_ms", "durationMs", "duration_millis", "elapsed_ms", "latency_ms", "latencyMs", "took_ms", "response_time_ms",
 		"responseTime", "response-time", "request_duration_ms", "res.responseTime", "meta.responseTime",
 	},
-	accessMicros:  {"duration_us", "latency_us", "elapsed_us"},
-	accessNanos:   {"event.duration", "duration_ns", "latency_ns", "elapsed_ns"},
-	accessTook:    {"latency_human", "duration_human", "duration", "latency", "elapsed", "response_time", "took"}, // Echo writes two
-	accessProxied: {"upstream_addr", "upstream", "upstream_host"},
+	accessMicros:   {"duration_us", "latency_us", "elapsed_us"},
+	accessNanos:    {"event.duration", "duration_ns", "latency_ns", "elapsed_ns"},
+	accessTook:     {"latency_human", "duration_human", "duration", "latency", "elapsed", "response_time", "took"}, // Echo writes two
+	accessProxied:  {"upstream_addr", "upstream", "upstream_host"},
+	accessTried:    {"upstream_response_time"},
+	accessAnswered: {"upstream_status"},
 	accessContainer: {
 		"kubernetes.pod_name", "kubernetes.pod.name", "pod_name", "pod", "container_name", "container.name", "container", "dyno", "hostname",
 		"host.name", "instance", "host", "server",
@@ -89,6 +92,8 @@ const (
 	accessNanos
 	accessTook
 	accessProxied
+	accessTried    // how long each of the proxied took
+	accessAnswered // and its status
 	accessContainer
 	accessInstance
 	accessID
@@ -306,7 +311,8 @@ func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	if !ok {
 		return l.malformed(sink, "a request whose duration is none; it was left out")
 	}
-	proxied := lastOfList(d.text(l, bufOther, accessProxied))
+	tried := upstreams{addrs: d.text(l, bufUpstream, accessProxied)}
+	proxied := lastOfList(tried.addrs)
 	layer := record.LayerApp
 	if len(proxied) > 0 || d.named(l, accessSeconds).Kind != jsonscan.Absent {
 		layer = record.LayerRouter
@@ -334,6 +340,12 @@ func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 		r.Outcome = outcome.OfRouter(status, nil, true)
 	case status == 499:
 		r.Outcome = record.ClientGone
+	}
+	if len(l.frame.container) == 0 && tried.several() {
+		tried.took, tried.statuses = d.text(l, bufMessage, accessTried), d.text(l, bufOther, accessAnswered)
+		if err := tried.tell(r, sink); err != nil {
+			return true, err
+		}
 	}
 	return true, sink.Request(r)
 }
@@ -367,6 +379,9 @@ type jsonMessages struct{ *jsonLines }
 
 func (jsonMessages) last()        {}
 func (jsonMessages) Name() string { return "json-log" }
+
+// forHead: what a line says needs no head.
+func (f jsonMessages) forHead([]byte) format.LineFormat { return f }
 
 // Sniff is never sure: the messages of any format's log look like this one's.
 func (f jsonMessages) Sniff(head []byte) int { return min(f.jsonLines.Sniff(head), 5) }

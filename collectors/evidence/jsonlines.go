@@ -93,7 +93,7 @@ func (f *jsonLines) Dialect(head []byte) string {
 }
 
 // forHead is the format for an input with this head.
-func (f *jsonLines) forHead(head []byte) *jsonLines {
+func (f *jsonLines) forHead(head []byte) format.LineFormat {
 	if !holdsJSON(head) {
 		return f
 	}
@@ -159,7 +159,10 @@ func (f *jsonLines) NewParser(src *record.Source) format.LineParser {
 }
 
 // frame is what the text around a JSON object says about it: from which container a platform received it. Its time is the object's own.
-type frame struct{ container []byte }
+type frame struct {
+	container []byte
+	line      []byte // the line as it stands where the object was made of it, to be quoted; nil: the object itself
+}
 
 // jsonLine is the parser of one goroutine, and the line it is at.
 type jsonLine struct {
@@ -237,6 +240,9 @@ func (l *jsonLine) parseNext(lineNo int64, data []byte, sink record.Sink) (n int
 func (l *jsonLine) scanned(lineNo int64, fr frame, line []byte, sink record.Sink) (bool, error) {
 	l.pos = record.Pos{Source: l.src, Line: lineNo}
 	l.line, l.frame = line, fr
+	if fr.line != nil {
+		l.line = fr.line
+	}
 	for i, d := range l.format.dialects {
 		if !l.scan.Have.HasAll(&l.format.needs[i]) {
 			continue
@@ -320,6 +326,7 @@ const (
 	bufUser
 	bufClient
 	bufMessage
+	bufUpstream
 	bufOther
 )
 
@@ -397,19 +404,19 @@ func unframeJSON(line []byte, c *stamp.Clock) (frame, []byte, bool) {
 	}
 	inner := line[open:]
 	if h, ok := header.Heroku(line); ok && len(h.Body) == len(inner) {
-		return frame{h.Proc}, inner, true
+		return frame{container: h.Proc}, inner, true
 	}
 	if _, tag, body, ok := header.Scalingo(line); ok && len(body) == len(inner) {
-		return frame{tag}, inner, true
+		return frame{container: tag}, inner, true
 	}
 	head := line[:open]
 	if container, rest, ok := header.Kubectl(head); ok {
 		_, _, _, timed := c.Read(rest)
-		return frame{container}, inner, timed || len(bytes.TrimSpace(rest)) == 0
+		return frame{container: container}, inner, timed || len(bytes.TrimSpace(rest)) == 0
 	}
 	if container, rest, ok := header.Stern(head); ok {
 		_, _, _, timed := c.Read(rest)
-		return frame{container}, inner, timed || len(bytes.TrimSpace(rest)) == 0
+		return frame{container: container}, inner, timed || len(bytes.TrimSpace(rest)) == 0
 	}
 	// Behind the time the runtime's own log format has the stream, and "F" for a whole line.
 	if _, _, _, ok := c.Read(header.TrimPriority(head)); ok {
@@ -418,13 +425,13 @@ func unframeJSON(line []byte, c *stamp.Clock) (frame, []byte, bool) {
 	if bar := bytes.IndexByte(head, '|'); bar > 0 {
 		name, rest := bytes.TrimSpace(head[:bar]), bytes.TrimSpace(head[bar+1:])
 		if _, _, _, timed := c.Read(rest); containers.IsName(name) && (timed || len(rest) == 0) {
-			return frame{name}, inner, true
+			return frame{container: name}, inner, true
 		}
 	}
 	// A pod of a stateful set, as stern puts it before a line.
 	if pod, rest := cut.Word(head); containers.IsNumbered(pod) {
 		if container, rest := cut.Word(rest); containers.IsName(container) && len(bytes.TrimSpace(rest)) == 0 {
-			return frame{pod}, inner, true
+			return frame{container: pod}, inner, true
 		}
 	}
 	if len(head) > 16 {

@@ -31,6 +31,7 @@ func (w *lastWords) Forget() { clear(w.said) }
 
 type remembered struct {
 	heapUsed int64  // bytes after the last collection
+	pid      string // of the process that told of it
 	error    string // "TypeError: …"
 	line     int64  // where either was read
 	time     record.Time
@@ -58,6 +59,7 @@ type sign struct {
 	used     int64
 	signal   string
 	exited   bool
+	final    bool // see record.Crash
 	pid      []byte
 	pressure bool // an error told in passing: memory is short, nothing is dead
 }
@@ -88,9 +90,9 @@ func (w *lastWords) line(o *origin.Origin, line []byte, sink record.Sink) (done,
 		w.rememberError(o, line)
 		return false, false, nil
 	}
-	if used, ok := heapAfterGC(line); ok {
+	if used, pid, ok := heapAfterGC(line); ok {
 		if m := w.remember(o); m != nil {
-			m.heapUsed, m.line, m.time = used, o.Pos.Line, o.Time
+			m.heapUsed, m.pid, m.line, m.time = used, string(pid), o.Pos.Line, o.Time
 		}
 		return false, true, nil
 	}
@@ -113,13 +115,16 @@ func (w *lastWords) emit(o *origin.Origin, s sign, line []byte, sink record.Sink
 		return warning.Tell(sink, o.Pos, "no_time", warning.NoTime, line)
 	}
 	c := o.Crash(s.kind, line)
-	c.UsedBytes, c.Signal, c.Exited = s.used, s.signal, s.exited
+	c.UsedBytes, c.Signal, c.Exited, c.Final = s.used, s.signal, s.exited, s.final
 	if len(s.pid) > 0 && c.Instance == "" {
 		c.Instance = string(s.pid)
 	}
 	if m := w.said[string(o.Speaker())]; m != nil && m.belongs(o) {
 		if s.kind == record.CrashHeapLimit && s.used == 0 {
 			c.UsedBytes = m.heapUsed
+		}
+		if s.kind == record.CrashHeapLimit && c.Container == "" && c.Instance == "" {
+			c.Instance = m.pid
 		}
 		if s.kind == record.CrashException && m.error != "" {
 			c.Text = origin.Quote([]byte(m.error + " · " + c.Text))
@@ -317,7 +322,7 @@ func signOf(line []byte) (sign, bool) {
 		if has("OutOfMemoryException") {
 			return sign{kind: record.CrashHeapLimit}, true
 		}
-		return sign{kind: record.CrashException}, true
+		return sign{kind: record.CrashException, final: true}, true
 	// Rust
 	case starts("memory allocation of ") && has(" bytes failed"):
 		return sign{kind: record.CrashHeapLimit, signal: "SIGABRT"}, true
@@ -364,7 +369,7 @@ func nodeSign(line []byte) (sign, bool) {
 		return sign{kind: record.CrashAbort}, true
 	case len(line) > len("Node.js v") && bytes.HasPrefix(line, []byte("Node.js v")) && len(line) < 40 && number.IsDigit(line[len("Node.js v")]) && bytes.IndexByte(bytes.TrimSpace(line[8:]), ' ') < 0:
 		// Node (17 and later) ends the report of an uncaught error with its version, and prints it nowhere else.
-		return sign{kind: record.CrashException}, true
+		return sign{kind: record.CrashException, final: true}, true
 	case has("triggerUncaughtException("), has("[UnhandledPromiseRejection: "):
 		return sign{kind: record.CrashException}, true
 	}
@@ -385,7 +390,7 @@ func goSign(line []byte) (sign, bool) {
 		}
 		return s, true
 	case starts("runtime: goroutine stack exceeds"):
-		return sign{kind: record.CrashException}, true
+		return sign{kind: record.CrashException, final: true}, true
 	case starts("panic: "):
 		return sign{kind: record.CrashException}, true
 	case starts("SIGSEGV: segmentation violation"):
@@ -406,7 +411,7 @@ func goSign(line []byte) (sign, bool) {
 			"thread exhaustion", "unlock of unlocked", "no module data", "self deadlock", "workbuf", "marking free object", "gc",
 		} {
 			if bytes.HasPrefix(rest, []byte(s)) {
-				return sign{kind: record.CrashException}, true
+				return sign{kind: record.CrashException, final: true}, true
 			}
 		}
 	}
@@ -465,19 +470,23 @@ func workerSign(line []byte) (sign, bool) {
 }
 
 // heapAfterGC reads V8's report of a collection, "[23082:0xd596c50]   105131 ms: Mark-Compact (reduce) 126.8 (133.6) -> 126.5 (131.6) MB, …",
-// and returns the bytes in use after the last one on the line (V8's MB are 2^20 bytes).
-func heapAfterGC(line []byte) (int64, bool) {
+// and returns the bytes in use after the last one on the line (V8's MB are 2^20 bytes), and the number of the process, nil where it stands
+// not at the beginning.
+func heapAfterGC(line []byte) (used int64, pid []byte, ok bool) {
 	i := bytes.LastIndex(line, []byte(") -> "))
 	if i < 0 || !bytes.Contains(line[:i], []byte(" ms: ")) {
-		return 0, false
+		return 0, nil, false
 	}
 	rest := line[i+len(") -> "):]
 	first, rest := cut.Word(rest)
 	mb, ok := number.Float(first)
 	if !ok || mb <= 0 || mb > 1e7 || !bytes.Contains(rest, []byte("MB")) {
-		return 0, false
+		return 0, nil, false
 	}
-	return int64(mb * (1 << 20)), true
+	if id, _, found := bytes.Cut(line, []byte(":0x")); found && len(id) > 1 && id[0] == '[' && number.IsDigits(id[1:]) {
+		pid = id[1:]
+	}
+	return int64(mb * (1 << 20)), pid, true
 }
 
 // isListening recognises a server that says it is up. Long lines and denials are not that.

@@ -249,7 +249,7 @@ func TestLastWordsAreFoundBehindTheHeaderOfTheJournalAndOfSyslog(t *testing.T) {
 			"what another process said is not the reason of this one",
 			"Nov 16 13:47:56 node-a web[7]: TypeError: of another\nNov 16 13:47:56 node-a api[123]: RangeError: its own\nNov 16 13:47:56 node-a web[7]: TypeError: of another\n" +
 				"Nov 16 13:47:57 node-a api[123]: Node.js v20.20.2\n",
-			record.Crash{Time: when, Kind: record.CrashException, ExitCode: -1, Host: "node-a", Instance: "123", Text: "RangeError: its own · Node.js v20.20.2"},
+			record.Crash{Time: when, Kind: record.CrashException, Final: true, ExitCode: -1, Host: "node-a", Instance: "123", Text: "RangeError: its own · Node.js v20.20.2"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -363,7 +363,7 @@ func FuzzThePrefilterNeverHidesASign(f *testing.F) {
 		for line := range strings.SplitSeq(msg, "\n") {
 			line = strings.TrimRight(line, "\r")
 			_, sign := signOf([]byte(line))
-			_, gc := heapAfterGC([]byte(line))
+			_, _, gc := heapAfterGC([]byte(line))
 			if (sign || gc || isListening([]byte(line))) && !lineMayMatter([]byte(line)) {
 				t.Fatalf("%q matters and is thought not to", line)
 			}
@@ -418,5 +418,19 @@ func BenchmarkMessageMayMatter(b *testing.B) {
 		if messageMayMatter(msg) {
 			b.Fatal("it does not")
 		}
+	}
+}
+
+// In a log of many containers the dump of one names none; its number is the one under which the others know it.
+func TestADumpThatNamesNoContainerTellsTheNumberOfItsProcess(t *testing.T) {
+	sink := readLog(t, `{"level":30,"time":1794836876000,"pid":18,"hostname":"web-2","msg":"hello"}
+{"level":30,"time":1794836877000,"pid":17,"hostname":"web-1","msg":"hello"}
+
+<--- Last few GCs --->
+[18:0xd596c50]   105131 ms: Mark-Compact (reduce) 126.8 (133.6) -> 126.5 (131.6) MB, 19.95 / 0.01 ms
+FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory
+`, 1)
+	if len(sink.Crashes) != 1 || sink.Crashes[0].Container != "" || sink.Crashes[0].Instance != "18" {
+		t.Errorf("%+v", sink.Crashes)
 	}
 }

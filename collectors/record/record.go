@@ -212,6 +212,8 @@ type Crash struct {
 	Kind CrashKind
 	// Exited reports whether this sign says that the process ended (an exit status), as against words written before that.
 	Exited bool
+	// Final reports whether these are words that a process writes only as it ends; others may be of an error that it survives.
+	Final bool
 	// ExitCode is the exit status, -1 when unknown. 137 alone stays CrashOther: a memory kill only if something says so.
 	ExitCode int
 	// Signal is such as "SIGKILL"; empty when unknown.

@@ -65,11 +65,14 @@ type Finisher interface {
 	Finish(sink record.Sink) error
 }
 
+// SniffedLines is how many lines of a head are looked at.
+const SniffedLines = 400
+
 // SniffLines scores a line format: 0 when no line of the head is its own, else 10 to 95 with the share of lines that are. Empty
 // lines do not count.
 func SniffLines(head []byte, mine func(line []byte) bool) int {
 	lines, hits := 0, 0
-	cut.FirstLines(head, 400, func(line []byte) {
+	cut.FirstLines(head, SniffedLines, func(line []byte) {
 		if len(bytes.TrimSpace(line)) == 0 {
 			return
 		}

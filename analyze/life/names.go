@@ -1,0 +1,52 @@
+package life
+
+import (
+	"cmp"
+	"regexp"
+	"strings"
+)
+
+// A Deployment appends to the name of a pod the hash of its template, which has digits, and a random part; others append the random part
+// alone, of an alphabet that makes no words (k8s.io/apimachinery/pkg/util/rand).
+var (
+	deploymentSuffix = regexp.MustCompile(`-[a-z0-9]{6,10}-[a-z0-9]{5}$`)
+	randomSuffix     = regexp.MustCompile(`-[bcdfghjklmnpqrstvwxz2456789]{5}$`)
+)
+
+// PodOf returns the pod of a companion, which is named with it ("web-5d9c7b6f4-x2x7k/istio-proxy"), and whether the name is of one: the main
+// container of a pod goes by the pod's name.
+func PodOf(name string) (pod string, companion bool) {
+	pod, inner, found := strings.Cut(name, "/")
+	if !found || inner == "" || cutSuffix(pod) == pod {
+		return name, false
+	}
+	return pod, true
+}
+
+// cutSuffix cuts off what tells a container from the others like it; it returns the name itself where there is nothing of that.
+func cutSuffix(name string) string {
+	if i := deploymentSuffix.FindStringIndex(name); i != nil && strings.ContainsAny(name[i[0]:i[1]-len("-x2x7k")], "0123456789") {
+		return name[:i[0]]
+	}
+	if i := randomSuffix.FindStringIndex(name); i != nil {
+		return name[:i[0]]
+	}
+	return strings.TrimRight(strings.TrimRight(name, "0123456789"), "-._")
+}
+
+var containerID = regexp.MustCompile(`^[0-9a-f]{12,64}$`)
+
+// Pool returns what a container is one of: its name without the number or the pod suffix ("web-3", "web.3" and
+// "web-5d9c7b6f4-x2x7k" are of "web"), else its service. Companions of pods are of pools of their own ("web/istio-proxy").
+func Pool(name, service string) string {
+	if containerID.MatchString(name) {
+		return cmp.Or(service, "container") // an id says nothing of what it is one of
+	}
+	if pod, companion := PodOf(name); companion {
+		return cutSuffix(pod) + name[len(pod):] // it is not what serves there
+	}
+	if n := cutSuffix(name); n != "" && n != name {
+		return n
+	}
+	return cmp.Or(service, name)
+}

@@ -1,0 +1,256 @@
+package evidence
+
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+
+	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/record"
+)
+
+// keyValueLog reads requests that applications log as key=value pairs, behind the text that their loggers put before:
+//
+//	time=2026-11-20T08:00:00.000Z level=INFO msg="request completed" method=GET path=/x status=200 duration=12.3ms      (Go's slog)
+//	time="2026-11-20T08:00:00Z" level=info msg=done method=GET path=/x status=200 duration_ms=12                      (logrus, go-kit)
+//	2026/11/20 08:00:00 INFO done method=GET path=/x status=200 duration=12.3ms                                       (Go's log, hclog)
+//	I, [2026-11-20T08:00:00.123456 #77]  INFO -- : [5b7e…] method=GET path=/x format=html status=200 duration=58.33   (Rails with lograge)
+//
+// The pairs mean what they mean in JSON, so each line is written as JSON and read as such; see accessDialect. Sources: Go log/slog
+// TextHandler, logrus TextFormatter, lograge Formatters::KeyValue, Ruby Logger::Formatter.
+type keyValueLog struct{ json *jsonLines }
+
+func newKeyValueLog(zone *time.Location) keyValueLog {
+	return keyValueLog{newJSONLines(zone, newAccessDialect())}
+}
+
+func (keyValueLog) requests()    {}
+func (keyValueLog) needs() byte  { return '=' }
+func (keyValueLog) OnlyText()    {}
+func (keyValueLog) Name() string { return "key-value-log" }
+
+func (f keyValueLog) Sniff(head []byte) int {
+	if !bytes.Contains(head, requestKey) {
+		return 0
+	}
+	return format.SniffParser(f, head)
+}
+
+func (f keyValueLog) NewParser(src *record.Source) format.LineParser {
+	return &keyValueParser{json: f.json.NewParser(src).(*jsonLine)}
+}
+
+// forHead implements headed.
+func (f keyValueLog) forHead(head []byte) format.LineFormat {
+	if !bytes.Contains(head, requestKey) {
+		return f
+	}
+	p := keyValueParser{json: f.json.NewParser(&record.Source{}).(*jsonLine)}
+	var asJSON []byte
+	cut.FirstLines(head, format.SniffedLines, func(line []byte) {
+		if fr, ok := p.rewrite(line); ok {
+			asJSON = append(append(asJSON, fr.object...), '\n')
+		}
+	})
+	return keyValueLog{f.json.forHead(asJSON).(*jsonLines)}
+}
+
+// requestKey ends the names under which a request's method is logged: method=, request_method=, http.method=, requestMethod=.
+var requestKey = []byte("ethod=")
+
+type keyValueParser struct {
+	json *jsonLine
+	buf  []byte
+}
+
+func (p *keyValueParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
+	kv, ok := p.rewrite(line)
+	if !ok {
+		return false, nil
+	}
+	return p.json.parseFramed(lineNo, frame{container: kv.container, line: line}, kv.object, sink)
+}
+
+// keyValueLine is a line as JSON, and the container that its platform says wrote it.
+type keyValueLine struct{ container, object []byte }
+
+// rewrite writes a line's pairs as an object, which is valid until the next call. A time that only stands before the pairs, and the id of a
+// request in brackets there, become pairs as well. It is false for lines that have no method, and those of routers.
+func (p *keyValueParser) rewrite(line []byte) (kv keyValueLine, ok bool) {
+	if !bytes.Contains(line, requestKey) || line[0] == '{' {
+		return keyValueLine{}, false
+	}
+	start := firstPair(line)
+	if start < 0 {
+		return keyValueLine{}, false
+	}
+	before := line[:start]
+	b := append(append(p.buf[:0], before...), '{')
+	if at, ok := timeBefore(before, &p.json.clock); ok {
+		b = appendPair(b, []byte("timestamp"), at, false)
+	}
+	if id := idBefore(before); id != nil {
+		b = appendPair(b, []byte("request_id"), id, false)
+	}
+	b, ok = appendPairs(b, line[start:])
+	if !ok {
+		return keyValueLine{}, false
+	}
+	b = append(b, '}')
+	p.buf = b
+	kv.object = b[start:]
+	if start > 0 {
+		if fr, _, ok := unframeJSON(b, &p.json.clock); ok {
+			kv.container = fr.container
+		}
+	}
+	return kv, !isProxyName(string(kv.container))
+}
+
+// firstPair is where the first key=value of a line begins, -1 where there is none.
+func firstPair(line []byte) int {
+	for from := 0; ; {
+		i := bytes.IndexByte(line[from:], '=')
+		if i < 0 {
+			return -1
+		}
+		start := from + i
+		for start > 0 && isKeyByte(line[start-1]) {
+			start--
+		}
+		if start < from+i && (start == 0 || line[start-1] == ' ' || line[start-1] == '\t') {
+			return start
+		}
+		from += i + 1
+	}
+}
+
+func isKeyByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || number.IsDigit(c) || c == '_' || c == '.' || c == '-' || c == '@'
+}
+
+// timeBefore is the time, as it is written, before the pairs: at the beginning, in the brackets of Ruby's logger, or behind the name that
+// Docker Compose puts before a line.
+func timeBefore(before []byte, c *stamp.Clock) (text []byte, ok bool) {
+	for _, at := range [...]int{0, bytes.IndexByte(before, '[') + 1, bytes.IndexByte(before, '|') + 1} {
+		rest := bytes.TrimLeft(before[at:], " ")
+		if len(rest) > len("2026/11/20 ") && rest[4] == '/' && rest[7] == '/' { // as Go's log package writes a day
+			rest = bytes.Clone(rest[:min(len(rest), 40)])
+			rest[4], rest[7] = '-', '-'
+		}
+		if _, n, _, ok := c.Read(rest); ok {
+			return rest[:n], true
+		}
+	}
+	return nil, false
+}
+
+// idBefore is the request id that stands in brackets before the pairs, as Rails tags lines with; nil where there is none.
+func idBefore(before []byte) []byte {
+	for {
+		i := bytes.IndexByte(before, '[')
+		if i < 0 {
+			return nil
+		}
+		before = before[i+1:]
+		if end := bytes.IndexByte(before, ']'); end >= 0 && isRequestID(before[:end]) {
+			return before[:end]
+		}
+	}
+}
+
+// appendPairs appends the pairs of b to a JSON object that was begun. It is false where b is not made of pairs.
+func appendPairs(to, b []byte) ([]byte, bool) {
+	for {
+		b = bytes.TrimLeft(b, " \t\r")
+		if len(b) == 0 {
+			return to, true
+		}
+		n := 0
+		for n < len(b) && isKeyByte(b[n]) {
+			n++
+		}
+		if n == 0 || n == len(b) || b[n] != '=' {
+			// A word between pairs.
+			if n = bytes.IndexAny(b, " \t"); n < 0 {
+				return to, true
+			}
+			b = b[n:]
+			continue
+		}
+		key := b[:n]
+		b = b[n+1:]
+		quoted := len(b) > 0 && b[0] == '"'
+		var value []byte
+		if quoted {
+			end := 1
+			for end < len(b) && b[end] != '"' {
+				if b[end] == '\\' {
+					end++
+				}
+				end++
+			}
+			if end >= len(b) {
+				return to, false
+			}
+			value, b = b[1:end], b[end+1:]
+		} else {
+			end := bytes.IndexAny(b, " \t\r")
+			if end < 0 {
+				end = len(b)
+			}
+			value, b = b[:end], b[end:]
+		}
+		to = appendPair(to, key, value, quoted)
+	}
+}
+
+// appendPair appends a pair to a JSON object that was begun; a quoted value has the escapes of Go.
+func appendPair(to, key, value []byte, quoted bool) []byte {
+	if to[len(to)-1] != '{' {
+		to = append(to, ',')
+	}
+	to = append(append(append(to, '"'), key...), '"', ':')
+	if !quoted && len(value) > 0 && (value[0] == '-' || number.IsDigit(value[0])) && json.Valid(value) {
+		return append(to, value...)
+	}
+	to = append(to, '"')
+	for i := 0; i < len(value); i++ {
+		c := value[i]
+		switch {
+		case c == '\\' && quoted && i+1 < len(value):
+			i++
+			switch e := value[i]; e {
+			case '"', '\\', 'n', 't', 'r', 'b', 'f', '/':
+				to = append(to, '\\', e)
+			case 'u':
+				if i+4 < len(value) && isHex(value[i+1:i+5]) {
+					to = append(to, '\\', 'u')
+					break
+				}
+				to = append(to, "\\\\u"...)
+			default: // \x00 and the like, which JSON does not have
+				to = append(append(to, '\\', '\\'), e)
+			}
+		case c == '"' || c == '\\':
+			to = append(to, '\\', c)
+		case c < ' ':
+			to = append(to, ' ')
+		default:
+			to = append(to, c)
+		}
+	}
+	return append(to, '"')
+}
+
+func isHex(b []byte) bool {
+	for _, c := range b {
+		if !number.IsDigit(c) && (c|0x20 < 'a' || c|0x20 > 'f') {
+			return false
+		}
+	}
+	return true
+}

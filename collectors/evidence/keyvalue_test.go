@@ -1,0 +1,107 @@
+package evidence
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"lastcall/collectors/record"
+)
+
+func TestRequestsAreReadFromPairsAsLoggersWriteThem(t *testing.T) {
+	const end = "2026-11-20T08:00:00Z"
+	for _, c := range []struct {
+		name, line string
+		want       seen
+	}{
+		{
+			"slog",
+			`time=2026-11-20T08:00:00.000Z level=INFO msg="request completed" method=GET path=/api/x?page=1 status=200 duration=12.5ms request_id=529a007902362a5f`,
+			seen{Start: "2026-11-20T07:59:59.9875Z", End: end, Status: 200, Method: "GET", Path: "/api/x?page=1", ID: "529a007902362a5f"},
+		},
+		{
+			"logrus behind Docker Compose",
+			`web-1  | time="2026-11-20T08:00:00Z" level=info msg="handled \"x\"" http_method=post path="/a b" status=500 duration_ms=1500 remote_ip=10.9.8.7`,
+			seen{Start: "2026-11-20T07:59:58.5Z", End: end, Status: 500, Method: "POST", Path: "/a b", Container: "web-1", Client: "10.9.8.7"},
+		},
+		{
+			"Go's log package: the time stands before the message",
+			`2026/11/20 08:00:00 INFO handled method=GET path=/x status=200 duration=1.5s`,
+			seen{Start: "2026-11-20T07:59:58.5Z", End: end, Status: 200, Method: "GET", Path: "/x", Warnings: "no_timezone"},
+		},
+		{
+			"lograge behind Ruby's logger with a tag",
+			`I, [2026-11-20T08:00:00.000000 #77]  INFO -- : [5b7e9c1a-52b4-4b02-9b3a-0b7c6f0a8d11] method=GET path=/users/7 format=html controller=UsersController action=show status=200 duration=58.50 view=40.43 db=15.26`,
+			seen{Start: "2026-11-20T07:59:59.9415Z", End: end, Status: 200, Method: "GET", Path: "/users/7", ID: "5b7e9c1a-52b4-4b02-9b3a-0b7c6f0a8d11", Warnings: "duration_unit_assumed no_timezone"},
+		},
+		{
+			"lograge on Heroku",
+			`2026-11-20T08:00:00.000000+00:00 app[web.2]: method=GET path=/users/7 format=html controller=UsersController action=show status=200 duration=58.50`,
+			seen{Start: "2026-11-20T07:59:59.9415Z", End: end, Status: 200, Method: "GET", Path: "/users/7", Container: "web.2", Warnings: "duration_unit_assumed"},
+		},
+		{
+			"a pod's log with its prefix, and go-kit's names",
+			`[pod/web-5d8f7b9c4-x2x9q/app] ts=2026-11-20T08:00:00Z caller=http.go:12 level=info method=GET uri=/x status_code=204 took=3ms`,
+			seen{Start: "2026-11-20T07:59:59.997Z", End: end, Status: 204, Method: "GET", Path: "/x", Container: "web-5d8f7b9c4-x2x9q"},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.want.Format, c.want.Layer, c.want.Outcome, c.want.RequestsInSink = "key-value-log", record.LayerApp, record.Answered, 1
+			got := readLine(t, c.line, time.UTC)
+			warnings := strings.Fields(got.Warnings)
+			slices.Sort(warnings)
+			if got.Warnings = strings.Join(warnings, " "); got != c.want {
+				t.Errorf("got  %+v\nwant %+v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestPairsThatAreNoRequestAreNone(t *testing.T) {
+	for _, line := range []string{
+		`time=2026-11-20T08:00:00.000Z level=INFO msg="listening" addr=:8080`,
+		`time=2026-11-20T08:00:00.000Z level=INFO msg="calling" method=GET url=https://example.com/x`,
+		`time=2026-11-20T08:00:00.000Z level=INFO msg="request started" method=GET path=/x request_id=529a007902362a5f`,
+		`time=2026-11-20T08:00:00.000Z level=INFO method=GET path="/x status=200 duration=12ms`,
+		`level=INFO msg="no time" method=GET path=/x status=200 duration=12ms`,
+		`method=`, `=method=`, `method="`, `method=\`, "method=\x00 \\x=\"\\",
+	} {
+		if got := readLine(t, line, time.UTC); got.RequestsInSink != 0 {
+			t.Errorf("%s: %+v", line, got)
+		}
+	}
+}
+
+// As in JSON, which lines are beginnings and of which unit durations are is decided from the head of the log.
+func TestTheHeadOfALogOfPairsTellsItsBeginningsAndUnits(t *testing.T) {
+	var log strings.Builder
+	for i := range 30 {
+		at := time.Date(2026, 11, 20, 8, 0, i, 0, time.UTC)
+		fmt.Fprintf(&log, "time=%s level=INFO msg=\"request started\" method=GET path=/x/%d request_id=%016x\n", at.Format(time.RFC3339Nano), i, i+1<<60)
+		if i < 29 {
+			fmt.Fprintf(&log, "time=%s level=INFO msg=\"request completed\" method=GET path=/x/%d request_id=%016x status=200 duration=%d\n",
+				at.Add(300*time.Millisecond).Format(time.RFC3339Nano), i, i+1<<60, 300*time.Millisecond)
+		}
+	}
+	sink := readLog(t, log.String(), 2)
+	started, completed := 0, 0
+	for _, r := range sink.Requests {
+		switch r.Phase {
+		case record.Started:
+			started++
+		case record.Completed:
+			completed++
+			if d := r.End.Sub(r.Start); d != 300*time.Millisecond {
+				t.Fatalf("took %v", d)
+			}
+		}
+	}
+	if started != 30 || completed != 29 {
+		t.Errorf("%d began and %d ended", started, completed)
+	}
+	if n := sink.WarningCount("unrecognised_lines"); n != 0 {
+		t.Errorf("%d lines were not read", n)
+	}
+}
