@@ -46,6 +46,9 @@ func (c *Canon) tieProcesses(ev *intake.Evidence, processes []*record.Crash) {
 	if len(processes) == 0 {
 		return
 	}
+	if processes = c.tieDumps(ev, processes); len(processes) == 0 {
+		return
+	}
 	slices.SortFunc(processes, func(a, b *record.Crash) int {
 		return cmp.Or(cmp.Compare(a.Time, b.Time), strings.Compare(a.Host, b.Host), strings.Compare(a.Instance, b.Instance))
 	})
