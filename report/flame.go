@@ -133,7 +133,7 @@ func (l *flameLayout) measure(n *finding.Flame, depth int) float64 {
 	return w
 }
 
-// place lays out a node at x, a share of the width, and what is above it.
+// place lays out a node at x, a share of the width, and what is below it.
 func (l *flameLayout) place(n *finding.Flame, x float64, depth int) {
 	w := l.width[n] / l.total
 	if depth >= flameDepth || w*flameWidth < flameMin {
@@ -170,7 +170,7 @@ func (l *flameLayout) place(n *finding.Flame, x float64, depth int) {
 	}
 }
 
-// descendants counts the nodes above n.
+// descendants counts the nodes below n.
 func descendants(n *finding.Flame) int {
 	sum := 0
 	for _, c := range n.Children {

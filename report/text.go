@@ -48,7 +48,7 @@ func headlineStyle(r *finding.Report) style {
 	switch {
 	case nothingSeen(r), r.Verdict.Cause == finding.Undetermined:
 		return yellow
-	case r.Verdict.Cause == finding.None, r.Verdict.Cause == finding.PlannedRestart:
+	case r.Verdict.Cause.Harmless():
 		return green
 	case r.Verdict.Grade.Rank() >= finding.Likely.Rank():
 		return red
