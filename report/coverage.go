@@ -61,3 +61,54 @@ func foldCoverage(rows []finding.Coverage) []finding.Coverage {
 	}
 	return out
 }
+
+// missingText says why something is missing.
+func missingText(c *finding.Coverage) string {
+	if c.MissingReason != nil && *c.MissingReason != "" {
+		return clean(*c.MissingReason)
+	}
+	return "no record of it"
+}
+
+// missing reports whether the coverage row stands for something that was not there.
+func missing(c *finding.Coverage) bool {
+	return c.Records == 0 || (c.MissingReason != nil && *c.MissingReason != "")
+}
+
+// spanText is the time that a source covers.
+func spanText(c *finding.Coverage) string {
+	if c.From == nil || c.To == nil {
+		return ""
+	}
+	if day(*c.From) == day(*c.To) {
+		return dateTime(c.From.UTC()) + " to " + clock(*c.To)
+	}
+	return dateTime(c.From.UTC()) + " to " + dateTime(c.To.UTC())
+}
+
+// sampledText is what a source does not hold of it.
+func sampledText(c *finding.Coverage) string {
+	var s []string
+	if c.Sampled != nil {
+		s = append(s, "a sample of "+percentText(*c.Sampled))
+	}
+	if c.MissingReason != nil && *c.MissingReason != "" {
+		s = append(s, clean(*c.MissingReason))
+	}
+	return strings.Join(s, "; ")
+}
+
+// exampleLength is how much of an odd line is shown, in characters.
+const exampleLength = 120
+
+// warningText says what was odd about the input.
+func warningText(w *finding.Warning) string {
+	t := countText(w.Count) + " × " + clean(w.Text)
+	if c := cite(w.Source, w.Line); c != "" {
+		t += " (first at " + c + ")"
+	}
+	if w.Example != nil && *w.Example != "" {
+		t += ", such as “" + cut(clean(*w.Example), exampleLength) + "”"
+	}
+	return t + " [" + clean(w.Code) + "]"
+}

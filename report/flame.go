@@ -70,27 +70,7 @@ func layoutFlame(root *finding.Flame) *flameView {
 		}
 		return l.frames[i].X < l.frames[j].X
 	})
-	if len(l.frames) > flameFrames {
-		// The widest stay; parents are at least as wide as their children, so no frame loses its parent.
-		order := make([]int, len(l.frames))
-		for i := range order {
-			order[i] = i
-		}
-		sort.SliceStable(order, func(i, j int) bool { return l.frames[order[i]].W > l.frames[order[j]].W })
-		keep := make([]bool, len(l.frames))
-		for _, i := range order[:flameFrames] {
-			keep[i] = true
-		}
-		kept := l.frames[:0]
-		for i := range l.frames {
-			if keep[i] {
-				kept = append(kept, l.frames[i])
-			} else {
-				l.hidden++
-			}
-		}
-		l.frames = kept
-	}
+	l.keepWidest()
 	depth := 0
 	for i := range l.frames {
 		depth = max(depth, l.frames[i].Depth)
@@ -103,12 +83,39 @@ func layoutFlame(root *finding.Flame) *flameView {
 	return v
 }
 
+// flameLayout is a flame graph while it is laid out.
 type flameLayout struct {
-	width  map[*finding.Flame]float64
-	total  float64
-	growth float64
+	width  map[*finding.Flame]float64 // in bytes
+	total  float64                    // all that changed, in bytes
+	growth float64                    // of the whole heap
 	frames []flameFrame
 	hidden int
+}
+
+// keepWidest drops the narrowest frames where there are more than can be drawn. Parents are at least as wide as their children, so no frame
+// loses its parent.
+func (l *flameLayout) keepWidest() {
+	if len(l.frames) <= flameFrames {
+		return
+	}
+	order := make([]int, len(l.frames))
+	for i := range order {
+		order[i] = i
+	}
+	sort.SliceStable(order, func(i, j int) bool { return l.frames[order[i]].W > l.frames[order[j]].W })
+	keep := make([]bool, len(l.frames))
+	for _, i := range order[:flameFrames] {
+		keep[i] = true
+	}
+	kept := l.frames[:0]
+	for i := range l.frames {
+		if keep[i] {
+			kept = append(kept, l.frames[i])
+		} else {
+			l.hidden++
+		}
+	}
+	l.frames = kept
 }
 
 // measure finds the width of n in bytes: what changed in it and below.
@@ -126,6 +133,7 @@ func (l *flameLayout) measure(n *finding.Flame, depth int) float64 {
 	return w
 }
 
+// place lays out a node at x, a share of the width, and what is below it.
 func (l *flameLayout) place(n *finding.Flame, x float64, depth int) {
 	w := l.width[n] / l.total
 	if depth >= flameDepth || w*flameWidth < flameMin {
@@ -162,6 +170,7 @@ func (l *flameLayout) place(n *finding.Flame, x float64, depth int) {
 	}
 }
 
+// descendants counts the nodes below n.
 func descendants(n *finding.Flame) int {
 	sum := 0
 	for _, c := range n.Children {
@@ -184,6 +193,7 @@ func flameClass(n *finding.Flame) string {
 	return "r" + flameShade(float64(n.Delta)/size)
 }
 
+// flameShade is the shade of a share.
 func flameShade(share float64) string {
 	return string(rune('0' + min(flameLevels, 1+int(share*flameLevels))))
 }

@@ -2,7 +2,6 @@ package report
 
 import (
 	"bytes"
-	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,13 +13,7 @@ import (
 	"lastcall/analyze/finding"
 )
 
-//go:embed schema.json
-var schema []byte
-
-// Schema returns the JSON Schema (2020-12) of the JSON form.
-func Schema() []byte { return bytes.Clone(schema) }
-
-// writeJSON writes the model itself, indented. Control and direction characters inside strings are escaped, so that the file
+// writeJSON writes the model itself, indented; schema.json is its JSON Schema (2020-12). Control and direction characters inside strings are escaped, so that the file
 // is inert in a terminal and in a page; `<`, `>` and `&` too, so that it may be embedded anywhere.
 func writeJSON(w *bytes.Buffer, r *finding.Report) error {
 	c := *r

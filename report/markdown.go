@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"lastcall/analyze/finding"
 )
@@ -65,137 +63,12 @@ func (m *markdown) table(head []string, rows [][]string) {
 	}
 }
 
-// mdCell escapes the pipes of a cell; an empty cell holds a dash, because some editors drop empty ones.
-func mdCell(s string) string {
-	if s == "" {
-		return "-"
-	}
-	var b strings.Builder
-	for i := range len(s) {
-		if s[i] == '|' && !backslashed(s, i) {
-			b.WriteByte('\\')
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
-}
-
-// backslashed reports whether the byte at i stands after an odd number of backslashes.
-func backslashed(s string, i int) bool {
-	n := 0
-	for i > n && s[i-1-n] == '\\' {
-		n++
-	}
-	return n%2 == 1
-}
-
-// mdCode writes s as a code span, in which nothing acts.
-func mdCode(s string) string {
-	s = strings.TrimSpace(clean(s))
-	if s == "" {
-		return ""
-	}
-	// A fence longer than any run of backticks inside.
-	run, longest := 0, 0
-	for i := range len(s) {
-		if s[i] == '`' {
-			run++
-			longest = max(longest, run)
-		} else {
-			run = 0
-		}
-	}
-	fence := strings.Repeat("`", longest+1)
-	if s[0] == '`' || s[len(s)-1] == '`' {
-		s = " " + s + " "
-	}
-	// A backslash before a pipe would escape the escape of the pipe in a table.
-	return fence + strings.ReplaceAll(s, `\|`, `\ |`) + fence
-}
-
-// mdText writes prose so that nothing in it acts: no emphasis, link, image, HTML, entity, heading, list, mention or formula.
-// Words that renderers turn into links or mentions by themselves (URLs, addresses, @names, #123) become code spans, for no
-// escape stops those.
-func mdText(s string) string {
-	words := strings.Fields(clean(s))
-	for i, w := range words {
-		switch {
-		case linkish(w):
-			words[i] = mdCode(w)
-		default:
-			words[i] = mdEscape(w)
-		}
-	}
-	t := strings.Join(words, " ")
-	if t == "" {
-		return ""
-	}
-	// What would begin a block at the start of a list item.
-	if strings.IndexByte("#>-+=:", t[0]) >= 0 {
-		return `\` + t
-	}
-	digits := 0
-	for digits < len(t) && t[digits] >= '0' && t[digits] <= '9' {
-		digits++
-	}
-	if digits > 0 && digits < len(t) && (t[digits] == '.' || t[digits] == ')') && (digits+1 == len(t) || t[digits+1] == ' ') {
-		return t[:digits] + `\` + t[digits:]
-	}
-	return t
-}
-
-// linkish reports whether a renderer would link the word, or notify somebody.
-func linkish(w string) bool {
-	l := strings.ToLower(w)
-	if strings.Contains(l, "://") || strings.Contains(l, "www.") || strings.Contains(l, "mailto:") || strings.Contains(l, "xmpp:") || strings.Contains(w, "@") {
-		return true
-	}
-	for _, mark := range []byte("#!") { // issues and merge requests
-		if i := strings.IndexByte(w, mark); i >= 0 && i+1 < len(w) && w[i+1] >= '0' && w[i+1] <= '9' {
-			return true
-		}
-	}
-	return false
-}
-
-// mdEscape escapes what acts inside a line.
-func mdEscape(s string) string {
-	var b strings.Builder
-	for i, r := range s {
-		switch r {
-		case '`', '*', '[', ']', '<', '~', '$':
-			b.WriteByte('\\')
-		case '_':
-			// Between letters it is a part of a name and never emphasis.
-			before, _ := utf8.DecodeLastRuneInString(s[:i])
-			after, _ := utf8.DecodeRuneInString(s[i+1:])
-			if !letterOrDigit(before) || !letterOrDigit(after) {
-				b.WriteByte('\\')
-			}
-		case '&':
-			if j := strings.IndexByte(s[i:], ';'); j > 1 {
-				b.WriteByte('\\')
-			}
-		case '\\':
-			if i+1 < len(s) && s[i+1] < utf8.RuneSelf && !letterOrDigit(rune(s[i+1])) || i+1 == len(s) {
-				b.WriteByte('\\')
-			}
-		case '|':
-			b.WriteByte('\\')
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
-
-func letterOrDigit(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
-
 // local is the time in the zone of the reader: "14:47:57 CET"; empty without a zone.
 func (m *markdown) local(t time.Time) string {
 	if m.zone == nil || t.IsZero() {
 		return ""
 	}
-	return t.In(m.zone).Format("2006-01-02 15:04:05 MST")
+	return zoneTime(t, m.zone)
 }
 
 // both is a time in UTC and in the zone of the reader.
@@ -205,14 +78,6 @@ func (m *markdown) both(t time.Time) string {
 		s += " (" + l + ")"
 	}
 	return s
-}
-
-// sentence capitalises s, which is of ours, as "Request burst".
-func sentence(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + strings.ToLower(s[1:])
 }
 
 func (m *markdown) title(r *finding.Report) {
@@ -235,15 +100,11 @@ func (m *markdown) title(r *finding.Report) {
 
 func (m *markdown) summary(r *finding.Report) {
 	m.heading(2, "Summary")
-	summary := mdText(r.Verdict.Summary)
-	if nothingSeen(r) {
-		summary = strings.TrimSpace(nothingSeenText + " " + summary)
-	}
 	head := sentence(headline(r))
-	if g := string(r.Verdict.Grade); g != "" && !strings.EqualFold(head, g) && !nothingSeen(r) {
+	if g := besideHeadline(r); g != "" {
 		head += " (" + mdText(g) + ")"
 	}
-	m.printf("**%s.** %s\n\n", head, summary)
+	m.printf("**%s.** %s\n\n", head, summaryOf(r, mdText(r.Verdict.Summary)))
 	if !r.Window.From.IsZero() {
 		m.item("Evidence from " + m.both(r.Window.From) + " to " + m.both(r.Window.To))
 	}
@@ -293,30 +154,11 @@ func (m *markdown) impact(r *finding.Report) {
 	}
 }
 
-func sentenceFirst(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
-}
-
-// distinctContainers are the containers that crashed, in the order in which they first did.
-func distinctContainers(r *finding.Report) []string {
-	var names []string
-	seen := map[string]bool{}
-	for i := range r.Crashes {
-		if n := clean(r.Crashes[i].Container); !seen[n] {
-			seen[n] = true
-			names = append(names, n)
-		}
-	}
-	return names
-}
-
 // mdRows bounds a table of the appendix and of the evidence; a page of Markdown is read by people.
 const (
 	mdRows     = 50
 	mdTimeline = 200
+	mdQuote    = 100 // characters
 )
 
 func (m *markdown) timeline(r *finding.Report) {
@@ -345,11 +187,7 @@ func (m *markdown) timeline(r *finding.Report) {
 		case e.Kind.ByPeople():
 			what = sentence(string(e.Kind)) + ": " + what
 		}
-		observed := "observed"
-		if !e.Observed {
-			observed = "inferred"
-		}
-		rows = append(rows, append(row, what, observed, mdCode(cite(e.Source, e.Line))))
+		rows = append(rows, append(row, what, observedText(e), mdCode(cite(e.Source, e.Line))))
 	}
 	m.table(head, rows)
 	m.more(more)
@@ -366,9 +204,9 @@ func (m *markdown) rootCause(r *finding.Report) {
 	accused, others := splitSuspects(r)
 	if len(accused) == 0 {
 		if nothingSeen(r) {
-			m.printf("Nothing was seen, so nobody can be suspected or cleared.\n")
+			m.printf("%s\n", nobodyJudged)
 		} else {
-			m.printf("No endpoint is accused.\n")
+			m.printf("%s\n", noneAccused)
 		}
 	}
 	for i, s := range accused {
@@ -377,62 +215,68 @@ func (m *markdown) rootCause(r *finding.Report) {
 		}
 		m.suspect(s)
 	}
-	if p := r.Pattern; p != nil {
-		m.heading(3, "Serial pattern")
-		m.printf("%s\n\n", mdPattern(p))
-		var rows [][]string
-		for i, s := range p.Steps {
-			rows = append(rows, []string{strconv.Itoa(i + 1), mdCode(s.Container), mdText(s.Crash), dateTime(s.Start.UTC()), durationText(s.Seconds)})
-		}
-		m.table([]string{"Step", "Container", "Crash", "Started (UTC)", "Ran until the death"}, rows)
-		if p.Next != "" {
-			m.printf("\nIf it goes on: %s\n", mdText(p.Next))
-		}
-	}
-	if rows := mdCurves(r); len(rows) > 0 {
-		m.heading(3, "Memory up to each death")
-		m.table([]string{"Crash", "Container", "Metric", "From", "Curve", "To (of limit)", "Blind for"}, rows)
-	}
-	if len(r.Heap) > 0 || len(r.HeapNotes) > 0 {
-		m.heading(3, "Heap growth")
-		var rows [][]string
-		for i := range r.Heap {
-			if i == mdRows {
-				break
-			}
-			h := &r.Heap[i]
-			ep := ""
-			if h.Endpoint != nil {
-				ep = mdCode(*h.Endpoint)
-			}
-			rows = append(rows, []string{mdCode(h.Function), mdCode(heapFile(h)), growthText(float64(h.GrowthBytes)), percentText(h.Share), ep, strconv.Itoa(h.Profiles)})
-		}
-		m.table([]string{"Function", "File", "Growth", "Share", "Endpoint", "Profiles"}, rows)
-		m.more(len(r.Heap) - len(rows))
-		if len(r.HeapNotes) > 0 {
-			m.printf("\n")
-		}
-		for _, n := range r.HeapNotes {
-			m.item(mdText(n))
-		}
-	}
-	m.rivals(r, others)
+	m.pattern(r.Pattern)
+	m.curves(r)
+	m.heap(r)
+	m.checks(r)
+	m.others(others)
 }
 
-func mdPattern(p *finding.Pattern) string {
-	return strings.Replace(mdText(patternText(p)), mdText("("+clean(p.Value)+")"), "("+mdCode(p.Value)+")", 1)
+func (m *markdown) pattern(p *finding.Pattern) {
+	if p == nil {
+		return
+	}
+	m.heading(3, "Serial pattern")
+	m.printf("%s\n\n", mdPattern(p))
+	var rows [][]string
+	for i, s := range p.Steps {
+		rows = append(rows, []string{strconv.Itoa(i + 1), mdCode(s.Container), mdText(s.Crash), dateTime(s.Start.UTC()), durationText(s.Seconds)})
+	}
+	m.table([]string{"Step", "Container", "Crash", "Started (UTC)", "Ran until the death"}, rows)
+	if p.Next != "" {
+		m.printf("\nIf it goes on: %s\n", mdText(p.Next))
+	}
 }
 
-func mdCurves(r *finding.Report) [][]string {
-	rows := memoryCurves(r)
-	if len(rows) > mdRows {
-		rows = rows[:mdRows]
+func (m *markdown) curves(r *finding.Report) {
+	rows := atMost(memoryCurves(r), mdRows)
+	if len(rows) == 0 {
+		return
 	}
 	for _, row := range rows {
 		row[0], row[1], row[2] = mdText(row[0]), mdCode(row[1]), mdText(row[2])
 		row[4] = mdCode(row[4])
 	}
-	return rows
+	m.heading(3, "Memory up to each death")
+	m.table([]string{"Crash", "Container", "Metric", "From", "Curve", "To (of limit)", "Blind for"}, rows)
+}
+
+func (m *markdown) heap(r *finding.Report) {
+	if len(r.Heap) == 0 && len(r.HeapNotes) == 0 {
+		return
+	}
+	m.heading(3, "Heap growth")
+	var rows [][]string
+	for i := range atMost(r.Heap, mdRows) {
+		h := &r.Heap[i]
+		endpoint := ""
+		if h.Endpoint != nil {
+			endpoint = mdCode(*h.Endpoint)
+		}
+		rows = append(rows, []string{mdCode(h.Function), mdCode(heapFile(h)), growthText(float64(h.GrowthBytes)), percentText(h.Share), endpoint, strconv.Itoa(h.Profiles)})
+	}
+	m.table([]string{"Function", "File", "Growth", "Share", "Endpoint", "Profiles"}, rows)
+	m.more(len(r.Heap) - len(rows))
+	if len(r.HeapNotes) > 0 {
+		m.printf("\n")
+	}
+	for _, n := range r.HeapNotes {
+		m.item(mdText(n))
+	}
+}
+
+func mdPattern(p *finding.Pattern) string {
+	return strings.Replace(mdText(patternText(p)), mdText("("+clean(p.Value)+")"), "("+mdCode(p.Value)+")", 1)
 }
 
 func (m *markdown) suspect(s *finding.Suspect) {
@@ -461,10 +305,7 @@ func (m *markdown) suspect(s *finding.Suspect) {
 	}
 	m.printf("\n")
 	var rows [][]string
-	for i := range s.Examples {
-		if i == mdRows {
-			break
-		}
+	for i := range atMost(s.Examples, mdRows) {
 		e := &s.Examples[i]
 		rows = append(rows, []string{mdText(e.Crash), mdCode(e.Container), dateTime(e.Start.UTC()), durationText(e.Seconds), mdText(outcomeText(e.Outcome, e.Status)),
 			mdCode(e.Path), mdCode(e.User), mdCode(e.RequestID), mdCode(cite(e.Source, e.Line))})
@@ -473,36 +314,36 @@ func (m *markdown) suspect(s *finding.Suspect) {
 	m.more(len(s.Examples) - len(rows))
 }
 
-// rivals are the other explanations and endpoints that were weighed.
-func (m *markdown) rivals(r *finding.Report, others []*finding.Suspect) {
-	if len(r.Checks) > 0 {
-		m.heading(3, "What was checked, for and against")
-		var rows [][]string
-		for _, g := range checkGroups {
-			for i := range r.Checks {
-				if c := &r.Checks[i]; c.Outcome == g.outcome && g.outcome != finding.NotPossible {
-					rows = append(rows, []string{sentenceFirst(g.title), mdText(c.Detail), mdCode(c.Rule)})
-				}
-			}
-		}
-		m.table([]string{"Outcome", "What was found", "Rule"}, rows)
+// checks are what was looked at for and against the verdict; what could not be is said elsewhere.
+func (m *markdown) checks(r *finding.Report) {
+	if len(r.Checks) == 0 {
+		return
 	}
-	if len(others) > 0 {
-		m.heading(3, "Other endpoints")
-		var rows [][]string
-		for i, s := range others {
-			if i == mdRows {
-				break
-			}
-			why := ""
-			if len(s.Reasons) > 0 {
-				why = mdText(s.Reasons[0])
-			}
-			rows = append(rows, []string{mdCode(s.Endpoint), mdText(string(s.Role)), fmt.Sprintf("%d of %d", s.CrashesWith, s.CrashesTotal), quietText(s), why})
+	m.heading(3, "What was checked, for and against")
+	var rows [][]string
+	for _, g := range checkGroups {
+		if g.outcome == finding.NotPossible {
+			continue
 		}
-		m.table([]string{"Endpoint", "Part", "Crashes", "Quiet windows", "Why"}, rows)
-		m.more(len(others) - len(rows))
+		for _, c := range checksOf(r, g.outcome) {
+			rows = append(rows, []string{sentenceFirst(g.title), mdText(c.Detail), mdCode(c.Rule)})
+		}
 	}
+	m.table([]string{"Outcome", "What was found", "Rule"}, rows)
+}
+
+// others are the endpoints that were weighed and not accused.
+func (m *markdown) others(others []*finding.Suspect) {
+	if len(others) == 0 {
+		return
+	}
+	m.heading(3, "Other endpoints")
+	var rows [][]string
+	for _, s := range atMost(others, mdRows) {
+		rows = append(rows, []string{mdCode(s.Endpoint), mdText(string(s.Role)), withText(s), quietText(s), mdText(firstReason(s))})
+	}
+	m.table([]string{"Endpoint", "Part", "Crashes", "Quiet windows", "Why"}, rows)
+	m.more(len(others) - len(rows))
 }
 
 // notSeen lists the gaps: what was missing, what could not be checked, what was odd.
@@ -511,19 +352,18 @@ func (m *markdown) notSeen(r *finding.Report) {
 	n := m.buf.Len()
 	for i := range r.Coverage {
 		c := &r.Coverage[i]
+		what := mdText(c.Signal) + " from " + mdCode(c.Source)
 		switch {
 		case c.Records == 0:
-			m.item("Missing: " + mdText(c.Signal) + " from " + mdCode(c.Source) + ": " + mdText(missingText(c)))
+			m.item("Missing: " + what + ": " + mdText(missingText(c)))
 		case missing(c):
-			m.item("Partly missing: " + mdText(c.Signal) + " from " + mdCode(c.Source) + ": " + mdText(missingText(c)))
+			m.item("Partly missing: " + what + ": " + mdText(missingText(c)))
 		case c.Sampled != nil:
-			m.item("Sampled: " + mdText(c.Signal) + " from " + mdCode(c.Source) + ", " + percentText(*c.Sampled))
+			m.item("Sampled: " + what + ", " + percentText(*c.Sampled))
 		}
 	}
-	for i := range r.Checks {
-		if c := &r.Checks[i]; c.Outcome == finding.NotPossible {
-			m.item("Could not be checked: " + mdText(c.Detail) + " (" + mdCode(c.Rule) + ")")
-		}
+	for _, c := range checksOf(r, finding.NotPossible) {
+		m.item("Could not be checked: " + mdText(c.Detail) + " (" + mdCode(c.Rule) + ")")
 	}
 	var notes grouping
 	for i := range r.Memory {
@@ -534,24 +374,26 @@ func (m *markdown) notSeen(r *finding.Report) {
 	for _, g := range notes.groups {
 		m.item("Memory of " + mdCode(g.who()) + ": " + mdText(g.text))
 	}
-	for i := range r.Warnings {
-		if i == mdRows {
-			m.item(fmt.Sprintf("… and %d more warnings", len(r.Warnings)-i))
-			break
-		}
-		w := &r.Warnings[i]
-		t := "Input: " + countText(w.Count) + " × " + mdText(w.Text)
-		if c := cite(w.Source, w.Line); c != "" {
-			t += ", first at " + mdCode(c)
-		}
-		if w.Example != nil && *w.Example != "" {
-			t += ", such as " + mdCode(cut(clean(*w.Example), 120))
-		}
-		m.item(t)
+	for i := range atMost(r.Warnings, mdRows) {
+		m.item("Input: " + mdWarning(&r.Warnings[i]))
+	}
+	if more := len(r.Warnings) - mdRows; more > 0 {
+		m.item(fmt.Sprintf("… and %d more warnings", more))
 	}
 	if m.buf.Len() == n {
 		m.printf("Nothing that was looked for was missing.\n")
 	}
+}
+
+func mdWarning(w *finding.Warning) string {
+	t := countText(w.Count) + " × " + mdText(w.Text)
+	if c := cite(w.Source, w.Line); c != "" {
+		t += ", first at " + mdCode(c)
+	}
+	if w.Example != nil && *w.Example != "" {
+		t += ", such as " + mdCode(cut(clean(*w.Example), exampleLength))
+	}
+	return t
 }
 
 func (m *markdown) actions(r *finding.Report) {
@@ -573,87 +415,11 @@ func (m *markdown) actions(r *finding.Report) {
 }
 
 func (m *markdown) appendix(r *finding.Report, o Options) {
-	if len(r.Crashes) > 0 {
-		m.heading(2, "Crashes")
-		var rows [][]string
-		for i := range r.Crashes {
-			if i == mdRows {
-				break
-			}
-			c := &r.Crashes[i]
-			up, ev := "", ""
-			if c.UptimeSeconds != nil {
-				up = durationText(*c.UptimeSeconds)
-			}
-			if len(c.Evidence) > 0 {
-				ev = mdCode(cut(evidenceText(c.Evidence[0].Text, r.Redacted), 100))
-				if x := cite(c.Evidence[0].Source, c.Evidence[0].Line); x != "" {
-					ev += " in " + mdCode(x)
-				}
-			}
-			rows = append(rows, []string{mdText(c.ID), m.both(c.Time), mdCode(c.Container), mdText(deathText(c)), up, mdText(lastMemoryText(c.LastMemory)), crashRequestsText(c.Requests), ev})
-		}
-		m.table([]string{"Crash", "Time", "Container", "How it died", "After", "Memory last seen", "Requests " + crashRequestsTitle, "Evidence"}, rows)
-		m.more(len(r.Crashes) - len(rows))
-	}
-	if len(r.Restarts) > 0 {
-		m.heading(2, restartsTitle(r.Restarts))
-		var rows [][]string
-		for i, x := range r.Restarts {
-			if i == mdRows {
-				break
-			}
-			rows = append(rows, []string{m.both(x.Time), mdCode(x.Container), mdText(restartText(x.Reason)), mdText(x.Detail)})
-		}
-		m.table([]string{"Time", "Container", "Reason", "Detail"}, rows)
-		m.more(len(r.Restarts) - len(rows))
-	}
-	if len(r.Memory) > 0 {
-		m.heading(2, "Memory")
-		var rows [][]string
-		shown, rest := tellingMemory(r.Memory, mdRows)
-		for _, x := range shown {
-			rows = append(rows, []string{mdCode(x.Container), mdText(metricText(x.Metric)), mdText(shapeText(x.Shape)), slopeText(x), reachedText(x), mdText(limitTimeText(x)), durationText(x.SampleIntervalSeconds)})
-		}
-		m.table([]string{"Container", "Metric", "Shape", "Floor grows per hour (90%)", "Highest (of limit)", "Time to limit (90%)", "Sample every"}, rows)
-		if rest != "" {
-			m.printf("\n%s.\n", rest)
-		}
-	}
-	if len(r.Goroutines) > 0 {
-		m.heading(2, "Goroutines")
-		var rows [][]string
-		for i := range r.Goroutines {
-			if i == mdRows {
-				break
-			}
-			g := &r.Goroutines[i]
-			leak := "no"
-			if g.Leak {
-				leak = "yes"
-			}
-			rows = append(rows, []string{mdCode(g.Container), mdCode(codeText(&g.Function, g.File)), mdText(g.State), countText(g.First) + " → " + countText(g.Last), leak, mdText(g.Note)})
-		}
-		m.table([]string{"Container", "Blocked at", "State", "Count", "Leak", "Note"}, rows)
-		m.more(len(r.Goroutines) - len(rows))
-	}
-	m.heading(2, "What was seen")
-	var rows [][]string
-	cover := foldCoverage(r.Coverage)
-	for i := range cover {
-		if c := &cover[i]; c.Records > 0 {
-			rows = append(rows, []string{mdCode(c.Source), mdText(c.Signal), spanText(c), countText(c.Records), mdText(sampledText(c))})
-		}
-	}
-	if len(rows) == 0 {
-		m.printf("Nothing.\n")
-	}
-	more := 0
-	if len(rows) > mdRows {
-		more, rows = len(rows)-mdRows, rows[:mdRows]
-	}
-	m.table([]string{"Source", "Signal", "Time (UTC)", "Records", "Note"}, rows)
-	m.more(more)
+	m.crashes(r)
+	m.restarts(r)
+	m.memory(r)
+	m.goroutines(r)
+	m.seen(r)
 	if len(r.Method) > 0 {
 		m.printf("\nThe numbers rest on:\n\n")
 		for _, x := range r.Method {
@@ -665,4 +431,86 @@ func (m *markdown) appendix(r *finding.Report, o Options) {
 		m.printf(" Written by lastcall %s.", mdText(o.Version))
 	}
 	m.printf("\n")
+}
+
+func (m *markdown) crashes(r *finding.Report) {
+	if len(r.Crashes) == 0 {
+		return
+	}
+	m.heading(2, "Crashes")
+	var rows [][]string
+	for i := range atMost(r.Crashes, mdRows) {
+		c := &r.Crashes[i]
+		said := ""
+		if len(c.Evidence) > 0 {
+			e := &c.Evidence[0]
+			said = mdCode(cut(evidenceText(e.Text, r.Redacted), mdQuote))
+			if x := cite(e.Source, e.Line); x != "" {
+				said += " in " + mdCode(x)
+			}
+		}
+		rows = append(rows, []string{mdText(c.ID), m.both(c.Time), mdCode(c.Container), mdText(deathText(c)), uptimeText(c, ""), mdText(lastMemoryText(c.LastMemory)), crashRequestsText(c.Requests), said})
+	}
+	m.table([]string{"Crash", "Time", "Container", "How it died", "After", "Memory last seen", "Requests " + crashRequestsTitle, "Evidence"}, rows)
+	m.more(len(r.Crashes) - len(rows))
+}
+
+func (m *markdown) restarts(r *finding.Report) {
+	if len(r.Restarts) == 0 {
+		return
+	}
+	m.heading(2, restartsTitle(r.Restarts))
+	var rows [][]string
+	for _, x := range atMost(r.Restarts, mdRows) {
+		rows = append(rows, []string{m.both(x.Time), mdCode(x.Container), mdText(restartText(x.Reason)), mdText(x.Detail)})
+	}
+	m.table([]string{"Time", "Container", "Reason", "Detail"}, rows)
+	m.more(len(r.Restarts) - len(rows))
+}
+
+func (m *markdown) memory(r *finding.Report) {
+	if len(r.Memory) == 0 {
+		return
+	}
+	m.heading(2, "Memory")
+	var rows [][]string
+	shown, rest := tellingMemory(r.Memory, mdRows)
+	for _, x := range shown {
+		rows = append(rows, []string{mdCode(x.Container), mdText(metricText(x.Metric)), mdText(shapeText(x.Shape)), slopeText(x), reachedText(x), mdText(limitTimeText(x)), durationText(x.SampleIntervalSeconds)})
+	}
+	m.table([]string{"Container", "Metric", "Shape", "Floor grows per hour (90%)", "Highest (of limit)", "Time to limit (90%)", "Sample every"}, rows)
+	if rest != "" {
+		m.printf("\n%s.\n", rest)
+	}
+}
+
+func (m *markdown) goroutines(r *finding.Report) {
+	if len(r.Goroutines) == 0 {
+		return
+	}
+	m.heading(2, "Goroutines")
+	var rows [][]string
+	for i := range atMost(r.Goroutines, mdRows) {
+		g := &r.Goroutines[i]
+		rows = append(rows, []string{mdCode(g.Container), mdCode(codeText(&g.Function, g.File)), mdText(g.State), blockedText(g), yesNo(g.Leak), mdText(g.Note)})
+	}
+	m.table([]string{"Container", "Blocked at", "State", "Count", "Leak", "Note"}, rows)
+	m.more(len(r.Goroutines) - len(rows))
+}
+
+// seen lists the sources that held something.
+func (m *markdown) seen(r *finding.Report) {
+	m.heading(2, "What was seen")
+	var rows [][]string
+	cover := foldCoverage(r.Coverage)
+	for i := range cover {
+		if c := &cover[i]; c.Records > 0 {
+			rows = append(rows, []string{mdCode(c.Source), mdText(c.Signal), spanText(c), countText(c.Records), mdText(sampledText(c))})
+		}
+	}
+	if len(rows) == 0 {
+		m.printf("Nothing.\n")
+	}
+	m.table([]string{"Source", "Signal", "Time (UTC)", "Records", "Note"}, atMost(rows, mdRows))
+	m.more(len(rows) - mdRows)
 }

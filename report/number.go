@@ -259,28 +259,6 @@ func estimateText(e finding.Estimate, f func(float64) string) string {
 	return f(e.Value) + " (90%: " + f(e.Low) + " to " + f(e.High) + ")"
 }
 
-// effectText words the size of an association; empty when there is none.
-func effectText(e finding.Effect) string {
-	if e.Measure == "" && e.Value == 0 {
-		return ""
-	}
-	f := numberText
-	var lead string
-	switch e.Measure {
-	case "likelihood_ratio":
-		lead = "likelihood ratio "
-	case "odds_ratio":
-		lead = "odds ratio "
-	case "share_of_growth":
-		lead, f = "share of the growth ", percentText
-	default:
-		if lead = strings.ReplaceAll(clean(e.Measure), "_", " "); lead != "" {
-			lead += " "
-		}
-	}
-	return lead + estimateText(finding.Estimate{Value: e.Value, Low: e.Low, High: e.High}, f)
-}
-
 // dateTime is "2026-11-16 13:47:57", in the zone of t.
 func dateTime(t time.Time) string {
 	if t.IsZero() {
@@ -295,6 +273,11 @@ func dateTimeUTC(t time.Time) string {
 		return "unknown"
 	}
 	return dateTime(t.UTC()) + " UTC"
+}
+
+// zoneTime is "2026-11-16 14:47:57 CET", in the zone of a reader.
+func zoneTime(t time.Time, zone *time.Location) string {
+	return t.In(zone).Format("2006-01-02 15:04:05 MST")
 }
 
 // clock is "13:47:57", in UTC.

@@ -1,8 +1,9 @@
 // Package report writes a [finding.Report] for people and machines: text, Markdown, JSON, HTML, and the flame graph alone as SVG.
 //
 // Everything written is a function of the report and the [Options]: no clock, no terminal, no environment. One renderer per
-// format, one file per renderer; numbers and units are worded in one place (number.go), strings from the evidence pass
-// through one filter (clean.go) before they reach any format, because logs carry what attackers send. Unless the caller says
+// format, in the files that begin with its name (the pictures of the page in those that begin with chart); what they have to say
+// alike is worded once: numbers and units (number.go), the terms of the model (words*.go, checks.go, coverage.go). Strings from the evidence
+// pass through one filter (clean.go) before they reach any format, because logs carry what attackers send. Unless the caller says
 // otherwise, the report is redacted first (package redact). Nothing here concludes: what is not in the report is not said.
 package report
 

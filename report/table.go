@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"strings"
 	"unicode/utf8"
 
@@ -43,9 +44,33 @@ func table(cols []column, rows [][]string, width int) (string, error) {
 			align[i] = tw.AlignRight
 		}
 	}
-	off := tw.Off
 	var buf bytes.Buffer
-	t := tablewriter.NewTable(&buf,
+	t := newTextTable(&buf, align)
+	t.Header(head)
+	for _, r := range rows {
+		cells := make([]string, len(cols)) // the library keeps it
+		for i := range cols {
+			if i < len(r) {
+				cells[i] = r[i]
+				if !cols[i].fixed {
+					cells[i] = strings.Join(wrap(r[i], widths[i]), "\n")
+				}
+			}
+		}
+		if err := t.Append(cells); err != nil {
+			return "", fmt.Errorf("lay out a table: %w", err)
+		}
+	}
+	if err := t.Render(); err != nil {
+		return "", fmt.Errorf("lay out a table: %w", err)
+	}
+	return trimLines(buf.String()), nil
+}
+
+// newTextTable sets the library up: a rule under the header and nothing else between the cells.
+func newTextTable(w io.Writer, align tw.Alignment) *tablewriter.Table {
+	off := tw.Off
+	return tablewriter.NewTable(w,
 		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{
 			Borders: tw.BorderNone,
 			Symbols: rule{},
@@ -65,25 +90,11 @@ func table(cols []column, rows [][]string, width int) (string, error) {
 		// Otherwise widths depend on the locale of whoever runs it.
 		tablewriter.WithEastAsian(off),
 	)
-	t.Header(head)
-	for _, r := range rows {
-		cells := make([]string, len(cols)) // the library keeps it
-		for i := range cols {
-			if i < len(r) {
-				cells[i] = r[i]
-				if !cols[i].fixed {
-					cells[i] = strings.Join(wrap(r[i], widths[i]), "\n")
-				}
-			}
-		}
-		if err := t.Append(cells); err != nil {
-			return "", fmt.Errorf("lay out a table: %w", err)
-		}
-	}
-	if err := t.Render(); err != nil {
-		return "", fmt.Errorf("lay out a table: %w", err)
-	}
-	lines := strings.Split(strings.TrimRight(buf.String(), "\n"), "\n")
+}
+
+// trimLines cuts off what stands after the last column.
+func trimLines(table string) string {
+	lines := strings.Split(strings.TrimRight(table, "\n"), "\n")
 	for i, l := range lines {
 		lines[i] = strings.TrimRight(l, " ")
 		if strings.Trim(l, textRuleSymbol) == "" && l != "" {
@@ -91,7 +102,7 @@ func table(cols []column, rows [][]string, width int) (string, error) {
 			lines[i] = strings.TrimSuffix(l, strings.Repeat(textRuleSymbol, columnGap))
 		}
 	}
-	return strings.Join(lines, "\n") + "\n", nil
+	return strings.Join(lines, "\n") + "\n"
 }
 
 // fits reports whether a table of these columns can be read within width: no column needs to be narrower than minColumn.

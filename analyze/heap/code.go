@@ -204,68 +204,86 @@ func (c *classifier) convention(lang language, name, file string) codeKind {
 	case langGo:
 		return c.goCode(name, file)
 	case langNode:
-		switch {
-		case file == "":
-			return codeUnknown
-		case nodeInternal.MatchString(file):
-			return codeStandard
-		case vendored(file):
-			return codeLibrary
-		}
-		return codeUser
+		return nodeCode(file)
 	case langJVM:
-		n := strings.ReplaceAll(name, "/", ".")
-		switch {
-		case jvmLibrary.MatchString(n):
-			return codeStandard
-		case jvmFramework.MatchString(n):
-			return codeLibrary
-		case !strings.Contains(n, ".") || strings.Contains(n, "::") || strings.ContainsAny(n, " ["), jvmLambda.MatchString(n):
-			return codeUnknown // native frames of the JVM
-		}
-		return codeUser
+		return jvmCode(name)
 	case langNET:
-		n := name
-		if i := strings.IndexByte(n, '!'); i >= 0 {
-			if netLibrary.MatchString(n[:i] + ".") {
-				return codeStandard
-			}
-			n = n[i+1:]
-		}
-		switch {
-		case netLibrary.MatchString(n):
-			return codeStandard
-		case !strings.Contains(n, "."):
-			return codeUnknown
-		}
-		return codeUser
+		return netCode(name)
 	case langRust:
-		switch {
-		case rustStd.MatchString(file), file == "" && rustCrate.MatchString(name), strings.HasPrefix(name, "__rust"):
-			return codeStandard
-		case vendored(file), rustCrate.MatchString(name):
-			return codeLibrary
-		case file == "" && !strings.Contains(name, "::"):
-			return codeUnknown
-		}
-		return codeUser
+		return rustCode(name, file)
 	case langPython:
-		switch {
-		case vendored(file):
-			return codeLibrary
-		case file == "" || pythonStd.MatchString(file):
-			return codeStandard
-		}
-		return codeUser
+		return scriptCode(file, pythonStd)
 	case langRuby:
-		switch {
-		case vendored(file):
-			return codeLibrary
-		case file == "" || rubyStd.MatchString(file):
+		return scriptCode(file, rubyStd)
+	}
+	return nativeCode(name, file)
+}
+
+func nodeCode(file string) codeKind {
+	switch {
+	case file == "":
+		return codeUnknown
+	case nodeInternal.MatchString(file):
+		return codeStandard
+	case vendored(file):
+		return codeLibrary
+	}
+	return codeUser
+}
+
+func jvmCode(name string) codeKind {
+	n := strings.ReplaceAll(name, "/", ".")
+	switch {
+	case jvmLibrary.MatchString(n):
+		return codeStandard
+	case jvmFramework.MatchString(n):
+		return codeLibrary
+	case !strings.Contains(n, ".") || strings.Contains(n, "::") || strings.ContainsAny(n, " ["), jvmLambda.MatchString(n):
+		return codeUnknown // native frames of the JVM
+	}
+	return codeUser
+}
+
+func netCode(name string) codeKind {
+	if i := strings.IndexByte(name, '!'); i >= 0 {
+		if netLibrary.MatchString(name[:i] + ".") {
 			return codeStandard
 		}
-		return codeUser
+		name = name[i+1:]
 	}
+	switch {
+	case netLibrary.MatchString(name):
+		return codeStandard
+	case !strings.Contains(name, "."):
+		return codeUnknown
+	}
+	return codeUser
+}
+
+func rustCode(name, file string) codeKind {
+	switch {
+	case rustStd.MatchString(file), file == "" && rustCrate.MatchString(name), strings.HasPrefix(name, "__rust"):
+		return codeStandard
+	case vendored(file), rustCrate.MatchString(name):
+		return codeLibrary
+	case file == "" && !strings.Contains(name, "::"):
+		return codeUnknown
+	}
+	return codeUser
+}
+
+// scriptCode classifies functions of Python and Ruby, whose own have no file or one of the standard library.
+func scriptCode(file string, standard *regexp.Regexp) codeKind {
+	switch {
+	case vendored(file):
+		return codeLibrary
+	case file == "" || standard.MatchString(file):
+		return codeStandard
+	}
+	return codeUser
+}
+
+func nativeCode(name, file string) codeKind {
 	switch {
 	case vendored(file):
 		return codeLibrary

@@ -110,10 +110,33 @@ func (a *analysis) newJoiner() *joiner {
 // route that the caller knows, and that before likeness of names, which takes a handler's name, file and folders for what
 // people mostly make them: the words of its route.
 func (j *joiner) endpoint(fn int32, own *owners, weights []float64) *string {
+	t := j.tiesOf(fn, own, weights)
+	for _, m := range []map[string]float64{t.labelled, t.routed} {
+		var sum float64
+		for _, v := range m {
+			sum += v
+		}
+		if top := topKeys(m, 1); len(top) > 0 && m[top[0]] >= labelShare*sum {
+			return j.canonical(top[0])
+		}
+	}
+	if t.background > t.all/2 {
+		return nil
+	}
+	return j.likeliest(t)
+}
+
+// ties are what the growing stacks of one function say of the endpoint that it works for, weighed by their growth.
+type ties struct {
+	all              float64
+	background       float64            // of no request
+	labelled, routed map[string]float64 // by endpoint: bytes with its label, growth below a handler that is known to serve it
+	chain            map[int32]float64  // through the function itself, and through each of its callers
+}
+
+func (j *joiner) tiesOf(fn int32, own *owners, weights []float64) ties {
 	a := j.a
-	labelled, routed := map[string]float64{}, map[string]float64{}
-	var all, background float64
-	chain := map[int32]float64{}
+	t := ties{labelled: map[string]float64{}, routed: map[string]float64{}, chain: map[int32]float64{}}
 	var seg []int32
 	for i, g := range weights {
 		id := int32(i)
@@ -123,47 +146,40 @@ func (j *joiner) endpoint(fn int32, own *owners, weights []float64) *string {
 		if f, _ := own.owner(id); f != fn {
 			continue
 		}
-		all += g
+		t.all += g
 		for e, b := range j.labels[id] {
-			labelled[e] += b
+			t.labelled[e] += b
 		}
 		web := false
 		for _, fr := range a.stacks.of(id) {
 			f := a.stacks.fns[fr.fn]
 			web = web || isServer(f)
 			if e, ok := a.o.HandlerRoutes[f.name]; ok {
-				routed[e] += g
+				t.routed[e] += g
 			}
 		}
 		seg = own.paths.of(seg, id)
 		for k := max(0, slices.Index(seg, fn)); k < len(seg); k++ {
 			if !slices.Contains(seg[:k], seg[k]) {
-				chain[seg[k]] += g
+				t.chain[seg[k]] += g
 			}
 		}
 		if !web && languageOf(a.stacks.fns[fn].name, a.stacks.fns[fn].file) == langGo {
-			background += g // a Go stack is whole: without a server on it, no request made it
+			t.background += g // a Go stack is whole: without a server on it, no request made it
 		}
 	}
-	for _, m := range []map[string]float64{labelled, routed} {
-		var sum float64
-		for _, v := range m {
-			sum += v
-		}
-		if top := topKeys(m, 1); len(top) > 0 && m[top[0]] >= labelShare*sum {
-			return j.canonical(top[0])
-		}
-	}
-	if background > all/2 {
-		return nil
-	}
+	return t
+}
+
+// likeliest returns the one route that the names of a function and of those who call it are like; nil when none is, or several are.
+func (j *joiner) likeliest(t ties) *string {
 	scores := map[string]float64{}
-	for f, g := range chain {
-		if g < mostCalls*all {
+	for f, g := range t.chain {
+		if g < mostCalls*t.all {
 			continue // not a caller of most of it
 		}
 		for _, r := range j.routes {
-			scores[r.endpoint] = max(scores[r.endpoint], j.likeness(a.stacks.fns[f], r))
+			scores[r.endpoint] = max(scores[r.endpoint], j.likeness(j.a.stacks.fns[f], r))
 		}
 	}
 	top := topKeys(scores, 2)

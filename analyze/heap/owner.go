@@ -151,79 +151,102 @@ func (a *analysis) newPaths() *paths {
 
 // findOwners decides from the growth of each stack, summed over all series by their weight.
 func (a *analysis) findOwners(growth []float64) *owners {
-	n := int32(a.stacks.len())
-	o := &owners{a: a, of: make([]int32, n), shared: make([]bool, len(a.stacks.fns))}
-	p := a.newPaths()
-	o.paths = p
-	whole := make([]float64, len(a.stacks.fns)) // growth of a piece of work, by its entry
-	var total float64
-	var seg []int32
-	for id := range n {
-		o.of[id] = -1
-		total += max(0, growth[id])
-		if seg = p.of(seg, id); len(seg) > 0 {
-			whole[seg[len(seg)-1]] += growth[id]
-		}
-	}
-	matters := func(entry int32) bool { return whole[entry] > 0 && whole[entry] >= entryShare*total }
+	o := &owners{a: a, of: make([]int32, a.stacks.len()), paths: a.newPaths(), shared: make([]bool, len(a.stacks.fns))}
+	w := o.workOf(growth)
 	for range sharedRounds {
-		if !o.findShared(growth, p, matters) {
+		if !o.findShared(growth, w) {
 			break
 		}
 	}
-
-	cum := map[[2]int32]float64{} // growth through a function, by entry
-	for id := range n {
-		if seg = p.of(seg, id); growth[id] == 0 || len(seg) == 0 {
-			continue
+	cum := o.growthThrough(growth, w)
+	var seg []int32
+	for id := range o.of {
+		o.of[id] = -1
+		own := int(o.paths.offset[id+1] - o.paths.offset[id]) // functions that are on the stack itself
+		if own > 0 {
+			seg = o.paths.of(seg, int32(id))
+			o.of[id] = seg[o.carrier(seg, own, w, cum)]
 		}
-		if entry := seg[len(seg)-1]; matters(entry) {
-			for i, fn := range seg {
-				if !slices.Contains(seg[:i], fn) {
-					cum[[2]int32{entry, fn}] += growth[id]
-				}
-			}
-		}
-	}
-	for id := range n {
-		own := int(p.offset[id+1] - p.offset[id]) // functions that are on the stack itself
-		if own == 0 {
-			continue
-		}
-		seg = p.of(seg, id)
-		entry := seg[len(seg)-1]
-		at := 0
-		if matters(entry) {
-			at = len(seg) - 1
-			for i := len(seg) - 2; i >= 0 && cum[[2]int32{entry, seg[i]}] >= carries*whole[entry]; i-- {
-				if !o.shared[seg[i]] {
-					at = i
-				}
-			}
-			at = min(at, own-1)
-		} else { // little or nothing grew here: the innermost that is no helper
-			for at < own-1 && o.shared[seg[at]] {
-				at++
-			}
-		}
-		o.of[id] = seg[at]
 	}
 	return o
 }
 
+// work is the growth of each piece of work, by its entry.
+type work struct {
+	whole []float64
+	total float64 // of all
+}
+
+func (o *owners) workOf(growth []float64) work {
+	w := work{whole: make([]float64, len(o.a.stacks.fns))}
+	var seg []int32
+	for id, g := range growth {
+		w.total += max(0, g)
+		if seg = o.paths.of(seg, int32(id)); len(seg) > 0 {
+			w.whole[seg[len(seg)-1]] += g
+		}
+	}
+	return w
+}
+
+// matters reports whether a piece of work is looked at closely.
+func (w *work) matters(entry int32) bool {
+	return w.whole[entry] > 0 && w.whole[entry] >= entryShare*w.total
+}
+
+// growthThrough returns the growth through each function of the pieces of work that matter, by entry and function.
+func (o *owners) growthThrough(growth []float64, w work) map[[2]int32]float64 {
+	cum := map[[2]int32]float64{}
+	var seg []int32
+	for id, g := range growth {
+		if seg = o.paths.of(seg, int32(id)); g == 0 || len(seg) == 0 {
+			continue
+		}
+		entry := seg[len(seg)-1]
+		if !w.matters(entry) {
+			continue
+		}
+		for i, fn := range seg {
+			if !slices.Contains(seg[:i], fn) {
+				cum[[2]int32{entry, fn}] += g
+			}
+		}
+	}
+	return cum
+}
+
+// carrier returns the place in seg, among the first own of it, of the function that carries most of what the piece of work keeps.
+func (o *owners) carrier(seg []int32, own int, w work, cum map[[2]int32]float64) int {
+	entry := seg[len(seg)-1]
+	if !w.matters(entry) { // little or nothing grew here: the innermost that is no helper
+		at := 0
+		for at < own-1 && o.shared[seg[at]] {
+			at++
+		}
+		return at
+	}
+	at := len(seg) - 1
+	for i := len(seg) - 2; i >= 0 && cum[[2]int32{entry, seg[i]}] >= carries*w.whole[entry]; i-- {
+		if !o.shared[seg[i]] {
+			at = i
+		}
+	}
+	return min(at, own-1)
+}
+
 // findShared looks for helpers among the functions not known as such, by who calls them past known helpers. It reports whether it
 // found any.
-func (o *owners) findShared(growth []float64, p *paths, matters func(int32) bool) bool {
+func (o *owners) findShared(growth []float64, w work) bool {
 	a := o.a
 	callers := make([]firsts, len(a.stacks.fns))
 	by := map[[2]int32]float64{} // growth of a function by caller
 	through := map[int32]float64{}
 	var seg []int32
 	for id := range int32(a.stacks.len()) {
-		if seg = p.of(seg, id); len(seg) < 2 {
+		if seg = o.paths.of(seg, id); len(seg) < 2 {
 			continue
 		}
-		big := growth[id] != 0 && matters(seg[len(seg)-1])
+		big := growth[id] != 0 && w.matters(seg[len(seg)-1])
 		caller := seg[len(seg)-1] // the nearest that is no helper
 		for i := len(seg) - 2; i >= 0; i-- {
 			fn := seg[i]

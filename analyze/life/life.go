@@ -102,7 +102,7 @@ func Analyze(in Input) *Result {
 		r.Containers = append(r.Containers, c.name)
 		c.findEnds(plan)
 	}
-	endsByOwnStarts(all, plan, in.Unfinished)
+	endsByOwnStarts(all, in.Unfinished)
 	for _, c := range all {
 		c.explainReplacements()
 		r.Deaths = append(r.Deaths, c.deaths...)

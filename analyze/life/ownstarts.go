@@ -33,7 +33,7 @@ type ownEnd struct {
 
 // endsByOwnStarts finds the ends of which only the application and its metrics tell, by another start. Where requests were broken off it is
 // a death of unknown kind; otherwise, and where the fleet was replaced in turn, nobody knows.
-func endsByOwnStarts(all []*container, plan schedule, unfinished map[string][]record.Time) {
+func endsByOwnStarts(all []*container, unfinished map[string][]record.Time) {
 	var ends []ownEnd
 	fleet := 0
 	for _, c := range all {
@@ -41,7 +41,7 @@ func endsByOwnStarts(all []*container, plan schedule, unfinished map[string][]re
 		if len(starts) > 0 || c.first != 0 {
 			fleet++
 		}
-		ends = append(ends, c.untoldOwnEnds(starts, plan, unfinished[c.name])...)
+		ends = append(ends, c.untoldOwnEnds(starts, unfinished[c.name])...)
 	}
 	inTurn := replacedInTurn(ends, fleet)
 	least := leastBroken(ends, inTurn)
@@ -68,7 +68,7 @@ func endsByOwnStarts(all []*container, plan schedule, unfinished map[string][]re
 }
 
 // untoldOwnEnds returns the ends before the container's own starts that nothing else tells of or explains.
-func (c *container) untoldOwnEnds(starts []*record.Lifecycle, plan schedule, unfinished []record.Time) (ends []ownEnd) {
+func (c *container) untoldOwnEnds(starts []*record.Lifecycle, unfinished []record.Time) (ends []ownEnd) {
 	if len(starts) == 0 {
 		return nil
 	}
@@ -79,7 +79,7 @@ func (c *container) untoldOwnEnds(starts []*record.Lifecycle, plan schedule, unf
 			from = starts[i-1].Time
 		}
 		if from == 0 || e.Time.Sub(from) <= ownBoot || told.anyIn(from+1, e.Time.Add(tellLag)) ||
-			plan.deployed(e.Time, signGap) || within(plan.planned, e.Time) || c.endToldBetween(from, e.Time.Add(clockSlack)) {
+			c.schedule.deployed(e.Time, signGap) || within(c.schedule.planned, e.Time) || c.endToldBetween(from, e.Time.Add(clockSlack)) {
 			continue
 		}
 		ends = append(ends, ownEnd{container: c, start: e, from: from, broken: brokenBefore(unfinished, from, e.Time), silent: silent.anyIn(from, e.Time)})

@@ -41,104 +41,6 @@ func Report(r *finding.Report) *finding.Report {
 	return out
 }
 
-// class says how the strings of a field are treated.
-type class int
-
-const (
-	classText     class = iota // prose and quotations: everything is masked
-	classPath                  // a raw path: templated
-	classEndpoint              // a template of an endpoint: as text, but known names inside are not protected
-	classCode                  // functions, files, words of ours: well-known secrets only
-	classSource                // names of inputs: also the home folder
-	className                  // containers, hosts: also long ids cut
-	classVersion               // as names, but 1.2.3.4 is no address
-	classUser
-	classRequest
-	classPattern
-)
-
-// classes names the fields that are not text. A field missing here is text, which masks most; a new field of the model is
-// safe before anybody thinks of it.
-var classes = map[walk.Field]class{
-	{Struct: "Report", Name: "SchemaVersion"}: classCode,
-	{Struct: "Verdict", Name: "Cause"}:        classCode,
-	{Struct: "Verdict", Name: "Grade"}:        classCode,
-	{Struct: "Verdict", Name: "Endpoint"}:     classEndpoint,
-	{Struct: "Verdict", Name: "Function"}:     classCode,
-	{Struct: "Verdict", Name: "File"}:         classCode,
-	{Struct: "Verdict", Name: "Crashes"}:      classCode,
-	{Struct: "Evidence", Name: "Source"}:      classSource,
-	{Struct: "Crash", Name: "ID"}:             classCode,
-	{Struct: "Crash", Name: "Container"}:      className,
-	{Struct: "Crash", Name: "Instance"}:       className,
-	{Struct: "Crash", Name: "Kind"}:           classCode,
-	{Struct: "Crash", Name: "Signal"}:         classCode,
-	{Struct: "Crash", Name: "Service"}:        className,
-	{Struct: "Crash", Name: "Host"}:           className,
-	{Struct: "Crash", Name: "Version"}:        classVersion,
-	{Struct: "Crash", Name: "ExplainedBy"}:    classEndpoint,
-	{Struct: "LastMemory", Name: "Metric"}:    classCode,
-	{Struct: "Effect", Name: "Measure"}:       classCode,
-	{Struct: "Suspect", Name: "Endpoint"}:     classEndpoint,
-	{Struct: "Suspect", Name: "Role"}:         classCode,
-	{Struct: "Suspect", Name: "Grade"}:        classCode,
-	{Struct: "Suspect", Name: "Function"}:     classCode,
-	{Struct: "Suspect", Name: "File"}:         classCode,
-	{Struct: "Example", Name: "Crash"}:        classCode,
-	{Struct: "Example", Name: "Container"}:    className,
-	{Struct: "Example", Name: "Outcome"}:      classCode,
-	{Struct: "Example", Name: "Path"}:         classPath,
-	{Struct: "Example", Name: "RequestID"}:    classRequest,
-	{Struct: "Example", Name: "User"}:         classUser,
-	{Struct: "Example", Name: "Source"}:       classSource,
-	{Struct: "Memory", Name: "Container"}:     className,
-	{Struct: "Memory", Name: "Instance"}:      className,
-	{Struct: "Memory", Name: "Metric"}:        classCode,
-	{Struct: "Memory", Name: "Shape"}:         classCode,
-	{Struct: "Memory", Name: "Crash"}:         classCode,
-	{Struct: "Heap", Name: "Function"}:        classCode,
-	{Struct: "Heap", Name: "File"}:            classCode,
-	{Struct: "Heap", Name: "Endpoint"}:        classEndpoint,
-	{Struct: "Heap", Name: "Shape"}:           classCode,
-	{Struct: "Heap", Name: "CalledFrom"}:      classCode,
-	{Struct: "Goroutines", Name: "Function"}:  classCode,
-	{Struct: "Goroutines", Name: "File"}:      classCode,
-	{Struct: "Goroutines", Name: "State"}:     classCode,
-	{Struct: "Goroutines", Name: "Container"}: className,
-	{Struct: "Event", Name: "Kind"}:           classCode,
-	{Struct: "Event", Name: "Source"}:         classSource,
-	{Struct: "Event", Name: "Container"}:      className,
-	{Struct: "Event", Name: "Crash"}:          classCode,
-	{Struct: "Check", Name: "Rule"}:           classCode,
-	{Struct: "Check", Name: "Outcome"}:        classCode,
-	{Struct: "Coverage", Name: "Source"}:      classSource,
-	{Struct: "Coverage", Name: "Signal"}:      classCode,
-	{Struct: "Coverage", Name: "Format"}:      classCode,
-	{Struct: "Warning", Name: "Code"}:         classCode,
-	{Struct: "Warning", Name: "Source"}:       classSource,
-	{Struct: "Pattern", Name: "Kind"}:         classCode,
-	{Struct: "Pattern", Name: "Value"}:        classPattern,
-	{Struct: "Step", Name: "Crash"}:           classCode,
-	{Struct: "Step", Name: "Container"}:       className,
-	{Struct: "Restart", Name: "Container"}:    className,
-	{Struct: "Restart", Name: "Reason"}:       classCode,
-	{Struct: "Action", Name: "Rule"}:          classCode,
-	{Struct: "Action", Name: "Kind"}:          classCode,
-	{Struct: "Series", Name: "Container"}:     className,
-	{Struct: "Series", Name: "Instance"}:      className,
-	{Struct: "Series", Name: "Metric"}:        classCode,
-	{Struct: "Series", Name: "Crash"}:         classCode,
-	{Struct: "Bar", Name: "Container"}:        className,
-	{Struct: "Bar", Name: "Endpoint"}:         classEndpoint,
-	{Struct: "Bar", Name: "Role"}:             classCode,
-	{Struct: "Bar", Name: "Outcome"}:          classCode,
-	{Struct: "Bar", Name: "Crash"}:            classCode,
-	{Struct: "Bar", Name: "Source"}:           classSource,
-	{Struct: "Latency", Name: "Endpoint"}:     classEndpoint,
-	{Struct: "Flame", Name: "Name"}:           classCode,
-	{Struct: "Flame", Name: "File"}:           classCode,
-}
-
 type job struct {
 	class class
 	s     string
@@ -169,10 +71,25 @@ func (c *reportRedactor) collect(r *finding.Report) {
 	if r.Pattern != nil {
 		c.patternKind = r.Pattern.Kind
 	}
+	if !c.keepNames {
+		c.collectSensitive(r)
+	}
+	plain := masker{name: brackets}
+	for path := range c.templates {
+		if bare := pathOnly(path); strings.Count(bare, "/") > 1 {
+			c.paths = append(c.paths, [2]string{bare, c.path(plain, path)})
+		}
+	}
+	longestFirst(c.paths)
+	c.collectProtected(r, plain)
+}
+
+// collectSensitive finds the values that name somebody, and the raw paths that are shown.
+func (c *reportRedactor) collectSensitive(r *finding.Report) {
 	known := map[string]bool{}
 	add := func(kind, value string) {
 		// What has no letter and no digit names nobody: the path of a front page, a dash for no user.
-		if value = strings.TrimSpace(value); strings.ContainsFunc(value, alnum) && !known[value] && !c.keepNames {
+		if value = strings.TrimSpace(value); strings.ContainsFunc(value, alnum) && !known[value] {
 			known[value] = true
 			c.sensitive = append(c.sensitive, finding.Sensitive{Kind: kindName(kind), Value: value})
 		}
@@ -185,7 +102,7 @@ func (c *reportRedactor) collect(r *finding.Report) {
 			e := &r.Suspects[i].Examples[j]
 			add("user", e.User)
 			add("request", e.RequestID)
-			if e.Path != "" && !c.keepNames {
+			if e.Path != "" {
 				c.templates[e.Path] = r.Suspects[i].Endpoint
 			}
 		}
@@ -194,36 +111,40 @@ func (c *reportRedactor) collect(r *finding.Report) {
 		add(r.Pattern.Kind, r.Pattern.Value)
 	}
 	sort.SliceStable(c.sensitive, func(i, j int) bool { return len(c.sensitive[i].Value) > len(c.sensitive[j].Value) })
+}
 
-	plain := masker{name: brackets}
+// shortestName and longestName bound the names that are protected: less is a word of the language, more a text.
+const (
+	shortestName = 6
+	longestName  = 300
+)
+
+// collectProtected finds the names that text would not show as their own class does.
+func (c *reportRedactor) collectProtected(r *finding.Report, plain masker) {
 	names, checked := map[string]string{}, map[job]bool{}
 	walk.Copy(r, func(f walk.Field, s string) string {
-		cl := classes[f]
-		if cl != className && cl != classVersion && cl != classCode && cl != classSource || len(s) < 6 || len(s) > 300 {
+		j := job{classes[f], s}
+		switch j.class {
+		case className, classVersion, classCode, classSource:
+		default:
 			return s
 		}
-		if checked[job{cl, s}] {
+		if len(s) < shortestName || len(s) > longestName || checked[j] {
 			return s
 		}
-		checked[job{cl, s}] = true
-		// Shown as its class shows it, where text would show something else.
-		if shown := plain.class(cl, s); shown != plain.text(s) || c.touches(s) {
+		checked[j] = true
+		if shown := plain.class(j.class, s); shown != plain.text(s) || c.touches(s) {
 			names[s] = shown
 		}
 		return s
 	})
-	for path := range c.templates {
-		if bare := pathOnly(path); strings.Count(bare, "/") > 1 {
-			c.paths = append(c.paths, [2]string{bare, c.path(plain, path)})
-		}
-	}
-	longestFirst(c.paths)
 	for s, shown := range names {
 		c.protected = append(c.protected, [2]string{s, shown})
 	}
 	longestFirst(c.protected)
 }
 
+// longestFirst orders names so that one that holds another comes before it.
 func longestFirst(names [][2]string) {
 	slices.SortFunc(names, func(a, b [2]string) int {
 		return cmp.Or(cmp.Compare(len(b[0]), len(a[0])), strings.Compare(a[0], b[0]), strings.Compare(a[1], b[1]))
@@ -240,16 +161,6 @@ func (c *reportRedactor) touches(s string) bool {
 	return false
 }
 
-func kindName(kind string) string {
-	switch kind {
-	case "user", "request", "client", "path":
-		return kind
-	case "":
-		return "value"
-	}
-	return "value"
-}
-
 // field is called for every string of the report.
 func (c *reportRedactor) field(f walk.Field, s string) string {
 	j := job{classes[f], s}
@@ -261,6 +172,7 @@ func (c *reportRedactor) field(f walk.Field, s string) string {
 	return out
 }
 
+// redact masks a string as its class is.
 func (c *reportRedactor) redact(j job) string {
 	m := masker{name: c.pseudonym}
 	if c.keepNames {
@@ -329,7 +241,11 @@ func (c *reportRedactor) text(m masker, s string) string {
 		}
 		return v
 	})
-	s = m.text(s)
+	return c.fillHoles(m.text(s))
+}
+
+// fillHoles puts the names back that were taken out.
+func (c *reportRedactor) fillHoles(s string) string {
 	if !strings.ContainsRune(s, holeOpen) {
 		return s
 	}
@@ -356,68 +272,3 @@ const (
 	holeOpen  = '\uf8f0'
 	holeClose = '\uf8f1'
 )
-
-// replaceSensitive replaces the known values by their pseudonyms wherever they stand as a whole word. A value that is a plain
-// number or very short is replaced only where the words around it say that it is an id: "42" is also a count. always lifts
-// that (paths).
-func (c *reportRedactor) replaceSensitive(s string, always bool) string {
-	for _, v := range c.sensitive {
-		for _, form := range forms(v.Value) {
-			if !strings.Contains(s, form) {
-				continue
-			}
-			text := s
-			s = replaceWhole(s, form, func(from, to int) (string, bool) {
-				if from > 0 && text[from-1] == '/' && (always || len(form) >= 4 || namesSomebody(text, from, to)) {
-					return "{id}", true
-				}
-				if !always && !namesSomebody(text, from, to) {
-					return "", false
-				}
-				if v.Kind == "path" {
-					return c.pseudonymAs("path", v.Value) + " (" + c.path(masker{name: c.pseudonym}, v.Value) + ")", true
-				}
-				return c.pseudonymAs(v.Kind, v.Value), true
-			})
-		}
-	}
-	return s
-}
-
-// forms are the ways in which a value is written: as it is, and percent-encoded.
-func forms(v string) []string {
-	if e := percentEncode(v); e != v {
-		return []string{v, e}
-	}
-	return []string{v}
-}
-
-// pseudonym names a value found by its form: "email-1".
-func (c *reportRedactor) pseudonym(kind, value string) string {
-	for i := range c.sensitive {
-		if c.sensitive[i].Value == value {
-			return c.pseudonymAs(c.sensitive[i].Kind, value)
-		}
-	}
-	switch kind {
-	case "email", "ip", "id", "user":
-		return c.pseudonymAs(kind, value)
-	}
-	return brackets(kind, value) // secrets are not to be told apart
-}
-
-// pseudonymAs returns the pseudonym of value, giving it the next number of its kind when it is new. A value has one pseudonym
-// whatever it is found as.
-func (c *reportRedactor) pseudonymAs(kind, value string) string {
-	value = strings.TrimSpace(value)
-	if value == "" {
-		return ""
-	}
-	if n, ok := c.seen[value]; ok {
-		return n
-	}
-	c.names[kind]++
-	n := kind + "-" + strconv.Itoa(c.names[kind])
-	c.seen[value] = n
-	return n
-}

@@ -69,3 +69,31 @@ func namesSomebody(s string, from, to int) bool {
 	}
 	return len(v) >= 5
 }
+
+// replaceSubmatches is ReplaceAllStringFunc with the groups.
+func replaceSubmatches(re *regexp.Regexp, s string, f func([]string) string) string {
+	var b strings.Builder
+	last := 0
+	for _, loc := range re.FindAllStringSubmatchIndex(s, -1) {
+		p := make([]string, len(loc)/2)
+		for i := range p {
+			if loc[2*i] >= 0 {
+				p[i] = s[loc[2*i]:loc[2*i+1]]
+			}
+		}
+		b.WriteString(s[last:loc[0]])
+		b.WriteString(f(p))
+		last = loc[1]
+	}
+	if last == 0 {
+		return s
+	}
+	b.WriteString(s[last:])
+	return b.String()
+}
+
+func digit(c byte) bool { return c >= '0' && c <= '9' }
+
+func wordByte(c byte) bool {
+	return c == '_' || digit(c) || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80
+}
