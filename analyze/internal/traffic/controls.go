@@ -21,7 +21,8 @@ type Control struct {
 
 // Controls counts, at one quiet moment a minute on every container, whether a request of each endpoint was open at least as old as ages
 // says, in seconds by index of the endpoint; 0 asks for nothing. In the same pass it measures the latency of the culprits by themselves.
-func (t *Traffic) Controls(ages map[int]float64, culprits map[uint32]bool, latency *Latencies) (map[int]Control, error) {
+func (t *Traffic) Controls(ages map[int]float64, culprits map[uint32]bool) (map[int]Control, Singles, error) {
+	singles := Singles{latencyCalendar(t.Window), map[uint32]*latencyRow{}}
 	moments := make([][]record.Time, len(t.Quiet.alive))
 	total := 0
 	for c := range t.Quiet.alive {
@@ -61,13 +62,13 @@ func (t *Traffic) Controls(ages map[int]float64, culprits map[uint32]bool, laten
 	}
 	for e := range culprits {
 		wanted[e] = true
-		latency.single(e)
+		singles.rows[e] = &latencyRow{}
 	}
 	err := t.lines(pass, countedLines, func(r *reqlog.Rec) {
 		if !wanted[r.Endpoint] {
 			return
 		}
-		latency.addSingle(r)
+		singles.add(r)
 		if intake.MayRunOn(r.Outcome) {
 			return
 		}
@@ -76,7 +77,7 @@ func (t *Traffic) Controls(ages map[int]float64, culprits map[uint32]bool, laten
 		}
 	})
 	if err != nil {
-		return nil, err
+		return nil, singles, err
 	}
 	for i := range t.Pending {
 		p := &t.Pending[i]
@@ -96,7 +97,7 @@ func (t *Traffic) Controls(ages map[int]float64, culprits map[uint32]bool, laten
 	for e := range ages {
 		out[e] = Control{Age: ages[e], With: len(hits[e]), Total: total}
 	}
-	return out, nil
+	return out, singles, nil
 }
 
 const (

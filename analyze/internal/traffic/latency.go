@@ -10,29 +10,36 @@ import (
 	"lastcall/analyze/inflight"
 	"lastcall/analyze/internal/reqlog"
 	"lastcall/analyze/internal/stat"
+	"lastcall/analyze/life"
 	"lastcall/collectors/record"
 )
 
 // latencyBuckets is into how many stretches the window is cut.
 const latencyBuckets = 120
 
-// Latencies gathers the latency of all requests, and then of some endpoints by themselves, in buckets over the window.
+// Latencies is the latency of all requests, in buckets over the window.
 type Latencies struct {
 	buckets calendar
 	all     latencyRow
-	singles map[uint32]*latencyRow
+}
+
+// Singles are the latencies of some endpoints by themselves, in the same buckets.
+type Singles struct {
+	buckets calendar
+	rows    map[uint32]*latencyRow // by index of the endpoint
 }
 
 // latencyRow has a histogram for each bucket with requests.
 type latencyRow [latencyBuckets + 1]*inflight.Histogram
 
-func newLatencies(from, to record.Time) *Latencies {
-	return &Latencies{buckets: newCalendar(from, to.Sub(from)/latencyBuckets+1), singles: map[uint32]*latencyRow{}}
+// latencyCalendar is the division of the window into buckets.
+func latencyCalendar(window life.Span) calendar {
+	return newCalendar(window.From, window.To.Sub(window.From)/latencyBuckets+1)
 }
 
-// bucket returns the histogram of an instant.
-func (l *Latencies) bucket(row *latencyRow, at record.Time) *inflight.Histogram {
-	b := min(latencyBuckets, l.buckets.at(at))
+// in returns the histogram of a bucket.
+func (row *latencyRow) in(bucket int) *inflight.Histogram {
+	b := min(latencyBuckets, bucket)
 	if row[b] == nil {
 		row[b] = &inflight.Histogram{}
 	}
@@ -40,14 +47,12 @@ func (l *Latencies) bucket(row *latencyRow, at record.Time) *inflight.Histogram 
 }
 
 // add counts one request by the bin of its duration.
-func (l *Latencies) add(start record.Time, bin int) { l.bucket(&l.all, start).AddBin(bin) }
+func (l *Latencies) add(start record.Time, bin int) { l.all.in(l.buckets.at(start)).AddBin(bin) }
 
-// single asks for an endpoint by itself; addSingle counts a request if it is of one of those.
-func (l *Latencies) single(endpoint uint32) { l.singles[endpoint] = &latencyRow{} }
-
-func (l *Latencies) addSingle(r *reqlog.Rec) {
-	if row := l.singles[r.Endpoint]; row != nil {
-		l.bucket(row, r.Start).AddBin(inflight.DurationBin(r.End.Sub(r.Start).Seconds()))
+// add counts one request if it is of one of the endpoints.
+func (s *Singles) add(r *reqlog.Rec) {
+	if row := s.rows[r.Endpoint]; row != nil {
+		row.in(s.buckets.at(r.Start)).AddBin(inflight.DurationBin(r.End.Sub(r.Start).Seconds()))
 	}
 }
 
@@ -59,8 +64,8 @@ type Latency struct {
 	Count    int64
 }
 
-// Rows are the latencies of the single endpoints and of all others together.
-func (l *Latencies) Rows(endpoints []string) []Latency {
+// Rows are the latencies of single endpoints, called by their names by index, and of all others together.
+func (l *Latencies) Rows(endpoints []string, singles Singles) []Latency {
 	var out []Latency
 	put := func(name string, row *latencyRow) {
 		for b, h := range row {
@@ -76,9 +81,9 @@ func (l *Latencies) Rows(endpoints []string) []Latency {
 			others[b] = &sum
 		}
 	}
-	for _, e := range slices.Sorted(maps.Keys(l.singles)) {
-		put(endpoints[e], l.singles[e])
-		for b, h := range l.singles[e] {
+	for _, e := range slices.Sorted(maps.Keys(singles.rows)) {
+		put(endpoints[e], singles.rows[e])
+		for b, h := range singles.rows[e] {
 			if h != nil {
 				others[b].Sub(h)
 			}

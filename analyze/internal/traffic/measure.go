@@ -86,7 +86,7 @@ func (t *Traffic) newMeasuring() *measuring {
 		Base:       &inflight.Baseline{Durations: make([]inflight.Histogram, nE), Seconds: max(t.Quiet.Seconds, 1)},
 		Cases:      make([]inflight.Case, nD),
 		LastMinute: make([]int, nD),
-		Latency:    newLatencies(t.Window.From, t.Window.To),
+		Latency:    &Latencies{buckets: latencyCalendar(t.Window)},
 		Counts:     Counts{PerEndpoint: make([]int64, nE), Users: map[uint32]struct{}{}},
 		Load:       Load{Steps: make([]float64, int(t.Window.To.Sub(t.Window.From)/LoadStep)+1)},
 		Serves:     make([]bool, nC),

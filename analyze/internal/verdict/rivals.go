@@ -187,13 +187,6 @@ func (q *inquiry) staleMembers(deaths []int) (candidate, bool) {
 	return candidate{}, false
 }
 
-func countText(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
 // capacity asks whether the load simply exceeded the limit: most of a pool dies, the load just before each story was among its
 // highest and well above the usual, and no endpoint is out of line.
 func (q *inquiry) capacity(deaths []int) (candidate, bool) {

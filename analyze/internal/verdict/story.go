@@ -17,12 +17,8 @@ import (
 	"lastcall/collectors/record"
 )
 
-const (
-	maxChartPoints = 400
-	maxBars        = 3000
-	// maxWarnings bounds those that are told.
-	maxWarnings = 10_000
-)
+// maxWarnings bounds those that are told.
+const maxWarnings = 10_000
 
 // writeStory fills in everything that explains the verdict rather than makes it.
 func (q *inquiry) writeStory() {
@@ -44,13 +40,6 @@ func (q *inquiry) writeStory() {
 	q.coverageRows()
 	q.warningRows()
 	q.charts()
-}
-
-func after(s string) string {
-	if s == "" {
-		return ""
-	}
-	return ": " + s
 }
 
 func (q *inquiry) kindWords(d *life.Death) string {
@@ -107,84 +96,6 @@ func (q *inquiry) impact() {
 	q.report.Impact = im
 }
 
-// actions follow from the verdict and from what was missing.
-func (q *inquiry) actions() {
-	r := q.report
-	add := func(kind, rule, text string) {
-		r.Actions = append(r.Actions, finding.Action{Kind: kind, Rule: rule, Text: text})
-	}
-	r.Actions = []finding.Action{}
-	v := &r.Verdict
-	causes := q.accusedBy()
-	for _, c := range causes {
-		q.actionsFor(c.cause, c.endpoints, add)
-	}
-	if slow, ok := q.measured.Latency.Slowest(); ok && v.Cause.Harmless() {
-		add("observe", "latency.slow", fmt.Sprintf("Look at what requests waited for from %s to %s: a database, something else that they call, the machine.", clockTime(slow.From), clockTime(slow.To)))
-	}
-	if v.Cause == finding.Undetermined {
-		switch {
-		case v.Endpoint != nil:
-			add("mitigate", "burst.open-at-onset", "Limit or switch off "+listAll(causes[0].endpoints)+" until it is known how it kills, and block the request or caller shown in the examples.")
-			add("observe", "memory.shape", "Keep the last words of the process and readings of its heap: they tell memory from a held event loop.")
-		case len(q.traffic.Life.Deaths) > 0 && q.memory.growth.Gate.Open:
-			add("mitigate", "memory.leak", "Restart the containers in turn before they reach the limit, until it is known what grows.")
-		}
-	}
-	if len(q.traffic.Life.Deaths) > 0 || v.Cause == finding.Undetermined {
-		if q.measured.Counts.Total > 0 && q.traffic.Layer == record.LayerApp && !q.hasStarts() {
-			add("observe", "evidence.starts", "Log the start of requests (or save the router's log): the request that kills never logs its end.")
-		}
-		if q.measured.Counts.Total == 0 {
-			add("observe", "evidence.requests", "Add the router's log or the application's request log of the hour before the crashes.")
-		}
-		if q.measured.Counts.Total > 0 && !q.traffic.Containers.Named {
-			add("observe", "evidence.container", "Let the request log say which container served each request.")
-		}
-		if !q.traffic.Life.Told {
-			add("observe", "evidence.platform", "Add the platform's log or events: they tell a crash from a deploy.")
-		}
-		if len(q.memory.curves) == 0 {
-			add("observe", "evidence.memory", "Add memory readings of each container (RSS and heap, every minute or finer).")
-		}
-		for i := range r.Memory {
-			if r.Memory[i].SampleIntervalSeconds >= 300 {
-				add("observe", "memory.blind", fmt.Sprintf("Sample memory every minute or finer: readings %s apart cannot show a burst.", minutes(time.Duration(r.Memory[i].SampleIntervalSeconds*1e9))))
-				break
-			}
-		}
-		if q.heap == nil && (v.Cause == finding.RequestLeak || v.Cause == finding.BackgroundLeak || v.Cause == finding.Undetermined && q.memory.growth.Gate.Open) {
-			add("observe", "heap.growth", "Take two heap profiles of one container some minutes apart and add them: they name the code.")
-		}
-	}
-	if n := len(q.traffic.Life.Deaths); n > 0 && v.Cause == finding.Undetermined && v.Endpoint == nil {
-		at := make([]string, 0, n)
-		faults, machine := 0, 0
-		for d := range q.traffic.Life.Deaths {
-			at = append(at, clockTime(q.traffic.Life.Deaths[d].Time))
-			if classOf(&q.traffic.Life.Deaths[d]) == byFault {
-				faults++
-			}
-			if q.ofMachine(&q.traffic.Life.Deaths[d]) {
-				machine++
-			}
-		}
-		if n <= fewDeaths && len(r.Suspects) > 0 && r.Suspects[0].CrashesWith == n {
-			add("observe", "burst.open-at-onset", "Look at the request of "+r.Suspects[0].Endpoint+" that was open at "+listSome(at, 2)+", and at what it asked for: with so few deaths it is a guess.")
-		}
-		switch {
-		case q.onlyCompanions(q.allDeaths()):
-			add("fix", "burst.open-at-onset", "Look at what the companion needs, and at its limit: requests play no part in it.")
-		case 2*machine > n:
-			add("mitigate", "rival.host-memory", "Look at what else takes memory on the machine at "+listSome(at, 3)+" (the kernel's log lists every process and who asked), and reserve what the containers need.")
-		case 2*faults > n:
-			add("observe", "burst.open-at-onset", "Read what the processes wrote just before "+listSome(at, 3)+": they ended by an error, and its first line and trace say where.")
-		default:
-			add("observe", "burst.open-at-onset", "Look at what the processes do without a request just before "+listSome(at, 3)+" (jobs, timers, consumers), and let the runtime write a heap snapshot when memory runs out.")
-		}
-	}
-}
-
 // unheard returns the containers that died and of which there is no request, where others of their service serve.
 func (q *inquiry) unheard() (names []string) {
 	if !q.traffic.Containers.Named || q.traffic.Sampled.Fraction > 0 {
@@ -202,68 +113,6 @@ func (q *inquiry) unheard() (names []string) {
 	}
 	slices.Sort(names)
 	return names
-}
-
-// accused are the endpoints of one cause.
-type accused struct {
-	cause     finding.Cause
-	endpoints []string
-}
-
-// accusedBy returns the causes of the report, the main one first, each once, with the endpoints that are accused of it.
-func (q *inquiry) accusedBy() (out []accused) {
-	causes := q.report.Causes
-	if len(causes) == 0 {
-		causes = []finding.Verdict{q.report.Verdict}
-	}
-	for _, v := range causes {
-		i := slices.IndexFunc(out, func(a accused) bool { return a.cause == v.Cause })
-		if i < 0 {
-			i = len(out)
-			out = append(out, accused{cause: v.Cause})
-		}
-		if v.Endpoint != nil {
-			out[i].endpoints = append(out[i].endpoints, *v.Endpoint)
-		}
-	}
-	return out
-}
-
-// actionsFor says what to do about one cause.
-func (q *inquiry) actionsFor(cause finding.Cause, endpoints []string, add func(kind, rule, text string)) {
-	ep := "what these requests share" // several endpoints, or all, and none of them accused
-	are := "it is"
-	if len(endpoints) > 0 {
-		ep = listAll(endpoints)
-	}
-	if len(endpoints) > 1 {
-		are = "they are"
-	}
-	switch cause {
-	case finding.RequestBurst:
-		add("mitigate", "burst.open-at-onset", "Limit or switch off "+ep+" until "+are+" fixed, and block the request or caller shown in the examples.")
-		add("fix", "burst.open-at-onset", "In the code of "+ep+", look for work over a whole collection at once (Promise.all over a list, loading all rows): stream it or bound its concurrency, and cap the size.")
-		add("fix", "burst.open-at-onset", "Let the process stop working on a request once the router has given up on it, and do not let clients retry it without a limit.")
-	case finding.RequestLeak:
-		add("mitigate", "leak.attribution", "Restart the containers in turn before they reach the limit, until the leak is fixed.")
-		add("fix", "leak.attribution", "In the code of "+ep+", look for what is kept after the answer: caches without bound, listeners, timers, maps at module level.")
-	case finding.BackgroundLeak:
-		add("mitigate", "leak.time-only", "Restart the containers in turn before they reach the limit, until the leak is fixed.")
-		add("fix", "leak.time-only", "Look at what runs without a request: timers, jobs, consumers, metric buffers; compare two heap profiles some minutes apart.")
-	case finding.Capacity:
-		add("mitigate", "rival.load", "Add containers or raise the memory limit; limit concurrency per container.")
-	case finding.CPUStall:
-		add("mitigate", "stall.silence", "Limit or switch off "+ep+", and block the request shown in the examples.")
-		add("fix", "stall.silence", "In the code of "+ep+", look for work that never yields: regular expressions on user input, parsing, sorting, synchronous crypto; move it to a worker or bound its input.")
-	case finding.RequestCrash:
-		add("mitigate", "burst.open-at-onset", "Block the request shown in the examples.")
-		add("fix", "burst.open-at-onset", "Handle the error that ends the process in the code of "+ep+"; the last words in the crash's evidence say which.")
-	case finding.HungDependency:
-		add("mitigate", "hang.constant-duration", "Take the instance that hangs out of the list of live instances, or restart its clients so that they forget it.")
-		add("fix", "hang.constant-duration", "Give calls a shorter timeout with one retry on another instance, and let health checks take hung instances off the list.")
-	case finding.HostFailure:
-		add("fix", "rival.host", "Spread the containers of one service over several hosts.")
-	}
 }
 
 // method says what the numbers rest on.
@@ -378,14 +227,6 @@ func (q *inquiry) coverageRows() {
 	q.report.Coverage = rows
 }
 
-// deref is the value, or zero for none.
-func deref[T any](p *T) (v T) {
-	if p != nil {
-		v = *p
-	}
-	return v
-}
-
 func (q *inquiry) warningRows() {
 	w := make([]record.Warning, 0, len(q.traffic.Evidence.Warnings))
 	for _, x := range q.traffic.Evidence.Warnings {
@@ -450,110 +291,4 @@ func (q *inquiry) warningRows() {
 		add(&record.Warning{Code: "warning_overflow", Count: lost, Text: fmt.Sprintf("warnings beyond %d kinds and sources were left out", maxWarnings)})
 	}
 	q.report.Warnings = rows
-}
-
-// charts gathers what the pictures need, downsampled.
-func (q *inquiry) charts() {
-	c := &finding.Charts{Memory: q.memoryChart(), Requests: q.requestBars()}
-	if len(q.traffic.Life.Deaths) > 0 && q.measured.Counts.Total > 0 {
-		for _, l := range q.measured.Latency.Rows(q.traffic.Endpoints.Names) {
-			c.Latency = append(c.Latency, finding.Latency{Endpoint: l.Endpoint, T: l.At.Std(), P50: round(l.P50, 4), P99: round(l.P99, 4), Count: l.Count})
-		}
-	}
-	if q.heap != nil {
-		c.Flame = q.heap.Flame
-	}
-	q.report.Charts = c
-}
-
-// memoryChart are the curves of each life.
-func (q *inquiry) memoryChart() (out []finding.Series) {
-	for i := range q.memory.lives {
-		l := &q.memory.lives[i]
-		for _, m := range []record.Metric{record.RSS, record.WorkingSet, record.HeapUsed, record.External} {
-			pts := l.Series[m]
-			if len(pts) < 2 {
-				continue
-			}
-			s := finding.Series{Container: l.Container, Instance: shorten(l.Instance), Metric: m.String(), Crash: l.Crash}
-			limit := l.LimitBytes
-			if m == record.HeapUsed {
-				limit = l.HeapLimitBytes
-			}
-			if limit > 0 && m != record.External {
-				s.LimitBytes = &limit
-			}
-			step := float64(len(pts)-1) / float64(maxChartPoints-1)
-			if step < 1 {
-				step = 1
-			}
-			// Keep the highest reading of each stretch: peaks matter more than averages.
-			for x := 0.0; int(x) < len(pts); x += step {
-				lo, hi := int(x), min(len(pts), max(int(x)+1, int(x+step)))
-				top := lo
-				for k := lo; k < hi; k++ {
-					if pts[k].V > pts[top].V {
-						top = k
-					}
-				}
-				s.Points = append(s.Points, finding.Point{T: pts[top].T.Std(), V: pts[top].V})
-			}
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
-// requestBars are the requests that were open at deaths, and those of the first suspects.
-func (q *inquiry) requestBars() (bars []finding.Bar) {
-	shown := map[int]finding.Role{}
-	for i, s := range q.report.Suspects {
-		if s.Role == finding.Culprit || i < 3 {
-			shown[q.endpointIndex(s.Endpoint)] = s.Role
-		}
-	}
-	for i := range q.traffic.Pending {
-		p := &q.traffic.Pending[i]
-		role, ok := shown[int(p.Endpoint)]
-		if !ok && p.Death < 0 {
-			continue
-		}
-		if !ok {
-			role = finding.Bystander
-		}
-		end := p.DoneAt()
-		if end == 0 {
-			end = max(p.End, p.Start)
-		}
-		b := finding.Bar{Container: q.traffic.Containers.Names[p.Container], Endpoint: q.traffic.Endpoints.Names[p.Endpoint], Role: role, Start: p.Start.Std(), Outcome: outcomeWord(p),
-			Source: q.traffic.Evidence.Sources.Name(p.Source), Line: int64(p.Line)}
-		if p.Death >= 0 {
-			end = q.traffic.Deaths.At[p.Death]
-			b.Crash = q.traffic.Life.Deaths[p.Death].ID()
-		}
-		b.Seconds = round(max(0, end.Sub(p.Start).Seconds()), 3)
-		if len(bars) < maxBars || role == finding.Culprit {
-			bars = append(bars, b)
-		}
-	}
-	culprits := map[int]bool{}
-	for e, role := range shown {
-		if role == finding.Culprit {
-			culprits[e] = true
-		}
-	}
-	for i := range q.measured.Slow {
-		s := &q.measured.Slow[i]
-		if culprits[int(s.Endpoint)] && len(bars) < 2*maxBars {
-			bars = append(bars, finding.Bar{Container: q.traffic.Containers.Names[s.Container], Endpoint: q.traffic.Endpoints.Names[s.Endpoint], Role: finding.Culprit, Start: s.Start.Std(),
-				Seconds: round(s.Duration.Seconds(), 3), Outcome: "answered", Source: q.traffic.Evidence.Sources.Name(s.Source), Line: int64(s.Line)})
-		}
-	}
-	sort.SliceStable(bars, func(i, j int) bool {
-		if !bars[i].Start.Equal(bars[j].Start) {
-			return bars[i].Start.Before(bars[j].Start)
-		}
-		return bars[i].Container < bars[j].Container
-	})
-	return bars
 }

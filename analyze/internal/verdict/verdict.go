@@ -1,11 +1,12 @@
-// Package verdict judges what was measured: [Conclude] asks the detectors (report.go), weighs what they say against the rivals, decides,
-// and writes the report.
+// Package verdict judges what was measured: [Conclude] asks the detectors, weighs what they say against the rivals, decides, and writes
+// the report.
 //
+//	inquiry.go   asks the detectors
 //	verdict.go   weighs all of it: cause, endpoint, grade, checks (calm.go, fault.go, memory.go: by kind of death)
 //	rivals.go    what else explains deaths (also ages.go, hostmemory.go, lowered.go, planned.go)
-//	suspects.go  the ranked rows, with the reason that clears each
+//	suspects.go  the ranked rows, with the reason that clears each; pattern.go: one request from crash to crash
 //	second.go    a second look, with paths that differ in one segment taken as one, when nothing stood out
-//	story.go     impact, actions, method, coverage, charts; timeline.go: what happened
+//	story.go     all that explains the verdict rather than makes it (crashes.go, timeline.go, actions.go, charts.go)
 //
 // It reads what was gathered and measured, and changes none of it.
 package verdict

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"lastcall/analyze/internal/naming"
 	"lastcall/collectors/record"
@@ -161,4 +162,105 @@ func (q *inquiry) containersSeen() int {
 		}
 	}
 	return n
+}
+
+func ptr(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func shorten(id string) string {
+	if naming.HexID(strings.ToLower(id)) {
+		return id[:12]
+	}
+	return id
+}
+
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && s[n]&0xC0 == 0x80 {
+		n--
+	}
+	return s[:n] + "…"
+}
+
+func round(v float64, digits int) float64 {
+	p := math.Pow10(digits)
+	return math.Round(v*p) / p
+}
+
+// minutes says a duration in whole units, as a person would.
+func minutes(d time.Duration) string {
+	switch {
+	case d < 90*time.Second:
+		return fmt.Sprintf("%d seconds", int(d.Seconds()))
+	case d < 120*time.Minute:
+		return fmt.Sprintf("%d minutes", int(d.Minutes()+0.5))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d hours", int(d.Hours()+0.5))
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24+0.5))
+}
+
+func seconds(s float64) string {
+	switch {
+	case math.IsNaN(s):
+		return "an unknown time"
+	case s < 1:
+		return fmt.Sprintf("%.0f ms", s*1000)
+	case s < 10:
+		return fmt.Sprintf("%.1f s", s)
+	case s < 600:
+		return fmt.Sprintf("%.0f s", s)
+	}
+	return fmt.Sprintf("%.0f min", s/60)
+}
+
+// sig rounds to three significant digits, so that the last bits of arithmetic never show.
+func sig(v float64) float64 {
+	if v == 0 || math.IsNaN(v) || math.IsInf(v, 0) {
+		return 0
+	}
+	p := math.Pow10(2 - int(math.Floor(math.Log10(math.Abs(v)))))
+	return math.Round(v*p) / p
+}
+
+func listSome(s []string, n int) string {
+	if len(s) <= n {
+		var out strings.Builder
+		for i, x := range s {
+			if i > 0 {
+				out.WriteString(", ")
+			}
+			out.WriteString(x)
+		}
+		return out.String()
+	}
+	return listSome(s[:n], n) + fmt.Sprintf(" and %d more", len(s)-n)
+}
+
+func after(s string) string {
+	if s == "" {
+		return ""
+	}
+	return ": " + s
+}
+
+// deref is the value, or zero for none.
+func deref[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
+func countText(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
