@@ -86,3 +86,56 @@ func TestWhatComesAtTheEndOfEqualLivesIsNotAccused(t *testing.T) {
 		}
 	}
 }
+
+// straws gives three containers that die again and again with an export open that mostly does no harm: kills says of the n-th call on a
+// container that has lived so long whether it is the last.
+func straws(t *testing.T, kills func(n int, age time.Duration) bool) func(record.Sink) {
+	return func(s record.Sink) {
+		line := int64(0)
+		serve := func(container, path string, start record.Time, dur time.Duration, out record.Outcome) {
+			line++
+			served(t, s, routerLog, line, container, path, fmt.Sprint("r", line), start, dur, out)
+		}
+		n := 0
+		for w := range 3 {
+			web := fmt.Sprintf("web-%d", w+1)
+			at := dawn.Add(time.Duration(w) * 7 * time.Minute)
+			for began := at; at < dawn.Add(8*time.Hour); at = at.Add(time.Second) {
+				serve(web, []string{"/api/orders", "/api/products", "/api/carts"}[int(at/1e9)%3], at, 50*time.Millisecond, record.Answered)
+				if at.Sub(dawn)/time.Second%373 != time.Duration(w*120) {
+					continue
+				}
+				if n++; !kills(n, at.Sub(began)) {
+					serve(web, "/api/export", at, 9*time.Second, record.Answered)
+					continue
+				}
+				serve(web, "/api/export", at, 8*time.Second, record.Cut)
+				if err := s.Crash(killed(web, at.Add(8*time.Second))); err != nil {
+					t.Fatal(err)
+				}
+				began = at.Add(20 * time.Second)
+				if err := s.Lifecycle(&record.Lifecycle{Time: began, Container: web, Kind: record.Starting}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+}
+
+// TestWhatKillsOldContainersOnlyIsNotAccused: a request that kills by itself does so at any age of its container, one that comes when memory
+// is full already at none but a high one.
+func TestWhatKillsOldContainersOnlyIsNotAccused(t *testing.T) {
+	for name, c := range map[string]struct {
+		kills   func(n int, age time.Duration) bool
+		accused bool
+	}{
+		"only the old, not all at one age": {func(n int, age time.Duration) bool { return age > 70*time.Minute && n*7%5 < 2 }, false},
+		"at any age":                       {func(n int, _ time.Duration) bool { return n*11%17 < 3 }, true},
+		"nearly each":                      {func(n int, _ time.Duration) bool { return n%5 != 0 && n > 6 }, true},
+	} {
+		v := look(t, analyze.Options{}, straws(t, c.kills)).Verdict
+		if (v.Endpoint != nil && *v.Endpoint == "GET /api/export") != c.accused {
+			t.Errorf("%s: %s (%s): %s", name, v.Cause, v.Grade, v.Summary)
+		}
+	}
+}

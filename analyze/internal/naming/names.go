@@ -159,6 +159,7 @@ func newCanon(ev *intake.Evidence) *Canon {
 			c.at[a] = shown[k]
 		}
 	}
+	c.joinProject(ev, shown)
 	return c
 }
 

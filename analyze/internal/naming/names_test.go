@@ -83,3 +83,91 @@ func TestAnIDTiesNoNameToItself(t *testing.T) {
 		}
 	}
 }
+
+// evidence gathers records.
+func evidence(t *testing.T, crashes []record.Crash, events []record.Lifecycle, names ...string) *intake.Evidence {
+	t.Helper()
+	a := intake.New(intake.Options{})
+	for i := range crashes {
+		if err := a.Crash(&crashes[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range events {
+		if err := a.Lifecycle(&events[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ev, err := a.Finish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ev.Containers = append([]string{"", ""}, names...) // none, and those beyond what is kept
+	return ev
+}
+
+// Docker Compose prints its lines without the name of the project.
+func TestTheNameOfAProjectIsNoOtherContainer(t *testing.T) {
+	up := func(names ...string) (out []record.Lifecycle) {
+		for _, n := range names {
+			out = append(out, record.Lifecycle{Container: n, Kind: record.Up})
+		}
+		return out
+	}
+	said := []record.Crash{{Container: "api-2", Kind: record.CrashHeapLimit}}
+	for _, c := range []struct {
+		name string
+		ev   *intake.Evidence
+		want map[string]string
+	}{
+		{"one project", evidence(t, said, up("shop-api-1", "shop-api-2", "shop-db-1"), "api-1"), map[string]string{"api-1": "shop-api-1", "api-2": "shop-api-2"}},
+		{"with underscores", evidence(t, nil, up("shop_api_1"), "api_1"), map[string]string{"api_1": "shop_api_1"}},
+		{"two projects", evidence(t, nil, up("shop-api-1", "blog-api-1"), "api-1"), map[string]string{"api-1": "api-1"}},
+		{"projects differ", evidence(t, nil, up("shop-api-1", "blog-web-1"), "api-1", "web-1"), map[string]string{"api-1": "api-1", "web-1": "web-1"}},
+		{"the short name is one of the engine's", evidence(t, nil, up("shop-api-1", "api-1")), map[string]string{"api-1": "api-1"}},
+		{"no number", evidence(t, nil, up("shop-api"), "api"), map[string]string{"api": "api"}},
+	} {
+		canon := newCanon(c.ev)
+		for name, want := range c.want {
+			if got := canon.Of(name); got != want {
+				t.Errorf("%s: %q is %q, want %q", c.name, name, got, want)
+			}
+		}
+	}
+}
+
+// A dump in a log of many containers has the number of its process and no name.
+func TestADumpIsOfTheContainerThatLoggedUnderItsNumber(t *testing.T) {
+	const at = record.Time(1_700_000_000e9)
+	dump := func(pid string) record.Crash {
+		return record.Crash{Time: at, Kind: record.CrashHeapLimit, Instance: pid, ExitCode: -1}
+	}
+	exit := func(after int, container string) record.Crash {
+		return record.Crash{Time: at + record.Time(after)*1e9, Container: container, Kind: record.CrashAbort, Exited: true, ExitCode: 134}
+	}
+	speak := func(ev *intake.Evidence, container, pid string, from, to int) *intake.Evidence {
+		s := &intake.Sighting{}
+		s.First, s.Last = at+record.Time(from)*1e9, at+record.Time(to)*1e9
+		ev.Seen[intake.SeenKey{Container: container, Instance: pid}] = s
+		return ev
+	}
+	for _, c := range []struct {
+		name string
+		ev   *intake.Evidence
+		want string
+	}{
+		{"one logged under it", speak(speak(evidence(t, []record.Crash{dump("17")}, nil), "web-1", "17", -600, -1), "web-2", "18", -600, 60), "web-1"},
+		{"another had it long before", speak(speak(evidence(t, []record.Crash{dump("17")}, nil), "web-1", "17", -9000, -8000), "web-2", "17", -600, -2), "web-2"},
+		{"two logged under it", speak(speak(evidence(t, []record.Crash{dump("1")}, nil), "web-1", "1", -600, -1), "web-2", "1", -600, 60), "process 1"},
+		{"two logged under it, and the end of one is told", speak(speak(evidence(t, []record.Crash{dump("1"), exit(2, "web-2")}, nil), "web-1", "1", -600, -1), "web-2", "1", -600, -1), "web-2"},
+		{"nobody did, and an end is told long after", evidence(t, []record.Crash{dump("17"), exit(200, "web-2")}, nil), ""},
+		{"nobody did, and nothing is told", evidence(t, []record.Crash{dump("17")}, nil), "process 17"},
+	} {
+		if _, err := Resolve(c.ev, 0, 0); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.ev.Crashes[0].Container; got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}

@@ -90,6 +90,7 @@ func (t *Traffic) newMeasuring() *measuring {
 		Counts:     Counts{PerEndpoint: make([]int64, nE), Users: map[uint32]struct{}{}},
 		Load:       Load{Steps: make([]float64, int(t.Window.To.Sub(t.Window.From)/LoadStep)+1)},
 		Serves:     make([]bool, nC),
+		calls:      newCalls(nE),
 	}
 	for d := range t.Life.Deaths {
 		m.gathered[d].most = min(maxCaseRequests, maxAllCases/nD)
@@ -233,6 +234,7 @@ func (m *measuring) line(r *reqlog.Rec) {
 func (m *measuring) count(endpoint, container uint32, r *reqlog.Rec) {
 	m.out.Counts.Total++
 	m.out.Counts.PerEndpoint[endpoint]++
+	m.out.calls.add(endpoint, m.out.Counts.PerEndpoint[endpoint], container, r.Start)
 	if m.cells != nil {
 		m.cells.add(endpoint, container, m.blocks.at(r.Start))
 	}

@@ -20,6 +20,7 @@ type Measured struct {
 	Serves     []bool // by container: whether it serves requests
 	Latency    *Latencies
 	Exposure   memory.Exposure // requests by endpoint, container and block, for the regression of memory on them
+	calls      calls
 }
 
 // Counts are how many requests there were.

@@ -104,8 +104,90 @@ func (q *inquiry) lastStraw(a ages, res *inflight.Result, weighed, all []int) bo
 	return 2*ran <= open
 }
 
+const (
+	// strawP is how probable it may be at most that the calls at which containers died are as old as they are by chance, for them to be
+	// called late.
+	strawP = 0.01
+	// strawStories and strawCalls: of so few stories of deaths, or with so few calls that did no harm, nothing is said.
+	strawStories = 3
+	strawCalls   = 10
+)
+
+// straw compares the calls of an endpoint at which containers died with those that did no harm.
+type straw struct {
+	stories, harmless int
+	fatal, usual      time.Duration // median age of the container at either
+	p                 float64
+}
+
+func (s straw) late() bool {
+	return s.stories >= strawStories && s.harmless >= strawCalls && s.p <= strawP
+}
+
+func (s straw) String() string {
+	return fmt.Sprintf("%d other requests of it did no harm, on containers that had lived for %s (median), where those that died had for %s: it may be the last straw of what adds up over a life",
+		s.harmless, minutes(s.usual.Round(time.Second)), minutes(s.fatal.Round(time.Second)))
+}
+
+// strawOf asks whether an endpoint kills at any age of a container, as a request does that kills by itself: those that do are then a random
+// sample of all. One that only comes when memory is full already kills those alone that lived long (rank-sum test, Wilcoxon 1945). The
+// deaths of one story are one observation.
+func (q *inquiry) strawOf(endpoint int) (s straw) {
+	var ages []float64
+	var fatal []int // indexes of ages
+	told := map[int]bool{}
+	var harmless, killing []float64
+	for _, c := range q.measured.Calls(q.traffic, endpoint) {
+		switch {
+		case c.Death < 0:
+			harmless = append(harmless, c.Age.Seconds())
+		case told[q.open.cases[c.Death].Chain]:
+			continue
+		default:
+			told[q.open.cases[c.Death].Chain] = true
+			fatal = append(fatal, len(ages))
+			killing = append(killing, c.Age.Seconds())
+		}
+		ages = append(ages, c.Age.Seconds())
+	}
+	s.stories, s.harmless, s.p = len(fatal), len(harmless), 1
+	if s.stories == 0 || s.harmless == 0 {
+		return s
+	}
+	s.fatal, s.usual = time.Duration(stat.Median(killing)*1e9), time.Duration(stat.Median(harmless)*1e9)
+	ranks, sum := stat.Ranks(ages), 0.0
+	for _, i := range fatal {
+		sum += ranks[i]
+	}
+	k, n := float64(len(fatal)), float64(len(ages))
+	s.p = stat.NormalTail((sum - k*(n+1)/2) / math.Sqrt(k*(n-k)*(n+1)/12))
+	return s
+}
+
+// jumped reports whether memory is known to have jumped before most of the deaths whose curves are known.
+func (q *inquiry) jumped(deaths []int) bool {
+	bursty, known := 0, 0
+	for _, d := range deaths {
+		switch q.shapeAtDeath(d) {
+		case finding.ShapeBurst:
+			bursty++
+			known++
+		case finding.ShapeInsufficient:
+		default:
+			known++
+		}
+	}
+	return 2*bursty > known
+}
+
 // weighAges lowers the grade of the leader of a class where the ages at death say that it may be no more than the last straw.
 func (q *inquiry) weighAges(c class, deaths []int, grade finding.Grade, why []string) (ages, finding.Grade, []string) {
+	if res := q.open.results[c]; res != nil && res.Leader > 0 && grade.Rank() >= finding.Possible.Rank() && !q.jumped(deaths) {
+		if s := q.strawOf(res.Leader); s.late() {
+			grade, why = lower(grade, finding.Possible), append(why, s.String())
+			q.report.Checks = append(q.report.Checks, finding.Check{Rule: "rival.ages", Outcome: finding.Contradicts, Detail: q.traffic.Endpoints.Names[res.Leader] + ": " + s.String()})
+		}
+	}
 	all := append(slices.Clone(deaths), q.open.later[c]...)
 	age := q.agesAt(all)
 	if !age.alike() {
