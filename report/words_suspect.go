@@ -54,15 +54,18 @@ const (
 // presenceText is the arithmetic of a suspect: "open at death in 4 of 4 crashes; in 3 of 412 comparable quiet windows (0.7%)".
 func presenceText(s *finding.Suspect) string {
 	lead := "open at death in "
-	if s.Effect.Measure == "share_of_growth" {
+	switch s.Effect.Measure {
+	case "share_of_growth":
 		lead = "at work before "
+	case "rate_ratio":
+		lead = "answered right before "
 	}
 	t := lead + strconv.Itoa(s.CrashesWith) + " of " + plural(int64(s.CrashesTotal), "crash", "crashes")
 	if s.CrashesTotal == 0 {
 		t = "no crash to compare with"
 	}
-	if s.BaselineTotal == 0 && s.Effect.Measure == "share_of_growth" {
-		return t // leaks are weighed over the whole window, not against quiet parts of it
+	if s.BaselineTotal == 0 && (s.Effect.Measure == "share_of_growth" || s.Effect.Measure == "rate_ratio") {
+		return t // weighed over the whole window, not against quiet parts of it
 	}
 	if s.BaselineTotal > 0 {
 		return t + "; in " + countText(int64(s.BaselineWith)) + " of " + plural(int64(s.BaselineTotal), "comparable quiet window", "comparable quiet windows") +
@@ -112,6 +115,8 @@ func effectText(e finding.Effect) string {
 		lead = "likelihood ratio "
 	case "odds_ratio":
 		lead = "odds ratio "
+	case "rate_ratio":
+		lead = "times as often as chance brings about: "
 	case "share_of_growth":
 		lead, f = "share of the growth ", percentText
 	default:

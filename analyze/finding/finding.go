@@ -200,7 +200,8 @@ type Estimate struct {
 	High  float64 `json:"high"`
 }
 
-// Effect is the size of an association. Measure says what it is: "likelihood_ratio", "odds_ratio", "share_of_growth".
+// Effect is the size of an association. Measure says what it is: "likelihood_ratio", "odds_ratio", "share_of_growth",
+// "rate_ratio" (of deaths right after an answer, over those that chance brings about).
 type Effect struct {
 	Value   float64 `json:"value"`
 	Low     float64 `json:"low"`

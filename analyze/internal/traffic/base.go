@@ -86,7 +86,7 @@ const minExposure, minExposed = 5, 300
 // before its death, which is no quiet time. Ages at which none were seen at quiet moments, as of what kills, tell nothing: 0.
 func (m *measuring) lasting(e uint32) (open [inflight.Bins]float64) {
 	h := m.answered[e]
-	starts := max(float64(m.out.Base.Durations[e].N)/m.out.Base.Seconds, float64(m.out.Counts.PerEndpoint[e])/max(m.t.Quiet.aliveSeconds, 1))
+	starts := max(float64(m.out.Base.Durations[e].N)/m.out.Base.Seconds, float64(m.out.Counts.PerEndpoint[e])/max(m.t.Quiet.AliveSeconds, 1))
 	survival := 1.0
 	for k := range open {
 		width := inflight.Ages[k+1] - inflight.Ages[k]

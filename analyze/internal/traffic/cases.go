@@ -119,10 +119,10 @@ const (
 func (m *measuring) loadBefore(d, n int) float64 {
 	at := m.t.Deaths.At[d]
 	secs := at.Add(-loadUntil).Sub(max(at.Add(-loadFrom), m.t.Window.From)).Seconds()
-	if m.t.Quiet.aliveSeconds == 0 || secs < 60 || !m.out.Serves[m.t.Containers.died(&m.t.Life.Deaths[d])] {
+	if m.t.Quiet.AliveSeconds == 0 || secs < 60 || !m.out.Serves[m.t.Containers.died(&m.t.Life.Deaths[d])] {
 		return 1
 	}
-	expected := float64(m.out.Counts.Total) / m.t.Quiet.aliveSeconds * secs
+	expected := float64(m.out.Counts.Total) / m.t.Quiet.AliveSeconds * secs
 	return min(max((float64(n)+5)/(expected+5), 0.5), 5)
 }
 

@@ -25,7 +25,7 @@ type Quiet struct {
 	everywhere   pressure      // after deaths
 	before       []pressure    // per container, before its own deaths
 	Lookback     time.Duration // how long before a death is not quiet
-	aliveSeconds float64       // over all containers
+	AliveSeconds float64       // over all containers
 	Seconds      float64       // the quiet part of it
 }
 
@@ -44,15 +44,15 @@ func (t *Traffic) pressureWindows() {
 		}
 		everywhere = union(everywhere)
 		t.Quiet.everywhere, t.Quiet.before = newPressure(everywhere, len(t.Containers.Names)), make([]pressure, len(t.Containers.Names))
-		t.Quiet.aliveSeconds = 0
+		t.Quiet.AliveSeconds = 0
 		for c := range t.Quiet.before {
 			t.Quiet.before[c] = newPressure(minus(union(own[c]), everywhere), 1)
 			for _, s := range t.Quiet.alive[c] {
-				t.Quiet.aliveSeconds += s.To.Sub(s.From).Seconds()
+				t.Quiet.AliveSeconds += s.To.Sub(s.From).Seconds()
 			}
 		}
 		t.Quiet.Seconds = t.quietWithin(math.MinInt64, math.MaxInt64)
-		if t.Quiet.Seconds >= minQuietShare*t.Quiet.aliveSeconds || t.Quiet.Lookback < time.Minute {
+		if t.Quiet.Seconds >= minQuietShare*t.Quiet.AliveSeconds || t.Quiet.Lookback < time.Minute {
 			break
 		}
 	}

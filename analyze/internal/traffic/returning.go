@@ -65,7 +65,7 @@ func (m *measuring) returned() map[uint64]inflight.Returning {
 	for k, a := range m.returning {
 		if len(a.at) > 0 {
 			slices.Sort(a.at)
-			out[k] = inflight.Returning{Open: a.open.Seconds() / max(m.t.Quiet.aliveSeconds, 1), Answers: a.at}
+			out[k] = inflight.Returning{Open: a.open.Seconds() / max(m.t.Quiet.AliveSeconds, 1), Answers: a.at}
 		}
 	}
 	return out

@@ -139,6 +139,11 @@ func (q *inquiry) actionsFor(cause finding.Cause, endpoints []string, add func(k
 		add("mitigate", "stall.silence", "Limit or switch off "+ep+", and block the request shown in the examples.")
 		add("fix", "stall.silence", "In the code of "+ep+", look for work that never yields: regular expressions on user input, parsing, sorting, synchronous crypto; move it to a worker or bound its input.")
 	case finding.RequestCrash:
+		if q.afterAnswers(endpoints) {
+			add("mitigate", "crash.after-answer", "Limit or switch off "+ep+" until "+are+" fixed.")
+			add("fix", "crash.after-answer", "In the code of "+ep+", look for what goes on after the answer (a promise that nobody awaits, a timer, a thread) and handle its error; the last words in the crash's evidence say which.")
+			return
+		}
 		add("mitigate", "burst.open-at-onset", "Block the request shown in the examples.")
 		add("fix", "burst.open-at-onset", "Handle the error that ends the process in the code of "+ep+"; the last words in the crash's evidence say which.")
 	case finding.HungDependency:

@@ -135,6 +135,9 @@ func (q *inquiry) explainFault(deaths []int) []candidate {
 		}
 		return q.withSecond(finding.RequestCrash, byFault, deaths, res, grade, why)
 	}
+	if c, ok := q.explainAfter(deaths); ok {
+		return []candidate{c}
+	}
 	// A runtime may be told to exit when its memory is full, and then says no more than a code.
 	onlyExits := !slices.ContainsFunc(deaths, func(d int) bool { return q.traffic.Life.Deaths[d].Kind != record.CrashExit })
 	if onlyExits && q.memory.growth.Gate.Open && q.endedFull(deaths) {

@@ -54,6 +54,7 @@ type candidate struct {
 	// named is the best endpoint when it is not accused.
 	named int
 	by    basis
+	after aftermath // where it rests on answers
 }
 
 // basis is the kind of evidence that an explanation rests on.
@@ -63,6 +64,7 @@ const (
 	otherBasis     basis = iota
 	onOpenRequests       // which were open at the onset of deaths
 	onGrowth             // of memory, over lives
+	onAnswers            // which came right before deaths
 )
 
 // decide weighs everything and writes verdict, suspects and checks.

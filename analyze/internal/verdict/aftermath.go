@@ -1,0 +1,184 @@
+package verdict
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"lastcall/analyze/finding"
+	"lastcall/analyze/internal/stat"
+	"lastcall/collectors/record"
+)
+
+// What a request leaves running may fail when the request itself is over: a promise that nobody awaits, a timer, a thread. The process then
+// dies of an error with nothing open, right after an answer.
+
+// afterWithin are how soon after an answer such an error comes, as an endpoint whose requests are counted on.
+var afterWithin = [...]time.Duration{time.Second, 5 * time.Second, 30 * time.Second}
+
+const (
+	// afterHit is how probable the answer of a culprit is before a death.
+	afterHit = 0.9
+	// afterRecent is how long before that the pace of an endpoint on the container is taken: its usual one may be far less than that of a
+	// busy hour.
+	afterRecent = 10 * time.Minute
+	// mostByChance: more probable than that an answer is never said to be.
+	mostByChance = 0.95
+	// afterLeast is at how many deaths, and at what part of them, an answer must have come before.
+	afterLeast = 3
+	afterShare = 0.8
+	// priorAfter is the probability beforehand that an answered request is what killed, where none that was open did.
+	priorAfter = 0.1
+)
+
+// rateRatio is the measure of the effect: deaths right after an answer, over those that chance brings about.
+const rateRatio = "rate_ratio"
+
+// aftermath is an endpoint that was answered right before deaths.
+type aftermath struct {
+	endpoint  int
+	posterior float64
+	within    time.Duration // of afterWithin, that which tells most
+	with, of  int           // deaths
+	chance    float64       // at how many of them it would have been by chance
+}
+
+// lastAnswers are what was answered before one death.
+type lastAnswers struct {
+	ago    map[int]time.Duration // by endpoint, the last one
+	recent map[int]int           // by endpoint, how many within afterRecent, without the last
+}
+
+func (q *inquiry) answersBefore(d int) lastAnswers {
+	x := &q.open.cases[d]
+	a := lastAnswers{map[int]time.Duration{}, map[int]int{}}
+	for i := range x.Requests {
+		r := &x.Requests[i]
+		if r.End == 0 || r.End > x.Time {
+			continue
+		}
+		ago := x.Time.Sub(r.End)
+		if last, ok := a.ago[r.Endpoint]; !ok || ago < last {
+			a.ago[r.Endpoint] = ago
+		}
+		if ago <= afterRecent {
+			a.recent[r.Endpoint]++
+		}
+	}
+	for e := range a.recent {
+		a.recent[e]--
+	}
+	return a
+}
+
+// aftermathOf looks for an endpoint that was answered right before deaths more often than chance brings about: per death, the probability
+// of an answer so soon before it if the endpoint kills, over that at its pace (Poisson). Ages are averaged over, endpoints share the
+// probability beforehand.
+func (q *inquiry) aftermathOf(deaths []int) (best aftermath, ok bool) {
+	if len(deaths) < afterLeast || q.burstOutcome() == finding.NotPossible || q.traffic.Quiet.AliveSeconds <= 0 {
+		return best, false // the request that kills would not be seen, and what comes before it would
+	}
+	answers := make([]lastAnswers, len(deaths))
+	suspects := map[int]int{} // endpoint -> deaths before which it was answered in time
+	for i, d := range deaths {
+		answers[i] = q.answersBefore(d)
+		for e, ago := range answers[i].ago {
+			if e > 0 && ago <= afterWithin[len(afterWithin)-1] {
+				suspects[e]++
+			}
+		}
+	}
+	all := float64(max(len(q.traffic.Endpoints.Names)-1, 1))
+	sum := 0.0 // of the e-values, each weighted by its prior
+	for e, n := range suspects {
+		if float64(n) < afterShare*float64(len(deaths)) {
+			continue
+		}
+		x := q.weighAfter(e, deaths, answers)
+		weight := priorAfter / all * x.posterior
+		sum += weight
+		if weight > best.posterior || weight == best.posterior && e < best.endpoint {
+			best, best.posterior = x, weight
+		}
+	}
+	best.posterior /= sum + 1 - priorAfter
+	return best, best.posterior >= conclusiveP && best.with >= afterLeast && float64(best.with) >= afterShare*float64(len(deaths))
+}
+
+// weighAfter returns what the answers of an endpoint say; its posterior is the e-value so far.
+func (q *inquiry) weighAfter(e int, deaths []int, answers []lastAnswers) aftermath {
+	x := aftermath{endpoint: e, of: len(deaths)}
+	usual := float64(q.measured.Counts.PerEndpoint[e]) / q.traffic.Quiet.AliveSeconds
+	most := 0.0
+	for _, within := range afterWithin {
+		value, with, chance := 1.0, 0, 0.0
+		for i := range deaths {
+			pace := max(usual, float64(answers[i].recent[e])/afterRecent.Seconds())
+			p := min(max(1-math.Exp(-pace*within.Seconds()), 1e-6), mostByChance)
+			chance += p
+			if ago, ok := answers[i].ago[e]; ok && ago <= within {
+				value *= afterHit / p
+				with++
+			} else {
+				value *= (1 - afterHit) / (1 - p)
+			}
+		}
+		x.posterior += value / float64(len(afterWithin))
+		if value > most {
+			most, x.within, x.with, x.chance = value, within, with, chance
+		}
+	}
+	return x
+}
+
+// describe writes what the answers say of the endpoint instead of what open requests do.
+func (a *aftermath) describe(s *finding.Suspect) {
+	n, chance := float64(a.with), math.Max(a.chance, 1e-6)
+	off := stat.NormalQuantile(0.95) * math.Sqrt(n)
+	s.CrashesWith, s.Baseline, s.BaselineWith, s.BaselineTotal = a.with, 0, 0, 0
+	s.Effect = finding.Effect{Measure: rateRatio, Value: sig(n / chance), Low: sig((n - off) / chance), High: sig((n + off) / chance)}
+	p := round(a.posterior, 4)
+	s.Probability, s.PAdjusted = &p, nil
+	s.Reasons = append(s.Reasons, fmt.Sprintf("answered within %s before %d of %d deaths, where its pace brings that about before %s", seconds(a.within.Seconds()), a.with, a.of, num(a.chance)))
+}
+
+// afterAnswers reports whether the accused endpoints are those whose answers came right before deaths.
+func (q *inquiry) afterAnswers(endpoints []string) bool {
+	return slices.ContainsFunc(q.report.Suspects, func(s finding.Suspect) bool {
+		return s.Role == finding.Culprit && s.Effect.Measure == rateRatio && slices.Contains(endpoints, s.Endpoint)
+	})
+}
+
+// explainAfter accuses an endpoint whose answers came right before the deaths, if there is one.
+func (q *inquiry) explainAfter(deaths []int) (candidate, bool) {
+	for _, d := range deaths {
+		if k := q.traffic.Life.Deaths[d].Kind; k != record.CrashException && k != record.CrashSegfault && k != record.CrashExit && k != record.CrashAbort {
+			return candidate{}, false
+		}
+	}
+	if q.mayBeFull(deaths) {
+		return candidate{}, false
+	}
+	a, ok := q.aftermathOf(deaths)
+	if !ok {
+		return candidate{}, false
+	}
+	name := q.traffic.Endpoints.Names[a.endpoint]
+	detail := fmt.Sprintf("%s had been answered within %s before %d of %d deaths, where its pace brings that about before %s (probability %s)",
+		name, seconds(a.within.Seconds()), a.with, a.of, num(a.chance), percent(a.posterior))
+	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "crash.after-answer", Outcome: finding.Supports, Detail: detail})
+	return candidate{deaths: deaths, class: byFault, endpoint: a.endpoint, named: a.endpoint, by: onAnswers, after: a, verdict: finding.Verdict{
+		Cause: finding.RequestCrash, Grade: finding.Likely, Endpoint: &q.traffic.Endpoints.Names[a.endpoint],
+		Summary: fmt.Sprintf("%s crashed %s after its answer: it had been answered within %s before %d of %d deaths, and no request was open at them that explains it.",
+			name, q.containersText(deaths), seconds(a.within.Seconds()), a.with, a.of)}}, true
+}
+
+func afterRule() finding.Rule {
+	return finding.Rule{ID: "crash.after-answer", Title: "Answered right before the crash", Question: "Did a request leave something running that killed the process when the request was over?",
+		Test: "Where no open request explains the deaths by an error: for each endpoint, how soon before each death a request of it was answered on that container. The probability of that if it kills, over that at its pace (the higher of its usual one and that of the ten minutes before), multiplied over the deaths and averaged over three times; endpoints share the probability beforehand.",
+		Thresholds: []finding.Threshold{{Name: "answered before", Value: "1 s, 5 s or 30 s; at least 3 deaths, and 80% of them", Why: "an error that nobody awaits comes at once, or with a timer"},
+			{Name: "probability", Value: "0.99, of 0.1 beforehand for all endpoints", Why: "what is open kills more often than what is over"},
+			{Name: "grade", Value: "likely at most", Why: "what always comes before the culprit looks alike"}},
+		Source: "Poisson arrivals; Vovk and Wang 2021 for e-values", Limits: "Needs a log in which open requests are seen, or the request that was open would be missing and the one before it be accused."}
+}
