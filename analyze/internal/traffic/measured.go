@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"lastcall/analyze/inflight"
-	"lastcall/analyze/memory"
 	"lastcall/collectors/record"
 )
 
@@ -19,7 +18,9 @@ type Measured struct {
 	Load       Load
 	Serves     []bool // by container: whether it serves requests
 	Latency    *Latencies
-	Exposure   memory.Exposure // requests by endpoint, container and block, for the regression of memory on them
+
+	t      *Traffic
+	blocks blockCounts
 }
 
 // Counts are how many requests there were.
