@@ -434,5 +434,5 @@ func (c *Canon) ByCount(d *life.Death) bool {
 	return slices.ContainsFunc(d.Signs, func(s life.Sign) bool { return c.counted[Sign{s.Pos, s.Time}] })
 }
 
-// countedKills is how many kills are known to be their containers' by the count of restarts only.
+// Counted is how many kills are known to be their containers' by the count of restarts only.
 func (c *Canon) Counted() int { return len(c.counted) }

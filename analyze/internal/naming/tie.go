@@ -181,9 +181,9 @@ func meets(times []record.Time, at record.Time) bool {
 }
 
 const (
-	// breakGap: connections that break within this of one another broke at once.
+	// BreakGap is within which connections break at once.
 	BreakGap = 2 * time.Second
-	// minBroken is how many make it a moment of the container's rather than of a client's.
+	// MinBroken is how many make it a moment of the container's rather than of a client's.
 	MinBroken = 3
 )
 

@@ -28,17 +28,24 @@ func (t *Traffic) remembers() bool {
 	return false
 }
 
-// exposure turns the block counts into what the memory regression takes.
-func (m *measuring) exposure() memory.Exposure {
+// blockCounts are the requests by endpoint, container and block of time.
+type blockCounts struct {
+	width time.Duration
+	n     int    // blocks
+	cells *cells // nil where there is no memory that they could explain
+}
+
+// Exposure turns the counts of requests by block into what the regression of memory on them takes. It is large, and made at each call.
+func (m *Measured) Exposure() memory.Exposure {
 	if m.t.Sampled.Fraction > 0 && m.t.Sampled.Counted {
 		return m.countedExposure()
 	}
-	ex := memory.Exposure{From: m.t.Window.From, Block: m.block, N: m.nBlocks}
-	if m.cells == nil {
+	ex := memory.Exposure{From: m.t.Window.From, Block: m.blocks.width, N: m.blocks.n}
+	if m.blocks.cells == nil {
 		return ex
 	}
 	by := make([]map[string][]float64, len(m.t.Endpoints.Names))
-	m.cells.each(func(e, c uint32, row []float64) {
+	m.blocks.cells.each(func(e, c uint32, row []float64) {
 		if c == 0 || e == 0 {
 			return
 		}
@@ -56,8 +63,8 @@ func (m *measuring) exposure() memory.Exposure {
 }
 
 // countedExposure builds the counts of the memory regression from what the source computed itself.
-func (m *measuring) countedExposure() memory.Exposure {
-	ex := memory.Exposure{From: m.t.Window.From, Block: m.block, N: m.nBlocks}
+func (m *Measured) countedExposure() memory.Exposure {
+	ex := memory.Exposure{From: m.t.Window.From, Block: m.blocks.width, N: m.blocks.n}
 	type cell struct{ endpoint, container string }
 	cells := map[cell][]float64{}
 	for i := range m.t.Evidence.Exposures {
@@ -71,14 +78,14 @@ func (m *measuring) countedExposure() memory.Exposure {
 			if len(cells) >= maxCells {
 				continue
 			}
-			row = make([]float64, m.nBlocks)
+			row = make([]float64, m.blocks.n)
 			cells[k] = row
 		}
 		// Spread evenly over the blocks that the stretch touches.
 		lo, hi := max(e.From, m.t.Window.From), min(e.To, m.t.Window.To)
-		for b := int(lo.Sub(m.t.Window.From) / m.block); b < m.nBlocks && hi > lo; b++ {
-			from := m.t.Window.From.Add(m.block * time.Duration(b))
-			in := min(hi, from.Add(m.block)) - max(lo, from)
+		for b := int(lo.Sub(m.t.Window.From) / m.blocks.width); b < m.blocks.n && hi > lo; b++ {
+			from := m.t.Window.From.Add(m.blocks.width * time.Duration(b))
+			in := min(hi, from.Add(m.blocks.width)) - max(lo, from)
 			if in <= 0 {
 				break
 			}

@@ -16,7 +16,7 @@ type group struct {
 }
 
 // each visits every counted request line once, in time order: exact duplicates, lines outside the window and lines of groups
-// that tell of the same requests again are passed over. Endpoint and Container are indexes into t.endpoints.names and t.containers.names.
+// that tell of the same requests again are passed over. Endpoint and Container are indexes of Endpoints and Containers.
 func (t *Traffic) each(f func(r *reqlog.Rec)) error {
 	return t.lines(t.Evidence.Log.Each, countedLines, f)
 }

@@ -30,9 +30,7 @@ type measuring struct {
 	diedAt      []cursor       // those times
 	died        []int          // all deaths, in the order of their times there
 	dying       []bool         // see findDying
-	block       time.Duration
-	nBlocks     int
-	cells       *cells // nil where there is no memory that they could explain
+	cells       *cells         // nil where there is no memory that they could explain
 	blocks      calendar
 	steps       calendar
 	// open and openByHour are how long requests of each endpoint were open at each age, in microseconds. Sums of whole numbers are the
@@ -72,7 +70,6 @@ func (t *Traffic) Measure() (*Measured, error) {
 		m.muteOverflow()
 	}
 	m.out.Load.Logged = t.logged(len(m.out.Load.Steps))
-	m.out.Exposure = m.exposure()
 	return m.out, nil
 }
 
@@ -83,6 +80,7 @@ func (t *Traffic) newMeasuring() *measuring {
 		m.openByHour = make([][24][inflight.Bins]float64, nE)
 	}
 	m.out = &Measured{
+		t:          t,
 		Base:       &inflight.Baseline{Durations: make([]inflight.Histogram, nE), Seconds: max(t.Quiet.Seconds, 1)},
 		Cases:      make([]inflight.Case, nD),
 		LastMinute: make([]int, nD),
@@ -105,12 +103,13 @@ func (t *Traffic) newMeasuring() *measuring {
 		m.byContainer[c] = append(m.byContainer[c], d)
 		m.diedAt[c].times = append(m.diedAt[c].times, t.Deaths.At[d])
 	}
-	m.block = max(minBlock, (t.Window.To.Sub(t.Window.From)/maxBlocks + time.Second).Truncate(time.Second))
-	m.nBlocks = int(t.Window.To.Sub(t.Window.From)/m.block) + 1
+	width := max(minBlock, (t.Window.To.Sub(t.Window.From)/maxBlocks + time.Second).Truncate(time.Second))
+	n := int(t.Window.To.Sub(t.Window.From)/width) + 1
 	if t.remembers() {
-		m.cells = newCells(nE, nC, m.nBlocks)
+		m.cells = newCells(nE, nC, n)
 	}
-	m.blocks, m.steps = newCalendar(t.Window.From, m.block), newCalendar(t.Window.From, LoadStep)
+	m.out.blocks = blockCounts{width, n, m.cells}
+	m.blocks, m.steps = newCalendar(t.Window.From, width), newCalendar(t.Window.From, LoadStep)
 	return m
 }
 

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"lastcall/analyze/inflight"
-	"lastcall/analyze/memory"
 	"lastcall/collectors/record"
 )
 
@@ -19,8 +18,10 @@ type Measured struct {
 	Load       Load
 	Serves     []bool // by container: whether it serves requests
 	Latency    *Latencies
-	Exposure   memory.Exposure // requests by endpoint, container and block, for the regression of memory on them
-	calls      calls
+
+	t      *Traffic
+	blocks blockCounts
+	calls  calls
 }
 
 // Counts are how many requests there were.

@@ -10,9 +10,10 @@ import (
 )
 
 const (
-	// PressureBefore and PressureAfter: the time around a death in which everything is slow is no base rate.
+	// PressureBefore is the time before a death in which everything is slow: it is no base rate.
 	PressureBefore = 15 * time.Minute
-	PressureAfter  = 5 * time.Minute
+	// PressureAfter is the time after a death that is none either.
+	PressureAfter = 5 * time.Minute
 	// minQuietShare: when less of the time than this is quiet, the pressure window before deaths is shortened.
 	minQuietShare = 0.3
 	// unloggedAfter: so long without a request of anyone is a time without logs, or one in which there was nothing to compare with.

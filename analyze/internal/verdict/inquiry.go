@@ -197,7 +197,7 @@ func (q *inquiry) readMemory() {
 			q.memory.lives[i].HeapLimitBytes = heapLimit
 		}
 	}
-	ex := q.measured.Exposure
+	ex := q.measured.Exposure()
 	opts := memory.Options{Load: ex.Load()}
 	q.memory.curves = memory.Curves(q.memory.lives, opts)
 	var jobs []memory.Job
