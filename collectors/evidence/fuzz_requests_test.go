@@ -37,6 +37,8 @@ var seedLines = []string{
 	`I, [2026-11-20T08:00:00.123456 #77]  INFO -- : [5b7e9c1a-52b4-4b02-9b3a-0b7c6f0a8d11] method=GET path="/a\"b" status=200 duration=58.33 n=1e5`,
 	`web  | time=2026-11-20T08:00:00.000Z level=INFO msg="a \x00 \u00e9" method=GET path=/x status=200 duration=12.5ms`,
 	`1.2.3.4 - - [20/Nov/2026:08:00:01 +0000] "GET /x HTTP/1.1" 200 571 "-" "c" 91 0.123 [d] [] 10.0.0.5:80, 10.0.0.6:80 : 10.0.0.7:80 0, 59 : 5 0.100, 0.023 : 0.000 502, 200 : 200 68fa971ce4dfce685fdc01c877bfa645`,
+	`[pod/web-5d8f7b9c4-x2x9q/app] [GIN] 2026/11/11 - 09:00:49 | 200 |  50.140858ms |  169.119.15.195 | GET     "/v1/x?day=2"`,
+	`web-1  | 2026-11-11T09:00:49.5Z [GIN] 2026/11/11 - 09:00:49 | 499 |        1m2s |             ::1 | POST    "/a\"b"`,
 	`web  | {"ts":1716723772.25,"request":{"method":"GET","uri":"/g"},"duration":"1.5s","status":0}`,
 }
 
@@ -45,7 +47,7 @@ func requestFormats() []format.LineFormat {
 	var out []format.LineFormat
 	for _, f := range formats(time.UTC) {
 		switch f := f.(type) {
-		case scalingoRouter, herokuRouter, *jsonLines, combinedLog, haproxyLog, envoyLog, albLog, uwsgiLog, keyValueLog, jsonMessages:
+		case scalingoRouter, herokuRouter, *jsonLines, combinedLog, haproxyLog, envoyLog, albLog, uwsgiLog, ginLog, keyValueLog, jsonMessages:
 			out = append(out, f.(format.LineFormat))
 		}
 	}

@@ -29,6 +29,7 @@ func formats(zone *time.Location) []format.Format {
 		envoyLog{zone},
 		albLog{zone},
 		uwsgiLog{zone},
+		ginLog{zone},
 		newKeyValueLog(zone),
 	}
 	all = append(all, smallFormats(zone)...)
