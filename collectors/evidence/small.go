@@ -28,6 +28,7 @@ func smallFormats(zone *time.Location) []format.Format {
 		prometheus.Query{},
 		prometheus.Text{},
 		containerstats.Docker{},
+		containerstats.DockerText{Zone: zone},
 		containerstats.Kubelet{},
 		tables.Metrics{Zone: zone},
 		tables.Crashes{Zone: zone},
