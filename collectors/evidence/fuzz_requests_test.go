@@ -39,6 +39,7 @@ var seedLines = []string{
 	`1.2.3.4 - - [20/Nov/2026:08:00:01 +0000] "GET /x HTTP/1.1" 200 571 "-" "c" 91 0.123 [d] [] 10.0.0.5:80, 10.0.0.6:80 : 10.0.0.7:80 0, 59 : 5 0.100, 0.023 : 0.000 502, 200 : 200 68fa971ce4dfce685fdc01c877bfa645`,
 	`[pod/web-5d8f7b9c4-x2x9q/app] [GIN] 2026/11/11 - 09:00:49 | 200 |  50.140858ms |  169.119.15.195 | GET     "/v1/x?day=2"`,
 	`web-1  | 2026-11-11T09:00:49.5Z [GIN] 2026/11/11 - 09:00:49 | 499 |        1m2s |             ::1 | POST    "/a\"b"`,
+	`web-1  | 2026-11-03T09:13:36.667211842Z INFO:     10.0.1.193:8417 - "GET /api/x HTTP/1.1" 200 OK`,
 	`web  | {"ts":1716723772.25,"request":{"method":"GET","uri":"/g"},"duration":"1.5s","status":0}`,
 }
 
@@ -47,7 +48,7 @@ func requestFormats() []format.LineFormat {
 	var out []format.LineFormat
 	for _, f := range formats(time.UTC) {
 		switch f := f.(type) {
-		case scalingoRouter, herokuRouter, *jsonLines, combinedLog, haproxyLog, envoyLog, albLog, uwsgiLog, ginLog, keyValueLog, jsonMessages:
+		case scalingoRouter, herokuRouter, *jsonLines, combinedLog, haproxyLog, envoyLog, albLog, uwsgiLog, ginLog, uvicornLog, keyValueLog, jsonMessages:
 			out = append(out, f.(format.LineFormat))
 		}
 	}

@@ -30,6 +30,7 @@ func formats(zone *time.Location) []format.Format {
 		albLog{zone},
 		uwsgiLog{zone},
 		ginLog{zone},
+		uvicornLog{zone},
 		newKeyValueLog(zone),
 	}
 	all = append(all, smallFormats(zone)...)
