@@ -40,6 +40,9 @@ var seedLines = []string{
 	`[pod/web-5d8f7b9c4-x2x9q/app] [GIN] 2026/11/11 - 09:00:49 | 200 |  50.140858ms |  169.119.15.195 | GET     "/v1/x?day=2"`,
 	`web-1  | 2026-11-11T09:00:49.5Z [GIN] 2026/11/11 - 09:00:49 | 499 |        1m2s |             ::1 | POST    "/a\"b"`,
 	`web-1  | 2026-11-03T09:13:36.667211842Z INFO:     10.0.1.193:8417 - "GET /api/x HTTP/1.1" 200 OK`,
+	`I, [2026-11-20T08:00:00.123456 #77]  INFO -- : [5b7e9c1a-52b4-4b02-9b3a-0b7c6f0a8d11] Started GET "/users/7" for 1.2.3.4 at 2026-11-20 08:00:00 +0000`,
+	`web.1 | I, [2026-11-20T08:00:00.2 #77]  INFO -- : [5b7e9c1a-52b4-4b02-9b3a-0b7c6f0a8d11] Completed 200 OK in 58ms (Views: 40.4ms | ActiveRecord: 15.3ms)`,
+	`2026-11-20T08:00:00Z [5b7e9c1a-52b4-4b02-9b3a-0b7c6f0a8d11] ActionController::RoutingError (No route matches [GET] "/x"):`,
 	`web  | {"ts":1716723772.25,"request":{"method":"GET","uri":"/g"},"duration":"1.5s","status":0}`,
 }
 
@@ -48,7 +51,7 @@ func requestFormats() []format.LineFormat {
 	var out []format.LineFormat
 	for _, f := range formats(time.UTC) {
 		switch f := f.(type) {
-		case scalingoRouter, herokuRouter, *jsonLines, combinedLog, haproxyLog, envoyLog, albLog, uwsgiLog, ginLog, uvicornLog, keyValueLog, jsonMessages:
+		case scalingoRouter, herokuRouter, *jsonLines, combinedLog, haproxyLog, envoyLog, albLog, uwsgiLog, ginLog, uvicornLog, railsLog, keyValueLog, jsonMessages:
 			out = append(out, f.(format.LineFormat))
 		}
 	}

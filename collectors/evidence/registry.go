@@ -31,6 +31,7 @@ func formats(zone *time.Location) []format.Format {
 		uwsgiLog{zone},
 		ginLog{zone},
 		uvicornLog{zone},
+		railsLog{zone: zone},
 		newKeyValueLog(zone),
 	}
 	all = append(all, smallFormats(zone)...)
