@@ -43,6 +43,7 @@ var seedLines = []string{
 	`I, [2026-11-20T08:00:00.123456 #77]  INFO -- : [5b7e9c1a-52b4-4b02-9b3a-0b7c6f0a8d11] Started GET "/users/7" for 1.2.3.4 at 2026-11-20 08:00:00 +0000`,
 	`web.1 | I, [2026-11-20T08:00:00.2 #77]  INFO -- : [5b7e9c1a-52b4-4b02-9b3a-0b7c6f0a8d11] Completed 200 OK in 58ms (Views: 40.4ms | ActiveRecord: 15.3ms)`,
 	`2026-11-20T08:00:00Z [5b7e9c1a-52b4-4b02-9b3a-0b7c6f0a8d11] ActionController::RoutingError (No route matches [GET] "/x"):`,
+	`2026-11-15T14:03:07.838Z  INFO 1 --- [p] [nio-8080-exec-2] c.acme.Filter : GET /v1/x?a=b completed status=200 duration=30ms`,
 	`web  | {"ts":1716723772.25,"request":{"method":"GET","uri":"/g"},"duration":"1.5s","status":0}`,
 }
 
