@@ -44,6 +44,8 @@ var seedLines = []string{
 	`web.1 | I, [2026-11-20T08:00:00.2 #77]  INFO -- : [5b7e9c1a-52b4-4b02-9b3a-0b7c6f0a8d11] Completed 200 OK in 58ms (Views: 40.4ms | ActiveRecord: 15.3ms)`,
 	`2026-11-20T08:00:00Z [5b7e9c1a-52b4-4b02-9b3a-0b7c6f0a8d11] ActionController::RoutingError (No route matches [GET] "/x"):`,
 	`2026-11-15T14:03:07.838Z  INFO 1 --- [p] [nio-8080-exec-2] c.acme.Filter : GET /v1/x?a=b completed status=200 duration=30ms`,
+	`{"@t":"2026-11-20T08:00:00.0000000Z","@mt":"HTTP {RequestMethod}","RequestMethod":"GET","RequestPath":"/x","StatusCode":200,"Elapsed":12.3,"RequestId":"0HN5:00000001"}`,
+	`time=2026-11-20T08:00:00.000Z method=GET path=/x status=200 duration=12 µs`,
 	`web  | {"ts":1716723772.25,"request":{"method":"GET","uri":"/g"},"duration":"1.5s","status":0}`,
 }
 
@@ -52,7 +54,7 @@ func requestFormats() []format.LineFormat {
 	var out []format.LineFormat
 	for _, f := range formats(time.UTC) {
 		switch f := f.(type) {
-		case scalingoRouter, herokuRouter, *jsonLines, combinedLog, haproxyLog, envoyLog, albLog, uwsgiLog, ginLog, uvicornLog, railsLog, keyValueLog, jsonMessages:
+		case scalingoRouter, herokuRouter, *jsonLines, combinedLog, haproxyLog, envoyLog, albLog, uwsgiLog, ginLog, uvicornLog, railsLog, dotnetLog, keyValueLog, jsonMessages:
 			out = append(out, f.(format.LineFormat))
 		}
 	}

@@ -268,6 +268,9 @@ func appendPairs(to, b []byte) ([]byte, bool) {
 			if end < 0 {
 				end = len(b)
 			}
+			if next, _ := cut.Word(b[min(end+1, len(b)):]); end < len(b) && b[end] == ' ' && number.IsDurationUnit(next) { // duration=12 ms
+				end += 1 + len(next)
+			}
 			value, b = b[:end], b[end:]
 		}
 		to = appendPair(to, key, value, quoted)

@@ -52,6 +52,16 @@ func TestRequestsAreReadFromPairsAsLoggersWriteThem(t *testing.T) {
 			seen{Start: "2026-11-20T07:59:59.97Z", End: end, Status: 200, Method: "GET", Path: "/v1/x?from=2026-04-15"},
 		},
 		{
+			"a unit that stands apart",
+			`time=2026-11-20T08:00:00.000Z method=GET path=/x duration=30 ms status=200`,
+			seen{Start: "2026-11-20T07:59:59.97Z", End: end, Status: 200, Method: "GET", Path: "/x"},
+		},
+		{
+			"a unit in the name",
+			`time=2026-11-20T08:00:00.000Z method=GET path=/x duration_usec=30000 status=200`,
+			seen{Start: "2026-11-20T07:59:59.97Z", End: end, Status: 200, Method: "GET", Path: "/x"},
+		},
+		{
 			"behind kubectl's prefix",
 			`[pod/web-5d8f7b9c4-x2x9q/app] 2026-11-20T08:00:00.000Z  INFO 1 --- [main] c.acme.Filter : Served "POST /v1/x" status=201 duration_us=30000`,
 			seen{Start: "2026-11-20T07:59:59.97Z", End: end, Status: 201, Method: "POST", Path: "/v1/x", Container: "web-5d8f7b9c4-x2x9q"},

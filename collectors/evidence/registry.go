@@ -35,5 +35,6 @@ func formats(zone *time.Location) []format.Format {
 		newKeyValueLog(zone),
 	}
 	all = append(all, smallFormats(zone)...)
+	all = append(all, newDotnetLog(zone))
 	return append(all, jsonMessages{newJSONLines(zone, messageDialect{newAccessDialect()})})
 }
