@@ -46,6 +46,7 @@ var seedLines = []string{
 	`2026-11-15T14:03:07.838Z  INFO 1 --- [p] [nio-8080-exec-2] c.acme.Filter : GET /v1/x?a=b completed status=200 duration=30ms`,
 	`{"@t":"2026-11-20T08:00:00.0000000Z","@mt":"HTTP {RequestMethod}","RequestMethod":"GET","RequestPath":"/x","StatusCode":200,"Elapsed":12.3,"RequestId":"0HN5:00000001"}`,
 	`time=2026-11-20T08:00:00.000Z method=GET path=/x status=200 duration=12 µs`,
+	`{"code":200,"request":"<WSGIRequest: GET '/x'>","event":"request_finished","request_id":"ac75b714","user_id":7,"timestamp":"2026-11-20T08:00:00.1Z","level":"info"}`,
 	`web  | {"ts":1716723772.25,"request":{"method":"GET","uri":"/g"},"duration":"1.5s","status":0}`,
 }
 

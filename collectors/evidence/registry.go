@@ -16,6 +16,7 @@ func formats(zone *time.Location) []format.Format {
 		caddyDialect{},
 		envoyDialect{},
 		pinoDialect{},
+		structlogDialect{},
 		newAccessDialect(),
 		pinoChatter{},
 	)
