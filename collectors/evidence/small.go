@@ -21,6 +21,7 @@ func smallFormats(zone *time.Location) []format.Format {
 		kubernetesJSON{},
 		dockerEvents{},
 		dockerInspect{},
+		ecsTasks{},
 		kernelOOM{zone},
 		journald{},
 		datadogmetrics.Query{},
