@@ -160,6 +160,13 @@ type nextParser interface {
 	parseNext(lineNo int64, data []byte, sink record.Sink) (n int, ok bool, err error)
 }
 
+// receivedParser is a parser of text that has no exact time of its own: what received it may tell one.
+type receivedParser interface {
+	format.LineParser
+	// parseAt is ParseLine for a text that was received at a time, 0 where that is unknown.
+	parseAt(lineNo int64, received record.Time, line []byte, sink record.Sink) (handled bool, err error)
+}
+
 // missed counts lines that no parser took.
 type missed struct {
 	count   int64
@@ -427,7 +434,14 @@ func (d *dispatcher) docker(no int64, line []byte) (bool, error) {
 		}
 	}
 	for _, p := range d.text {
-		if handled, err := p.ParseLine(no, text, d.sink); handled || err != nil {
+		var handled bool
+		var err error
+		if r, ok := p.(receivedParser); ok {
+			handled, err = r.parseAt(no, t, text, d.sink)
+		} else {
+			handled, err = p.ParseLine(no, text, d.sink)
+		}
+		if handled || err != nil {
 			return handled, err
 		}
 	}

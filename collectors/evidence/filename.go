@@ -46,7 +46,8 @@ func (n *fileNames) addAll(other *fileNames) {
 	}
 }
 
-// containerOf is the longest of the names that the name of a file is, or begins with before a dot; nil where it has none.
+// containerOf is the longest of the names that the name of a file is, or begins with before a dot; nil where it has none. The name of a pod of
+// a deployment, `web-5d8f7b9c4-x2x9q.log`, is one though nothing else tells of it.
 func (n *fileNames) containerOf(file string) []byte {
 	name := cut.BaseName(file)
 	for end := len(name); end > 0; end = strings.LastIndexByte(name[:end], '.') {
@@ -54,7 +55,20 @@ func (n *fileNames) containerOf(file string) []byte {
 			return []byte(name[:end])
 		}
 	}
+	if name, _, _ = strings.Cut(name, "."); isDeployed([]byte(name)) {
+		return []byte(name)
+	}
 	return nil
+}
+
+// isDeployed recognises the names of a deployment's pods: the last five letters stand behind the hash of its template.
+func isDeployed(pod []byte) bool {
+	if !containers.IsPodName(pod) {
+		return false
+	}
+	pod = pod[:bytes.LastIndexByte(pod, '-')]
+	hash := pod[bytes.LastIndexByte(pod, '-')+1:]
+	return len(hash) >= 6 && len(hash) <= 10 && len(hash) < len(pod) && bytes.ContainsAny(hash, "0123456789")
 }
 
 // containerBefore is the container that Docker Compose, `kubectl logs --prefix` or stern put before a line; nil where they did not. What they put

@@ -97,6 +97,15 @@ func TestAFileNamedAfterAContainerIsItsLog(t *testing.T) {
 	if diff := cmp.Diff([]string{"web-5d8f-abcde"}, servers(sink)); diff != "" {
 		t.Errorf("a link of the kubelet's (-want +got):\n%s", diff)
 	}
+	for file, want := range map[string]string{
+		"web-5d8f7b9c4-x2x9q.log": "web-5d8f7b9c4-x2x9q", "web-5d8f7b9c4-x2x9q": "web-5d8f7b9c4-x2x9q", "5d8f7b9c4-x2x9q.log": "",
+		"web-access-x2x9q.log": "", "ingress-nginx-5d8f7b9c4-x2x9q.log": "", "web-5d8f7b9c4-queue.log": "",
+	} {
+		sink = collectFiles(t, [2]string{file, gunicorn + "\n"})
+		if diff := cmp.Diff([]string{want}, servers(sink)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", file, diff)
+		}
+	}
 	sink = collectFiles(t, [2]string{"web-1.log", gunicorn + "\n"})
 	if diff := cmp.Diff([]string{""}, servers(sink)); diff != "" {
 		t.Errorf("a name that nothing else tells (-want +got):\n%s", diff)

@@ -37,6 +37,16 @@ var seedLines = []string{
 	`I, [2026-11-20T08:00:00.123456 #77]  INFO -- : [5b7e9c1a-52b4-4b02-9b3a-0b7c6f0a8d11] method=GET path="/a\"b" status=200 duration=58.33 n=1e5`,
 	`web  | time=2026-11-20T08:00:00.000Z level=INFO msg="a \x00 \u00e9" method=GET path=/x status=200 duration=12.5ms`,
 	`1.2.3.4 - - [20/Nov/2026:08:00:01 +0000] "GET /x HTTP/1.1" 200 571 "-" "c" 91 0.123 [d] [] 10.0.0.5:80, 10.0.0.6:80 : 10.0.0.7:80 0, 59 : 5 0.100, 0.023 : 0.000 502, 200 : 200 68fa971ce4dfce685fdc01c877bfa645`,
+	`[pod/web-5d8f7b9c4-x2x9q/app] [GIN] 2026/11/11 - 09:00:49 | 200 |  50.140858ms |  169.119.15.195 | GET     "/v1/x?day=2"`,
+	`web-1  | 2026-11-11T09:00:49.5Z [GIN] 2026/11/11 - 09:00:49 | 499 |        1m2s |             ::1 | POST    "/a\"b"`,
+	`web-1  | 2026-11-03T09:13:36.667211842Z INFO:     10.0.1.193:8417 - "GET /api/x HTTP/1.1" 200 OK`,
+	`I, [2026-11-20T08:00:00.123456 #77]  INFO -- : [5b7e9c1a-52b4-4b02-9b3a-0b7c6f0a8d11] Started GET "/users/7" for 1.2.3.4 at 2026-11-20 08:00:00 +0000`,
+	`web.1 | I, [2026-11-20T08:00:00.2 #77]  INFO -- : [5b7e9c1a-52b4-4b02-9b3a-0b7c6f0a8d11] Completed 200 OK in 58ms (Views: 40.4ms | ActiveRecord: 15.3ms)`,
+	`2026-11-20T08:00:00Z [5b7e9c1a-52b4-4b02-9b3a-0b7c6f0a8d11] ActionController::RoutingError (No route matches [GET] "/x"):`,
+	`2026-11-15T14:03:07.838Z  INFO 1 --- [p] [nio-8080-exec-2] c.acme.Filter : GET /v1/x?a=b completed status=200 duration=30ms`,
+	`{"@t":"2026-11-20T08:00:00.0000000Z","@mt":"HTTP {RequestMethod}","RequestMethod":"GET","RequestPath":"/x","StatusCode":200,"Elapsed":12.3,"RequestId":"0HN5:00000001"}`,
+	`time=2026-11-20T08:00:00.000Z method=GET path=/x status=200 duration=12 µs`,
+	`{"code":200,"request":"<WSGIRequest: GET '/x'>","event":"request_finished","request_id":"ac75b714","user_id":7,"timestamp":"2026-11-20T08:00:00.1Z","level":"info"}`,
 	`web  | {"ts":1716723772.25,"request":{"method":"GET","uri":"/g"},"duration":"1.5s","status":0}`,
 }
 
@@ -45,7 +55,7 @@ func requestFormats() []format.LineFormat {
 	var out []format.LineFormat
 	for _, f := range formats(time.UTC) {
 		switch f := f.(type) {
-		case scalingoRouter, herokuRouter, *jsonLines, combinedLog, haproxyLog, envoyLog, albLog, uwsgiLog, keyValueLog, jsonMessages:
+		case scalingoRouter, herokuRouter, *jsonLines, combinedLog, haproxyLog, envoyLog, albLog, uwsgiLog, ginLog, uvicornLog, railsLog, dotnetLog, keyValueLog, jsonMessages:
 			out = append(out, f.(format.LineFormat))
 		}
 	}

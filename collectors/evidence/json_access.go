@@ -23,13 +23,20 @@ import (
 //
 //	{"time":"2026-11-20T08:00:00Z","level":"INFO","msg":"request started","method":"GET","path":"/x","request_id":"7f"}
 type accessDialect struct {
-	first [len(accessNames)]int // index among the paths of the first name of each value
+	names *namesOfAccess
+	first [accessValues]int // index among the paths of the first name of each value
 }
 
-func newAccessDialect() accessDialect {
-	var d accessDialect
+// namesOfAccess are the names of each value.
+type namesOfAccess [accessValues][]string
+
+func newAccessDialect() accessDialect { return newAccessDialectOf(&accessNames) }
+
+// newAccessDialectOf is the dialect under other names.
+func newAccessDialectOf(names *namesOfAccess) accessDialect {
+	d := accessDialect{names: names}
 	n := 0
-	for i, names := range accessNames {
+	for i, names := range names {
 		d.first[i] = n
 		n += len(names)
 	}
@@ -37,7 +44,7 @@ func newAccessDialect() accessDialect {
 }
 
 // The values that accessDialect looks for, each under its names. The names of one value stand together.
-var accessNames = [...][]string{
+var accessNames = namesOfAccess{
 	accessTime: {"time_iso8601", "msec", "timestamp", "@timestamp", "time", "ts", "datetime", "date", "time_local"},
 	accessMethod: {
 		"request_method", "method", "http_method", "http.method", "http.request.method", "verb", "httpRequest.requestMethod", "req.method", "meta.req.method",
@@ -59,7 +66,10 @@ var accessNames = [...][]string{
 		"duration_ms", "durationMs", "duration_millis", "elapsed_ms", "latency_ms", "latencyMs", "took_ms", "response_time_ms",
 		"responseTime", "response-time", "request_duration_ms", "res.responseTime", "meta.responseTime",
 	},
-	accessMicros:   {"duration_us", "latency_us", "elapsed_us"},
+	accessMicros: {
+		"duration_us", "latency_us", "elapsed_us", "took_us", "response_time_us", "durationUs", "duration_usec", "latency_usec", "duration_micros",
+		"latency_micros", "elapsed_micros",
+	},
 	accessNanos:    {"event.duration", "duration_ns", "latency_ns", "elapsed_ns"},
 	accessTook:     {"latency_human", "duration_human", "duration", "latency", "elapsed", "response_time", "took"}, // Echo writes two
 	accessProxied:  {"upstream_addr", "upstream", "upstream_host"},
@@ -70,13 +80,15 @@ var accessNames = [...][]string{
 		"host.name", "instance", "host", "server",
 	},
 	accessInstance: {"container_id", "container.id", "pid", "process.pid"},
-	accessID:       {"request_id", "requestId", "req_id", "x_request_id", "reqId", "req.id", "trace_id", "traceId", "trace.id", "http.request_id", "http.request.id"},
-	accessClient:   {"remote_addr", "client_ip", "clientIp", "remote_ip", "ip", "client.ip", "source.ip", "httpRequest.remoteIp"},
-	accessUser:     {"user_id", "userId", "usr.id", "user.id", "remote_user"},
-	accessService:  {"service", "service.name", "service_name", "app"},
-	accessVersion:  {"version", "service.version"},
-	accessMessage:  {"msg", "message", "event"},
-	accessLevel:    {"level", "severity", "log.level"},
+	accessID: {
+		"request_id", "requestId", "req_id", "x_request_id", "reqId", "req.id", "trace_id", "traceId", "trace.id", "http.request_id", "http.request.id",
+	},
+	accessClient:  {"remote_addr", "client_ip", "clientIp", "remote_ip", "ip", "client.ip", "source.ip", "httpRequest.remoteIp"},
+	accessUser:    {"user_id", "userId", "usr.id", "user.id", "remote_user"},
+	accessService: {"service", "service.name", "service_name", "app"},
+	accessVersion: {"version", "service.version"},
+	accessMessage: {"msg", "message", "event"},
+	accessLevel:   {"level", "severity", "log.level"},
 }
 
 const (
@@ -103,6 +115,8 @@ const (
 	accessVersion
 	accessMessage
 	accessLevel
+
+	accessValues // how many there are
 )
 
 // tookNames is how many names there are of durations whose unit the name does not tell.
@@ -110,9 +124,9 @@ const tookNames = 7
 
 func (accessDialect) name() string { return "json-access" }
 
-func (accessDialect) paths() []string {
+func (d accessDialect) paths() []string {
 	var all []string
-	for _, names := range accessNames {
+	for _, names := range d.names {
 		all = append(all, names...)
 	}
 	return all
@@ -127,7 +141,7 @@ func (d *accessDialect) named(l *jsonLine, value int) jsonscan.Value {
 // nameOf is named, and says which of the names it is.
 func (d *accessDialect) nameOf(l *jsonLine, value int) (v jsonscan.Value, name int) {
 	first := d.first[value]
-	for i := range accessNames[value] {
+	for i := range d.names[value] {
 		if v := l.at(first + i); v.End > v.Start {
 			return v, i
 		}
@@ -137,7 +151,7 @@ func (d *accessDialect) nameOf(l *jsonLine, value int) (v jsonscan.Value, name i
 
 // hasAny reports whether the line has a value under one of its names, be it empty.
 func (d *accessDialect) hasAny(l *jsonLine, value int) bool {
-	for i := range accessNames[value] {
+	for i := range d.names[value] {
 		if l.has(d.first[value] + i) {
 			return true
 		}
@@ -156,8 +170,8 @@ func (d *accessDialect) text(l *jsonLine, field, value int) []byte {
 // served is the container that a line of a request names. What stands under "host" or "server" may be whom the client asked for instead,
 // the Host header, which proxies and Echo log under these names: that is one name for all containers.
 func (d *accessDialect) served(l *jsonLine, layer record.Layer) []byte {
-	asked := layer == record.LayerRouter || l.has(d.first[accessTook]) // Echo's latency_human
-	for i, name := range accessNames[accessContainer] {
+	asked := layer == record.LayerRouter || len(d.names[accessTook]) > 0 && l.has(d.first[accessTook]) // Echo's latency_human
+	for i, name := range d.names[accessContainer] {
 		v := l.at(d.first[accessContainer] + i)
 		if v.End == v.Start {
 			continue
@@ -293,8 +307,16 @@ func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 		return l.malformed(sink, "a request whose time is none; it was left out")
 	}
 	raw := l.scan.Raw(took)
-	if i := bytes.IndexAny(raw, ", "); i > 0 {
+	if took.Escaped {
+		raw = l.unescaped(bufOther, took)
+	}
+	if i := bytes.IndexByte(raw, ','); i > 0 { // of several upstreams
 		raw = raw[:i]
+	} else if i := bytes.Index(raw, []byte(" :")); i > 0 {
+		raw = raw[:i]
+	}
+	if len(raw) == 0 {
+		return l.malformed(sink, "a request whose duration is none; it was left out")
 	}
 	unnamed := scale < 0 && number.IsDigit(raw[len(raw)-1])
 	if scale < 0 {
@@ -307,9 +329,15 @@ func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 			return true, err
 		}
 	}
-	duration, ok := number.DurationWithUnit(raw, scale)
-	if !ok {
-		return l.malformed(sink, "a request whose duration is none; it was left out")
+	duration, known := number.DurationWithUnit(raw, scale)
+	if !known {
+		// What a clock that was set back measures is less than nothing. The request was there all the same.
+		if _, isNumber := number.Float(raw); raw[0] != '-' || len(raw) > 1 && !isNumber {
+			return l.malformed(sink, "a request whose duration is none; it was left out")
+		}
+		if err := warning.Tell(sink, l.pos, "no_duration", "requests in JSON whose duration is none, or less than nothing", l.line); err != nil {
+			return true, err
+		}
 	}
 	tried := upstreams{addrs: d.text(l, bufUpstream, accessProxied)}
 	proxied := lastOfList(tried.addrs)
@@ -318,7 +346,9 @@ func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 		layer = record.LayerRouter
 	}
 	r := l.request(layer)
-	r.Start, r.End, r.Status = t-record.Time(duration), t, status
+	if r.End, r.Status = t, status; known {
+		r.Start = t - record.Time(duration)
+	}
 	r.Method, r.Path, r.Route = upperMethod(method), pathOfURL(path), route
 	switch {
 	case len(l.frame.container) > 0:
@@ -331,7 +361,7 @@ func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	r.ID = d.text(l, bufID, accessID)
 	d.who(l, r)
 	if l.head != nil {
-		if took, ok := headTookOf(raw, l.scan.Raw(when), l.head.end(r)); ok && unnamed {
+		if took, ok := headTookOf(raw, l.scan.Raw(when), l.head.end(r)); ok && unnamed && known {
 			l.head.took[name] = append(l.head.took[name], took)
 		}
 	}
@@ -341,7 +371,7 @@ func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	case status == 499:
 		r.Outcome = record.ClientGone
 	}
-	if len(l.frame.container) == 0 && tried.several() {
+	if known && len(l.frame.container) == 0 && tried.several() {
 		tried.took, tried.statuses = d.text(l, bufMessage, accessTried), d.text(l, bufOther, accessAnswered)
 		if err := tried.tell(r, sink); err != nil {
 			return true, err

@@ -200,7 +200,7 @@ func (l *jsonLine) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool,
 
 // parseFramed is ParseLine for an object that stood within other text.
 func (l *jsonLine) parseFramed(lineNo int64, fr frame, line []byte, sink record.Sink) (bool, error) {
-	if len(line) == 0 || line[0] != '{' && line[0] != ' ' && line[0] != '\t' {
+	if len(line) == 0 || line[0] != '{' && line[0] != ' ' && line[0] != '\t' || len(l.format.dialects) == 0 {
 		return false, nil
 	}
 	if l.scan.Scan(line) != nil {

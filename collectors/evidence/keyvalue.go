@@ -18,9 +18,12 @@ import (
 //	time="2026-11-20T08:00:00Z" level=info msg=done method=GET path=/x status=200 duration_ms=12                      (logrus, go-kit)
 //	2026/11/20 08:00:00 INFO done method=GET path=/x status=200 duration=12.3ms                                       (Go's log, hclog)
 //	I, [2026-11-20T08:00:00.123456 #77]  INFO -- : [5b7e…] method=GET path=/x format=html status=200 duration=58.33   (Rails with lograge)
+//	2026-11-15T14:03:07.838Z  INFO 1 --- [nio-8080-exec-2] c.acme.RequestFilter : GET /x completed status=200 duration=30ms (Spring Boot)
+//
+// Where no pair names the method, it and the path are words before the pairs, of which one is a status and one a duration.
 //
 // The pairs mean what they mean in JSON, so each line is written as JSON and read as such; see accessDialect. Sources: Go log/slog
-// TextHandler, logrus TextFormatter, lograge Formatters::KeyValue, Ruby Logger::Formatter.
+// TextHandler, logrus TextFormatter, lograge Formatters::KeyValue, Ruby Logger::Formatter, Spring Boot's default log pattern.
 type keyValueLog struct{ json *jsonLines }
 
 func newKeyValueLog(zone *time.Location) keyValueLog {
@@ -33,7 +36,7 @@ func (keyValueLog) OnlyText()    {}
 func (keyValueLog) Name() string { return "key-value-log" }
 
 func (f keyValueLog) Sniff(head []byte) int {
-	if !bytes.Contains(head, requestKey) {
+	if !mayBePairs(head) {
 		return 0
 	}
 	return format.SniffParser(f, head)
@@ -45,7 +48,7 @@ func (f keyValueLog) NewParser(src *record.Source) format.LineParser {
 
 // forHead implements headed.
 func (f keyValueLog) forHead(head []byte) format.LineFormat {
-	if !bytes.Contains(head, requestKey) {
+	if !mayBePairs(head) {
 		return f
 	}
 	p := keyValueParser{json: f.json.NewParser(&record.Source{}).(*jsonLine)}
@@ -60,6 +63,13 @@ func (f keyValueLog) forHead(head []byte) format.LineFormat {
 
 // requestKey ends the names under which a request's method is logged: method=, request_method=, http.method=, requestMethod=.
 var requestKey = []byte("ethod=")
+
+// mayBePairs reports whether a text has a pair that a request has: of its method, or of its status.
+func mayBePairs(b []byte) bool {
+	return bytes.Contains(b, requestKey) || bytes.Contains(b, statusWord)
+}
+
+var statusWord = []byte("tatus")
 
 type keyValueParser struct {
 	json *jsonLine
@@ -77,10 +87,11 @@ func (p *keyValueParser) ParseLine(lineNo int64, line []byte, sink record.Sink) 
 // keyValueLine is a line as JSON, and the container that its platform says wrote it.
 type keyValueLine struct{ container, object []byte }
 
-// rewrite writes a line's pairs as an object, which is valid until the next call. A time that only stands before the pairs, and the id of a
-// request in brackets there, become pairs as well. It is false for lines that have no method, and those of routers.
+// rewrite writes a line's pairs as an object, which is valid until the next call. What only stands before the pairs becomes one as well: a
+// time, the id of a request in brackets, and method and path where no pair names them. It is false for lines that tell of no request, and
+// those of routers.
 func (p *keyValueParser) rewrite(line []byte) (kv keyValueLine, ok bool) {
-	if !bytes.Contains(line, requestKey) || line[0] == '{' {
+	if !mayBePairs(line) || line[0] == '{' {
 		return keyValueLine{}, false
 	}
 	start := firstPair(line)
@@ -88,6 +99,12 @@ func (p *keyValueParser) rewrite(line []byte) (kv keyValueLine, ok bool) {
 		return keyValueLine{}, false
 	}
 	before := line[:start]
+	var method, path []byte
+	if !bytes.Contains(line[start:], requestKey) {
+		if method, path = requestWords(before); method == nil {
+			return keyValueLine{}, false
+		}
+	}
 	b := append(append(p.buf[:0], before...), '{')
 	if at, ok := timeBefore(before, &p.json.clock); ok {
 		b = appendPair(b, []byte("timestamp"), at, false)
@@ -95,8 +112,12 @@ func (p *keyValueParser) rewrite(line []byte) (kv keyValueLine, ok bool) {
 	if id := idBefore(before); id != nil {
 		b = appendPair(b, []byte("request_id"), id, false)
 	}
+	if method != nil {
+		b = appendPair(b, []byte("request_method"), method, false)
+		b = appendPair(b, []byte("request_uri"), path, false)
+	}
 	b, ok = appendPairs(b, line[start:])
-	if !ok {
+	if !ok || method != nil && !hasStatus(b[start:]) {
 		return keyValueLine{}, false
 	}
 	b = append(b, '}')
@@ -106,8 +127,53 @@ func (p *keyValueParser) rewrite(line []byte) (kv keyValueLine, ok bool) {
 		if fr, _, ok := unframeJSON(b, &p.json.clock); ok {
 			kv.container = fr.container
 		}
+		if kv.container == nil {
+			kv.container = readFront(before, &p.json.clock).container
+		}
 	}
 	return kv, !isProxyName(string(kv.container))
+}
+
+// requestWords finds a method and a path that stand as words one after the other, `GET /x`; nil where there are none.
+func requestWords(b []byte) (method, path []byte) {
+	for {
+		i := bytes.Index(b, []byte(" /"))
+		if i < 0 {
+			return nil, nil
+		}
+		method := bytes.TrimLeft(b[bytes.LastIndexByte(b[:i], ' ')+1:i], `"'([`)
+		b = b[i+1:]
+		if isHTTPMethod(method) {
+			path, _ = cut.Word(b)
+			return method, bytes.TrimRight(path, `"',;)]`)
+		}
+	}
+}
+
+func isHTTPMethod(b []byte) bool {
+	switch string(b) {
+	case "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS":
+		return true
+	}
+	return false
+}
+
+// statusPairs are how the names of a status stand in an object.
+var statusPairs = func() (out [][]byte) {
+	for _, name := range accessNames[accessStatus] {
+		out = append(out, []byte(`"`+name+`":`))
+	}
+	return out
+}()
+
+// hasStatus reports whether an object that was begun has a pair of a status.
+func hasStatus(object []byte) bool {
+	for _, pair := range statusPairs {
+		if bytes.Contains(object, pair) {
+			return true
+		}
+	}
+	return false
 }
 
 // firstPair is where the first key=value of a line begins, -1 where there is none.
@@ -133,9 +199,9 @@ func isKeyByte(c byte) bool {
 }
 
 // timeBefore is the time, as it is written, before the pairs: at the beginning, in the brackets of Ruby's logger, or behind the name that
-// Docker Compose puts before a line.
+// kubectl or Docker Compose put before a line.
 func timeBefore(before []byte, c *stamp.Clock) (text []byte, ok bool) {
-	for _, at := range [...]int{0, bytes.IndexByte(before, '[') + 1, bytes.IndexByte(before, '|') + 1} {
+	for _, at := range [...]int{0, bytes.IndexByte(before, '[') + 1, bytes.IndexByte(before, ']') + 1, bytes.IndexByte(before, '|') + 1} {
 		rest := bytes.TrimLeft(before[at:], " ")
 		if len(rest) > len("2026/11/20 ") && rest[4] == '/' && rest[7] == '/' { // as Go's log package writes a day
 			rest = bytes.Clone(rest[:min(len(rest), 40)])
@@ -201,6 +267,9 @@ func appendPairs(to, b []byte) ([]byte, bool) {
 			end := bytes.IndexAny(b, " \t\r")
 			if end < 0 {
 				end = len(b)
+			}
+			if next, _ := cut.Word(b[min(end+1, len(b)):]); end < len(b) && b[end] == ' ' && number.IsDurationUnit(next) { // duration=12 ms
+				end += 1 + len(next)
 			}
 			value, b = b[:end], b[end:]
 		}

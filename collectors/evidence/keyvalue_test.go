@@ -46,6 +46,31 @@ func TestRequestsAreReadFromPairsAsLoggersWriteThem(t *testing.T) {
 			`[pod/web-5d8f7b9c4-x2x9q/app] ts=2026-11-20T08:00:00Z caller=http.go:12 level=info method=GET uri=/x status_code=204 took=3ms`,
 			seen{Start: "2026-11-20T07:59:59.997Z", End: end, Status: 204, Method: "GET", Path: "/x", Container: "web-5d8f7b9c4-x2x9q"},
 		},
+		{
+			"Spring Boot's text, with method and path as words",
+			`2026-11-20T08:00:00.000Z  INFO 1 --- [patients] [nio-8080-exec-2] c.acme.web.RequestLoggingFilter          : GET /v1/x?from=2026-04-15 completed status=200 duration=30ms`,
+			seen{Start: "2026-11-20T07:59:59.97Z", End: end, Status: 200, Method: "GET", Path: "/v1/x?from=2026-04-15"},
+		},
+		{
+			"a unit that stands apart",
+			`time=2026-11-20T08:00:00.000Z method=GET path=/x duration=30 ms status=200`,
+			seen{Start: "2026-11-20T07:59:59.97Z", End: end, Status: 200, Method: "GET", Path: "/x"},
+		},
+		{
+			"a unit in the name",
+			`time=2026-11-20T08:00:00.000Z method=GET path=/x duration_usec=30000 status=200`,
+			seen{Start: "2026-11-20T07:59:59.97Z", End: end, Status: 200, Method: "GET", Path: "/x"},
+		},
+		{
+			"behind kubectl's prefix",
+			`[pod/web-5d8f7b9c4-x2x9q/app] 2026-11-20T08:00:00.000Z  INFO 1 --- [main] c.acme.Filter : Served "POST /v1/x" status=201 duration_us=30000`,
+			seen{Start: "2026-11-20T07:59:59.97Z", End: end, Status: 201, Method: "POST", Path: "/v1/x", Container: "web-5d8f7b9c4-x2x9q"},
+		},
+		{
+			"on Heroku",
+			`2026-11-20T08:00:00.000000+00:00 app[web.1]: 2026-11-20 08:00:00 INFO DELETE /v1/x, status_code=204 took=30ms`,
+			seen{Start: "2026-11-20T07:59:59.97Z", End: end, Status: 204, Method: "DELETE", Path: "/v1/x", Container: "web.1"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.want.Format, c.want.Layer, c.want.Outcome, c.want.RequestsInSink = "key-value-log", record.LayerApp, record.Answered, 1
@@ -66,6 +91,14 @@ func TestPairsThatAreNoRequestAreNone(t *testing.T) {
 		`time=2026-11-20T08:00:00.000Z level=INFO msg="request started" method=GET path=/x request_id=529a007902362a5f`,
 		`time=2026-11-20T08:00:00.000Z level=INFO method=GET path="/x status=200 duration=12ms`,
 		`level=INFO msg="no time" method=GET path=/x status=200 duration=12ms`,
+		`2026-11-20T08:00:00Z  INFO GET /v1/x completed status=200`,
+		`2026-11-20T08:00:00Z  INFO GET /v1/x completed duration=30ms`,
+		`2026-11-20T08:00:00Z  INFO GET /v1/x completed db_status=1 duration=30ms`,
+		`2026-11-20T08:00:00Z  INFO calling GET https://x.example/y status=200 duration=30ms`,
+		`2026-11-20T08:00:00Z  INFO Get /v1/x status=200 duration=30ms`,
+		`2026-11-20T08:00:00Z  INFO reindexed /var/data status=200 duration=30ms`,
+		`GET /v1/x status=200 duration=30ms`,
+		` /status= / /`, `GET  / status="`, strings.Repeat(" /", 1<<16) + " status=200 duration=30ms", strings.Repeat("a=/b ", 1<<14) + "status",
 		`method=`, `=method=`, `method="`, `method=\`, "method=\x00 \\x=\"\\",
 	} {
 		if got := readLine(t, line, time.UTC); got.RequestsInSink != 0 {

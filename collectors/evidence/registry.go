@@ -16,6 +16,7 @@ func formats(zone *time.Location) []format.Format {
 		caddyDialect{},
 		envoyDialect{},
 		pinoDialect{},
+		structlogDialect{},
 		newAccessDialect(),
 		pinoChatter{},
 	)
@@ -29,8 +30,12 @@ func formats(zone *time.Location) []format.Format {
 		envoyLog{zone},
 		albLog{zone},
 		uwsgiLog{zone},
+		ginLog{zone},
+		uvicornLog{zone},
+		railsLog{zone: zone},
 		newKeyValueLog(zone),
 	}
 	all = append(all, smallFormats(zone)...)
+	all = append(all, newDotnetLog(zone))
 	return append(all, jsonMessages{newJSONLines(zone, messageDialect{newAccessDialect()})})
 }

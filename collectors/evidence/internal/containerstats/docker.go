@@ -19,7 +19,8 @@ import (
 )
 
 // Docker reads the answers of Docker's GET /containers/{id}/stats, one or many, and the lines of `docker stats --format json`. Those
-// lines have no time of their own; they are used when something added one ("time", "timestamp" or "read").
+// lines have no time of their own; they are used when something added one ("time", "timestamp" or "read"; before the line: see
+// DockerText).
 //
 // Source: Docker Engine API, "Get container stats", whose description gives the formulas for memory and CPU that the client uses.
 type Docker struct{}
@@ -67,7 +68,7 @@ func (Docker) Parse(ctx context.Context, src *record.Source, r io.Reader, sink r
 				return err
 			}
 		}
-		if err := s.emit(pos, sink); err != nil {
+		if err := s.emit(pos, 0, sink); err != nil {
 			return err
 		}
 	}
@@ -100,7 +101,8 @@ type dockerStat struct {
 	CPUPerc   string          `json:"CPUPerc"`
 }
 
-func (s *dockerStat) emit(pos record.Pos, sink record.Sink) error {
+// emit passes on the values; at is their time where they have none of their own.
+func (s *dockerStat) emit(pos record.Pos, at record.Time, sink record.Sink) error {
 	o := origin.Origin{Pos: pos, Container: []byte(strings.TrimPrefix(s.Name, "/")), Instance: []byte(s.ID)}
 	if len(o.Container) == 0 {
 		o.Container = o.Instance
@@ -110,6 +112,9 @@ func (s *dockerStat) emit(pos record.Pos, sink record.Sink) error {
 		if t, _, ok := stamp.Parse(raw); ok && o.Time == 0 {
 			o.Time = t
 		}
+	}
+	if o.Time == 0 {
+		o.Time = at
 	}
 	type value struct {
 		metric record.Metric

@@ -18,24 +18,22 @@ func Duration(b []byte, scale int) (time.Duration, bool) {
 	return time.Duration(v), true
 }
 
-// DurationWithUnit reads "0.503s", "18ms", "68us", "1.5m", and "1m2.5s", as Go writes what takes longer than a minute; a bare number is of
-// 10^-(9-scale) seconds.
+// DurationWithUnit reads "0.503s", "18ms", "18 ms", "68us", "1.5m", and "1m2.5s", as Go writes what takes longer than a minute; a bare number
+// is of 10^-(9-scale) seconds.
 func DurationWithUnit(b []byte, scale int) (time.Duration, bool) {
 	n := len(b)
 	for n > 0 && !IsDigit(b[n-1]) && b[n-1] != '.' {
 		n--
 	}
-	switch string(b[n:]) {
-	case "":
-	case "s", "sec", "secs":
-		scale = 9
-	case "ms", "msec", "msecs":
-		scale = 6
-	case "us", "µs", "micros":
-		scale = 3
-	case "ns":
-		scale = 0
-	case "m", "min":
+	unit := b[n:]
+	if len(unit) > 1 && unit[0] == ' ' {
+		unit = unit[1:]
+	}
+	switch own, ok := scaleOf(unit); {
+	case ok:
+		scale = own
+	case len(unit) == 0:
+	case string(unit) == "m" || string(unit) == "min":
 		d, ok := Duration(b[:n], 9)
 		if !ok || d > MaxDuration/60 {
 			return 0, false
@@ -48,6 +46,27 @@ func DurationWithUnit(b []byte, scale int) (time.Duration, bool) {
 		return d, true
 	}
 	return compoundDuration(b)
+}
+
+// scaleOf is the scale of a unit of durations: see Duration.
+func scaleOf(unit []byte) (scale int, ok bool) {
+	switch string(unit) {
+	case "s", "sec", "secs", "seconds":
+		return 9, true
+	case "ms", "msec", "msecs", "millis", "milliseconds":
+		return 6, true
+	case "us", "\u00b5s", "\u03bcs", "usec", "usecs", "micros", "microseconds": // the sign of micro, and the Greek letter
+		return 3, true
+	case "ns", "nanos", "nanoseconds":
+		return 0, true
+	}
+	return 0, false
+}
+
+// IsDurationUnit reports whether b is a unit of durations of a second or less.
+func IsDurationUnit(b []byte) bool {
+	_, ok := scaleOf(b)
+	return ok
 }
 
 // MillisecondsIn reads a value such as "279ms" at b[from:to], as routers write it; other shapes are left to DurationWithUnit.
