@@ -241,6 +241,7 @@ func (m *measuring) count(endpoint, container uint32, r *reqlog.Rec) {
 	m.out.Serves[container] = true
 	if r.Status >= 500 {
 		m.out.Counts.ServerErrors++
+		m.out.failures.add(endpoint, r.Start, r.End)
 	}
 	if bit := r.Path >> (32 - returningBits); m.mayReturn[bit>>6]>>(bit&63)&1 != 0 {
 		m.countReturning(r)

@@ -19,9 +19,10 @@ type Measured struct {
 	Serves     []bool // by container: whether it serves requests
 	Latency    *Latencies
 
-	t      *Traffic
-	blocks blockCounts
-	calls  calls
+	t        *Traffic
+	blocks   blockCounts
+	calls    calls
+	failures failures
 }
 
 // Counts are how many requests there were.

@@ -9,6 +9,7 @@ import (
 
 	"lastcall/analyze/finding"
 	"lastcall/analyze/internal/intake"
+	"lastcall/analyze/internal/stat"
 	"lastcall/analyze/internal/traffic"
 	"lastcall/collectors/record"
 )
@@ -71,6 +72,10 @@ func (q *inquiry) calm() candidate {
 			return c
 		}
 	}
+	if failing := q.measured.Failing(q.traffic); len(failing) > 0 && c.verdict.Cause.Harmless() {
+		q.tellFailing(&c, failing)
+		return c
+	}
 	if times, on := q.shortOfMemory(); times > 0 && c.verdict.Cause == finding.None {
 		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient,
 			Summary: fmt.Sprintf("Nothing died, but memory ran short %d time(s), on %s, and the evidence cannot say why.", times, listSome(on, 4))}
@@ -90,6 +95,25 @@ func (q *inquiry) calm() candidate {
 		c.verdict.Summary += fmt.Sprintf(" Memory grew in lives of %d of %d containers, and as many others stayed level: too little to call it a leak.", n, of)
 	}
 	return c
+}
+
+// tellFailing says that requests of some endpoints failed for a while, of which nothing else tells.
+func (q *inquiry) tellFailing(c *candidate, failing []traffic.Failing) {
+	from, to, n := failing[0].From, failing[0].To, 0
+	after, same := failing[0].After, true
+	names := make([]string, len(failing))
+	for i, f := range failing {
+		from, to, n = min(from, f.From), max(to, f.To), n+f.Requests
+		same = same && f.After > 0 && f.After.Round(time.Second) == after.Round(time.Second)
+		names[i] = q.traffic.Endpoints.Names[f.Endpoint]
+	}
+	what := fmt.Sprintf("from %s to %s most requests of %s failed (%d with status 5xx)", clockTime(from), clockTime(to), listSome(names, 3), n)
+	c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: "No crash was seen, but " + what + ", and nothing says why."}
+	if same {
+		c.verdict.Grade = finding.Possible
+		c.verdict.Summary = fmt.Sprintf("No crash was seen, but %s, each after %s: a timeout. Something that they wait for did not answer, and nothing says what.", what, seconds(after.Seconds()))
+	}
+	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "errors.stretch", Outcome: finding.Neutral, Detail: what})
 }
 
 const (
@@ -194,16 +218,20 @@ func (q *inquiry) calmWithout(c *candidate, silent, again, planned int) {
 		}
 		c.verdict = finding.Verdict{Cause: finding.None, Grade: finding.Likely, Summary: "Nothing wrong in what was seen; " + what + "."}
 		container, share := q.nearestToLimit()
-		times, on := q.falls()
+		fallen := q.falls()
 		switch {
 		case q.traffic.Life.Told:
 		case share >= nearLimit:
 			c.verdict.Grade = finding.Possible
 			c.verdict.Summary = fmt.Sprintf("No leak was seen, but %s took %.0f %% of its limit, and %s.", container, 100*share, what)
-		case times > 0:
+		case fallen.asRestarted():
+			c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Possible,
+				Summary: fmt.Sprintf("Memory rose to one level (%s) %d times and fell at once to where it had begun, on %s, as it does where processes end when they are full and start again; a cache that is emptied at a size looks the same, and %s.",
+					mib(stat.Median(fallen.from)), fallen.times(), listSome(fallen.on, 4), what)}
+		case fallen.times() > 0:
 			c.verdict.Grade = finding.Possible
 			c.verdict.Summary = fmt.Sprintf("No leak was seen, but %d time(s) memory rose far above its usual level and fell by more than half at once, on %s: a collection does that, and so does a kill for memory; %s.",
-				times, listSome(on, 4), what)
+				fallen.times(), listSome(fallen.on, 4), what)
 		}
 	case q.measured.Counts.Total > 0:
 		c.verdict = finding.Verdict{Cause: finding.None, Grade: finding.Possible, Summary: "The requests show no crash (no connection broke at once on a container), but no platform log was there to tell, and " + noMemory + "."}
@@ -260,10 +288,25 @@ const (
 	farAbove = 1.5
 	// fallenTo: of a reading so much is left in the next one.
 	fallenTo = 0.5
+	// begunAgain: of the first reading a process has so much when it begins anew.
+	begunAgain = 1.3
 )
 
-// falls counts how often the resident memory of a container fell at once from far above its usual level, and names the containers.
-func (q *inquiry) falls() (times int, on []string) {
+// falls are how often the resident memory of containers fell at once from far above its usual level.
+type falls struct {
+	on   []string
+	from []float64 // bytes, of each fall
+	back int       // those to where the memory of the container had begun
+}
+
+func (f falls) times() int { return len(f.from) }
+
+// asRestarted reports whether these look like processes that ended when they were full: from one level each, to where they had begun.
+func (f falls) asRestarted() bool {
+	return len(f.from) >= fullDeaths && f.back == len(f.from) && slices.Max(f.from)-slices.Min(f.from) <= fullAlike*stat.Median(f.from)
+}
+
+func (q *inquiry) falls() (f falls) {
 	for i := range q.memory.lives {
 		l := &q.memory.lives[i]
 		pts := l.Series[record.RSS]
@@ -275,19 +318,22 @@ func (q *inquiry) falls() (times int, on []string) {
 			values[k] = p.V
 		}
 		slices.Sort(values)
-		n := 0
+		n := len(f.from)
 		for k := 1; k < len(pts); k++ {
 			if was := pts[k-1].V; was >= farAbove*values[len(values)/2] && pts[k].V <= fallenTo*was {
-				n++
+				f.from = append(f.from, was)
+				if pts[k].V <= begunAgain*pts[0].V {
+					f.back++
+				}
 			}
 		}
-		if n > 0 {
-			times += n
-			on = append(on, l.Container)
+		if len(f.from) > n {
+			f.on = append(f.on, l.Container)
 		}
 	}
-	slices.Sort(on)
-	return times, slices.Compact(on)
+	slices.Sort(f.on)
+	f.on = slices.Compact(f.on)
+	return f
 }
 
 // windowAsked says which window was asked for, with a blank before; empty when none was.

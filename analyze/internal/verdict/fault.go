@@ -42,6 +42,12 @@ func (q *inquiry) explainStall(deaths []int) []candidate {
 	if short*2 > known && known > 0 {
 		return q.explainMemory(byStall, deaths)
 	}
+	// A heap that is full is collected without end, far below the limit of the container.
+	if q.memory.growth.Gate.Open && q.leaksAt(deaths) && q.endedFull(deaths) {
+		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "memory.leak", Outcome: finding.Supports,
+			Detail: fmt.Sprintf("memory had grown to one level before each of %s by health check: a full heap is collected without end, and answers nobody", countText(len(deaths), "death"))})
+		return q.explainMemory(byStall, deaths)
+	}
 	age, grade, why := q.weighAges(byStall, deaths, grade, why)
 	if grade.Rank() >= finding.Likely.Rank() {
 		if c, ok := q.onlyWaits(deaths, res.Leader); ok {

@@ -25,6 +25,17 @@ func (q *inquiry) shapeAtDeath(d int) finding.Shape {
 	return best
 }
 
+// leaksAt reports whether memory had grown steadily before most of the deaths.
+func (q *inquiry) leaksAt(deaths []int) bool {
+	n := 0
+	for _, d := range deaths {
+		if q.shapeAtDeath(d) == finding.ShapeLeak {
+			n++
+		}
+	}
+	return 2*n > len(deaths)
+}
+
 const (
 	// fullAlike and fullTimes: memory was full at deaths at which it had grown to so many times its beginning, each time to the same level
 	// but for such a part.

@@ -461,6 +461,8 @@ func (q *inquiry) undetermined(deaths []int, c class, res *inflight.Result, grad
 	}
 	named, alone := -1, standsAlone(res, deaths)
 	switch {
+	case q.neverServed(deaths):
+		s, alone = q.bootText(deaths, q.kindsText(deaths)), false
 	case q.onlyCompanions(deaths):
 		s += ": they are companions in their pods, whose own containers went on, and serve no request"
 	case q.measured.Counts.Total == 0:
