@@ -410,6 +410,42 @@ func (q *inquiry) describeGrowth(s *finding.Suspect, culprit bool, c *candidate)
 	}
 }
 
+const (
+	// thereShare of the deaths, and of thereLeast or more: an endpoint that is open at so many without being busy is not cleared by the lack of
+	// times to compare with.
+	thereShare = 0.8
+	thereLeast = 3
+	// busyShare of all requests: some of it is open at any moment.
+	busyShare = 0.05
+	// thereUsually of the time one is open that takes no longer than nine of ten: streams are always there.
+	thereUsually = 0.1
+)
+
+// oftenThere reports whether an endpoint was open at so many deaths, and is asked so seldom, that it is not cleared.
+func (q *inquiry) oftenThere(e, with, of int) bool {
+	requests := float64(q.measured.Counts.PerEndpoint[e])
+	open := requests / max(q.traffic.Quiet.AliveSeconds, 1) * max(q.measured.Base.Durations[e].Quantile(0.9), 0)
+	return of >= thereLeast && float64(with) >= thereShare*float64(of) && requests < busyShare*float64(q.measured.Counts.Total) && open < thereUsually
+}
+
+// thereAtNearlyAll returns the endpoint that was open at nearly all deaths, though it is asked seldom; the one at most, -1 where there is none.
+func (q *inquiry) thereAtNearlyAll(deaths []int) (endpoint, with int) {
+	open := q.openings()
+	endpoint = -1
+	for e := 1; e < len(open.deaths); e++ {
+		n := 0
+		for _, d := range deaths {
+			if open.deaths[e][d] {
+				n++
+			}
+		}
+		if n > with && q.oftenThere(e, n, len(deaths)) {
+			endpoint, with = e, n
+		}
+	}
+	return endpoint, with
+}
+
 // clear says why an endpoint is not to blame.
 func (q *inquiry) clear(s *finding.Suspect, e int, res *inflight.Result, deaths []int, arithmetic string) {
 	// A victim: what was open had mostly begun after the slow-down.
@@ -446,8 +482,10 @@ func (q *inquiry) clear(s *finding.Suspect, e int, res *inflight.Result, deaths 
 		if q.measured.Base.Durations[e].N > 0 && usual >= 1 {
 			s.Reasons[len(s.Reasons)-1] += ", always, and is innocent"
 		}
-	case s.TrafficShare >= 0.05:
+	case s.TrafficShare >= busyShare:
 		s.Reasons = append(s.Reasons, fmt.Sprintf("busy (%.0f%% of all requests): some of it is open at any moment", 100*s.TrafficShare), arithmetic)
+	case q.oftenThere(e, s.CrashesWith, s.CrashesTotal) && 3*after < open:
+		s.Reasons = append(s.Reasons, "open at nearly all deaths, since before the slow-down, and seldom otherwise: not cleared, and not accused", arithmetic)
 	case open > 0 && usual < 1 && s.LongestSeconds > 10*usual:
 		s.Role = finding.Victim
 		s.Reasons = append(s.Reasons, fmt.Sprintf("usually takes %s; it was slow only on containers about to die", seconds(usual)), arithmetic)

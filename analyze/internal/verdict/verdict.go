@@ -477,6 +477,10 @@ func (q *inquiry) undetermined(deaths []int, c class, res *inflight.Result, grad
 	case alone:
 		s += fmt.Sprintf("; %s was open, as it seldom is, and %s cannot prove that it killed", q.traffic.Endpoints.Names[res.Leader], fewText(deaths))
 	default:
+		if e, n := q.thereAtNearlyAll(deaths); e > 0 {
+			s += fmt.Sprintf("; %s was open at %d of %d, which is too little to accuse it by what was seen", q.traffic.Endpoints.Names[e], n, len(deaths))
+			break
+		}
 		s += ": no request stands out among those that were open"
 	}
 	if grade == finding.Possible && named >= 0 {
