@@ -71,14 +71,20 @@ func isDeployed(pod []byte) bool {
 	return len(hash) >= 6 && len(hash) <= 10 && len(hash) < len(pod) && bytes.ContainsAny(hash, "0123456789")
 }
 
-// containerBefore is the container that Docker Compose, `kubectl logs --prefix` or stern put before a line; nil where they did not. What they put
-// there ends before end.
+// containerBefore is the container that Docker Compose, `kubectl logs --prefix`, stern, Heroku or Scalingo put before a line; nil where they did
+// not. What they put there ends before end.
 func containerBefore(line []byte, end int) []byte {
 	if container, _, ok := header.Kubectl(line); ok {
 		return container
 	}
 	if container, _, ok := header.Stern(line[:end]); ok {
 		return container
+	}
+	if h, ok := header.Heroku(line[:end]); ok {
+		return h.Proc
+	}
+	if _, tag, _, ok := header.Scalingo(line[:end]); ok {
+		return tag
 	}
 	if bar := bytes.IndexByte(line[:min(end, 80)], '|'); bar > 0 {
 		if name := bytes.TrimRight(line[:bar], " "); containers.IsName(name) {
