@@ -190,3 +190,28 @@ func TestMemoryThatFallsToWhereItBeganIsNotNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatWasTriedElsewhereIsNoFailedRequest: the caller of a request that a proxy took from a container that died to another got an answer.
+func TestWhatWasTriedElsewhereIsNoFailedRequest(t *testing.T) {
+	for name, c := range map[string]struct {
+		retried bool
+		failed  int64
+	}{"tried elsewhere": {true, 0}, "not": {false, 10}} {
+		r := look(t, analyze.Options{}, func(s record.Sink) {
+			for i := range 3600 {
+				q := record.Request{Pos: record.Pos{Source: routerLog, Line: int64(i + 1)}, Layer: record.LayerRouter, Outcome: record.Answered, Status: 200,
+					Start: dawn.Add(time.Duration(i) * time.Second), End: dawn.Add(time.Duration(i)*time.Second + 40*time.Millisecond),
+					Method: []byte("GET"), Path: []byte("/a"), ID: fmt.Append(nil, "r", i), Container: fmt.Append(nil, "web-", i%3)}
+				if i%360 == 7 {
+					q.Outcome, q.Status, q.Retried = record.Cut, 502, c.retried
+				}
+				if err := s.Request(&q); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+		if r.Impact == nil || r.Impact.Failed != c.failed || r.Impact.ServerErrors != c.failed {
+			t.Errorf("%s: %+v", name, r.Impact)
+		}
+	}
+}

@@ -156,7 +156,7 @@ func draw(t *rapid.T, s tee) {
 			b := func() []byte { return raw.Draw(t, "b") }
 			r := record.Request{
 				Pos: pos, Layer: record.Layer(rapid.Uint8().Draw(t, "layer")), Phase: record.Phase(rapid.Uint8().Draw(t, "phase")),
-				Outcome: record.Outcome(rapid.Uint8().Draw(t, "outcome")), Start: times.Draw(t, "start"), End: times.Draw(t, "end"),
+				Outcome: record.Outcome(rapid.Uint8().Draw(t, "outcome")), Retried: rapid.Bool().Draw(t, "retried"), Start: times.Draw(t, "start"), End: times.Draw(t, "end"),
 				Status: rapid.Int().Draw(t, "status"), Method: b(), Path: b(), Route: b(), ID: b(), Container: b(), Instance: b(), Host: b(),
 				Service: b(), Version: b(), User: b(), Client: b(),
 			}

@@ -23,7 +23,7 @@
 // The content of a data frame is one JSON object a line; "t" says what it is:
 //
 //	source     i, name, format: a source that the lines after it in this chunk mean by "s":i
-//	request    layer, phase, outcome, start, end, status, method, path, route, id, container, instance, host, service, version,
+//	request    layer, phase, outcome, retried, start, end, status, method, path, route, id, container, instance, host, service, version,
 //	           user, client
 //	sample     time, metric, value, interval, container, instance, service, host, version
 //	crash      time, kind, exited, final, exit_code, signal, limit_bytes, used_bytes, uptime, container, instance, service, host,

@@ -187,6 +187,7 @@ func (c *chunk) request(r *record.Request) {
 	c.str("layer", nameOf(layerNames[:], r.Layer))
 	c.str("phase", nameOf(phaseNames[:], r.Phase))
 	c.str("outcome", nameOf(outcomeNames[:], r.Outcome))
+	c.bool("retried", r.Retried)
 	c.int("start", int64(r.Start))
 	c.int("end", int64(r.End))
 	c.int("status", int64(r.Status))

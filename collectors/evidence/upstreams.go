@@ -67,6 +67,7 @@ func (u *upstreams) tell(r *record.Request, sink record.Sink) error {
 		if told {
 			r.Status, _ = number.HTTPStatus(statuses.of[i])
 		}
+		r.Retried = true
 		r.Outcome = attempted(r.Status, durations[i], addrs.sent[i])
 		at = r.End
 		if err := sink.Request(r); err != nil {

@@ -55,7 +55,10 @@ func TestEveryServerThatNginxTriedHadTheRequest(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			sink := readLog(t, c.line+"\n", 1)
 			var got []tried
-			for _, r := range sink.Requests {
+			for i, r := range sink.Requests {
+				if last := i == len(sink.Requests)-1; r.Retried == last {
+					t.Errorf("request %d: retried %v", i, r.Retried)
+				}
 				got = append(got, tried{string(r.Container), asText(r.Start), asText(r.End), r.Outcome, r.Status})
 			}
 			if diff := cmp.Diff(c.want, got); diff != "" {

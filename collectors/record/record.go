@@ -106,6 +106,8 @@ type Request struct {
 	Layer   Layer
 	Phase   Phase
 	Outcome Outcome
+	// Retried reports whether the writer went on to another container with it: whoever asked did not see this outcome.
+	Retried bool
 	// Start is when the request began at the writer; End is when it ended (for Phase Started: equal to Start). Where the
 	// line gives an end and a duration, Start = End - Duration. At least one is set in every request passed to a Sink.
 	Start, End Time

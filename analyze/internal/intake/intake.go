@@ -154,7 +154,7 @@ func (s *Sink) Request(r *record.Request) error {
 		Start: r.Start, End: r.End, ID: hash(r.ID), User: hash32(r.User), Path: hash32(r.Path),
 		Endpoint: s.ends.ID(r.Method, r.Path, r.Route), Container: on.id,
 		Line: uint32(min(r.Pos.Line, math.MaxUint32)), Source: s.source(r.Pos.Source), Status: uint16(r.Status),
-		Layer: r.Layer, Phase: r.Phase, Outcome: r.Outcome,
+		Layer: r.Layer, Phase: r.Phase, Outcome: r.Outcome, Retried: r.Retried,
 	}
 	if rec.User == 0 {
 		rec.User = hash32(r.Client)

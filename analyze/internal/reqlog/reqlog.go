@@ -33,6 +33,7 @@ type Rec struct {
 	Layer      record.Layer
 	Phase      record.Phase
 	Outcome    record.Outcome
+	Retried    bool
 }
 
 const recSize = int(unsafe.Sizeof(Rec{}))

@@ -239,7 +239,7 @@ func (m *measuring) count(endpoint, container uint32, r *reqlog.Rec) {
 	}
 	m.out.Load.Steps[m.steps.at(r.Start)]++
 	m.out.Serves[container] = true
-	if r.Status >= 500 {
+	if r.Status >= 500 && !r.Retried {
 		m.out.Counts.ServerErrors++
 		m.out.failures.add(endpoint, r.Start, r.End)
 	}
@@ -301,6 +301,9 @@ func (m *measuring) pending(i int) {
 	m.count(p.Endpoint, p.Container, &p.Rec)
 	m.countLoad(&p.Rec)
 	fails := func() {
+		if p.Retried {
+			return
+		}
 		m.out.Counts.Failed++
 		if p.User != 0 {
 			m.out.Counts.Users[p.User] = struct{}{}
