@@ -207,6 +207,7 @@ func TestEndsOfContainers(t *testing.T) {
 		{"an error logged while stopping is no death of it", tell().words(-3, record.CrashException).exit(platform, 0, 143), "restart stopped @0.0"},
 		{"an exit as asked, for a deploy", tell().event(-5, record.Stopping).because("deploy").exit(platform, 0, 143), "restart deploy @0.0"},
 		{"an error code after a request to stop is the end of that stop", tell().event(-5, record.Stopping).exit(platform, 0, 1), "restart stopped @0.0"},
+		{"an unplanned restart is none that was planned", tell().event(-30, record.Stopping).because("unplanned restart by operator").exit(platform, 0, 137), "restart stopped @0.0"},
 		{"a kill after the grace period is the end of a stop", tell().event(-30, record.Stopping).because("scale down").exit(platform, 0, 137), "restart scale @0.0"},
 		{"a kill long after a request to stop is not", tell().event(-300, record.Stopping).exit(platform, 0, 137), "unknown 137 @0.0"},
 		{"the daily cycling", tell().event(-8, record.Cycling).exit(platform, 0, 143), "restart cycling @0.0"},
@@ -334,6 +335,8 @@ func TestEndsOfContainers(t *testing.T) {
 		{"a window between two sentences",
 			tell().maintenance(-60, "", "Maintenance of roll-over-api has begun: failover of its database").maintenance(60, "", "Maintenance is over.").exit(platform, 0, 137),
 			"restart maintenance @0.0"},
+		{"what is handed over begins",
+			tell().maintenance(-60, "", "Maintenance started, traffic handed over to eu-2").maintenance(60, "", "Maintenance finished").exit(platform, 0, 137), "restart maintenance @0.0"},
 		{"a window that was extended is not over", tell().maintenance(-60, "", "Maintenance on").maintenance(-30, "", "Maintenance extended").
 			maintenance(60, "", "Maintenance completed").exit(platform, 0, 137), "restart maintenance @0.0"},
 		{"a window between the two modes of Heroku", tell().maintenance(-60, "", "Maintenance mode on by a@b.example").maintenance(60, "", "Maintenance mode off by a@b.example").

@@ -92,13 +92,21 @@ func maintenanceOver(e *record.Lifecycle) bool {
 		text += " " + e.Text
 	}
 	text = strings.ToLower(text)
+	before := ""
 	for word := range strings.FieldsFuncSeq(text, func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_./", r)
 	}) {
-		switch strings.Trim(word, "-_./") {
-		case "finish", "finishes", "finished", "ended", "complete", "completes", "completed", "over", "disable", "disables", "disabled":
+		word = strings.Trim(word, "-_./")
+		switch word {
+		case "finish", "finishes", "finished", "ended", "complete", "completes", "completed", "disable", "disables", "disabled":
 			return true
+		case "over": // not what is handed over
+			switch before {
+			case "", "is", "now", "maintenance", "window":
+				return true
+			}
 		}
+		before = word
 	}
 	return strings.Contains(text, "mode off")
 }
@@ -161,7 +169,7 @@ func (c *container) reason(at record.Time, word string) string {
 		return reasonScale
 	case strings.Contains(w, "cycl") || strings.Contains(w, "daily"):
 		return reasonCycling
-	case strings.Contains(w, "maintenance") || strings.Contains(w, "planned"):
+	case strings.Contains(w, "maintenance") || strings.Contains(w, "planned") && !strings.Contains(w, "unplanned"):
 		return reasonMaintenance
 	}
 	for _, e := range c.between(at.Add(-2*grace), at.Add(2*grace)) {
