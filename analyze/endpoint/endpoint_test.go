@@ -219,3 +219,42 @@ func BenchmarkInterner(b *testing.B) {
 		i++
 	}
 }
+
+// A site in several languages beside an API has one endpoint per page, not one per page and language.
+func TestLanguagesBesideOtherNamesAreOneParameter(t *testing.T) {
+	collapse := func(paths ...string) map[string]string {
+		table := NewTable()
+		in := table.Interner()
+		counts := make([]int64, len(paths)+1)
+		ids := map[string]uint32{}
+		for _, p := range paths {
+			ids[p] = in.ID([]byte("GET"), []byte(p), nil)
+			counts[ids[p]] += 100
+		}
+		of, names, _ := table.Collapse(counts)
+		out := map[string]string{}
+		for p, id := range ids {
+			out[p] = names[of[id]]
+		}
+		return out
+	}
+	for _, c := range []struct {
+		name  string
+		paths []string
+		want  map[string]string
+	}{
+		{"languages", []string{"/api/orders", "/fr/courses", "/en/courses", "/fr-CA/courses", "/fr", "/en", "/fr/help"},
+			map[string]string{"/fr/courses": "GET /{id}/courses", "/fr-CA/courses": "GET /{id}/courses", "/fr": "GET /{id}", "/api/orders": "GET /api/orders"}},
+		{"languages deeper", []string{"/shop/cart", "/shop/de/list", "/shop/it/list", "/shop/es/list"}, map[string]string{"/shop/it/list": "GET /shop/{id}/list", "/shop/cart": "GET /shop/cart"}},
+		{"names of two letters", []string{"/api/orders", "/me/settings", "/my/orders", "/hr/payroll", "/qa/runs"}, map[string]string{"/me/settings": "GET /me/settings", "/hr/payroll": "GET /hr/payroll"}},
+		{"one of them a name", []string{"/api/orders", "/fr/list", "/en/list", "/de/list", "/me/settings"}, map[string]string{"/fr/list": "GET /{id}/list", "/me/settings": "GET /me/settings"}},
+		{"two languages", []string{"/api/orders", "/fr/list", "/en/list"}, map[string]string{"/fr/list": "GET /fr/list"}},
+	} {
+		got := collapse(c.paths...)
+		for p, want := range c.want {
+			if got[p] != want {
+				t.Errorf("%s: %s is %q, want %q", c.name, p, got[p], want)
+			}
+		}
+	}
+}

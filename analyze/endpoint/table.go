@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -129,17 +130,65 @@ type child struct {
 
 var locale = regexp.MustCompile(`^[a-z]{2}([-_][A-Za-z]{2})?$`)
 
-// allLocales reports whether the children are two or more language codes and nothing else: a parameter, though of few values.
-func allLocales(children map[string]*child) bool {
-	if len(children) < 2 {
-		return false
-	}
+// entry is one template on its way to the name of its endpoint.
+type entry struct {
+	raw    uint32
+	method string
+	segs   []string
+	n      int64 // requests
+}
+
+const (
+	// minLocales is how many language codes beside other names make a parameter: two letters may well be a name.
+	minLocales = 3
+	// localeShare of what is asked for under a language must be under names that most of the languages have.
+	localeShare = 0.5
+)
+
+// locales returns the children that are language codes, if they are values of one parameter: where there is nothing else, or where several
+// have the same below them, as the pages of a site have in each language. At is the place of the children in the templates.
+func locales(children map[string]*child, entries []entry, at int) (codes []string) {
 	for seg := range children {
-		if !locale.MatchString(seg) {
-			return false
+		if locale.MatchString(seg) {
+			codes = append(codes, seg)
 		}
 	}
-	return true
+	if len(codes) == len(children) && len(codes) >= 2 {
+		return codes
+	}
+	if len(codes) < minLocales {
+		return nil
+	}
+	below := func(i int) string {
+		if segs := entries[i].segs; len(segs) > at+1 {
+			return segs[at+1]
+		}
+		return ""
+	}
+	has := map[string]int{} // by name below: how many codes
+	for _, code := range codes {
+		seen := map[string]bool{}
+		for _, i := range children[code].entries {
+			if name := below(i); !seen[name] {
+				seen[name] = true
+				has[name]++
+			}
+		}
+	}
+	all := len(codes)
+	codes = slices.DeleteFunc(codes, func(code string) bool {
+		var shared int64
+		for _, i := range children[code].entries {
+			if 2*has[below(i)] > all {
+				shared += entries[i].n
+			}
+		}
+		return float64(shared) < localeShare*float64(children[code].n)
+	})
+	if len(codes) < minLocales {
+		return nil
+	}
+	return codes
 }
 
 // Collapse looks at all templates with their numbers of requests and returns, for each raw id, the id of its endpoint in names.
@@ -148,12 +197,6 @@ func allLocales(children map[string]*child) bool {
 func (t *Table) Collapse(counts []int64) (of []uint32, names []string, overflow int64) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	type entry struct {
-		raw    uint32
-		method string
-		segs   []string
-		n      int64
-	}
 	entries := make([]entry, 0, len(t.names)-1)
 	for raw := 1; raw < len(t.names); raw++ {
 		method, path, _ := strings.Cut(t.names[raw], " ")
@@ -185,13 +228,11 @@ func (t *Table) Collapse(counts []int64) (of []uint32, names []string, overflow 
 			c.entries = append(c.entries, i)
 		}
 		for _, g := range groups {
-			if allLocales(g) {
-				for _, c := range g {
-					for _, i := range c.entries {
-						entries[i].segs[depth] = "{id}"
-					}
+			for _, code := range locales(g, entries, depth) {
+				for _, i := range g[code].entries {
+					entries[i].segs[depth] = "{id}"
 				}
-				continue
+				delete(g, code)
 			}
 			if len(g) <= minFanout {
 				continue
