@@ -49,6 +49,9 @@ func (q *inquiry) calm() candidate {
 			c.verdict.Grade = lower(c.verdict.Grade, finding.Possible)
 			c.verdict.Summary += " " + strings.ToUpper(died[:1]) + died[1:] + ", and within hours a cache that fills looks the same."
 		}
+		if c.verdict.Cause == finding.RequestLeak && c.endpoint > 0 && silent == 0 {
+			q.doubtLeak(&c, died)
+		}
 		if c.verdict.Cause != finding.Undetermined {
 			return c
 		}
@@ -114,6 +117,30 @@ func (q *inquiry) tellFailing(c *candidate, failing []traffic.Failing) {
 		c.verdict.Summary = fmt.Sprintf("No crash was seen, but %s, each after %s: a timeout. Something that they wait for did not answer, and nothing says what.", what, seconds(after.Seconds()))
 	}
 	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "errors.stretch", Outcome: finding.Neutral, Detail: what})
+}
+
+// calmOdds are the odds of a leak where nothing died, against where memory killed: most of what grows on a calm day fills or warms up, and the
+// endpoint that is asked most meanwhile fits by chance more often.
+const calmOdds = 0.05
+
+// doubtLeak lowers the grade of a leak that has killed nothing.
+func (q *inquiry) doubtLeak(c *candidate, died string) {
+	p := q.memory.growth.Endpoints[0].Posterior
+	p = p * calmOdds / (p*calmOdds + 1 - p)
+	if p < conclusiveP {
+		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "leak.calm", Outcome: finding.Contradicts,
+			Detail: fmt.Sprintf("%s, and most of what grows on a calm day fills or warms up: the probability of this leak is %s rather than %s", died, percent(p), percent(q.memory.growth.Endpoints[0].Posterior))})
+	}
+	switch {
+	case p >= conclusiveP:
+	case p >= likelyP:
+		c.verdict.Grade = lower(c.verdict.Grade, finding.Likely)
+	default:
+		name := *c.verdict.Endpoint
+		c.endpoint, c.verdict.Endpoint, c.verdict.Grade = -1, nil, finding.Possible
+		c.verdict.Summary = fmt.Sprintf("Requests may leak: memory grows in %d of %d lives, and %s comes closest; %s, and a cache that fills looks the same at first.",
+			q.memory.growth.Gate.Growing, q.memory.growth.Gate.Lives, name, died)
+	}
 }
 
 const (

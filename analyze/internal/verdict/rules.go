@@ -1,6 +1,8 @@
 package verdict
 
 import (
+	"fmt"
+
 	"lastcall/analyze/finding"
 	"lastcall/analyze/hang"
 	"lastcall/analyze/heap"
@@ -57,6 +59,10 @@ func ownRules() []finding.Rule {
 			Source: "method of the project", Limits: "Needs at least half an hour of requests before the deaths. Retries after a first death raise the load: the stretch ends at the first death."},
 		loweredRule(),
 		hostMemoryRule(),
+		{ID: "leak.calm", Title: "A leak that has killed nothing", Question: "Nothing died: is what grows a leak, or a cache that fills and a process that warms up?",
+			Test:       "The probability that an endpoint leaks is taken with lower odds beforehand where nothing died of memory.",
+			Thresholds: []finding.Threshold{{Name: "odds", Value: fmt.Sprint(calmOdds), Why: "in generated fleets that only warm up, one in some hundred accused somebody without it"}, {Name: "likely, conclusive", Value: fmt.Sprintf("%g, %g", likelyP, conclusiveP), Why: "as elsewhere"}},
+			Source:     "method of the project", Limits: "A small leak is told a day later."},
 		traffic.LatencyRule(),
 		traffic.FailingRule(),
 		{ID: "hang.stale-members", Title: "A list of live instances that did not notice", Question: "Did clients go on calling an instance that was gone?",
