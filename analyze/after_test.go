@@ -2,6 +2,7 @@ package analyze_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -12,9 +13,10 @@ import (
 )
 
 // errorsAfter gives three containers that die of an error six times each. before is called for each death, to add requests.
-func errorsAfter(t *testing.T, kind record.CrashKind, layer record.Layer, before func(serve func(path string, ago, dur time.Duration, out record.Outcome))) func(record.Sink) {
+func errorsAfter(t *testing.T, kind record.CrashKind, layer record.Layer, every bool, before func(serve func(path string, ago, dur time.Duration, out record.Outcome))) func(record.Sink) {
 	return func(s record.Sink) {
 		line := int64(0)
+		rng := rand.New(rand.NewPCG(3, 3))
 		serve := func(container, path string, start record.Time, dur time.Duration, out record.Outcome) {
 			line++
 			r := &record.Request{Pos: record.Pos{Source: routerLog, Line: line}, Layer: layer, Outcome: out, Start: start, End: start.Add(dur), Method: []byte("GET"),
@@ -32,7 +34,7 @@ func errorsAfter(t *testing.T, kind record.CrashKind, layer record.Layer, before
 			for i := range 5 * 3600 {
 				at := dawn.Add(time.Duration(i) * time.Second)
 				serve(web, []string{"/api/orders", "/api/products", "/api/carts"}[i*7%3], at, 50*time.Millisecond, record.Answered)
-				if i*(w+3)%97 == 0 {
+				if every && i%97 == 40 || !every && rng.IntN(97) == 0 {
 					serve(web, "/api/import", at, 300*time.Millisecond, record.Answered)
 				}
 				if !died[i] {
@@ -64,24 +66,26 @@ func TestAnErrorAfterTheAnswerIsOfItsRequest(t *testing.T) {
 		before   func(serve)
 		want     string
 		answered bool
+		every    bool // asked at a set pace
 	}{
-		"answered just before":                       {record.CrashException, record.LayerRouter, imported, "GET /api/import", true},
-		"and by a signal":                            {record.CrashSegfault, record.LayerRouter, imported, "GET /api/import", true},
-		"nothing in particular before":               {record.CrashException, record.LayerRouter, func(serve) {}, "", false},
-		"only finished requests are logged":          {record.CrashException, record.LayerApp, imported, "", false},
-		"what is busy is answered before everything": {record.CrashException, record.LayerRouter, func(s serve) { s("/api/orders", 3*time.Second, 50*time.Millisecond, record.Answered) }, "", false},
+		"answered just before":                       {record.CrashException, record.LayerRouter, imported, "GET /api/import", true, false},
+		"and by a signal":                            {record.CrashSegfault, record.LayerRouter, imported, "GET /api/import", true, false},
+		"nothing in particular before":               {record.CrashException, record.LayerRouter, func(serve) {}, "", false, false},
+		"only finished requests are logged":          {record.CrashException, record.LayerApp, imported, "", false, false},
+		"what is busy is answered before everything": {record.CrashException, record.LayerRouter, func(s serve) { s("/api/orders", 3*time.Second, 50*time.Millisecond, record.Answered) }, "", false, false},
 		"two always come together": {record.CrashException, record.LayerRouter, func(s serve) {
 			imported(s)
 			s("/api/preview", 450*time.Millisecond, 100*time.Millisecond, record.Answered)
 			s("/api/upload", 450*time.Millisecond, 100*time.Millisecond, record.Answered)
-		}, "", false},
+		}, "", false, false},
 		"another was open": {record.CrashException, record.LayerRouter, func(s serve) {
 			s("/api/form", 8*time.Second, 300*time.Millisecond, record.Answered)
 			s("/api/report", 0, 7*time.Second, record.Cut)
-		}, "GET /api/report", false},
-		"killed for memory": {record.CrashOOMKill, record.LayerRouter, imported, "", false},
+		}, "GET /api/report", false, false},
+		"asked at a set pace": {record.CrashException, record.LayerRouter, imported, "", false, true},
+		"killed for memory":   {record.CrashOOMKill, record.LayerRouter, imported, "", false, false},
 	} {
-		r := look(t, analyze.Options{}, errorsAfter(t, c.kind, c.layer, c.before))
+		r := look(t, analyze.Options{}, errorsAfter(t, c.kind, c.layer, c.every, c.before))
 		got := ""
 		if r.Verdict.Endpoint != nil {
 			got = *r.Verdict.Endpoint

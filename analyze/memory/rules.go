@@ -76,7 +76,8 @@ const (
 	creepShare   = 0.10
 	hourOfDay    = 3 * time.Hour
 	plateauLoad  = 0.7
-	minPlateaus  = 2 // lives that levelled off, to say of younger ones that they will
+	plateauRisen = 0.9 // of the rise
+	minPlateaus  = 2   // lives that levelled off, to say of younger ones that they will
 	shortLife    = 6 * time.Hour
 	longLife     = 23 * time.Hour // a day less the edges of its readings
 )
@@ -177,7 +178,7 @@ func Rules() []finding.Rule {
 			Test:     "The rise is early, in one step, or slows to less than the thresholds of " + RuleLeak + ". It is called a leak after all where two thirds of the comparable lives leak and it grew at least half as fast: a leak of few big pieces makes steps.",
 			Thresholds: []finding.Threshold{
 				{Name: "rise worth naming", Value: pct(plateauRise) + " of the level", Why: "less is noise of a healthy process"},
-				{Name: "younger lives that grow", Value: fmt.Sprintf("below where %d others of the version stayed that were watched for longer, under %s of their load or more", minPlateaus, pct(plateauLoad)), Why: "what older lives did before they stopped growing is a warm-up, however steady it looks so far"},
+				{Name: "younger lives that grow", Value: fmt.Sprintf("for no longer than %d others of the version took to %s of their rise, and below where these stayed, under %s of their load or more", minPlateaus, pct(plateauRisen), pct(plateauLoad)), Why: "what older lives did before they stopped growing is a warm-up, however steady it looks so far"},
 				{Name: "promoted with", Value: pct(promoteShare) + " of the typical leak", Why: "half of the pace of its siblings is no warm-up"},
 			},
 			Source: "the method, section 5.1", Limits: "Says nothing of growth after the last reading.",

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"lastcall/analyze/finding"
@@ -13,7 +14,7 @@ import (
 type plateau struct {
 	lives int
 	level float64 // bytes: the lowest at which one of them stayed
-	hours float64 // the longest that one of them was watched
+	hours float64 // the longest that one of them took to get there
 }
 
 // plateaus finds, by version, the level at which lives stopped growing that did not die, with as much to do as before. Where the load is not
@@ -35,10 +36,17 @@ func plateaus(lives []Life, m record.Metric, load map[string][]Point) map[string
 			p.level = level
 		}
 		p.lives++
-		p.hours = max(p.hours, t[len(t)-1]-t[0])
+		p.hours = max(p.hours, riseTime(ft, fv))
 		out[l.Version] = p
 	}
 	return out
+}
+
+// riseTime is how long floors took to most of their rise.
+func riseTime(ft, fv []float64) float64 {
+	low, high := slices.Min(fv), slices.Max(fv)
+	i := slices.IndexFunc(fv, func(x float64) bool { return x >= low+plateauRisen*(high-low) })
+	return ft[i] - ft[0]
 }
 
 // staysBusy reports whether the load from an hour of a life on to the end was about that of the whole.
@@ -59,9 +67,9 @@ func levelsOff(l Life, m record.Metric, v, ft, fv []float64) bool {
 }
 
 // covers reports whether a life that was watched for so long, and whose floor is at so much now, is one that warms up: others of its
-// version were watched for longer, and stayed at more.
+// version took as long to rise, and stayed at more. One that goes on rising for longer than they did leaks.
 func (p plateau) covers(hours, floor float64) bool {
-	return p.lives >= minPlateaus && hours < p.hours && floor <= p.level
+	return p.lives >= minPlateaus && hours <= p.hours && floor <= p.level
 }
 
 // warmUps takes the name "leak" from lives that only do what older ones did before they stopped growing.
@@ -85,5 +93,5 @@ func warmUps(cs []Curve, lives []Life, o Options) {
 }
 
 func (p plateau) why() string {
-	return fmt.Sprintf("it grows, and %d other lives grew alike and stayed at %s or more, watched for up to %s: it warms up", p.lives, size(p.level), duration(p.hours))
+	return fmt.Sprintf("it grows, and %d other lives rose for up to %s and stayed at %s or more: it warms up", p.lives, duration(p.hours), size(p.level))
 }

@@ -388,7 +388,7 @@ func (l *jsonLine) message(t record.Time, container, instance, service, host, ve
 	if handled, err := l.router.parse(l.pos, t, service, msg, sink); handled || err != nil {
 		return err
 	}
-	if !messageMayMatter(msg) {
+	if !messageMayMatter(msg) && !isErrorHead(msg) {
 		return nil
 	}
 	_, err := l.messages.parse(l.pos, t, string(container), string(instance), string(service), string(host), string(version), msg, sink)

@@ -354,7 +354,7 @@ func (l *jsonLine) plannedWords(p *jsonPlan, at record.Time, line []byte, sink r
 			l.bufs[bufMessage] = jsonscan.Unescape(l.bufs[bufMessage][:0], msg)
 			msg = l.bufs[bufMessage]
 		}
-		if mayBeRouterMessage(msg) || messageMayMatter(msg) {
+		if mayBeRouterMessage(msg) || messageMayMatter(msg) || isErrorHead(msg) {
 			return false
 		}
 		if len(raw) <= maxIdle {

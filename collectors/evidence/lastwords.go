@@ -30,10 +30,11 @@ type lastWords struct {
 func (w *lastWords) Forget() { clear(w.said) }
 
 type remembered struct {
-	heapUsed int64  // bytes after the last collection
-	pid      string // of the process that told of it
-	error    string // "TypeError: …"
-	line     int64  // where either was read
+	heapUsed int64       // bytes after the last collection
+	pid      string      // of the process that told of it
+	error    string      // "TypeError: …"
+	banner   record.Time // of Node.js' version, without an error before it
+	line     int64       // where either was read
 	time     record.Time
 }
 
@@ -60,6 +61,7 @@ type sign struct {
 	signal   string
 	exited   bool
 	final    bool // see record.Crash
+	banner   bool // it is an end only behind an error, as others write the same as they start
 	pid      []byte
 	pressure bool // an error told in passing: memory is short, nothing is dead
 }
@@ -87,8 +89,7 @@ func (w *lastWords) parse(o *origin.Origin, text []byte, sink record.Sink) (bool
 // line handles a single line; done means that it held a sign.
 func (w *lastWords) line(o *origin.Origin, line []byte, sink record.Sink) (done, handled bool, err error) {
 	if !lineMayMatter(line) {
-		w.rememberError(o, line)
-		return false, false, nil
+		return w.error(o, line, sink)
 	}
 	if used, pid, ok := heapAfterGC(line); ok {
 		if m := w.remember(o); m != nil {
@@ -102,8 +103,25 @@ func (w *lastWords) line(o *origin.Origin, line []byte, sink record.Sink) (done,
 	if isListening(line) {
 		return true, true, sink.Lifecycle(o.Lifecycle(record.Up, record.Listening, line))
 	}
-	w.rememberError(o, line)
-	return false, false, nil
+	return w.error(o, line, sink)
+}
+
+// bannerAfter is how far Node.js' version may lie behind the error that it ends the report of.
+const bannerAfter = 2 * time.Second
+
+// error remembers a line that is an error. Where the version that ends its report was read before, it is the sign of the end.
+func (w *lastWords) error(o *origin.Origin, line []byte, sink record.Sink) (done, handled bool, err error) {
+	if !w.rememberError(o, line) {
+		return false, false, nil
+	}
+	m := w.said[string(o.Speaker())]
+	if m == nil || m.banner == 0 || m.banner.Sub(o.Time) < 0 || m.banner.Sub(o.Time) > bannerAfter {
+		return false, false, nil
+	}
+	c := o.Crash(record.CrashException, line)
+	c.Final = true
+	*m = remembered{}
+	return true, true, sink.Crash(c)
 }
 
 func (w *lastWords) emit(o *origin.Origin, s sign, line []byte, sink record.Sink) error {
@@ -113,6 +131,13 @@ func (w *lastWords) emit(o *origin.Origin, s sign, line []byte, sink record.Sink
 	t, held := sink.(*tally)
 	if held = held && s.signal == "SIGABRT" && len(o.Container) > 0; o.Time == 0 && !held {
 		return warning.Tell(sink, o.Pos, "no_time", warning.NoTime, line)
+	}
+	if m := w.said[string(o.Speaker())]; s.banner && (m == nil || m.error == "" || !m.belongs(o)) {
+		// Where lines come newest first, the error is yet to come.
+		if m := w.remember(o); m != nil {
+			m.banner = o.Time
+		}
+		return nil
 	}
 	c := o.Crash(s.kind, line)
 	c.UsedBytes, c.Signal, c.Exited, c.Final = s.used, s.signal, s.exited, s.final
@@ -153,21 +178,28 @@ func (w *lastWords) remember(o *origin.Origin) *remembered {
 	return m
 }
 
-// rememberError keeps a line such as "TypeError: Cannot read properties of undefined".
-func (w *lastWords) rememberError(o *origin.Origin, line []byte) {
+// isErrorHead recognises the first line of the report of an error: a name that ends in "Error", and a colon or a blank.
+func isErrorHead(line []byte) bool {
 	if len(line) < 6 || !cut.IsUpper(line[0]) {
-		return
+		return false
 	}
 	n := 0
 	for n < len(line) && (line[n] >= 'a' && line[n] <= 'z' || cut.IsUpper(line[n]) || line[n] == '_') {
 		n++
 	}
-	if n == len(line) || (line[n] != ':' && line[n] != ' ') || !bytes.HasSuffix(line[:n], []byte("Error")) {
-		return
+	return n < len(line) && (line[n] == ':' || line[n] == ' ') && bytes.HasSuffix(line[:n], []byte("Error"))
+}
+
+// rememberError keeps a line such as "TypeError: Cannot read properties of undefined", and reports whether this is one.
+func (w *lastWords) rememberError(o *origin.Origin, line []byte) bool {
+	if !isErrorHead(line) {
+		return false
 	}
-	if m := w.remember(o); m != nil {
+	m := w.remember(o)
+	if m != nil {
 		m.error, m.line, m.time = origin.Quote(line), o.Pos.Line, o.Time
 	}
+	return m != nil
 }
 
 // lineMayMatter is the cheap test that spares nearly all lines the full one. It must be true for every line that signOf,
@@ -369,7 +401,7 @@ func nodeSign(line []byte) (sign, bool) {
 		return sign{kind: record.CrashAbort}, true
 	case len(line) > len("Node.js v") && bytes.HasPrefix(line, []byte("Node.js v")) && len(line) < 40 && number.IsDigit(line[len("Node.js v")]) && bytes.IndexByte(bytes.TrimSpace(line[8:]), ' ') < 0:
 		// Node (17 and later) ends the report of an uncaught error with its version, and prints it nowhere else.
-		return sign{kind: record.CrashException, final: true}, true
+		return sign{kind: record.CrashException, final: true, banner: true}, true
 	case has("triggerUncaughtException("), has("[UnhandledPromiseRejection: "):
 		return sign{kind: record.CrashException}, true
 	}

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,7 +38,7 @@ func TestLastWordsOfRuntimesAreDeaths(t *testing.T) {
 		"FATAL ERROR: v8::FromJust Maybe value is Nothing.":                                                             record.CrashAbort,
 		"# Fatal JavaScript out of memory: Reached heap limit":                                                          record.CrashHeapLimit,
 		"# Fatal error in v8::ToLocalChecked":                                                                           record.CrashAbort,
-		"Node.js v20.20.2":                                                                                              record.CrashException,
+		"TypeError: x is not a function\nNode.js v20.20.2":                                                              record.CrashException,
 		"            triggerUncaughtException(err, true /* fromPromise */);":                                            record.CrashException,
 		"[UnhandledPromiseRejection: This error originated either by throwing inside of an async function":              record.CrashException,
 		"fatal error: runtime: out of memory":                                                                           record.CrashHeapLimit,
@@ -432,5 +433,32 @@ FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memor
 `, 1)
 	if len(sink.Crashes) != 1 || sink.Crashes[0].Container != "" || sink.Crashes[0].Instance != "18" {
 		t.Errorf("%+v", sink.Crashes)
+	}
+}
+
+// The version of Node.js ends the report of an uncaught error; some print it as they start.
+func TestTheVersionOfNodeIsAnEndOnlyBehindAnError(t *testing.T) {
+	item := func(ms int, msg string) string {
+		return fmt.Sprintf(`{"id":"A","type":"log","attributes":{"timestamp":"2026-11-16T13:53:43.%03dZ","host":"h","service":"web","message":%q,"tags":["pod_name:web-1"],"attributes":{}}}`, ms, msg) + "\n"
+	}
+	words := func(ms int, msg string) string {
+		return fmt.Sprintf("web-1  | 2026-11-16T13:53:43.%03dZ %s\n", ms, msg)
+	}
+	for _, c := range []struct {
+		name, log string
+		deaths    int
+	}{
+		{"an error and the version", words(1, "TypeError: x") + words(2, "    at a.js:1:2") + words(5, "Node.js v20.20.2"), 1},
+		{"the version as it starts", words(1, "Node.js v20.20.2") + words(5, "Server listening on port 3000"), 0},
+		{"an error long before", words(1, "TypeError: x") + strings.Replace(words(5, "Node.js v20.20.2"), "13:53", "14:53", 1), 0},
+		{"items, oldest first", item(1, "Error: Cannot find module 'x'") + item(5, "Node.js v20.20.2"), 1},
+		{"items, newest first", item(5, "Node.js v20.20.2") + item(1, "Error: Cannot find module 'x'"), 1},
+		{"items, another error before", item(900, "Node.js v20.20.2") + strings.Replace(item(1, "Error: no"), "13:53:43", "13:53:03", 1), 0},
+		{"items, the version as it starts", item(1, "Node.js v20.20.2") + item(5, "ready"), 0},
+	} {
+		sink := readLog(t, c.log, 1)
+		if len(sink.Crashes) != c.deaths || c.deaths > 0 && !sink.Crashes[0].Final {
+			t.Errorf("%s: %+v", c.name, sink.Crashes)
+		}
 	}
 }

@@ -29,7 +29,7 @@ type speaker struct {
 }
 
 // tieDumps gives dumps that name only a process the container that logged under its number, or whose end was told right after. It returns
-// those that remain: where others tell of ends, one of them is the end of that process, and which is not known.
+// those that remain: where several ends were told right after, one of them is the end of that process, and which is not known.
 func (c *Canon) tieDumps(ev *intake.Evidence, processes []*record.Crash) []*record.Crash {
 	by := map[string][]speaker{}
 	for k, s := range ev.Seen {
@@ -56,8 +56,14 @@ func (c *Canon) tieDumps(ev *intake.Evidence, processes []*record.Crash) []*reco
 			k.Container, k.Instance = name, ""
 			return true
 		}
-		return k.Host == "" && len(ends) > 0
+		return k.Host == "" && endedNear(ends, k.Time)
 	})
+}
+
+// endedNear reports whether some end was told around a dump: it is of one of those, and which is not known.
+func endedNear(ends []told, at record.Time) bool {
+	i, _ := slices.BinarySearchFunc(ends, at.Add(-dumpClocks), func(e told, t record.Time) int { return cmp.Compare(e.at, t) })
+	return i < len(ends) && ends[i].at.Sub(at) <= toldAfter
 }
 
 // spokeBefore returns the only container that logged under the number of a process until its dump; empty where there are several, as

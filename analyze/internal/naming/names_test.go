@@ -110,7 +110,7 @@ func evidence(t *testing.T, crashes []record.Crash, events []record.Lifecycle, n
 func TestTheNameOfAProjectIsNoOtherContainer(t *testing.T) {
 	up := func(names ...string) (out []record.Lifecycle) {
 		for _, n := range names {
-			out = append(out, record.Lifecycle{Container: n, Kind: record.Up})
+			out = append(out, record.Lifecycle{Pos: record.Pos{Source: &record.Source{Name: "e", Format: "docker-events"}}, Container: n, Kind: record.Up})
 		}
 		return out
 	}
@@ -125,6 +125,7 @@ func TestTheNameOfAProjectIsNoOtherContainer(t *testing.T) {
 		{"two projects", evidence(t, nil, up("shop-api-1", "blog-api-1"), "api-1"), map[string]string{"api-1": "api-1"}},
 		{"projects differ", evidence(t, nil, up("shop-api-1", "blog-web-1"), "api-1", "web-1"), map[string]string{"api-1": "api-1", "web-1": "web-1"}},
 		{"the short name is one of the engine's", evidence(t, nil, up("shop-api-1", "api-1")), map[string]string{"api-1": "api-1"}},
+		{"of another engine", evidence(t, nil, []record.Lifecycle{{Container: "admin-web-1", Kind: record.Up}}, "web-1"), map[string]string{"web-1": "web-1"}},
 		{"no number", evidence(t, nil, up("shop-api"), "api"), map[string]string{"api": "api"}},
 	} {
 		canon := newCanon(c.ev)
@@ -160,7 +161,8 @@ func TestADumpIsOfTheContainerThatLoggedUnderItsNumber(t *testing.T) {
 		{"another had it long before", speak(speak(evidence(t, []record.Crash{dump("17")}, nil), "web-1", "17", -9000, -8000), "web-2", "17", -600, -2), "web-2"},
 		{"two logged under it", speak(speak(evidence(t, []record.Crash{dump("1")}, nil), "web-1", "1", -600, -1), "web-2", "1", -600, 60), "process 1"},
 		{"two logged under it, and the end of one is told", speak(speak(evidence(t, []record.Crash{dump("1"), exit(2, "web-2")}, nil), "web-1", "1", -600, -1), "web-2", "1", -600, -1), "web-2"},
-		{"nobody did, and an end is told long after", evidence(t, []record.Crash{dump("17"), exit(200, "web-2")}, nil), ""},
+		{"nobody did, and an end is told long after", evidence(t, []record.Crash{dump("17"), exit(200, "web-2")}, nil), "process 17"},
+		{"nobody did, and two ends are told right after", evidence(t, []record.Crash{dump("17"), exit(2, "web-2"), exit(9, "web-3")}, nil), ""},
 		{"nobody did, and nothing is told", evidence(t, []record.Crash{dump("17")}, nil), "process 17"},
 	} {
 		if _, err := Resolve(c.ev, 0, 0); err != nil {

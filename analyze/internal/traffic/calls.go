@@ -44,6 +44,8 @@ func (c *calls) add(endpoint uint32, n int64, container uint32, start record.Tim
 
 // Call is one request of an endpoint, whatever became of it.
 type Call struct {
+	Start     record.Time
+	Container uint32 // index
 	// Age is how long its container had lived when it began, as far as the evidence goes back.
 	Age time.Duration
 	// Death is the one that it was open at, -1 for none.
@@ -67,7 +69,7 @@ func (m *Measured) Calls(t *Traffic, endpoint int) []Call {
 	})
 	out := make([]Call, len(starts))
 	for i, s := range starts {
-		out[i] = Call{Age: s.start.Sub(t.Window.From), Death: -1}
+		out[i] = Call{Start: s.start, Container: s.container, Age: s.start.Sub(t.Window.From), Death: -1}
 		if d, ok := at[s]; ok {
 			out[i].Death = d
 		}

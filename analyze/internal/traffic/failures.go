@@ -3,6 +3,7 @@ package traffic
 import (
 	"cmp"
 	"slices"
+	"sort"
 	"time"
 
 	"lastcall/analyze/finding"
@@ -13,8 +14,8 @@ import (
 const (
 	// maxFailures bounds the requests kept that were answered with a server error; where there are more, they are looked at as a whole only.
 	maxFailures = 200_000
-	// failureGap: errors of an endpoint that lie no further apart are of one stretch.
-	failureGap = time.Minute
+	// failingEdge: a stretch goes on as long as a minute has so much of the errors of its densest ones.
+	failingEdge = 0.25
 	// A stretch in which an endpoint fails has so many errors over so long a time, at so many times the rate of the rest of the time, and is
 	// such a part of what is asked of the endpoint in that time.
 	failingLeast = 50
@@ -33,6 +34,9 @@ type failure struct {
 	end      record.Time
 	took     time.Duration
 }
+
+// ManyFailures reports whether more requests were answered with a server error than are looked at one by one.
+func (m *Measured) ManyFailures() bool { return m.failures.overflown }
 
 // failures are all of them; overflown says that there were too many.
 type failures struct {
@@ -82,30 +86,48 @@ func (m *Measured) Failing(t *Traffic) (out []Failing) {
 	return out
 }
 
-// failingStretch returns the stretch with most of the errors of one endpoint, which are in the order of time; pace is how many requests a
-// second it is asked on average.
+// failingStretch returns the stretch with most of the errors of one endpoint, which are in the order of time: the minutes around the densest
+// ones in which it fails about as often. pace is how many requests a second it is asked on average.
 func failingStretch(of []failure, pace float64, window time.Duration) (Failing, bool) {
-	from, to := 0, 0 // the longest run
-	for i := 0; i < len(of); {
-		n := i + 1
-		for n < len(of) && of[n].end.Sub(of[n-1].end) <= failureGap {
-			n++
-		}
-		if n-i > to-from {
-			from, to = i, n
-		}
-		i = n
-	}
-	run := of[from:to]
-	if len(run) < failingLeast {
+	if len(of) < failingLeast {
 		return Failing{}, false
 	}
+	minute := func(f failure) int { return int(f.end.Sub(of[0].end) / time.Minute) }
+	counts := make([]int, minute(of[len(of)-1])+1)
+	for _, f := range of {
+		counts[minute(f)]++
+	}
+	const dense = int(failingFor / time.Minute)
+	best, at, sum := 0, 0, 0
+	for i, n := range counts {
+		if sum += n; i >= dense {
+			sum -= counts[i-dense]
+		}
+		if sum > best {
+			best, at = sum, i
+		}
+	}
+	least := max(1, int(failingEdge*float64(best)/float64(dense)))
+	from, to := at, at
+	for from > 0 && (counts[from-1] >= least || at-from < dense-1) {
+		from--
+	}
+	for to+1 < len(counts) && counts[to+1] >= least {
+		to++
+	}
+	run := of[sort.Search(len(of), func(i int) bool { return minute(of[i]) >= from }):sort.Search(len(of), func(i int) bool { return minute(of[i]) > to })]
 	f := Failing{From: run[0].end, To: run[len(run)-1].end, Requests: len(run)}
 	long := f.To.Sub(f.From)
 	rest := (float64(len(of)-len(run)) + 0.5) / max((window-long).Seconds(), 1)
-	if long < failingFor || float64(len(run))/long.Seconds() < failingTimes*rest || float64(len(run)) < failingShare*pace*long.Seconds() {
+	if len(run) < failingLeast || long < failingFor || float64(len(run))/long.Seconds() < failingTimes*rest || float64(len(run)) < failingShare*pace*long.Seconds() {
 		return Failing{}, false
 	}
+	f.After = oneTimeOf(run)
+	return f, true
+}
+
+// oneTimeOf is how long nearly all of some failed requests took, 0 where they differ.
+func oneTimeOf(run []failure) time.Duration {
 	took := make([]float64, len(run))
 	for i, x := range run {
 		took[i] = x.took.Seconds()
@@ -117,16 +139,16 @@ func failingStretch(of []failure, pace float64, window time.Duration) (Failing, 
 			same++
 		}
 	}
-	if usual >= leastDuration.Seconds() && float64(same) >= oneDuration*float64(len(run)) {
-		f.After = time.Duration(usual * 1e9)
+	if usual < leastDuration.Seconds() || float64(same) < oneDuration*float64(len(run)) {
+		return 0
 	}
-	return f, true
+	return time.Duration(usual * 1e9)
 }
 
 // FailingRule documents the test.
 func FailingRule() finding.Rule {
 	return finding.Rule{ID: "errors.stretch", Title: "An endpoint failed for a while", Question: "Did the requests of an endpoint fail for some minutes that do not fail otherwise?",
-		Test: "The answers of each endpoint with status 5xx; those no more than a minute apart are one stretch. Where nothing died and nothing else is wrong, the verdict is not that nothing is.",
+		Test: "The answers of each endpoint with status 5xx; a stretch is the three minutes with most, and those around in which a quarter as many fail. Where nothing died and nothing else is wrong, the verdict is not that nothing is.",
 		Thresholds: []finding.Threshold{{Name: "errors", Value: "50, over at least 3 minutes", Why: "less is an incident of one caller"},
 			{Name: "rate", Value: "10 times that of the rest of the time", Why: "some endpoints always fail for some"},
 			{Name: "share", Value: "half of what is asked of the endpoint in that time on average", Why: "most of its requests failed"},

@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -28,6 +29,12 @@ const (
 	// afterLeast is at how many deaths, and at what part of them, an answer must have come before.
 	afterLeast = 3
 	afterShare = 0.8
+	// afterYoung: a process that is no older answers what it is asked at its start, whatever kills it.
+	afterYoung = 2 * time.Minute
+	// afterFatal of the requests of an endpoint, at least, come before a death; of afterEven, the standard deviation of the times between its
+	// requests over their mean, or less, they come at a set pace, and what runs at that pace dies at their side.
+	afterFatal = 0.02
+	afterEven  = 0.3
 	// priorAfter is the probability beforehand that an answered request is what killed, where none that was open did.
 	priorAfter = 0.1
 )
@@ -38,6 +45,7 @@ const rateRatio = "rate_ratio"
 // aftermath is an endpoint that was answered right before deaths.
 type aftermath struct {
 	endpoint  int
+	logE      float64 // natural logarithm of the e-value
 	posterior float64
 	within    time.Duration // of afterWithin, that which tells most
 	with, of  int           // deaths
@@ -89,46 +97,68 @@ func (q *inquiry) aftermathOf(deaths []int) (best aftermath, ok bool) {
 			}
 		}
 	}
-	all := float64(max(len(q.traffic.Endpoints.Names)-1, 1))
-	sum := 0.0 // of the e-values, each weighted by its prior
-	for e, n := range suspects {
+	prior := math.Log(priorAfter / float64(max(len(q.traffic.Endpoints.Names)-1, 1)))
+	logs := []float64{math.Log(1 - priorAfter)} // of nobody, and of the suspects with their e-values
+	for _, e := range slices.Sorted(maps.Keys(suspects)) {
+		n := suspects[e]
 		if float64(n) < afterShare*float64(len(deaths)) {
 			continue
 		}
 		x := q.weighAfter(e, deaths, answers)
-		weight := priorAfter / all * x.posterior
-		sum += weight
-		if weight > best.posterior || weight == best.posterior && e < best.endpoint {
-			best, best.posterior = x, weight
+		logs = append(logs, prior+x.logE) // also of what cannot be accused, as it may be what the others come with
+		if q.unevenly(e, n) && (best.endpoint == 0 || x.logE > best.logE) {
+			best = x
 		}
 	}
-	best.posterior /= sum + 1 - priorAfter
+	if best.endpoint == 0 {
+		return best, false
+	}
+	best.posterior = math.Exp(prior + best.logE - stat.LogSumExp(logs))
 	return best, best.posterior >= conclusiveP && best.with >= afterLeast && float64(best.with) >= afterShare*float64(len(deaths))
 }
 
-// weighAfter returns what the answers of an endpoint say; its posterior is the e-value so far.
+// unevenly reports whether an endpoint is asked at no set pace, and so seldom that the n deaths matter among its requests.
+func (q *inquiry) unevenly(e, n int) bool {
+	calls := q.measured.Calls(q.traffic, e)
+	if len(calls) == 0 || float64(n) < afterFatal*float64(len(calls)) {
+		return false
+	}
+	last := map[uint32]record.Time{}
+	var gaps []float64
+	for _, c := range calls {
+		if before, ok := last[c.Container]; ok {
+			gaps = append(gaps, c.Start.Sub(before).Seconds())
+		}
+		last[c.Container] = c.Start
+	}
+	return len(gaps) == 0 || stat.Deviation(gaps) > afterEven*stat.Mean(gaps)
+}
+
+// weighAfter returns what the answers of an endpoint say.
 func (q *inquiry) weighAfter(e int, deaths []int, answers []lastAnswers) aftermath {
 	x := aftermath{endpoint: e, of: len(deaths)}
 	usual := float64(q.measured.Counts.PerEndpoint[e]) / q.traffic.Quiet.AliveSeconds
-	most := 0.0
+	most := math.Inf(-1)
+	var values []float64
 	for _, within := range afterWithin {
-		value, with, chance := 1.0, 0, 0.0
+		value, with, chance := 0.0, 0, 0.0
 		for i := range deaths {
 			pace := max(usual, float64(answers[i].recent[e])/afterRecent.Seconds())
 			p := min(max(1-math.Exp(-pace*within.Seconds()), 1e-6), mostByChance)
 			chance += p
 			if ago, ok := answers[i].ago[e]; ok && ago <= within {
-				value *= afterHit / p
+				value += math.Log(afterHit / p)
 				with++
 			} else {
-				value *= (1 - afterHit) / (1 - p)
+				value += math.Log((1 - afterHit) / (1 - p))
 			}
 		}
-		x.posterior += value / float64(len(afterWithin))
+		values = append(values, value-math.Log(float64(len(afterWithin))))
 		if value > most {
 			most, x.within, x.with, x.chance = value, within, with, chance
 		}
 	}
+	x.logE = stat.LogSumExp(values)
 	return x
 }
 
@@ -157,10 +187,14 @@ func (q *inquiry) explainAfter(deaths []int) (candidate, bool) {
 			return candidate{}, false
 		}
 	}
-	if q.mayBeFull(deaths) {
+	if q.mayBeFull(deaths) || q.agesAt(deaths).alike() {
 		return candidate{}, false
 	}
-	a, ok := q.aftermathOf(deaths)
+	old := slices.DeleteFunc(slices.Clone(deaths), func(d int) bool {
+		x := &q.traffic.Life.Deaths[d]
+		return x.Uptime > 0 && x.Uptime <= afterYoung
+	})
+	a, ok := q.aftermathOf(old)
 	if !ok {
 		return candidate{}, false
 	}
@@ -179,6 +213,7 @@ func afterRule() finding.Rule {
 		Test: "Where no open request explains the deaths by an error: for each endpoint, how soon before each death a request of it was answered on that container. The probability of that if it kills, over that at its pace (the higher of its usual one and that of the ten minutes before), multiplied over the deaths and averaged over three times; endpoints share the probability beforehand.",
 		Thresholds: []finding.Threshold{{Name: "answered before", Value: "1 s, 5 s or 30 s; at least 3 deaths, and 80% of them", Why: "an error that nobody awaits comes at once, or with a timer"},
 			{Name: "probability", Value: "0.99, of 0.1 beforehand for all endpoints", Why: "what is open kills more often than what is over"},
+			{Name: "left out", Value: fmt.Sprintf("deaths within %s of a start, endpoints asked at a set pace (deviation of the gaps up to %g of their mean), of whose requests under %g%% come before a death, or that are asked too often for each to be known", afterYoung, afterEven, 100*afterFatal), Why: "what comes at each start, or at each minute, comes before every death at the start, or of what runs each minute"},
 			{Name: "grade", Value: "likely at most", Why: "what always comes before the culprit looks alike"}},
 		Source: "Poisson arrivals; Vovk and Wang 2021 for e-values", Limits: "Needs a log in which open requests are seen, or the request that was open would be missing and the one before it be accused."}
 }

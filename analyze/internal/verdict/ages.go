@@ -9,6 +9,7 @@ import (
 	"lastcall/analyze/finding"
 	"lastcall/analyze/inflight"
 	"lastcall/analyze/internal/stat"
+	"lastcall/analyze/internal/traffic"
 	"lastcall/collectors/record"
 )
 
@@ -139,6 +140,9 @@ func (q *inquiry) strawOf(endpoint int) (s straw) {
 	var harmless, killing []float64
 	for _, c := range q.measured.Calls(q.traffic, endpoint) {
 		switch {
+		case c.Death < 0 && q.afterDeath(c.Start):
+			// Perhaps what was tried again, on a container that has just started.
+			continue
 		case c.Death < 0:
 			harmless = append(harmless, c.Age.Seconds())
 		case told[q.open.cases[c.Death].Chain]:
@@ -162,6 +166,11 @@ func (q *inquiry) strawOf(endpoint int) (s straw) {
 	k, n := float64(len(fatal)), float64(len(ages))
 	s.p = stat.NormalTail((sum - k*(n+1)/2) / math.Sqrt(k*(n-k)*(n+1)/12))
 	return s
+}
+
+// afterDeath reports whether an instant lies so soon after a death that what killed may be tried again.
+func (q *inquiry) afterDeath(at record.Time) bool {
+	return slices.ContainsFunc(q.traffic.Deaths.At, func(died record.Time) bool { return at >= died && at.Sub(died) <= traffic.PressureAfter })
 }
 
 // jumped reports whether memory is known to have jumped before most of the deaths whose curves are known.
@@ -215,9 +224,10 @@ func (q *inquiry) withAges(age ages, c candidate) candidate {
 
 func agesRule() finding.Rule {
 	return finding.Rule{ID: "rival.ages", Title: "Ages at death", Question: "Did the processes die at one age, whatever was asked of them?",
-		Test: "The ages at death of the processes that began when another had died. What adds up over a life ends each at about the same age; requests that kill come at any age. A suspect that is answered at least once in such a life may be the last straw only.",
+		Test: "The ages at death of the processes that began when another had died. What adds up over a life ends each at about the same age; requests that kill come at any age. A suspect that is answered at least once in such a life may be the last straw only. Where ages differ, the ages of the containers at the requests of the suspect that died with them are compared with those at its requests that did no harm, but for those soon after a death (rank sums): what kills by itself kills at any age.",
 		Thresholds: []finding.Threshold{{Name: "standard deviation over mean", Value: "10%, of at least 5 lives", Why: "between events that do not wait for one another it is 100%"},
+			{Name: "old containers only", Value: fmt.Sprintf("p %g, over %d stories of deaths and %d harmless requests, where memory did not jump", strawP, strawStories, strawCalls), Why: "a wrong accusation is worse than none"},
 			{Name: "against a background leak: distance of the quartiles over the median", Value: "30%", Why: "at one rate, up to one limit, lives are alike; recorded ones differ by 1% to 6%"},
 			{Name: "the suspect ran for", Value: "at most half of the life, at half of the deaths", Why: "a job that is tried again at once makes ages alike by itself"}},
-		Source: "recorded incidents, of both kinds", Limits: "What a timer sends every few minutes, now and then with too large an answer, ends lives at like ages as well: it is not accused."}
+		Source: "recorded incidents, of both kinds; Wilcoxon 1945", Limits: "What a timer sends every few minutes, now and then with too large an answer, ends lives at like ages as well: it is not accused."}
 }

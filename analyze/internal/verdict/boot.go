@@ -2,14 +2,19 @@ package verdict
 
 import (
 	"fmt"
+	"slices"
 	"time"
+
+	"lastcall/analyze/life"
 )
 
 const (
 	// bootDeaths are the least that say that a container does not come up.
 	bootDeaths = 3
-	// bootAge is how old a process may have been that never got to serve; where its age is not known it has served nothing at all.
+	// bootAge is how old a process may have been that never got to serve; where its container has served nothing at all, it dies again and again.
 	bootAge = 2 * time.Minute
+	// bootAgain is how far apart the deaths of a crash loop are at most: platforms wait for five minutes.
+	bootAgain = 10 * time.Minute
 )
 
 // neverServed reports whether the lives that ended had not come to answer a request, where others do: a release that does not come up, a
@@ -20,11 +25,12 @@ func (q *inquiry) neverServed(deaths []int) bool {
 	}
 	for _, d := range deaths {
 		x := &q.traffic.Life.Deaths[d]
-		if c := q.traffic.Containers.Index(x.Container); c != 0 && !q.measured.Serves[c] {
+		c := q.traffic.Containers.Index(x.Container)
+		if x.Uptime <= bootAgain && (c == 0 || !q.measured.Serves[c]) && q.diesAgain(d) {
 			continue
 		}
 		if x.Uptime <= 0 || x.Uptime > bootAge {
-			return false
+			return false // a worker serves nothing, and lives for long
 		}
 		began := q.traffic.Deaths.At[d].Add(-x.Uptime)
 		for _, r := range q.open.cases[d].Requests {
@@ -34,6 +40,14 @@ func (q *inquiry) neverServed(deaths []int) bool {
 		}
 	}
 	return true
+}
+
+// diesAgain reports whether the container of a death dies again, or died before, within bootAgain.
+func (q *inquiry) diesAgain(d int) bool {
+	x := &q.traffic.Life.Deaths[d]
+	return slices.ContainsFunc(q.traffic.Life.Deaths, func(o life.Death) bool {
+		return o.Container == x.Container && o.Time != x.Time && o.Time.Sub(x.Time).Abs() <= bootAgain
+	})
 }
 
 // bootText says that containers do not come up.

@@ -11,6 +11,7 @@ import (
 	"lastcall/analyze/internal/intake"
 	"lastcall/analyze/internal/stat"
 	"lastcall/analyze/internal/traffic"
+	"lastcall/analyze/memory"
 	"lastcall/collectors/record"
 )
 
@@ -67,7 +68,7 @@ func (q *inquiry) calm() candidate {
 		switch {
 		case many(q.measured.Counts.Failed):
 			how = fmt.Sprintf("%d of %d requests failed (cut, given up on or refused)", q.measured.Counts.Failed, q.measured.Counts.Total)
-		case many(q.measured.Counts.ServerErrors):
+		case many(q.measured.Counts.ServerErrors) || q.measured.ManyFailures():
 			how = fmt.Sprintf("%d of %d requests were answered with status 5xx", q.measured.Counts.ServerErrors, q.measured.Counts.Total)
 		}
 		if how != "" {
@@ -111,6 +112,11 @@ func (q *inquiry) tellFailing(c *candidate, failing []traffic.Failing) {
 		names[i] = q.traffic.Endpoints.Names[f.Endpoint]
 	}
 	what := fmt.Sprintf("from %s to %s most requests of %s failed (%d with status 5xx)", clockTime(from), clockTime(to), listSome(names, 3), n)
+	rest := ""
+	if c.verdict.Cause == finding.PlannedRestart {
+		rest = fmt.Sprintf(" %d container(s) ended as asked (%s).", len(q.traffic.Life.Restarts), q.restartReasons())
+	}
+	defer func() { c.verdict.Summary += rest }()
 	c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: "No crash was seen, but " + what + ", and nothing says why."}
 	if same {
 		c.verdict.Grade = finding.Possible
@@ -340,6 +346,7 @@ func (q *inquiry) falls() (f falls) {
 		if len(pts) == 0 {
 			pts = l.Series[record.WorkingSet]
 		}
+		pts = slices.DeleteFunc(slices.Clone(pts), func(p memory.Point) bool { return p.V <= 0 }) // of a process that is not there
 		values := make([]float64, len(pts))
 		for k, p := range pts {
 			values[k] = p.V

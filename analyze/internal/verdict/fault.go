@@ -128,6 +128,9 @@ func (q *inquiry) silences(deaths []int) (n, silent int) {
 func (q *inquiry) explainFault(deaths []int) []candidate {
 	res := q.open.results[byFault]
 	grade, why := q.gradeInflight(res, deaths)
+	if res != nil && res.Leader > 0 && openAt(res) == 0 {
+		grade = lower(grade, finding.Possible) // what was over is weighed by its answers: see explainAfter
+	}
 	age, grade, why := q.weighAges(byFault, deaths, grade, why)
 	if grade.Rank() >= finding.Likely.Rank() {
 		if q.mayBeFull(deaths) {

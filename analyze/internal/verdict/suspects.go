@@ -424,7 +424,10 @@ const (
 // oftenThere reports whether an endpoint was open at so many deaths, and is asked so seldom, that it is not cleared.
 func (q *inquiry) oftenThere(e, with, of int) bool {
 	requests := float64(q.measured.Counts.PerEndpoint[e])
-	open := requests / max(q.traffic.Quiet.AliveSeconds, 1) * max(q.measured.Base.Durations[e].Quantile(0.9), 0)
+	open := 0.0 // of the time
+	if h := &q.measured.Base.Durations[e]; h.N > 0 {
+		open = requests / max(q.traffic.Quiet.AliveSeconds, 1) * h.Quantile(0.9)
+	}
 	return of >= thereLeast && float64(with) >= thereShare*float64(of) && requests < busyShare*float64(q.measured.Counts.Total) && open < thereUsually
 }
 
