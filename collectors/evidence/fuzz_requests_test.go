@@ -127,6 +127,7 @@ func FuzzFile(f *testing.F) {
 		f.Add([]byte(a + "\n" + seedLines[(i+3)%len(seedLines)] + "\r\n\n" + a))
 	}
 	f.Add([]byte(`{"data":[` + seedLines[4] + `],"meta":{}}`))
+	f.Add([]byte("2026-11-20T08:00:00Z app[worker.1]: pid=4 tid=6y1 class=A jid=1 elapsed=1.5 INFO: done\n[2026-11-20 08:00:00,500: INFO/X] Task a.b[1] succeeded in 1.5s: None"))
 	f.Add([]byte("PK\x03\x04"))
 	f.Add([]byte("\x1f\x8b\x08\x00"))
 	f.Add([]byte("\x28\xb5\x2f\xfd"))
