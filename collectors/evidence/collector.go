@@ -507,6 +507,9 @@ func (r *run) opened(ctx context.Context, name string, src io.Reader) (err error
 			Code: "no_records", Pos: record.Pos{Source: source, Line: 1}, Count: 1, Text: "sources whose lines are understood, and none tells of a request, a death or a measurement; this is how the first begins",
 			Example: warning.Example(firstText(in.Head())),
 		}
+		if _, ok := best.(kubernetesJSON); ok && isEmptyList(in.Head()) {
+			missing, w.Text = "its list is empty", emptyKubernetesList
+		}
 		if err := t.Warn(&w); err != nil {
 			return err
 		}

@@ -47,6 +47,8 @@ var seedLines = []string{
 	`{"@t":"2026-11-20T08:00:00.0000000Z","@mt":"HTTP {RequestMethod}","RequestMethod":"GET","RequestPath":"/x","StatusCode":200,"Elapsed":12.3,"RequestId":"0HN5:00000001"}`,
 	`time=2026-11-20T08:00:00.000Z method=GET path=/x status=200 duration=12 µs`,
 	`{"code":200,"request":"<WSGIRequest: GET '/x'>","event":"request_finished","request_id":"ac75b714","user_id":7,"timestamp":"2026-11-20T08:00:00.1Z","level":"info"}`,
+	`{"level":"info","ts":1794555594.462864,"msg":"finished call","grpc.component":"server","grpc.service":"shop.v1.Stock","grpc.method":"GetLevel","peer.address":"10.0.1.7:50112","grpc.code":"OK","grpc.time_ms":"6.894"}`,
+	`time=2026-11-20T08:00:00.000Z level=INFO msg="started call" grpc.service=shop.v1.Stock grpc.method=GetLevel request_id=7`,
 	`web  | {"ts":1716723772.25,"request":{"method":"GET","uri":"/g"},"duration":"1.5s","status":0}`,
 }
 
@@ -55,7 +57,7 @@ func requestFormats() []format.LineFormat {
 	var out []format.LineFormat
 	for _, f := range formats(time.UTC) {
 		switch f := f.(type) {
-		case scalingoRouter, herokuRouter, *jsonLines, combinedLog, haproxyLog, envoyLog, albLog, uwsgiLog, ginLog, uvicornLog, railsLog, dotnetLog, keyValueLog, jsonMessages:
+		case scalingoRouter, herokuRouter, *jsonLines, combinedLog, haproxyLog, envoyLog, albLog, uwsgiLog, ginLog, uvicornLog, railsLog, dotnetLog, grpcLog, keyValueLog, jsonMessages:
 			out = append(out, f.(format.LineFormat))
 		}
 	}
@@ -125,6 +127,7 @@ func FuzzFile(f *testing.F) {
 		f.Add([]byte(a + "\n" + seedLines[(i+3)%len(seedLines)] + "\r\n\n" + a))
 	}
 	f.Add([]byte(`{"data":[` + seedLines[4] + `],"meta":{}}`))
+	f.Add([]byte("2026-11-20T08:00:00Z app[worker.1]: pid=4 tid=6y1 class=A jid=1 elapsed=1.5 INFO: done\n[2026-11-20 08:00:00,500: INFO/X] Task a.b[1] succeeded in 1.5s: None"))
 	f.Add([]byte("PK\x03\x04"))
 	f.Add([]byte("\x1f\x8b\x08\x00"))
 	f.Add([]byte("\x28\xb5\x2f\xfd"))

@@ -78,8 +78,8 @@ func (p *herokuParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (b
 			return false, nil
 		}
 		o.Container = h.Proc
-		_, err := p.words.parse(o, h.Body, sink)
-		return true, err
+		handled, err := p.words.parse(o, h.Body, sink)
+		return handled || err != nil || !othersMayTake(h.Body), err
 	}
 	if !h.Stamp.Zoned {
 		if err := warning.Tell(sink, o.Pos, "no_timezone", warning.NoZone, line); err != nil {

@@ -580,6 +580,25 @@ func TestAFileThatGivesNothingShowsALine(t *testing.T) {
 	}
 }
 
+func TestAnEmptyListOfKubernetesIsCalledEmpty(t *testing.T) {
+	for list, empty := range map[string]bool{
+		"{\n \"apiVersion\": \"v1\",\n \"items\": [],\n \"kind\": \"List\",\n \"metadata\": {\"resourceVersion\": \"\"}\n}\n":   true,
+		`{"kind":"EventList","apiVersion":"v1","metadata":{"resourceVersion":"7"},"items":[]}`:                                  true,
+		`{"kind":"List","apiVersion":"v1","items":[{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"x"}}]}`:            false,
+		`{"kind":"List","apiVersion":"v1","items":null}`:                                                                        false,
+		`{"kind":"List","apiVersion":"v1","items":[]}{"kind":"List","apiVersion":"v1","items":[{"kind":"Service","items":[]}]}`: false,
+	} {
+		path := write(t, t.TempDir(), "events.json", []byte(list))
+		var s recordtest.Sink
+		if err := evidence.New(evidence.Options{Paths: []string{path}}).Collect(t.Context(), record.Query{}, &s); err != nil {
+			t.Fatal(err)
+		}
+		if s.WarningCount("no_records") != 1 || strings.Contains(s.Warnings[0].Text, "list is empty") != empty || strings.Contains(s.Coverages[0].MissingReason, "list is empty") != empty {
+			t.Errorf("%s: %+v %+v", list, s.Warnings, s.Coverages)
+		}
+	}
+}
+
 func TestAFolderThatCannotBeReadIsToldOnce(t *testing.T) {
 	if os.Geteuid() == 0 {
 		t.Skip("root may read everything")

@@ -19,6 +19,7 @@ import (
 //	2026/11/20 08:00:00 INFO done method=GET path=/x status=200 duration=12.3ms                                       (Go's log, hclog)
 //	I, [2026-11-20T08:00:00.123456 #77]  INFO -- : [5b7e…] method=GET path=/x format=html status=200 duration=58.33   (Rails with lograge)
 //	2026-11-15T14:03:07.838Z  INFO 1 --- [nio-8080-exec-2] c.acme.RequestFilter : GET /x completed status=200 duration=30ms (Spring Boot)
+//	time=2026-11-20T08:00:00.000Z level=INFO msg="finished call" grpc.service=shop.v1.Stock grpc.method=GetLevel grpc.code=OK grpc.time_ms=12 (grpcLog)
 //
 // Where no pair names the method, it and the path are words before the pairs, of which one is a status and one a duration.
 //
@@ -27,7 +28,7 @@ import (
 type keyValueLog struct{ json *jsonLines }
 
 func newKeyValueLog(zone *time.Location) keyValueLog {
-	return keyValueLog{newJSONLines(zone, newAccessDialect())}
+	return keyValueLog{newJSONLines(zone, grpcDialect{}, newAccessDialect())}
 }
 
 func (keyValueLog) requests()    {}

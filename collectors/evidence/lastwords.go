@@ -536,8 +536,39 @@ func isListening(line []byte) bool {
 		return !has("ailed") && !has("not ")
 	case has("Uvicorn running on "), has("Tomcat started on port"), has("Netty started on port"):
 		return true
+	case has(" running for "):
+		return isSpringStarted(line)
 	}
 	return false
+}
+
+// isSpringStarted recognises the line with which Spring Boot says that an application is up, which also those without a server of its own
+// write: "Started Application in 15.537 seconds (process running for 17.264)", "(JVM running for 17.264)" before version 3. Source: Spring
+// Boot StartupInfoLogger.
+func isSpringStarted(line []byte) bool {
+	i := bytes.LastIndex(line, []byte("Started "))
+	if i < 0 || i > 0 && line[i-1] != ' ' {
+		return false
+	}
+	name, rest := cut.Word(line[i+len("Started "):])
+	rest, ok := bytes.CutPrefix(rest, []byte("in "))
+	if !ok || len(name) == 0 {
+		return false
+	}
+	took, rest := cut.Word(rest)
+	rest, ok = bytes.CutPrefix(rest, []byte("seconds ("))
+	if !ok {
+		return false
+	}
+	who, rest := cut.Word(rest)
+	uptime, ok := bytes.CutPrefix(bytes.TrimRight(rest, " "), []byte("running for "))
+	if !ok || string(who) != "process" && string(who) != "JVM" {
+		return false
+	}
+	uptime, ok = bytes.CutSuffix(uptime, []byte(")"))
+	seconds, tookIs := number.Float(took)
+	running, uptimeIs := number.Float(uptime)
+	return ok && tookIs && uptimeIs && running < seconds+60 // what runs for longer began something anew within one process
 }
 
 // isTraceLine recognises the lines of a stack trace or crash dump that follow last words; they say nothing more, but are no

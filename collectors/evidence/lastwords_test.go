@@ -138,6 +138,8 @@ func TestServersThatListenAreUp(t *testing.T) {
 	for _, msg := range []string{
 		"Server listening at http://0.0.0.0:38067", "listening on :39403", "Listening on http://0.0.0.0:8080", "Uvicorn running on http://0.0.0.0:8000",
 		"Tomcat started on port(s): 8080 (http)", "[INFO] Listening at: http://0.0.0.0:8000 (1)", "Server started on port 3000",
+		"Started Application in 15.537 seconds (process running for 17.264)",
+		"INFO 1 --- [           main] c.acme.Application                       : Started Application in 2 seconds (JVM running for 3.1)",
 	} {
 		sink := &recordtest.Sink{}
 		if !messageMayMatter([]byte(msg)) {
@@ -150,6 +152,19 @@ func TestServersThatListenAreUp(t *testing.T) {
 		want := []record.Lifecycle{{Time: 5, Kind: record.Up, Reason: record.Listening, ExitCode: -1, Container: "web-1", Instance: "23082", Service: "api", Host: "h", Version: "v311"}}
 		if diff := cmp.Diff(want, sink.Lifecycles, ignoring); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", msg, diff)
+		}
+	}
+}
+
+func TestWhatIsSaidOfAStartIsNotAlwaysOne(t *testing.T) {
+	for _, msg := range []string{
+		"Started Application in 15.537 seconds", "Started import in 2 seconds (process running for 9)s", "Started Application in 1.5 seconds (process running for 7200.3)",
+		"Started Application in no seconds (process running for 3)", "Started the import in 2 seconds (process running for 3)", "Started A in 2 minutes (process running for 3)",
+		"ReStarted A in 2 seconds (process running for 3)", "Started A in 2 seconds (thread running for 3)", "Started A in 2 seconds (process running for )",
+		"Started A in NaN seconds (JVM running for NaN)", "Started  in 2 seconds (JVM running for 3)", "job 7 running for 3 s", "Started A in 2 seconds (process running for 3",
+	} {
+		if sink := saySomething(t, msg); len(sink.Lifecycles) != 0 || len(sink.Crashes) != 0 {
+			t.Errorf("%q: %+v", msg, sink.Lifecycles)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"path"
 	"strings"
@@ -105,6 +106,17 @@ func shellWord(name string) string {
 // holdsNothing is why an input whose lines are understood gives no records.
 const holdsNothing = "its lines are understood, and none tells of a request, a death or a measurement; a request needs its time, method, path and duration in fields of their own " +
 	"(or its beginning and its end, by one id), otherwise add the router's or proxy's log"
+
+// emptyKubernetesList is the warning of an answer of kubectl without an item.
+const emptyKubernetesList = "answers of kubectl whose list is empty: the namespace that was asked has nothing of the kind, or has it no more (Kubernetes keeps events for an hour, unless it is told otherwise)"
+
+// isEmptyList reports whether a head is a whole list without an item.
+func isEmptyList(head []byte) bool {
+	var list struct {
+		Items *[]json.RawMessage `json:"items"`
+	}
+	return json.Unmarshal(head, &list) == nil && list.Items != nil && len(*list.Items) == 0
+}
 
 // isSilent reports whether an input gave neither records nor warnings.
 func (t *tally) isSilent() bool {

@@ -36,6 +36,6 @@ func formats(zone *time.Location) []format.Format {
 		newKeyValueLog(zone),
 	}
 	all = append(all, smallFormats(zone)...)
-	all = append(all, newDotnetLog(zone))
+	all = append(all, newDotnetLog(zone), newGRPCLog(zone))
 	return append(all, jsonMessages{newJSONLines(zone, messageDialect{newAccessDialect()})})
 }

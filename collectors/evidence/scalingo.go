@@ -74,8 +74,8 @@ func (p *scalingoParser) ParseLine(lineNo int64, line []byte, sink record.Sink) 
 		return false, nil
 	}
 	o.Container = tag
-	_, err := p.words.parse(o, body, sink)
-	return true, err
+	handled, err := p.words.parse(o, body, sink)
+	return handled || err != nil || !othersMayTake(body), err
 }
 
 func isScalingoRouter(tag []byte) bool {
@@ -86,6 +86,20 @@ func isScalingoRouter(tag []byte) bool {
 func otherFormatsBody(body []byte) bool {
 	return len(body) > 0 && body[0] == '{' || bytes.Contains(body, []byte("method=")) || bytes.Contains(body, []byte(" HTTP/1."))
 }
+
+// othersMayTake reports whether what a container printed, and what is none of its last words, may be a line of another format.
+func othersMayTake(body []byte) bool {
+	head := body[:min(len(body), 2*maxFront)]
+	for _, s := range othersWords {
+		if bytes.Contains(head, s) {
+			return true
+		}
+	}
+	return bytes.Contains(body, statusWord)
+}
+
+// othersWords are of Rails, Gin, Sidekiq and Celery.
+var othersWords = [...][]byte{railsStarted, railsCompleted, railsUnrouted, []byte("[GIN] "), []byte(" jid="), celeryTask}
 
 // scalingoMessage handles an event as it stands in a message that has lost its own time: "[system] [web-1] Container web-1 …".
 func scalingoMessage(o *origin.Origin, msg []byte, sink record.Sink) (bool, error) {

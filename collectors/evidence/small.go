@@ -14,6 +14,8 @@ import (
 // none.
 func smallFormats(zone *time.Location) []format.Format {
 	return []format.Format{
+		sidekiqLog{zone}, // also of what a platform received
+		celeryLog{zone},
 		scalingoPlatform{},
 		herokuPlatform{},
 		platformEvents{zone},

@@ -58,7 +58,7 @@ func (s *Sink) Finish() (*Evidence, error) {
 	if err := s.Join(); err != nil {
 		return nil, err
 	}
-	if err := s.findPaths(); err != nil {
+	if err := s.findStarts(); err != nil {
 		return nil, err
 	}
 	ev := &s.kept

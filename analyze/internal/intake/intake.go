@@ -14,6 +14,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"lastcall/analyze/endpoint"
 	"lastcall/analyze/internal/reqlog"
@@ -47,6 +48,7 @@ type Sink struct {
 	near     [64]nearby       // some of those, found without hashing
 	nOpen    int
 	pathless []reqlog.Rec        // ends without a path whose start was not seen yet
+	untimed  []reqlog.Rec        // others without a duration whose start was not seen yet
 	begun    map[OpenKey][]begun // starts without an id whose details are kept until their end is seen
 	nBegun   int
 
@@ -94,6 +96,12 @@ const (
 	maxDetails = 200_000
 	// MaxOpen bounds the starts without an end that one goroutine remembers.
 	MaxOpen = 500_000
+	// maxUntimed bounds the ends without a duration that one goroutine holds for the starts that others may read while it saw no start
+	// itself: most logs with such ends have no starts at all. It is the ends at the beginning of a chunk.
+	maxUntimed = 1000
+	// longest is how far before its end a start may lie of which the end takes its time: some number their requests from one on in every
+	// life of a process, and what a dead one began is ended by none.
+	longest = 24 * time.Hour
 	// maxPoints bounds the samples kept: 16 bytes each.
 	maxPoints = 4_000_000
 	// MaxSmall bounds each kind of small record.
@@ -194,10 +202,16 @@ func (s *Sink) Request(r *record.Request) error {
 		s.keep(&rec, r)
 	}
 	pathless := rec.ID != 0 && len(r.Path) == 0 && len(r.Route) == 0
+	untimed := rec.ID != 0 && rec.Start == rec.End
 	switch {
-	case rec.ID != 0 && (pathless || len(s.kept.Open) > 0):
-		if !s.close(&rec, pathless) && pathless && len(s.pathless) < MaxOpen {
-			s.pathless = append(s.pathless, rec) // another goroutine may have read its start
+	case rec.ID != 0 && (pathless || untimed || len(s.kept.Open) > 0):
+		switch closed := s.close(&rec, pathless); {
+		case closed:
+		case pathless && len(s.pathless) < MaxOpen: // another goroutine may have read its start
+			s.pathless = append(s.pathless, rec)
+			return nil
+		case untimed && !pathless && len(s.untimed) < MaxOpen && (s.kept.Starts > 0 || len(s.untimed) < maxUntimed):
+			s.untimed = append(s.untimed, rec)
 			return nil
 		}
 	case rec.ID == 0 && s.nBegun > 0:
@@ -217,21 +231,24 @@ func (s *Sink) append(rec *reqlog.Rec, t *Tally) error {
 	return s.writer.Append(rec)
 }
 
-// findPaths gives finished requests whose lines have no path that of their start, which another goroutine read. Those without a start
-// that tells are counted as one endpoint that is never accused.
-func (s *Sink) findPaths() error {
-	slices.SortFunc(s.pathless, func(a, b reqlog.Rec) int { return reqlog.CompareAll(&a, &b) })
-	for i := range s.pathless {
-		rec := &s.pathless[i]
-		if !s.close(rec, true) {
-			s.kept.Left.Paths++
-			rec.Endpoint = 0
+// findStarts gives finished requests whose lines lack a path or a duration that of their start, which another goroutine read. Those without
+// a path whose start is not found are counted as one endpoint that is never accused.
+func (s *Sink) findStarts() error {
+	for _, q := range [...]*[]reqlog.Rec{&s.pathless, &s.untimed} {
+		pathless := q == &s.pathless
+		slices.SortFunc(*q, func(a, b reqlog.Rec) int { return reqlog.CompareAll(&a, &b) })
+		for i := range *q {
+			rec := &(*q)[i]
+			if !s.close(rec, pathless) && pathless {
+				s.kept.Left.Paths++
+				rec.Endpoint = 0
+			}
+			if err := s.append(rec, s.tally(TallyOf(rec.Source, rec.Layer))); err != nil {
+				return err
+			}
 		}
-		if err := s.append(rec, s.tally(TallyOf(rec.Source, rec.Layer))); err != nil {
-			return err
-		}
+		*q = nil
 	}
-	s.pathless = nil
 	return errors.Join(s.writer.Flush(), s.broken.Flush())
 }
 
@@ -296,7 +313,8 @@ func (s *Sink) finish(rec *reqlog.Rec) {
 }
 
 // close forgets the start line that an end belongs to, the one that lies closest to the start that the end tells of: some number their
-// requests from one on in every life of a process. An end without a path takes that of its start. It returns false when there is none.
+// requests from one on in every life of a process. An end without a path takes that of its start, and one without a duration its time. It
+// returns false when there is none.
 func (s *Sink) close(rec *reqlog.Rec, pathless bool) bool {
 	k := KeyOf(rec)
 	q := s.kept.Open[k]
@@ -310,6 +328,10 @@ func (s *Sink) close(rec *reqlog.Rec, pathless bool) bool {
 		return false
 	}
 	start := q[best]
+	if rec.Start == rec.End && beganAt(&start, rec) {
+		rec.Start = start.Start
+		s.kept.Finished[rec.Layer%Layers].Add(rec.Container, rec.Start, rec.End)
+	}
 	if pathless {
 		rec.Endpoint, rec.Path = start.Endpoint, start.Path
 		if rec.User == 0 {
@@ -329,6 +351,13 @@ func (s *Sink) close(rec *reqlog.Rec, pathless bool) bool {
 	}
 	s.nOpen--
 	return true
+}
+
+// beganAt reports whether an end that does not tell how long it took began when a start says. Several services may know one id, and their
+// clocks differ.
+func beganAt(start, end *reqlog.Rec) bool {
+	took := end.End.Sub(start.Start)
+	return took > 0 && took <= longest && start.Layer == end.Layer && (end.Path == 0 || start.Path == end.Path)
 }
 
 // keep stores what the report may quote of a request.
@@ -501,6 +530,7 @@ func (s *Sink) Join() error {
 	p.kept.Left.Open += s.kept.Left.Open
 	p.kept.Starts += s.kept.Starts
 	p.pathless = append(p.pathless, s.pathless...)
+	p.untimed = append(p.untimed, s.untimed...)
 	p.kept.Unnamed += s.kept.Unnamed
 	p.points += s.points
 	p.kept.Left.Points += s.kept.Left.Points

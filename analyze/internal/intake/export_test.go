@@ -1,0 +1,4 @@
+package intake
+
+// Untimed is how many ends without a duration wait for their start.
+func Untimed(s *Sink) int { return len(s.untimed) }
