@@ -74,7 +74,7 @@ func (d *decoder) line(line []byte, sink record.Sink) error {
 			Pos:   pos,
 			Layer: valueOf[record.Layer](layerNames[:], o.str("layer")), Phase: valueOf[record.Phase](phaseNames[:], o.str("phase")),
 			Outcome: valueOf[record.Outcome](outcomeNames[:], o.str("outcome")), Retried: o.bool("retried"),
-			Start:   record.Time(o.int("start")), End: record.Time(o.int("end")), Status: int(o.int("status")),
+			Start: record.Time(o.int("start")), End: record.Time(o.int("end")), Status: int(o.int("status")),
 			Method: o.bytes("method"), Path: o.bytes("path"), Route: o.bytes("route"), ID: o.bytes("id"), Container: o.bytes("container"),
 			Instance: o.bytes("instance"), Host: o.bytes("host"), Service: o.bytes("service"), Version: o.bytes("version"),
 			User: o.bytes("user"), Client: o.bytes("client"),

@@ -13,6 +13,7 @@ import (
 	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/jsondoc"
+	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
@@ -47,13 +48,26 @@ type ecsTask struct {
 	ARN        string         `json:"taskArn"`
 	Group      string         `json:"group"`
 	Memory     string         `json:"memory"` // MiB
-	Started    string         `json:"startedAt"`
-	Ended      string         `json:"executionStoppedAt"` // when the containers had ended
-	Stopping   string         `json:"stoppingAt"`
-	Stopped    string         `json:"stoppedAt"`
+	Started    ecsTime        `json:"startedAt"`
+	Ended      ecsTime        `json:"executionStoppedAt"` // when the containers had ended
+	Stopping   ecsTime        `json:"stoppingAt"`
+	Stopped    ecsTime        `json:"stoppedAt"`
 	StopCode   string         `json:"stopCode"`
 	Reason     string         `json:"stoppedReason"`
 	Containers []ecsContainer `json:"containers"`
+}
+
+// ecsTime is a time: RFC 3339 as version 2 of the command writes it, seconds since 1970 as version 1 does; 0 when there is none.
+type ecsTime record.Time
+
+func (t *ecsTime) UnmarshalJSON(b []byte) error {
+	if len(b) > 0 && b[0] == '"' {
+		at, _, _ := stamp.Parse(bytes.Trim(b, `"`))
+		*t = ecsTime(at)
+	} else if at, ok := number.Epoch(b); ok {
+		*t = ecsTime(at)
+	}
+	return nil // a time that is none is not known
 }
 
 type ecsContainer struct {
@@ -117,18 +131,14 @@ func (t *ecsTask) emit(pos record.Pos, sink record.Sink) error {
 		if mib, err := strconv.ParseInt(cmp.Or(c.Memory, t.Memory), 10, 32); err == nil && mib > 0 {
 			limit = mib << 20
 		}
-		started, _, _ := stamp.Parse([]byte(t.Started))
-		if err := kubernetesUp(&o, started, limit, sink); err != nil {
+		if err := kubernetesUp(&o, record.Time(t.Started), limit, sink); err != nil {
 			return err
 		}
 		if c.ExitCode == nil {
 			continue
 		}
-		for _, at := range []string{t.Ended, t.Stopping, t.Stopped} {
-			if ended, _, ok := stamp.Parse([]byte(at)); ok {
-				o.Time = ended
-				break
-			}
+		if at := cmp.Or(t.Ended, t.Stopping, t.Stopped); at != 0 {
+			o.Time = record.Time(at)
 		}
 		if err := t.ended(&o, c, limit, bytes.IndexByte(o.Container, '/') < 0, sink); err != nil {
 			return err

@@ -28,6 +28,8 @@ func TestTasksOfECSTellHowTheyEnded(t *testing.T) {
 		{"a deployment", ecsTaskText(`"exitCode":137,`, "", "ServiceSchedulerInitiated", "Scaling activity initiated by (deployment ecs-svc/1)"), "stopped 137 ServiceSchedulerInitiated"},
 		{"asked to end", ecsTaskText(`"exitCode":143,`, "", "UserInitiated", "Task stopped by user"), "stopped 143 UserInitiated"},
 		{"done", ecsTaskText(`"exitCode":0,`, "", "EssentialContainerExited", "Essential container in task exited"), "stopped 0 EssentialContainerExited"},
+		{"with times as version 1 of the command writes them", strings.NewReplacer(`"2026-11-20T09:00:00Z"`, `1795165200.0`, `"2026-11-20T08:00:00.268+00:00"`, `1795161600.268`, `"2026-11-20T09:00:01Z"`, `1795165201`).Replace(
+			ecsTaskText(`"exitCode":134,`, "", "EssentialContainerExited", "Essential container in task exited")), "crash abort 134 SIGABRT 671088640"},
 		{"running", ecsTaskText("", "", "", ""), ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
