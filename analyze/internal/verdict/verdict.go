@@ -261,7 +261,7 @@ func (q *inquiry) lowerInflight(res *inflight.Result, deaths []int, s support, g
 		second, _ := secondOf(res, rest)
 		g = lower(g, finding.Likely)
 		disputed, of := contested(res, res.Second, q.contestants(deaths))
-		if second != res.Second || 2*disputed > of || float64(s.explained) < sureShare*float64(s.inStories) {
+		if second != res.Second || 2*disputed > of || float64(s.explained) < sureShare*float64(len(deaths)) {
 			g = lower(g, finding.Possible)
 		}
 		why = append(why, fmt.Sprintf("it and %s share the crashes: %d of %d support one of the two", q.traffic.Endpoints.Names[res.Second], s.explained, len(deaths)))
