@@ -112,15 +112,14 @@ func (q *inquiry) tellFailing(c *candidate, failing []traffic.Failing) {
 		names[i] = q.traffic.Endpoints.Names[f.Endpoint]
 	}
 	what := fmt.Sprintf("from %s to %s most requests of %s failed (%d with status 5xx)", clockTime(from), clockTime(to), listSome(names, 3), n)
-	rest := ""
-	if c.verdict.Cause == finding.PlannedRestart {
-		rest = fmt.Sprintf(" %d container(s) ended as asked (%s).", len(q.traffic.Life.Restarts), q.restartReasons())
-	}
-	defer func() { c.verdict.Summary += rest }()
+	planned := c.verdict.Cause == finding.PlannedRestart
 	c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: "No crash was seen, but " + what + ", and nothing says why."}
 	if same {
 		c.verdict.Grade = finding.Possible
 		c.verdict.Summary = fmt.Sprintf("No crash was seen, but %s, each after %s: a timeout. Something that they wait for did not answer, and nothing says what.", what, seconds(after.Seconds()))
+	}
+	if planned {
+		c.verdict.Summary += fmt.Sprintf(" %d container(s) ended as asked (%s).", len(q.traffic.Life.Restarts), q.restartReasons())
 	}
 	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "errors.stretch", Outcome: finding.Neutral, Detail: what})
 }
