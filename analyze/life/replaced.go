@@ -18,7 +18,7 @@ func (c *container) silentReplacements() {
 	for _, s := range c.seen {
 		id := cutID(s.Instance)
 		if o, ok := by[id]; ok {
-			s.First, s.Last = min(s.First, o.First), max(s.Last, o.Last)
+			s.First, s.Last, s.Instance = min(s.First, o.First), max(s.Last, o.Last), wholeID(s.Instance, o.Instance)
 		}
 		by[id] = s
 	}
@@ -75,6 +75,14 @@ func cutID(id string) string {
 		return short(id)
 	}
 	return id
+}
+
+// wholeID is the one of two ids of a container that says more: the longer; of two as long the smaller, that their order does not matter.
+func wholeID(a, b string) string {
+	if c := cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(b, a)); c < 0 {
+		return b
+	}
+	return a
 }
 
 // shortID is how many digits of the id of a container most tools print.
