@@ -104,10 +104,8 @@ func requestLine(b []byte) (method, path, rest []byte, ok bool) {
 	if i := bytes.LastIndexByte(path, ' '); i >= 0 && bytes.HasPrefix(path[i+1:], []byte("HTTP/")) {
 		path = path[:i]
 	}
-	for _, c := range method {
-		if (c < 'A' || c > 'Z') && c != '-' {
-			return nil, nil, rest, true
-		}
+	if !isMethod(method) {
+		return nil, nil, rest, true
 	}
 	return method, path, rest, true
 }

@@ -89,12 +89,9 @@ func (d datadogDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	} else if string(l.raw(ddType)) != "log" {
 		return false, nil
 	}
-	t, ok, err := l.time(l.at(ddTime), sink)
-	if err != nil {
+	t, ok, err := l.lineTime(l.at(ddTime), sink, "a Datadog log")
+	if err != nil || !ok {
 		return true, err
-	}
-	if !ok {
-		return l.malformed(sink, "a Datadog log whose time is none; it was left out")
 	}
 	q, isRequest := d.request(l)
 	if isRequest && q.took == jsonscan.None {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -83,30 +82,20 @@ type ecsContainer struct {
 // Parse implements WholeFormat.
 func (ecsTasks) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
 	w := jsondoc.NewWalker(ctx, r)
-	return w.Documents(func(first json.Token) error {
-		if first != json.Delim('{') {
-			return w.SkipRest(first)
+	return w.Items("tasks", func() error {
+		line := w.Line()
+		var t ecsTask
+		ok, err := w.Decode(&t)
+		if err != nil {
+			return err
 		}
-		return w.Object(func(key string) error {
-			if key != "tasks" {
-				return w.Skip()
+		pos := record.Pos{Source: src, Line: line}
+		if !ok {
+			if err := warning.Tell(sink, pos, "malformed_line", "tasks that are not as Amazon ECS describes them; what could be read of them was used", []byte(t.ARN)); err != nil {
+				return err
 			}
-			return w.ArrayValue(func() error {
-				line := w.Line()
-				var t ecsTask
-				ok, err := w.Decode(&t)
-				if err != nil {
-					return err
-				}
-				pos := record.Pos{Source: src, Line: line}
-				if !ok {
-					if err := warning.Tell(sink, pos, "malformed_line", "tasks that are not as Amazon ECS describes them; what could be read of them was used", []byte(t.ARN)); err != nil {
-						return err
-					}
-				}
-				return t.emit(pos, sink)
-			})
-		})
+		}
+		return t.emit(pos, sink)
 	})
 }
 

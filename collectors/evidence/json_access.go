@@ -299,12 +299,9 @@ func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	if !ok && (statusText.Kind == jsonscan.Number || method == nil) {
 		return false, nil
 	}
-	t, ok, err := l.time(when, sink)
-	if err != nil {
+	t, ok, err := l.lineTime(when, sink, "a request")
+	if err != nil || !ok {
 		return true, err
-	}
-	if !ok {
-		return l.malformed(sink, "a request whose time is none; it was left out")
 	}
 	raw := l.scan.Raw(took)
 	if took.Escaped {

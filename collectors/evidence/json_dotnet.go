@@ -29,9 +29,7 @@ func (f dotnetLog) forHead(head []byte) format.LineFormat {
 	if holdsDotnet(head) {
 		return f.jsonLines.forHead(head)
 	}
-	none := *f.jsonLines
-	none.dialects = nil
-	return &none
+	return f.jsonLines.none()
 }
 
 func (dotnetLog) Name() string { return "json-access" }

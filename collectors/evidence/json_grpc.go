@@ -40,9 +40,7 @@ func (f grpcLog) forHead(head []byte) format.LineFormat {
 	if f.hasCall(head) {
 		return f.jsonLines.forHead(head)
 	}
-	none := *f.jsonLines
-	none.dialects = nil
-	return &none
+	return f.jsonLines.none()
 }
 
 func (grpcLog) Name() string { return "go-grpc-middleware" }
@@ -122,12 +120,9 @@ func (d grpcDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	if when.Kind == jsonscan.Absent || len(service) == 0 || len(method) == 0 || bytes.IndexByte(service, '/') >= 0 || bytes.IndexByte(method, '/') >= 0 {
 		return false, nil
 	}
-	t, ok, err := l.time(when, sink)
-	if err != nil {
+	t, ok, err := l.lineTime(when, sink, "a request")
+	if err != nil || !ok {
 		return true, err
-	}
-	if !ok {
-		return l.malformed(sink, "a request whose time is none; it was left out")
 	}
 	path := append(append(append(append(l.bufs[bufPath][:0], '/'), service...), '/'), method...)
 	l.bufs[bufPath] = path

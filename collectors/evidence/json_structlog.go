@@ -48,12 +48,9 @@ func (d structlogDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	if !ok {
 		return false, nil
 	}
-	t, ok, err := l.time(l.at(structlogTime), sink)
-	if err != nil {
+	t, ok, err := l.lineTime(l.at(structlogTime), sink, "a request")
+	if err != nil || !ok {
 		return true, err
-	}
-	if !ok {
-		return l.malformed(sink, "a request whose time is none; it was left out")
 	}
 	r := l.request(record.LayerApp)
 	r.Method, r.Path, r.ID, r.Container = method, path, l.text(bufID, structlogID), l.frame.container

@@ -105,6 +105,13 @@ func (f *jsonLines) forHead(head []byte) format.LineFormat {
 	return &of
 }
 
+// none is the format without its dialects: it takes no line.
+func (f *jsonLines) none() *jsonLines {
+	of := *f
+	of.dialects = nil
+	return &of
+}
+
 func holdsJSON(head []byte) bool {
 	return bytes.Contains(head, []byte(`{"`)) || bytes.Contains(head, []byte(`{ "`))
 }
@@ -334,6 +341,14 @@ const (
 func (l *jsonLine) request(layer record.Layer) *record.Request {
 	l.req = record.Request{Pos: l.pos, Layer: layer, Outcome: record.Answered}
 	return &l.req
+}
+
+// lineTime is time for a line that is understood: ok is false, and the line is done with, where the time is none, which is warned of.
+func (l *jsonLine) lineTime(v jsonscan.Value, sink record.Sink, what string) (t record.Time, ok bool, err error) {
+	if t, ok, err = l.time(v, sink); err == nil && !ok {
+		_, err = l.malformed(sink, what+" whose time is none; it was left out")
+	}
+	return t, ok, err
 }
 
 // time reads a time that is a number since 1970 or a text; ok is false when it is neither. A text without a zone is counted.

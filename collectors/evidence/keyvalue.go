@@ -106,7 +106,7 @@ func (p *keyValueParser) rewrite(line []byte) (kv keyValueLine, ok bool) {
 			return keyValueLine{}, false
 		}
 	}
-	b := append(append(p.buf[:0], before...), '{')
+	b := append(p.buf[:0], '{')
 	if at, ok := timeBefore(before, &p.json.clock); ok {
 		b = appendPair(b, []byte("timestamp"), at, false)
 	}
@@ -118,20 +118,11 @@ func (p *keyValueParser) rewrite(line []byte) (kv keyValueLine, ok bool) {
 		b = appendPair(b, []byte("request_uri"), path, false)
 	}
 	b, ok = appendPairs(b, line[start:])
-	if !ok || method != nil && !hasStatus(b[start:]) {
+	if !ok || method != nil && !hasStatus(b) {
 		return keyValueLine{}, false
 	}
-	b = append(b, '}')
-	p.buf = b
-	kv.object = b[start:]
-	if start > 0 {
-		if fr, _, ok := unframeJSON(b, &p.json.clock); ok {
-			kv.container = fr.container
-		}
-		if kv.container == nil {
-			kv.container = readFront(before, &p.json.clock).container
-		}
-	}
+	p.buf = append(b, '}')
+	kv.object, kv.container = p.buf, readFront(before, &p.json.clock).container
 	return kv, !isProxyName(string(kv.container))
 }
 

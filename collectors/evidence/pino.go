@@ -97,12 +97,9 @@ func (d pinoDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	if !ok || q.took == jsonscan.None && (q.status != jsonscan.None || !saysStarted(l.raw(pinoMsg))) {
 		return false, nil
 	}
-	t, ok, err := l.time(l.at(pinoTime), sink)
-	if err != nil {
+	t, ok, err := l.lineTime(l.at(pinoTime), sink, "a log line")
+	if err != nil || !ok {
 		return true, err
-	}
-	if !ok {
-		return l.malformed(sink, "a log line whose time is none; it was left out")
 	}
 	return l.send(d, &q, t, sink)
 }
@@ -127,12 +124,9 @@ type pinoChatter struct{ pinoDialect }
 func (pinoChatter) needs() []int { return []int{pinoTime, pinoLevel, pinoMsg} }
 
 func (pinoChatter) take(l *jsonLine, sink record.Sink) (bool, error) {
-	t, ok, err := l.time(l.at(pinoTime), sink)
-	if err != nil {
+	t, ok, err := l.lineTime(l.at(pinoTime), sink, "a log line")
+	if err != nil || !ok {
 		return true, err
-	}
-	if !ok {
-		return l.malformed(sink, "a log line whose time is none; it was left out")
 	}
 	q := newJSONRequest()
 	q.framed = true

@@ -107,31 +107,21 @@ func (f platformEventList) Parse(ctx context.Context, src *record.Source, r io.R
 	w := jsondoc.NewWalker(ctx, r)
 	var parser fastjson.Parser
 	clock := stamp.Clock{Zone: f.zone}
-	return w.Documents(func(first json.Token) error {
-		if first != json.Delim('{') {
-			return w.SkipRest(first)
+	return w.Items("events", func() error {
+		var raw json.RawMessage
+		if _, err := w.Decode(&raw); err != nil {
+			return err
 		}
-		return w.Object(func(key string) error {
-			if key != "events" {
-				return w.Skip()
-			}
-			return w.ArrayValue(func() error {
-				var raw json.RawMessage
-				if _, err := w.Decode(&raw); err != nil {
-					return err
-				}
-				n := w.LineOf(raw)
-				if len(raw) > jsondoc.MaxParsed {
-					return warning.Tell(sink, record.Pos{Source: src, Line: n}, "malformed_line", "an event of more than 1 MiB was left out", raw)
-				}
-				v, err := parser.ParseBytes(raw)
-				if err != nil {
-					return nil
-				}
-				_, err = platformEvent(record.Pos{Source: src, Line: n}, v, raw, &clock, sink)
-				return err
-			})
-		})
+		n := w.LineOf(raw)
+		if len(raw) > jsondoc.MaxParsed {
+			return warning.Tell(sink, record.Pos{Source: src, Line: n}, "malformed_line", "an event of more than 1 MiB was left out", raw)
+		}
+		v, err := parser.ParseBytes(raw)
+		if err != nil {
+			return nil
+		}
+		_, err = platformEvent(record.Pos{Source: src, Line: n}, v, raw, &clock, sink)
+		return err
 	})
 }
 

@@ -153,6 +153,21 @@ func (w *Walker) Documents(f func(first json.Token) error) error {
 	}
 }
 
+// Items walks documents that are objects with an array under a name, and calls f at each element of it, which f reads or skips.
+func (w *Walker) Items(name string, f func() error) error {
+	return w.Documents(func(first json.Token) error {
+		if first != json.Delim('{') {
+			return w.SkipRest(first)
+		}
+		return w.Object(func(key string) error {
+			if key != name {
+				return w.Skip()
+			}
+			return w.ArrayValue(f)
+		})
+	})
+}
+
 // Object calls f for each key of an object whose '{' was read. f consumes the value.
 func (w *Walker) Object(f func(key string) error) error {
 	return w.within(func() error {
