@@ -48,22 +48,15 @@ func (c *Canon) tieDumps(ev *intake.Evidence, processes []*record.Crash) []*reco
 		if k.Kind == record.CrashOOMKill {
 			return false // a kernel's number is not that within the container
 		}
-		name := spokeBefore(by[k.Instance], k.Time)
+		name, some := spokeBefore(by[k.Instance], k.Time), false
 		if name == "" && k.Host == "" {
-			name = endedAfter(ends, k.Time)
+			name, some = endedAfter(ends, k.Time)
 		}
 		if name != "" {
 			k.Container, k.Instance = name, ""
-			return true
 		}
-		return k.Host == "" && endedNear(ends, k.Time)
+		return name != "" || some // it is the end of one of several, and of which is not known
 	})
-}
-
-// endedNear reports whether some end was told around a dump: it is of one of those, and which is not known.
-func endedNear(ends []told, at record.Time) bool {
-	i, _ := slices.BinarySearchFunc(ends, at.Add(-dumpClocks), func(e told, t record.Time) int { return cmp.Compare(e.at, t) })
-	return i < len(ends) && ends[i].at.Sub(at) <= toldAfter
 }
 
 // spokeBefore returns the only container that logged under the number of a process until its dump; empty where there are several, as
@@ -82,18 +75,14 @@ func spokeBefore(by []speaker, at record.Time) string {
 	return name
 }
 
-// endedAfter returns the only container that was told to have ended right after an instant; empty where there are several.
-func endedAfter(ends []told, at record.Time) string {
+// endedAfter returns the only container that was told to have ended right after an instant, empty where there are several, and whether some was.
+func endedAfter(ends []told, at record.Time) (name string, some bool) {
 	i, _ := slices.BinarySearchFunc(ends, at.Add(-dumpClocks), func(e told, t record.Time) int { return cmp.Compare(e.at, t) })
-	name := ""
 	for ; i < len(ends) && ends[i].at.Sub(at) <= toldAfter; i++ {
-		if ends[i].container == name {
-			continue
+		if some && ends[i].container != name {
+			return "", true
 		}
-		if name != "" {
-			return ""
-		}
-		name = ends[i].container
+		name, some = ends[i].container, true
 	}
-	return name
+	return name, some
 }

@@ -33,11 +33,12 @@ func (q *inquiry) actions() {
 			add("mitigate", "memory.leak", "Restart the containers in turn before they reach the limit, until it is known what grows.")
 		}
 	}
-	if failing := q.measured.Failing(q.traffic); len(q.traffic.Life.Deaths) == 0 && v.Cause == finding.Undetermined && len(failing) > 0 {
-		f := failing[0]
+	if v.Cause == finding.Undetermined && len(q.failing) > 0 {
+		f := q.failing[0]
 		add("observe", "errors.stretch", fmt.Sprintf("Look at what requests of %s waited for or ran into from %s to %s: a database, something else that they call, an error in the log.", q.traffic.Endpoints.Names[f.Endpoint], clockTime(f.From), clockTime(f.To)))
 	}
-	if (len(q.traffic.Life.Deaths) > 0 || v.Cause == finding.Undetermined) && !q.neverServed(q.allDeaths()) {
+	neverServed := q.neverServed(q.allDeaths())
+	if (len(q.traffic.Life.Deaths) > 0 || v.Cause == finding.Undetermined) && !neverServed {
 		if q.measured.Counts.Total > 0 && q.traffic.Layer == record.LayerApp && !q.hasStarts() {
 			add("observe", "evidence.starts", "Log the start of requests (or save the router's log): the request that kills never logs its end.")
 		}
@@ -79,7 +80,7 @@ func (q *inquiry) actions() {
 			add("observe", "burst.open-at-onset", "Look at the request of "+r.Suspects[0].Endpoint+" that was open at "+listSome(at, 2)+", and at what it asked for: with so few deaths it is a guess.")
 		}
 		switch {
-		case q.neverServed(q.allDeaths()):
+		case neverServed:
 			add("fix", "burst.open-at-onset", "Read the first error that the processes wrote as they started, near "+listSome(at, 3)+", and go back to the release before if there was one.")
 		case q.onlyCompanions(q.allDeaths()):
 			add("fix", "burst.open-at-onset", "Look at what the companion needs, and at its limit: requests play no part in it.")

@@ -175,18 +175,8 @@ func (q *inquiry) afterDeath(at record.Time) bool {
 
 // jumped reports whether memory is known to have jumped before most of the deaths whose curves are known.
 func (q *inquiry) jumped(deaths []int) bool {
-	bursty, known := 0, 0
-	for _, d := range deaths {
-		switch q.shapeAtDeath(d) {
-		case finding.ShapeBurst:
-			bursty++
-			known++
-		case finding.ShapeInsufficient:
-		default:
-			known++
-		}
-	}
-	return 2*bursty > known
+	s := q.shapesAt(deaths)
+	return 2*s.bursty > s.known
 }
 
 // weighAges lowers the grade of the leader of a class where the ages at death say that it may be no more than the last straw.

@@ -2,10 +2,8 @@ package verdict
 
 import (
 	"fmt"
-	"slices"
+	"sort"
 	"time"
-
-	"lastcall/analyze/life"
 )
 
 const (
@@ -44,10 +42,15 @@ func (q *inquiry) neverServed(deaths []int) bool {
 
 // diesAgain reports whether the container of a death dies again, or died before, within bootAgain.
 func (q *inquiry) diesAgain(d int) bool {
-	x := &q.traffic.Life.Deaths[d]
-	return slices.ContainsFunc(q.traffic.Life.Deaths, func(o life.Death) bool {
-		return o.Container == x.Container && o.Time != x.Time && o.Time.Sub(x.Time).Abs() <= bootAgain
-	})
+	deaths := q.traffic.Life.Deaths // in the order of time
+	x := &deaths[d]
+	o := sort.Search(len(deaths), func(i int) bool { return deaths[i].Time >= x.Time.Add(-bootAgain) })
+	for ; o < len(deaths) && deaths[o].Time <= x.Time.Add(bootAgain); o++ {
+		if deaths[o].Container == x.Container && deaths[o].Time != x.Time {
+			return true
+		}
+	}
+	return false
 }
 
 // bootText says that containers do not come up.

@@ -18,7 +18,7 @@ import (
 // calm decides when nothing died: a leak that has not crashed yet, a hang, planned restarts, or nothing.
 func (q *inquiry) calm() candidate {
 	c := candidate{endpoint: -1, named: -1}
-	q.breaks = q.traffic.Breaks()
+	q.breaks, q.failing = q.traffic.Breaks(), q.measured.Failing(q.traffic)
 	if q.hang != nil && !q.hangIsFallout() {
 		return q.hungCandidate(nil)
 	}
@@ -76,8 +76,8 @@ func (q *inquiry) calm() candidate {
 			return c
 		}
 	}
-	if failing := q.measured.Failing(q.traffic); len(failing) > 0 && c.verdict.Cause.Harmless() {
-		q.tellFailing(&c, failing)
+	if len(q.failing) > 0 && c.verdict.Cause.Harmless() {
+		q.tellFailing(&c)
 		return c
 	}
 	if times, on := q.shortOfMemory(); times > 0 && c.verdict.Cause == finding.None {
@@ -102,7 +102,8 @@ func (q *inquiry) calm() candidate {
 }
 
 // tellFailing says that requests of some endpoints failed for a while, of which nothing else tells.
-func (q *inquiry) tellFailing(c *candidate, failing []traffic.Failing) {
+func (q *inquiry) tellFailing(c *candidate) {
+	failing := q.failing
 	from, to, n := failing[0].From, failing[0].To, 0
 	after, same := failing[0].After, true
 	names := make([]string, len(failing))

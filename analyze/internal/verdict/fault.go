@@ -17,13 +17,7 @@ func (q *inquiry) explainFault(deaths []int) []candidate {
 	age, grade, why := q.weighAges(byFault, deaths, grade, why)
 	if grade.Rank() >= finding.Likely.Rank() {
 		if q.mayBeFull(deaths) {
-			bursty := 0
-			for _, d := range deaths {
-				if q.shapeAtDeath(d) == finding.ShapeBurst {
-					bursty++
-				}
-			}
-			return q.withSecond(q.howKilled(deaths, bursty), byFault, deaths, res, grade, why)
+			return q.withSecond(q.howKilled(deaths, q.shapesAt(deaths).bursty), byFault, deaths, res, grade, why)
 		}
 		return q.withSecond(finding.RequestCrash, byFault, deaths, res, grade, why)
 	}

@@ -33,9 +33,10 @@ type inquiry struct {
 	untied untied
 	// shortages are the kills that a kernel or node tells of as those of a machine that ran out of memory.
 	shortages map[naming.Sign]bool
-	load      []float64       // per death: rank of the load in the 30 s before it, 0..1; NaN when unknown
-	breaks    []traffic.Break // found where nothing died
-	latency   traffic.Singles // of those that are accused
+	load      []float64         // per death: rank of the load in the 30 s before it, 0..1; NaN when unknown
+	breaks    []traffic.Break   // found where nothing died
+	failing   []traffic.Failing // looked for where nothing died
+	latency   traffic.Singles   // of those that are accused
 
 	report *finding.Report
 }

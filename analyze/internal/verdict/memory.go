@@ -25,15 +25,25 @@ func (q *inquiry) shapeAtDeath(d int) finding.Shape {
 	return best
 }
 
-// leaksAt reports whether memory had grown steadily before most of the deaths.
-func (q *inquiry) leaksAt(deaths []int) bool {
-	n := 0
+// shapes counts deaths by how memory came to them.
+type shapes struct {
+	leaky, bursty, level int
+	known                int // all of these
+}
+
+func (q *inquiry) shapesAt(deaths []int) (s shapes) {
 	for _, d := range deaths {
-		if q.shapeAtDeath(d) == finding.ShapeLeak {
-			n++
+		switch q.shapeAtDeath(d) {
+		case finding.ShapeLeak:
+			s.leaky++
+		case finding.ShapeBurst:
+			s.bursty++
+		case finding.ShapeFlat, finding.ShapePlateau, finding.ShapeSawtooth:
+			s.level++
 		}
 	}
-	return 2*n > len(deaths)
+	s.known = s.leaky + s.bursty + s.level
+	return s
 }
 
 const (
@@ -91,17 +101,8 @@ func (q *inquiry) noShape(deaths []int) string {
 
 // explainMemory explains deaths of class c as deaths of memory: those of a stall, too, where memory was short.
 func (q *inquiry) explainMemory(c class, deaths []int) []candidate {
-	leaky, bursty, flat := 0, 0, 0
-	for _, d := range deaths {
-		switch q.shapeAtDeath(d) {
-		case finding.ShapeLeak:
-			leaky++
-		case finding.ShapeBurst:
-			bursty++
-		case finding.ShapeFlat, finding.ShapePlateau, finding.ShapeSawtooth:
-			flat++
-		}
-	}
+	shape := q.shapesAt(deaths)
+	leaky, bursty, known := shape.leaky, shape.bursty, shape.known
 	res := q.open.results[c]
 	grade, why := q.gradeInflight(res, deaths)
 	all := append(slices.Clone(deaths), q.open.later[c]...)
@@ -112,8 +113,7 @@ func (q *inquiry) explainMemory(c class, deaths []int) []candidate {
 		grade = lower(grade, finding.Possible)
 		why = append(why, host.String())
 	}
-	known := leaky + bursty + flat
-	q.check("memory.shape", known > 0, finding.Neutral, fmt.Sprintf("of %s, memory had grown steadily before %d, jumped before %d, and was level when last read before %d", countText(len(deaths), "death"), leaky, bursty, flat),
+	q.check("memory.shape", known > 0, finding.Neutral, fmt.Sprintf("of %s, memory had grown steadily before %d, jumped before %d, and was level when last read before %d", countText(len(deaths), "death"), leaky, bursty, shape.level),
 		q.noShape(deaths))
 	none := func() candidate {
 		return q.withAges(age, q.undetermined(deaths, c, res, grade, why))

@@ -43,7 +43,7 @@ func (q *inquiry) explainStall(deaths []int) []candidate {
 		return q.explainMemory(byStall, deaths)
 	}
 	// A heap that is full is collected without end, far below the limit of the container.
-	if q.memory.growth.Gate.Open && q.leaksAt(deaths) && q.endedFull(deaths) {
+	if q.memory.growth.Gate.Open && 2*q.shapesAt(deaths).leaky > len(deaths) && q.endedFull(deaths) {
 		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "memory.leak", Outcome: finding.Supports,
 			Detail: fmt.Sprintf("memory had grown to one level before each of %s by health check: a full heap is collected without end, and answers nobody", countText(len(deaths), "death"))})
 		return q.explainMemory(byStall, deaths)
