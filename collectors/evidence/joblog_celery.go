@@ -15,9 +15,9 @@ import (
 //	[2026-11-13 13:48:39,873: INFO/ForkPoolWorker-2] Task app.tasks.render_pdf[8ab8a70f-b9c6-48eb-a990-9e1c3b326797] succeeded in 0.968150854s: None
 //	[2026-11-13 13:48:39,873: ERROR/ForkPoolWorker-2] Task app.tasks.render_pdf[8ab8a70f-b9c6-48eb-a990-9e1c3b326797] raised unexpected: OSError()
 //
-// What is received waits until a worker is free: Celery does not log when a run begins, and how long it took only where it succeeds. The
-// times are local and name no zone; that of whoever received the line is taken where there is one. Source: Celery celery/app/trace.py,
-// celery/worker/strategy.py; celery/app/defaults.py, worker_log_format.
+// What is received waits until a worker is free: Celery does not log when a run begins, so it counts as open from when it was received
+// on, whether it killed or not. The times are local and name no zone; that of whoever received the line is taken where there is one.
+// Source: Celery celery/app/trace.py, celery/worker/strategy.py; celery/app/defaults.py, worker_log_format.
 type celeryLog struct{ zone *time.Location }
 
 func (celeryLog) needs() byte  { return ']' }
@@ -55,16 +55,15 @@ func (p *celeryParser) parseAt(lineNo int64, received record.Time, line []byte, 
 	if !ok || len(name) == 0 || len(id) == 0 || !bytes.HasSuffix(task, []byte("]")) {
 		return false, nil
 	}
-	l := jobLine{name: name, before: readFront(line[:i], &p.clock).received(received)}
+	l := jobLine{name: name, id: id, before: readFront(line[:i], &p.clock).received(received)}
 	switch {
 	case bytes.HasPrefix(tells, []byte("received")):
 	case bytes.HasPrefix(tells, []byte("succeeded in ")):
 		took, _ := cut.Word(tells[len("succeeded in "):])
-		seconds, ok := bytes.CutSuffix(bytes.TrimSuffix(took, []byte(":")), []byte("s"))
-		if !ok {
+		if !bytes.HasSuffix(bytes.TrimSuffix(took, []byte(":")), []byte("s")) {
 			return false, nil
 		}
-		l.ended, l.took = true, jobTook(seconds)
+		l.ended = true // it did not take from when it was received on, which may be minutes more
 	case bytes.HasPrefix(tells, []byte("raised ")), bytes.HasPrefix(tells, []byte("retry: ")), bytes.HasPrefix(tells, []byte("INTERNAL ERROR: ")):
 		l.ended = true
 	default:

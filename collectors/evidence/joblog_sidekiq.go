@@ -88,7 +88,7 @@ func (p *sidekiqParser) text(line []byte) (l jobLine, ok bool) {
 	if start < 0 || start > 0 && line[start-1] != ' ' {
 		return l, false
 	}
-	var jid, elapsed []byte
+	var elapsed []byte
 	for rest := line[start:colon]; len(rest) > 0; {
 		var word []byte
 		word, rest = cut.Word(rest)
@@ -99,12 +99,12 @@ func (p *sidekiqParser) text(line []byte) (l jobLine, ok bool) {
 		case "class":
 			l.name = value
 		case "jid":
-			jid = value
+			l.id = value
 		case "elapsed":
 			elapsed = value
 		}
 	}
-	if len(l.name) == 0 || len(jid) == 0 {
+	if len(l.name) == 0 || len(l.id) == 0 {
 		return l, false
 	}
 	l.took = jobTook(elapsed)
@@ -126,10 +126,10 @@ func (p *sidekiqParser) object(line []byte, received record.Time) (l jobLine, ok
 		return l, false
 	}
 	ctx := v.Get("ctx")
-	if l.ended, ok = sidekiqWord(v.GetStringBytes("msg")); !ok || ctx == nil || len(ctx.GetStringBytes("jid")) == 0 {
+	if l.ended, ok = sidekiqWord(v.GetStringBytes("msg")); !ok || ctx == nil {
 		return l, false
 	}
-	if l.name = ctx.GetStringBytes("class"); len(l.name) == 0 {
+	if l.name, l.id = ctx.GetStringBytes("class"), ctx.GetStringBytes("jid"); len(l.name) == 0 || len(l.id) == 0 {
 		return l, false
 	}
 	if pid := v.Get("pid"); pid != nil && pid.Type() == fastjson.TypeNumber {

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -9,8 +10,8 @@ import (
 	"lastcall/collectors/record/recordtest"
 )
 
-// readJobs reads a file of lines.
-func readJobs(t *testing.T, lines ...string) *recordtest.Sink {
+// readWorker reads the log of a queue's worker.
+func readWorker(t *testing.T, lines ...string) *recordtest.Sink {
 	t.Helper()
 	var sink recordtest.Sink
 	c := New(Options{Paths: []string{"-"}, Stdin: strings.NewReader(strings.Join(lines, "\n") + "\n"), StdinName: "worker.log", Workers: 1})
@@ -28,77 +29,110 @@ func codes(sink *recordtest.Sink) string {
 	return strings.Join(out, " ")
 }
 
-func TestRunsOfSidekiqAreJobs(t *testing.T) {
+// jobAt is what a run of a job is read as; at 08:00 and so many milliseconds.
+func jobAt(phase record.Phase, from, to int, route, id, container, instance string) record.Request {
+	at := func(ms int) record.Time {
+		return record.TimeOf(time.Date(2026, 11, 20, 8, 0, 0, ms*int(time.Millisecond), time.UTC))
+	}
+	text := func(s string) []byte {
+		if s == "" {
+			return nil
+		}
+		return []byte(s)
+	}
+	return record.Request{
+		Layer: record.LayerApp, Phase: phase, Start: at(from), End: at(to), Method: []byte("JOB"), Route: text(route), ID: text(id),
+		Container: text(container), Instance: text(instance),
+	}
+}
+
+// wantRequests compares what was read, without its places, with what should be.
+func wantRequests(t *testing.T, got []record.Request, want ...record.Request) {
+	t.Helper()
+	for i := range got {
+		got[i].Pos = record.Pos{}
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestRunsOfSidekiqAreRequests(t *testing.T) {
 	const (
-		run   = `pid=34695 tid=6y1 class=Mail::OrderJob jid=36fba97eb31c4248a1d9229f`
+		run   = `pid=34695 tid=6y1 class=Mail::OrderJob jid=36fb`
 		start = `2026-11-20T08:00:00.119Z ` + run + ` INFO: start`
 		done  = `2026-11-20T08:00:00.500Z ` + run + ` elapsed=0.381 INFO: done`
 		json  = `{"ts":"2026-11-20T08:00:00.500Z","pid":34695,"tid":"6y1","lvl":"INFO","msg":"done","ctx":{"class":"Mail::OrderJob","jid":"36fb","elapsed":0.381}}`
 	)
+	begun := func(ms int, container string) record.Request {
+		return jobAt(record.Started, ms, ms, "Mail::OrderJob", "36fb", container, "34695")
+	}
+	ended := func(from int, container string) record.Request {
+		return jobAt(record.Completed, from, 500, "Mail::OrderJob", "36fb", container, "34695")
+	}
 	for _, c := range []struct {
-		name      string
-		lines     []string
-		container string
-		took      time.Duration
-		codes     string
+		name  string
+		lines []string
+		want  []record.Request
 	}{
-		{name: "as text", lines: []string{start, done}, took: 381 * time.Millisecond},
-		{name: "that fails, in a batch, with tags", lines: []string{strings.Replace(done, " elapsed", " bid=b1 tags=a,b elapsed", 1), start}, took: 381 * time.Millisecond},
-		{name: "that fails", lines: []string{strings.Replace(done, "done", "fail", 1)}, took: 381 * time.Millisecond},
-		{name: "without its duration", lines: []string{strings.Replace(done, " elapsed=0.381", "", 1)}},
-		{name: "on Heroku", lines: []string{`2026-11-20T08:00:00.500000+00:00 app[worker.1]: ` + run + ` elapsed=0.381 INFO: done`}, container: "worker.1", took: 381 * time.Millisecond},
-		{name: "on Heroku, with its own time", lines: []string{`2026-11-20T08:00:00.500000+00:00 app[worker.1]: ` + done}, container: "worker.1", took: 381 * time.Millisecond},
-		{name: "behind Docker Compose", lines: []string{`jobs-1  | ` + done}, container: "jobs-1", took: 381 * time.Millisecond},
-		{name: "in JSON", lines: []string{strings.Replace(json, "done", "start", 1), json}, took: 381 * time.Millisecond},
-		{name: "in JSON, with the duration as text", lines: []string{strings.Replace(json, "0.381", `"0.381"`, 1)}, took: 381 * time.Millisecond},
-		{name: "in JSON behind kubectl's prefix", lines: []string{`[pod/jobs-5d8f7b9c4-x2x9q/app] ` + json}, container: "jobs-5d8f7b9c4-x2x9q", took: 381 * time.Millisecond},
-		{name: "in Docker's file", lines: []string{`{"log":"` + run + ` elapsed=0.381 INFO: done\n","stream":"stdout","time":"2026-11-20T08:00:00.5Z"}`}, took: 381 * time.Millisecond},
+		{"as text", []string{start, done}, []record.Request{begun(119, ""), ended(119, "")}},
+		{"that fails, in a batch, with tags", []string{strings.Replace(done, " elapsed", " bid=b1 tags=a,b elapsed", 1), start}, []record.Request{ended(119, ""), begun(119, "")}},
+		{"that fails", []string{strings.Replace(done, "done", "fail", 1)}, []record.Request{ended(119, "")}},
+		{"without its duration", []string{strings.Replace(done, " elapsed=0.381", "", 1)}, []record.Request{ended(500, "")}},
+		{"on Heroku", []string{`2026-11-20T08:00:00.500000+00:00 app[worker.1]: ` + run + ` elapsed=0.381 INFO: done`}, []record.Request{ended(119, "worker.1")}},
+		{"on Heroku, with its own time", []string{`2026-11-20T08:00:00.500000+00:00 app[worker.1]: ` + done}, []record.Request{ended(119, "worker.1")}},
+		{"behind Docker Compose", []string{`jobs-1  | ` + done}, []record.Request{ended(119, "jobs-1")}},
+		{"in JSON", []string{strings.Replace(json, "done", "start", 1), json}, []record.Request{begun(500, ""), ended(119, "")}},
+		{"in JSON, with the duration as text", []string{strings.Replace(json, "0.381", `"0.381"`, 1)}, []record.Request{ended(119, "")}},
+		{"in JSON behind kubectl's prefix", []string{`[pod/jobs-5d8f7b9c4-x2x9q/app] ` + json}, []record.Request{ended(119, "jobs-5d8f7b9c4-x2x9q")}},
+		{"in Docker's file", []string{`{"log":"` + run + ` elapsed=0.381 INFO: done\n","stream":"stdout","time":"2026-11-20T08:00:00.5Z"}`}, []record.Request{ended(119, "")}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			sink := readJobs(t, c.lines...)
-			if len(sink.Jobs) != 1 || codes(sink) != c.codes {
-				t.Fatalf("%+v, warnings %v", sink.Jobs, sink.Warnings)
+			sink := readWorker(t, c.lines...)
+			if codes(sink) != "" || len(sink.Jobs) > 0 {
+				t.Errorf("jobs %+v, warnings %v", sink.Jobs, sink.Warnings)
 			}
-			got := sink.Jobs[0]
-			got.Pos = record.Pos{}
-			end := record.TimeOf(time.Date(2026, 11, 20, 8, 0, 0, 5e8, time.UTC))
-			if want := (record.Job{Name: "Mail::OrderJob", Start: end.Add(-c.took), End: end, Container: c.container, Instance: "34695"}); got != want {
-				t.Errorf("got  %+v\nwant %+v", got, want)
-			}
+			wantRequests(t, sink.Requests, c.want...)
 		})
 	}
 }
 
-func TestRunsOfCeleryAreJobs(t *testing.T) {
+// TestRunsOfCeleryAreRequests: a run is open from when it was received on, which its end does not tell of.
+func TestRunsOfCeleryAreRequests(t *testing.T) {
 	const (
-		task = `Task app.tasks.render_pdf[8ab8a70f-b9c6-48eb-a990-9e1c3b326797] `
-		line = `[2026-11-20 08:00:00,500: INFO/ForkPoolWorker-2] ` + task
-		done = line + `succeeded in 0.381s: {'a': [1]}`
+		task     = `Task app.tasks.render_pdf[8ab8] `
+		line     = `[2026-11-20 08:00:00,500: INFO/ForkPoolWorker-2] ` + task
+		received = `[2026-11-20 08:00:00,119: INFO/MainProcess] ` + task + `received`
+		done     = line + `succeeded in 0.081s: {'a': [1]}`
 	)
 	for _, c := range []struct {
-		name, line, container string
-		took                  time.Duration
-		codes                 string
+		name, before, line, container, codes string
 	}{
-		{name: "that succeeds", line: done, took: 381 * time.Millisecond, codes: "no_timezone"},
-		{name: "without its result", line: line + `succeeded in 0.381s`, took: 381 * time.Millisecond, codes: "no_timezone"},
+		{name: "that succeeds", line: done, codes: "no_timezone"},
+		{name: "without its result", line: line + `succeeded in 0.081s`, codes: "no_timezone"},
 		{name: "that fails", line: line + `raised unexpected: OSError()`, codes: "no_timezone"},
 		{name: "that is tried again", line: line + `retry: Retry in 180s`, codes: "no_timezone"},
-		{name: "behind kubectl's prefix", line: `[pod/celery-5ac05b6eb-t286v/celery] 2026-11-20T08:00:00.5Z ` + strings.Replace(done, "08:00:00", "09:00:00", 1), container: "celery-5ac05b6eb-t286v", took: 381 * time.Millisecond},
-		{name: "on Heroku", line: `2026-11-20T08:00:00.500000+00:00 app[worker.1]: ` + done, container: "worker.1", took: 381 * time.Millisecond},
-		{name: "behind Docker Compose", line: `jobs-1  | 2026-11-20T08:00:00.5Z ` + done, container: "jobs-1", took: 381 * time.Millisecond},
+		{name: "behind kubectl's prefix", before: `[pod/celery-5ac05b6eb-t286v/celery] 2026-11-20T`, line: done, container: "celery-5ac05b6eb-t286v"},
+		{name: "on Heroku", before: `2026-11-20T`, line: done, container: "worker.1"},
+		{name: "behind Docker Compose", before: `jobs-1  | 2026-11-20T`, line: done, container: "jobs-1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			sink := readJobs(t, line+"received", c.line)
-			if len(sink.Jobs) != 1 || codes(sink) != c.codes {
-				t.Fatalf("%+v, warnings %v", sink.Jobs, sink.Warnings)
+			at := func(when, line string) string {
+				switch {
+				case c.container == "worker.1":
+					return c.before + when + `+00:00 app[worker.1]: ` + line
+				case c.before != "":
+					return c.before + when + `Z ` + strings.Replace(line, "08:00:00", "09:00:00", 1)
+				}
+				return line
 			}
-			got := sink.Jobs[0]
-			got.Pos = record.Pos{}
-			end := record.TimeOf(time.Date(2026, 11, 20, 8, 0, 0, 5e8, time.UTC))
-			if want := (record.Job{Name: "app.tasks.render_pdf", Start: end.Add(-c.took), End: end, Container: c.container}); got != want {
-				t.Errorf("got  %+v\nwant %+v", got, want)
+			sink := readWorker(t, at("08:00:00.119", received), at("08:00:00.5", c.line))
+			if codes(sink) != c.codes || len(sink.Jobs) > 0 {
+				t.Errorf("jobs %+v, warnings %v", sink.Jobs, sink.Warnings)
 			}
+			wantRequests(t, sink.Requests,
+				jobAt(record.Started, 119, 119, "app.tasks.render_pdf", "8ab8", c.container, ""),
+				jobAt(record.Completed, 500, 500, "app.tasks.render_pdf", "8ab8", c.container, ""))
 		})
 	}
 }
@@ -123,9 +157,9 @@ func TestWhatElseWorkersLogIsNoJob(t *testing.T) {
 		`] Task `: "unrecognised_lines", `] Task ]`: "unrecognised_lines",
 		`[x] Task a.b[1] succeeded in 1s`: "no_time",
 	} {
-		sink := readJobs(t, `2026-11-20T08:00:00Z pid=1 tid=6y1 class=Other jid=0 elapsed=1 INFO: done`, line)
-		if len(sink.Jobs) != 1 || sink.Jobs[0].Name != "Other" || codes(sink) != warnings {
-			t.Errorf("%s: %+v, warnings %v", line, sink.Jobs, sink.Warnings)
+		sink := readWorker(t, `2026-11-20T08:00:00Z pid=1 tid=6y1 class=Other jid=0 elapsed=1 INFO: done`, line)
+		if len(sink.Requests) != 1 || string(sink.Requests[0].Route) != "Other" || codes(sink) != warnings {
+			t.Errorf("%s: %+v, warnings %v", line, sink.Requests, sink.Warnings)
 		}
 	}
 	for took, want := range map[string]time.Duration{"0": 0, "-1": 0, "x": 0, "2592001": 0, "99999999999999999999": 0, "": 0, "2592000": maxJob} {
@@ -133,15 +167,15 @@ func TestWhatElseWorkersLogIsNoJob(t *testing.T) {
 			t.Errorf("%s: %v, want %v", took, got, want)
 		}
 	}
-	sink := readJobs(t, `2026-11-20T08:00:00Z pid=1 class=`+strings.Repeat("A", 1<<16)+` jid=1 INFO: done`)
-	if len(sink.Jobs) != 1 || len(sink.Jobs[0].Name) > 400 {
-		t.Errorf("a long name: %.100v", sink.Jobs)
+	sink := readWorker(t, `2026-11-20T08:00:00Z pid=1 class=`+strings.Repeat("A", 1<<16)+` jid=1 INFO: done`)
+	if len(sink.Requests) != 1 {
+		t.Errorf("a long name: %.100v", sink.Requests)
 	}
 }
 
 // TestTheDumpOfAWorkerHasItsTime: last words without a time of their own stand between lines of jobs.
 func TestTheDumpOfAWorkerHasItsTime(t *testing.T) {
-	sink := readJobs(t,
+	sink := readWorker(t,
 		`2026-11-20T08:00:00Z pid=7 tid=6y1 class=A jid=1 INFO: start`,
 		`app.rb:1:in 'x': failed to allocate memory (NoMemoryError)`,
 	)

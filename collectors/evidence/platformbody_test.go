@@ -15,8 +15,8 @@ func TestLinesOfApplicationsAmongThoseOfTheirPlatformAreRead(t *testing.T) {
 		`[GIN] 2026/11/20 - 08:00:00 | 200 |  50.1ms |  169.119.15.195 | GET     "/v1/x"`:          "request",
 		`INFO 1 --- [exec-2] c.acme.Filter : GET /v1/x completed status=200 duration=30ms`:         "request",
 		`msg="finished call" grpc.service=a.B grpc.method=C grpc.code=OK grpc.time_ms=12`:          "request",
-		`pid=4 tid=6y1 class=A jid=1 elapsed=1.5 INFO: done`:                                       "job",
-		`[2026-11-20 08:00:00,500: INFO/ForkPoolWorker-2] Task a.b[1] succeeded in 1.5s: None`:     "job",
+		`pid=4 tid=6y1 class=A jid=1 elapsed=1.5 INFO: done`:                                       "request",
+		`[2026-11-20 08:00:00,500: INFO/ForkPoolWorker-2] Task a.b[1] succeeded in 1.5s: None`:     "request",
 		`FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory jid=1 `: "crash",
 		`panic: Completed with status 1`:                                                           "crash",
 		`we have Started to think`:                                                                 "",
@@ -28,13 +28,11 @@ func TestLinesOfApplicationsAmongThoseOfTheirPlatformAreRead(t *testing.T) {
 			if platform == "scalingo" {
 				lines[0] = "2026-11-20 08:00:00.400 +0000 UTC [system] [web-1] Container web-1 is up"
 			}
-			sink := readJobs(t, lines[0], lines[0], lines[0], lines[1])
+			sink := readWorker(t, lines[0], lines[0], lines[0], lines[1])
 			var got string
 			switch {
 			case len(sink.Requests) > 0:
 				got = "request " + string(sink.Requests[0].Container)
-			case len(sink.Jobs) > 0:
-				got = "job " + sink.Jobs[0].Container
 			case len(sink.Crashes) > 0:
 				got = "crash " + sink.Crashes[0].Container
 			}

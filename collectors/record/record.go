@@ -100,7 +100,10 @@ const (
 	Refused                // no process was reached (503 without a backend, H10, H21 on connect)
 )
 
-// Request is one line about one HTTP request.
+// MethodJob is the method of a request that is the run of a job: the work of a queue's worker.
+const MethodJob = "JOB"
+
+// Request is one line about one HTTP request, or about one run of a job by a queue's worker.
 type Request struct {
 	Pos     Pos
 	Layer   Layer

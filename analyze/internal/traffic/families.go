@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"lastcall/analyze/inflight"
+	"lastcall/collectors/record"
 )
 
 // Paths may hold names of people, tenants or articles, few enough and asked for often enough to look like names of endpoints. Each of them
@@ -102,7 +103,7 @@ func familiesOf(endpoints []string) []*family {
 	for e := 1; e < len(endpoints); e++ {
 		method, path, _ := strings.Cut(endpoints[e], " /")
 		segs := strings.Split(path, "/")
-		if len(segs) > maxSegments {
+		if len(segs) > maxSegments || method == record.MethodJob { // jobs are named by their code
 			continue
 		}
 		for i, seg := range segs {
