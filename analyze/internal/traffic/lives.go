@@ -1,8 +1,9 @@
 package traffic
 
 import (
+	"cmp"
 	"slices"
-	"sort"
+	"strings"
 	"time"
 
 	"lastcall/analyze/internal/intake"
@@ -59,15 +60,8 @@ func (t *Traffic) lives() error {
 	for c, s := range byC {
 		in.Seen = append(in.Seen, life.Seen{Container: c, First: s.First, Last: s.Last})
 	}
-	sort.Slice(in.Seen, func(i, j int) bool {
-		a, b := in.Seen[i], in.Seen[j]
-		if a.Container != b.Container {
-			return a.Container < b.Container
-		}
-		if a.Instance != b.Instance {
-			return a.Instance < b.Instance
-		}
-		return a.First < b.First
+	slices.SortFunc(in.Seen, func(a, b life.Seen) int {
+		return cmp.Or(strings.Compare(a.Container, b.Container), strings.Compare(a.Instance, b.Instance), cmp.Compare(a.First, b.First), cmp.Compare(a.Last, b.Last))
 	})
 	t.Life = life.Analyze(in)
 	t.Left.Deaths = int64(t.Life.KeepLast(MaxDeaths))

@@ -8,6 +8,7 @@ import (
 	"sort"
 	"strings"
 	"time"
+	"unicode"
 
 	"lastcall/analyze/finding"
 	"lastcall/analyze/internal/naming"
@@ -174,8 +175,7 @@ func (q *inquiry) staleMembers(deaths []int) (candidate, bool) {
 			if e.Kind != record.MembersChanged || e.Time.Sub(x.Time) < staleAfter {
 				continue
 			}
-			text := e.Text + " " + e.Service + " " + e.Container + " " + e.Reason
-			if !strings.Contains(text, pool) || strings.Contains(text, x.Container+",") || strings.HasSuffix(strings.TrimSpace(e.Text), x.Container) {
+			if !refreshedWithout(e, x.Container, pool) {
 				continue
 			}
 			q.report.Checks = append(q.report.Checks, finding.Check{Rule: "hang.stale-members", Outcome: finding.Supports,
@@ -185,6 +185,22 @@ func (q *inquiry) staleMembers(deaths []int) (candidate, bool) {
 		}
 	}
 	return candidate{}, false
+}
+
+// refreshedWithout reports whether a list of the live instances of a pool was refreshed and does not name a container.
+func refreshedWithout(e *record.Lifecycle, container, pool string) bool {
+	names := strings.FieldsFunc(e.Text+" "+e.Service+" "+e.Container+" "+e.Reason, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_.", r)
+	})
+	ofPool := false
+	for _, name := range names {
+		name = strings.TrimRight(name, ".")
+		if name == container {
+			return false
+		}
+		ofPool = ofPool || name == pool || life.Pool(name, "") == pool
+	}
+	return ofPool
 }
 
 // capacity asks whether the load simply exceeded the limit: most of a pool dies, the load just before each story was among its
