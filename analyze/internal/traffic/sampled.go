@@ -13,7 +13,7 @@ import (
 
 // Sampling is what is known of evidence that was not fetched whole.
 type Sampling struct {
-	// Fraction of the requests that was fetched; 0 when all were.
+	// Fraction of the requests that was fetched, the least of several sources; 0 when all were.
 	Fraction float64
 	// windows are where all requests of a container were fetched, by name.
 	windows map[string][]life.Span
@@ -28,7 +28,7 @@ func (t *Traffic) readSampling() {
 		if c.Signal != "requests" {
 			continue
 		}
-		if c.Sampled > 0 && c.Sampled < 1 && c.Container == "" {
+		if c.Sampled > 0 && c.Sampled < 1 && c.Container == "" && (s.Fraction == 0 || c.Sampled < s.Fraction) {
 			s.Fraction = c.Sampled
 		}
 		if c.Container != "" && c.From != 0 && c.To > c.From {
