@@ -114,7 +114,7 @@ const (
 	strawCalls   = 10
 )
 
-// straw compares the calls of an endpoint at which containers died with those that did no harm.
+// straw compares the calls of endpoints at which containers died with those that did no harm.
 type straw struct {
 	stories, harmless int
 	fatal, usual      time.Duration // median age of the container at either
@@ -126,45 +126,49 @@ func (s straw) late() bool {
 }
 
 func (s straw) String() string {
-	return fmt.Sprintf("%d other requests of it did no harm, on containers that had lived for %s (median), where those that died had for %s: it may be the last straw of what adds up over a life",
+	return fmt.Sprintf("%d other requests did no harm, on containers that had lived for %s (median), where those that died had for %s: it may be the last straw of what adds up over a life",
 		s.harmless, minutes(s.usual.Round(time.Second)), minutes(s.fatal.Round(time.Second)))
 }
 
-// strawOf asks whether an endpoint kills at any age of a container, as a request does that kills by itself: those that do are then a random
-// sample of all. One that only comes when memory is full already kills those alone that lived long (rank-sum test, Wilcoxon 1945). The
-// deaths of one story are one observation.
-func (q *inquiry) strawOf(endpoint int) (s straw) {
-	var ages []float64
-	var fatal []int // indexes of ages
+// strawOf asks whether endpoints kill at any age of a container, as a request does that kills by itself: those that do are then a random
+// sample of all. One that only comes when memory is full already kills those alone that lived long (rank-sum test, Wilcoxon 1945; of several
+// endpoints each is ranked for itself, van Elteren 1960). The deaths of one story are one observation.
+func (q *inquiry) strawOf(endpoints ...int) (s straw) {
+	var harmless, fatal []float64 // ages in seconds
 	told := map[int]bool{}
-	var harmless, killing []float64
-	for _, c := range q.measured.Calls(q.traffic, endpoint) {
-		switch {
-		case c.Death < 0 && q.afterDeath(c.Start):
-			// Perhaps what was tried again, on a container that has just started.
-			continue
-		case c.Death < 0:
-			harmless = append(harmless, c.Age.Seconds())
-		case told[q.open.cases[c.Death].Chain]:
-			continue
-		default:
-			told[q.open.cases[c.Death].Chain] = true
-			fatal = append(fatal, len(ages))
-			killing = append(killing, c.Age.Seconds())
+	over, variance := 0.0, 0.0 // of the ranks of fatal calls
+	for _, e := range endpoints {
+		var ages []float64
+		var kills []int // indexes of ages
+		for _, c := range q.measured.Calls(q.traffic, e) {
+			age := c.Age.Seconds()
+			switch {
+			case c.Death < 0 && q.afterDeath(c.Start):
+				// Perhaps what was tried again, on a container that has just started.
+				continue
+			case c.Death < 0:
+				harmless = append(harmless, age)
+			case told[q.open.cases[c.Death].Chain]:
+				continue
+			default:
+				told[q.open.cases[c.Death].Chain] = true
+				fatal = append(fatal, age)
+				kills = append(kills, len(ages))
+			}
+			ages = append(ages, age)
 		}
-		ages = append(ages, c.Age.Seconds())
+		ranks := stat.Ranks(ages)
+		k, n := float64(len(kills)), float64(len(ages))
+		for _, i := range kills {
+			over += ranks[i] - (n+1)/2
+		}
+		variance += k * (n - k) * (n + 1) / 12
 	}
 	s.stories, s.harmless, s.p = len(fatal), len(harmless), 1
-	if s.stories == 0 || s.harmless == 0 {
-		return s
+	if variance > 0 {
+		s.fatal, s.usual = time.Duration(stat.Median(fatal)*1e9), time.Duration(stat.Median(harmless)*1e9)
+		s.p = stat.NormalTail(over / math.Sqrt(variance))
 	}
-	s.fatal, s.usual = time.Duration(stat.Median(killing)*1e9), time.Duration(stat.Median(harmless)*1e9)
-	ranks, sum := stat.Ranks(ages), 0.0
-	for _, i := range fatal {
-		sum += ranks[i]
-	}
-	k, n := float64(len(fatal)), float64(len(ages))
-	s.p = stat.NormalTail((sum - k*(n+1)/2) / math.Sqrt(k*(n-k)*(n+1)/12))
 	return s
 }
 
@@ -182,9 +186,13 @@ func (q *inquiry) jumped(deaths []int) bool {
 // weighAges lowers the grade of the leader of a class where the ages at death say that it may be no more than the last straw.
 func (q *inquiry) weighAges(c class, deaths []int, grade finding.Grade, why []string) (ages, finding.Grade, []string) {
 	if res := q.open.results[c]; res != nil && res.Leader > 0 && grade.Rank() >= finding.Possible.Rank() && !q.jumped(deaths) {
-		if s := q.strawOf(res.Leader); s.late() {
+		who, culprits := q.traffic.Endpoints.Names[res.Leader], []int{res.Leader}
+		if res.Second >= 0 {
+			who, culprits = who+" and "+q.traffic.Endpoints.Names[res.Second], append(culprits, res.Second)
+		}
+		if s := q.strawOf(culprits...); s.late() {
 			grade, why = lower(grade, finding.Possible), append(why, s.String())
-			q.report.Checks = append(q.report.Checks, finding.Check{Rule: "rival.ages", Outcome: finding.Contradicts, Detail: q.traffic.Endpoints.Names[res.Leader] + ": " + s.String()})
+			q.report.Checks = append(q.report.Checks, finding.Check{Rule: "rival.ages", Outcome: finding.Contradicts, Detail: who + ": " + s.String()})
 		}
 	}
 	all := append(slices.Clone(deaths), q.open.later[c]...)
@@ -214,10 +222,10 @@ func (q *inquiry) withAges(age ages, c candidate) candidate {
 
 func agesRule() finding.Rule {
 	return finding.Rule{ID: "rival.ages", Title: "Ages at death", Question: "Did the processes die at one age, whatever was asked of them?",
-		Test: "The ages at death of the processes that began when another had died. What adds up over a life ends each at about the same age; requests that kill come at any age. A suspect that is answered at least once in such a life may be the last straw only. Where ages differ, the ages of the containers at the requests of the suspect that died with them are compared with those at its requests that did no harm, but for those soon after a death (rank sums): what kills by itself kills at any age.",
+		Test: "The ages at death of the processes that began when another had died. What adds up over a life ends each at about the same age; requests that kill come at any age. A suspect that is answered at least once in such a life may be the last straw only. Where ages differ, the ages of the containers at the requests of the suspect that died with them are compared with those at its requests that did no harm, but for those soon after a death (rank sums): what kills by itself kills at any age. Two suspects that share the deaths are compared together, the calls of each with its own.",
 		Thresholds: []finding.Threshold{{Name: "standard deviation over mean", Value: "10%, of at least 5 lives", Why: "between events that do not wait for one another it is 100%"},
 			{Name: "old containers only", Value: fmt.Sprintf("p %g, over %d stories of deaths and %d harmless requests, where memory did not jump", strawP, strawStories, strawCalls), Why: "a wrong accusation is worse than none"},
 			{Name: "against a background leak: distance of the quartiles over the median", Value: "30%", Why: "at one rate, up to one limit, lives are alike; recorded ones differ by 1% to 6%"},
 			{Name: "the suspect ran for", Value: "at most half of the life, at half of the deaths", Why: "a job that is tried again at once makes ages alike by itself"}},
-		Source: "recorded incidents, of both kinds; Wilcoxon 1945", Limits: "What a timer sends every few minutes, now and then with too large an answer, ends lives at like ages as well: it is not accused."}
+		Source: "recorded incidents, of both kinds; Wilcoxon 1945, van Elteren 1960", Limits: "What a timer sends every few minutes, now and then with too large an answer, ends lives at like ages as well: it is not accused."}
 }

@@ -9,6 +9,9 @@ import (
 
 // explainFault explains deaths of an error of their own.
 func (q *inquiry) explainFault(deaths []int) []candidate {
+	if q.grewFull(deaths) {
+		return q.explainMemory(byFault, deaths)
+	}
 	res := q.open.results[byFault]
 	grade, why := q.gradeInflight(res, deaths)
 	if res != nil && res.Leader > 0 && openAt(res) == 0 {
@@ -24,12 +27,21 @@ func (q *inquiry) explainFault(deaths []int) []candidate {
 	if c, ok := q.explainAfter(deaths); ok {
 		return []candidate{c}
 	}
-	// A runtime may be told to exit when its memory is full, and then says no more than a code.
-	onlyExits := !slices.ContainsFunc(deaths, func(d int) bool { return q.traffic.Life.Deaths[d].Kind != record.CrashExit })
-	if onlyExits && q.memory.growth.Gate.Open && q.endedFull(deaths) {
+	if q.onlyExits(deaths) && q.memory.growth.Gate.Open && q.endedFull(deaths) {
 		return []candidate{q.explainLeak(deaths, len(deaths))}
 	}
 	return []candidate{q.withAges(age, q.undetermined(deaths, byFault, res, grade, why))}
+}
+
+// onlyExits reports whether processes ended with no more than a code: so does a runtime that is told to exit when its memory is full.
+func (q *inquiry) onlyExits(deaths []int) bool {
+	return !slices.ContainsFunc(deaths, func(d int) bool { return q.traffic.Life.Deaths[d].Kind != record.CrashExit })
+}
+
+// grewFull reports whether memory had grown steadily before most of the deaths whose curves are known, and they may be of full memory.
+func (q *inquiry) grewFull(deaths []int) bool {
+	s := q.shapesAt(deaths)
+	return s.leaky > 0 && 2*s.leaky >= s.known && s.leaky > s.bursty && q.memory.growth.Gate.Open && (q.mayBeFull(deaths) || q.onlyExits(deaths) && q.endedFull(deaths))
 }
 
 // exitOnFull is the status with which a Java runtime exits when it is told to end at the first OutOfMemoryError; it need not say why.
