@@ -28,7 +28,9 @@ func (c *container) startedAgain() {
 				continue
 			}
 			detail := "started again, and " + noSourceSays
-			if times > 1 {
+			if times == 1 {
+				c.again = append(c.again, start)
+			} else {
 				detail = fmt.Sprintf("started again %d times up to then, and %s", times, noSourceSays)
 			}
 			c.addRestart(Restart{Time: c.beginOf(start.Time, before.Time), Reason: finding.StoppedReporting, Pos: start.Pos, Again: true, Times: times, Detail: detail})
@@ -123,14 +125,14 @@ func once(starts []*record.Lifecycle) []*record.Lifecycle {
 	return out
 }
 
-// endTimes returns when the container ended as far as some source tells why, and when all that tells of it is that another instance
-// followed.
+// endTimes returns when the container ended as far as some source tells why, and when all that tells of it is what followed: another
+// instance, or the next start.
 func (c *container) endTimes() (told, silent instants) {
 	for i := range c.deaths {
 		told = append(told, c.deaths[i].Time)
 	}
 	for i := range c.restarts {
-		if s := &c.restarts[i]; isSilent(s) {
+		if s := &c.restarts[i]; isSilent(s) || isOnce(s) {
 			silent = append(silent, s.Time)
 		} else {
 			told = append(told, s.Time)

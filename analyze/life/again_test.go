@@ -3,9 +3,54 @@ package life
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"lastcall/collectors/record"
 )
+
+// TestAStartThatKubernetesTellsOfEndsWhatHadRequestsOpen: the application's own line of the same start comes seconds later, or not at all.
+func TestAStartThatKubernetesTellsOfEndsWhatHadRequestsOpen(t *testing.T) {
+	started := func(s float64) record.Lifecycle {
+		return record.Lifecycle{Time: at(s), Kind: record.Up, Reason: "Started", Container: "web-1", ExitCode: -1, Text: "Started container web"}
+	}
+	starting := func(s float64) record.Lifecycle {
+		e := started(s)
+		e.Kind, e.Reason = record.Starting, "Created"
+		return e
+	}
+	listens := func(s float64) record.Lifecycle {
+		return record.Lifecycle{Time: at(s), Kind: record.Up, Reason: record.Listening, Container: "web-1", ExitCode: -1, Text: "listening on port 8080"}
+	}
+	open := []record.Time{at(2900), at(2950), at(2990)}
+	for name, c := range map[string]struct {
+		events        []record.Lifecycle
+		open          []record.Time
+		deaths, again int
+		at            float64
+	}{
+		"it alone":                              {[]record.Lifecycle{started(0), started(3000)}, open, 1, 0, 3000},
+		"both":                                  {[]record.Lifecycle{started(0), listens(4), started(3000), listens(3004)}, open, 1, 0, 3000},
+		"both, from the second start on":        {[]record.Lifecycle{listens(4), starting(3000), started(3000), listens(3004)}, open, 1, 0, 3000},
+		"with nothing open":                     {[]record.Lifecycle{started(0), listens(4), started(3000), listens(3004)}, nil, 0, 1, 0},
+		"of an end that another source told of": {[]record.Lifecycle{started(0), {Time: at(2999), Kind: record.Stopping, Container: "web-1", ExitCode: -1}, started(3000)}, open, 0, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := Analyze(Input{Events: c.events, Seen: []Seen{{Container: "web-1", First: at(1), Last: at(7000)}}, Unfinished: map[string][]record.Time{"web-1": c.open}, End: at(7200)})
+			again := 0
+			for i := range r.Restarts {
+				if r.Restarts[i].Again {
+					again++
+				}
+			}
+			if len(r.Deaths) != c.deaths || again != c.again {
+				t.Fatalf("%d deaths, %d started again: %+v %+v", len(r.Deaths), again, r.Deaths, r.Restarts)
+			}
+			if c.deaths > 0 && at(c.at).Sub(r.Deaths[0].Time) != time.Millisecond {
+				t.Errorf("died at %v, want just before %v", r.Deaths[0].Time, at(c.at))
+			}
+		})
+	}
+}
 
 // Only the applications' own logs: a line when a server listens, and requests that begin and end.
 func TestAnApplicationThatListensAgainHasEnded(t *testing.T) {

@@ -21,7 +21,8 @@ type container struct {
 	seen        []Seen              // with an instance
 	first, last record.Time         // of any sight of it; 0 for never
 
-	begins      []record.Time // see starts
+	begins      []record.Time       // see starts
+	again       []*record.Lifecycle // starts by Kubernetes before which the container had ended once, and nobody tells how
 	deaths      []Death
 	restarts    []Restart
 	diedAt      instants

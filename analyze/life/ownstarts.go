@@ -28,11 +28,11 @@ type ownEnd struct {
 	start     *record.Lifecycle
 	from      record.Time // the start before
 	broken    int         // requests that had begun shortly before and never ended
-	silent    bool        // another instance was seen to follow as well
+	silent    bool        // another instance or start was seen to follow as well
 }
 
-// endsByOwnStarts finds the ends of which only the application and its metrics tell, by another start. Where requests were broken off it is
-// a death of unknown kind; otherwise, and where the fleet was replaced in turn, nobody knows.
+// endsByOwnStarts finds the ends of which only another start tells: of the application and its metrics, or of Kubernetes. Where requests were
+// broken off it is a death of unknown kind; otherwise, and where the fleet was replaced in turn, nobody knows.
 func endsByOwnStarts(all []*container, unfinished map[string][]record.Time) {
 	var ends []ownEnd
 	fleet := 0
@@ -45,7 +45,7 @@ func endsByOwnStarts(all []*container, unfinished map[string][]record.Time) {
 	}
 	inTurn := replacedInTurn(ends, fleet)
 	least := leastBroken(ends, inTurn)
-	died := map[*container][]Span{} // of whom another instance was seen to follow
+	died := map[*container][]Span{} // of whom another instance or start was seen to follow
 	for i, x := range ends {
 		c, e := x.container, x.start
 		if x.broken < least || inTurn[i] {
@@ -58,7 +58,7 @@ func endsByOwnStarts(all []*container, unfinished map[string][]record.Time) {
 			died[c] = append(died[c], Span{x.from, e.Time})
 		}
 		d := deathOf(e)
-		d.Time = e.Time.Add(-time.Millisecond)
+		d.Time = c.beginOf(e.Time, x.from).Add(-time.Millisecond)
 		d.First, d.Unfinished = d.Time, x.broken
 		c.addDeath(d)
 	}
@@ -67,7 +67,7 @@ func endsByOwnStarts(all []*container, unfinished map[string][]record.Time) {
 	}
 }
 
-// untoldOwnEnds returns the ends before the container's own starts that nothing else tells of or explains.
+// untoldOwnEnds returns the ends before such starts of a container that nothing else tells of or explains.
 func (c *container) untoldOwnEnds(starts []*record.Lifecycle, unfinished []record.Time) (ends []ownEnd) {
 	if len(starts) == 0 {
 		return nil
@@ -104,11 +104,11 @@ func leastBroken(ends []ownEnd, inTurn map[int]bool) int {
 	return brokenOff
 }
 
-// forgetSilent forgets the replacements within some stretches of time, which follow one another: they are known to be deaths.
+// forgetSilent forgets the replacements and starts within some stretches of time, which follow one another: they are known to be deaths.
 func (c *container) forgetSilent(spans []Span) {
 	c.restarts = slices.DeleteFunc(c.restarts, func(s Restart) bool {
 		i := sort.Search(len(spans), func(i int) bool { return spans[i].To >= s.Time })
-		return isSilent(&s) && i < len(spans) && spans[i].Contains(s.Time)
+		return (isSilent(&s) || isOnce(&s)) && i < len(spans) && spans[i].Contains(s.Time)
 	})
 }
 
@@ -117,18 +117,21 @@ func onlyStart(e *record.Lifecycle) bool {
 	return e.Kind == record.Up && (e.Reason == record.Listening || e.Reason == record.StartTime)
 }
 
-// ownStarts returns the starts that the application tells of, each once.
+// ownStarts returns the starts that the application tells of, and those after which Kubernetes does not tell how the life before had ended,
+// each once.
 func (c *container) ownStarts() []*record.Lifecycle {
-	var out []*record.Lifecycle
-	last := record.Time(0)
+	var starts, out []*record.Lifecycle
 	for _, e := range c.events {
-		if !onlyStart(e) {
-			continue
+		if onlyStart(e) {
+			starts = append(starts, e)
 		}
-		if len(out) == 0 || e.Time.Sub(last) > ownBoot {
+	}
+	starts = append(starts, c.again...)
+	slices.SortStableFunc(starts, func(a, b *record.Lifecycle) int { return cmp.Compare(a.Time, b.Time) })
+	for i, e := range starts {
+		if i == 0 || e.Time.Sub(starts[i-1].Time) > ownBoot {
 			out = append(out, e)
 		}
-		last = e.Time
 	}
 	return out
 }

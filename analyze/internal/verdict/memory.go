@@ -183,7 +183,8 @@ func (q *inquiry) howKilled(deaths []int, bursty int) finding.Cause {
 			}
 		}
 	}
-	if 2*named >= len(deaths) || 2*bursty >= len(deaths) {
+	// Those of which only the next start tells are of no other kind.
+	if told := len(deaths) - q.inferred(deaths); told > 0 && 2*named >= told || 2*bursty >= len(deaths) {
 		return finding.RequestBurst
 	}
 	if 2*aborted >= len(deaths) {

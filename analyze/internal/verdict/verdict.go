@@ -182,6 +182,16 @@ func (q *inquiry) inferred(deaths []int) int {
 	return n
 }
 
+// toldSupport counts the deaths that some source tells of and that support the leader of an evaluation.
+func (q *inquiry) toldSupport(res *inflight.Result, deaths []int) (n int) {
+	for i, d := range deaths {
+		if q.traffic.Life.Deaths[d].Unfinished == 0 && res.Endpoints[res.Leader].LR[i] >= inflight.Supported {
+			n++
+		}
+	}
+	return n
+}
+
 // support is what speaks for the leader of an evaluation.
 type support struct {
 	supported, explained int          // deaths that support it; those that support it or the one that it shares the deaths with
@@ -281,7 +291,7 @@ func (q *inquiry) lowerInflight(res *inflight.Result, deaths []int, s support, g
 			g = lower(g, finding.Possible)
 		}
 	}
-	if n := q.inferred(deaths); 2*n > len(deaths) && g.Rank() > finding.Likely.Rank() {
+	if n := q.inferred(deaths); 2*n > len(deaths) && q.toldSupport(res, deaths) < conclusiveCrash && g.Rank() > finding.Likely.Rank() {
 		g = finding.Likely
 		why = append(why, fmt.Sprintf("no source tells of %d of the deaths: containers started again with requests open", n))
 	}
