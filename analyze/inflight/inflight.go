@@ -19,6 +19,7 @@ import (
 	"sort"
 	"time"
 
+	"lastcall/analyze/internal/stat"
 	"lastcall/collectors/record"
 )
 
@@ -119,6 +120,18 @@ type Returning struct {
 func (r Returning) answeredWithin(after, until record.Time) bool {
 	i, _ := slices.BinarySearch(r.Answers, after+1)
 	return i < len(r.Answers) && r.Answers[i] <= until
+}
+
+// onTime reports whether a request that came so long after the last came when it does anyway, as what a clock sends.
+func (r Returning) onTime(gap time.Duration) bool {
+	if len(r.Answers) < regularAnswers {
+		return false
+	}
+	gaps := make([]float64, len(r.Answers)-1)
+	for i := range gaps {
+		gaps[i] = r.Answers[i+1].Sub(r.Answers[i]).Seconds()
+	}
+	return math.Abs(gap.Seconds()/stat.Median(gaps)-1) <= regularWithin
 }
 
 // Result is the answer.

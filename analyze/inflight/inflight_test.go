@@ -591,6 +591,22 @@ func TestAPollingPageIsNoRetriedRequest(t *testing.T) {
 	if s := Evaluate(b, cases).Same; s == nil || s.Hops != 3 || s.Refs[3] != -1 {
 		t.Errorf("answered once: %+v", s)
 	}
+	// Answered in all the hours before, every ten minutes, and as the deaths come then: a clock sends it.
+	answers = answers[:0]
+	for i := range 20 {
+		answers = append(answers, t0.Add(time.Duration(i-30)*10*time.Minute))
+	}
+	b.Returning = map[uint64]Returning{page: {Open: 0.0001, Answers: answers}}
+	if s := Evaluate(b, cases).Same; s != nil {
+		t.Errorf("sent by a clock: %+v", s)
+	}
+	// Answered in all the hours before, every hour: it came back sooner.
+	for i := range answers {
+		answers[i] = t0.Add(time.Duration(i-30) * time.Hour)
+	}
+	if s := Evaluate(b, cases).Same; s == nil || s.Hops != 5 {
+		t.Errorf("sooner than it comes anyway: %+v", s)
+	}
 	// Never answered between deaths, and yet always there: long polls, most of which are answered.
 	b.Returning = map[uint64]Returning{page: {Open: 0.5}}
 	if s := Evaluate(b, cases).Same; s != nil && s.EValue >= 20 {

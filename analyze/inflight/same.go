@@ -13,9 +13,15 @@ type hop struct {
 	i int
 }
 
+const (
+	// regularAnswers is how many answers tell at what intervals a request is sent, regularWithin how far from their median another one is.
+	regularAnswers = 4
+	regularWithin  = 0.5
+)
+
 // same looks for one request, tried again, open at several deaths: two hops already are strong evidence, as an innocent request
-// is rarely retried into each dying container. One that was answered in between was not tried again but sent anew, as by a page that
-// polls: the chain begins once more with it.
+// is rarely retried into each dying container. One that was answered in between, or came no sooner than it does anyway, was not tried again
+// but sent anew, as by a page that polls or by a clock: the chain begins once more with it.
 func same(b *Baseline, surv *survival, cases []Case) *Same {
 	order := inTime(cases)
 	open := map[uint64][]hop{}
@@ -54,11 +60,11 @@ func same(b *Baseline, surv *survival, cases []Case) *Same {
 	return best
 }
 
-// unanswered cuts the hops of one request, in the order of time, where it was answered in between.
+// unanswered cuts the hops of one request, in the order of time, where it was answered in between or sent anew.
 func unanswered(h []hop, cases []Case, r Returning) (chains [][]hop) {
 	from := 0
 	for j := 1; j < len(h); j++ {
-		if r.answeredWithin(cases[h[j-1].i].Time, h[j].q.Start) {
+		if r.answeredWithin(cases[h[j-1].i].Time, h[j].q.Start) || r.onTime(h[j].q.Start.Sub(h[j-1].q.Start)) {
 			chains = append(chains, h[from:j])
 			from = j
 		}
