@@ -295,6 +295,10 @@ func (q *inquiry) lowerInflight(res *inflight.Result, deaths []int, s support, g
 		g = finding.Likely
 		why = append(why, fmt.Sprintf("no source tells of %d of the deaths: containers started again with requests open", n))
 	}
+	if n, there := q.atUntoldEnds(res, deaths); n >= untoldEnds && untoldEnds*there <= n && !s.again && g.Rank() > finding.Possible.Rank() {
+		g = finding.Possible
+		why = append(why, fmt.Sprintf("containers started again in their place %d more times, of which nobody says why, and it was cut off at %d of those", n, there))
+	}
 	if contested, _ := contested(res, res.Leader, q.contestants(deaths)); 2*contested > s.supported && !s.again && g.Rank() > finding.Possible.Rank() {
 		g = finding.Possible
 		why = append(why, fmt.Sprintf("at %d of the %d crashes that support it others stand out as well, as where everything is slow", contested, s.supported))
@@ -305,6 +309,44 @@ func (q *inquiry) lowerInflight(res *inflight.Result, deaths []int, s support, g
 	}
 	return g, why
 }
+
+// untoldEnds is how many ends that nobody tells of speak against what was there at no more than a third of them.
+const untoldEnds = 3
+
+// atUntoldEnds counts the ends of which all that is known is that the platform started the container again in its place, and those at which
+// requests of the leader, or of the one that shares the deaths with it, were cut off. Of what kills at the deaths that are told of much the
+// same is expected there, but not of what fails its health checks: Kubernetes always tells of that.
+func (q *inquiry) atUntoldEnds(res *inflight.Result, deaths []int) (n, there int) {
+	if slices.ContainsFunc(deaths, func(d int) bool { return q.traffic.Life.Deaths[d].Kind == record.CrashHealthCheck }) {
+		return 0, 0
+	}
+	cut := map[string][]record.Time{} // when requests of theirs ended, or are last known to be open
+	for i := range q.traffic.Pending {
+		p := &q.traffic.Pending[i]
+		if e := int(p.Endpoint); p.Container != 0 && (e == res.Leader || e == res.Second) {
+			name := q.traffic.Containers.Names[p.Container]
+			cut[name] = append(cut[name], max(p.Start, p.End))
+		}
+	}
+	for i := range q.traffic.Life.Restarts {
+		s := &q.traffic.Life.Restarts[i]
+		if s.Reason != finding.StoppedReporting || !s.Again || s.Times != 1 {
+			continue
+		}
+		n++
+		if slices.ContainsFunc(cut[s.Container], func(t record.Time) bool { return t > s.Time.Add(-restartDelay) && t < s.Time.Add(restartSlack) }) {
+			there++
+		}
+	}
+	return n, there
+}
+
+const (
+	// restartDelay is how long Kubernetes waits at most before it starts again what ended, and a minute; restartSlack is for clocks, and for
+	// lines of requests to what was down.
+	restartDelay = 6 * time.Minute
+	restartSlack = 5 * time.Second
+)
 
 // contested counts the deaths that support an endpoint and, not much less, as many others as least as well, of all that support it. A culprit
 // stands out alone, but for what happens to be sent with it; where a container has been slow for so long that base rates say little, many do.
