@@ -23,6 +23,9 @@ const (
 	// agesLives is how many lives are needed that began when another had died: those that a deploy began end at like ages if anything
 	// ends them within an hour of one another.
 	agesLives = 5
+	// apartTimes is by how much the beginnings of lives must be further apart than their ages differ, for their likeness to say anything
+	// where no death began them: what begins together, as with a deploy, and ends together is of one age by itself.
+	apartTimes = 2
 	// strawAge is the share of a life up to which the last request of a suspect may have run: one that came with the restart and killed
 	// again, as the tries of a job do, makes ages alike by itself.
 	strawAge = 0.5
@@ -41,11 +44,12 @@ func (a ages) alike() bool { return a.n >= agesLives && a.spread <= agesAlike }
 func (a ages) differ() bool { return a.n >= agesLives && a.quartiles >= agesDiffer }
 
 func (a ages) String() string {
-	return fmt.Sprintf("%d lives that began with a restart each ended after %s, within %s", a.n, minutes(a.mean.Round(time.Second)), percent(a.spread))
+	return fmt.Sprintf("%d lives that did not begin together each ended after %s, within %s", a.n, minutes(a.mean.Round(time.Second)), percent(a.spread))
 }
 
-// agesAt returns the ages at deaths of processes that a death before had begun.
-func (q *inquiry) agesAt(deaths []int) (a ages) {
+// agesAt returns the ages at deaths of processes that a death before had begun, or, where those are few, of all whose beginning is known if
+// they did not begin together.
+func (q *inquiry) agesAt(deaths []int) ages {
 	first := map[string]record.Time{}      // death of each container
 	for d := range q.traffic.Life.Deaths { // in the order of time
 		x := &q.traffic.Life.Deaths[d]
@@ -53,25 +57,45 @@ func (q *inquiry) agesAt(deaths []int) (a ages) {
 			first[x.Container] = x.Time
 		}
 	}
-	var old []float64
+	var old, any, begun []float64
 	for _, d := range deaths {
-		if x := &q.traffic.Life.Deaths[d]; x.Uptime > 0 && x.Time.Sub(first[x.Container]) >= x.Uptime {
+		x := &q.traffic.Life.Deaths[d]
+		if x.Uptime <= 0 {
+			continue
+		}
+		any, begun = append(any, x.Uptime.Seconds()), append(begun, x.Time.Add(-x.Uptime).Sub(q.traffic.Window.From).Seconds())
+		if x.Time.Sub(first[x.Container]) >= x.Uptime {
 			old = append(old, x.Uptime.Seconds())
 		}
 	}
+	if _, apart := meanAndDeviation(begun); len(old) < agesLives {
+		if a := agesOf(any); a.alike() && apart >= apartTimes*a.spread*a.mean.Seconds() {
+			return a
+		}
+	}
+	return agesOf(old)
+}
+
+func agesOf(old []float64) (a ages) {
 	a.n = len(old)
 	if a.n < 2 {
 		return a
 	}
 	slices.Sort(old)
-	mean, squares := stat.Mean(old), 0.0
-	for _, s := range old {
-		squares += (s - mean) * (s - mean)
-	}
+	mean, deviation := meanAndDeviation(old)
 	a.mean = time.Duration(mean * 1e9)
-	a.spread = math.Sqrt(squares/float64(a.n)) / mean
+	a.spread = deviation / mean
 	a.quartiles = (old[3*a.n/4] - old[a.n/4]) / old[a.n/2]
 	return a
+}
+
+func meanAndDeviation(xs []float64) (mean, deviation float64) {
+	mean = stat.Mean(xs)
+	squares := 0.0
+	for _, x := range xs {
+		squares += (x - mean) * (x - mean)
+	}
+	return mean, math.Sqrt(squares / float64(max(1, len(xs))))
 }
 
 // agesDiffer reports whether lives whose memory is known ended at ages that growth with time alone does not make, and says so.
@@ -81,7 +105,7 @@ func (q *inquiry) agesDiffer(deaths []int) bool {
 		return false
 	}
 	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "rival.ages", Outcome: finding.Contradicts,
-		Detail: fmt.Sprintf("%d lives that began with a restart each ended after %s on average, half of them further apart than %s of that: what grows with time alone ends them at one age", age.n, minutes(age.mean.Round(time.Second)), percent(age.quartiles))})
+		Detail: fmt.Sprintf("%d lives that did not begin together each ended after %s on average, half of them further apart than %s of that: what grows with time alone ends them at one age", age.n, minutes(age.mean.Round(time.Second)), percent(age.quartiles))})
 	return true
 }
 
@@ -222,8 +246,9 @@ func (q *inquiry) withAges(age ages, c candidate) candidate {
 
 func agesRule() finding.Rule {
 	return finding.Rule{ID: "rival.ages", Title: "Ages at death", Question: "Did the processes die at one age, whatever was asked of them?",
-		Test: "The ages at death of the processes that began when another had died. What adds up over a life ends each at about the same age; requests that kill come at any age. A suspect that is answered at least once in such a life may be the last straw only. Where ages differ, the ages of the containers at the requests of the suspect that died with them are compared with those at its requests that did no harm, but for those soon after a death (rank sums): what kills by itself kills at any age. Two suspects that share the deaths are compared together, the calls of each with its own.",
+		Test: "The ages at death of the processes that began when another had died, or, where those are too few, of all that began at times further apart than their ages differ. What adds up over a life ends each at about the same age; requests that kill come at any age. A suspect that is answered at least once in such a life may be the last straw only. Where ages differ, the ages of the containers at the requests of the suspect that died with them are compared with those at its requests that did no harm, but for those soon after a death (rank sums): what kills by itself kills at any age. Two suspects that share the deaths are compared together, the calls of each with its own.",
 		Thresholds: []finding.Threshold{{Name: "standard deviation over mean", Value: "10%, of at least 5 lives", Why: "between events that do not wait for one another it is 100%"},
+			{Name: "beginnings that no death made", Value: fmt.Sprintf("%d times as far apart as the ages differ (standard deviations)", apartTimes), Why: "what a deploy begins together may end together, whatever ends it"},
 			{Name: "old containers only", Value: fmt.Sprintf("p %g, over %d stories of deaths and %d harmless requests, where memory did not jump", strawP, strawStories, strawCalls), Why: "a wrong accusation is worse than none"},
 			{Name: "against a background leak: distance of the quartiles over the median", Value: "30%", Why: "at one rate, up to one limit, lives are alike; recorded ones differ by 1% to 6%"},
 			{Name: "the suspect ran for", Value: "at most half of the life, at half of the deaths", Why: "a job that is tried again at once makes ages alike by itself"}},

@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -75,11 +76,12 @@ func TestAgesAtDeath(t *testing.T) {
 		n             int
 		alike, differ bool
 	}{
-		"alike":             {[]time.Duration{90 * m, 8 * m, 8*m + 10*time.Second, 8 * m, 7*m + 50*time.Second, 8 * m}, 5, true, false},
-		"of any length":     {[]time.Duration{90 * m, 2 * m, 19 * m, 5 * m, 11 * m, 7 * m}, 5, false, true},
-		"too few":           {[]time.Duration{8 * m, 8 * m, 8 * m, 8 * m, 8 * m}, 4, false, false},
-		"one of them wrong": {[]time.Duration{90 * m, 8 * m, 8 * m, time.Second, 8 * m, 8 * m, 8 * m, 8 * m, 8 * m}, 8, false, false},
-		"not known":         {[]time.Duration{90 * m, 0, 0, 0, 0, 0, 0}, 0, false, false},
+		"alike":                             {[]time.Duration{90 * m, 8 * m, 8*m + 10*time.Second, 8 * m, 7*m + 50*time.Second, 8 * m}, 5, true, false},
+		"of any length":                     {[]time.Duration{90 * m, 2 * m, 19 * m, 5 * m, 11 * m, 7 * m}, 5, false, true},
+		"too few":                           {[]time.Duration{8 * m, 8 * m, 8 * m, 8 * m}, 3, false, false},
+		"of which the first began whenever": {[]time.Duration{8 * m, 8 * m, 8 * m, 8 * m, 8 * m}, 5, true, false},
+		"one of them wrong":                 {[]time.Duration{90 * m, 8 * m, 8 * m, time.Second, 8 * m, 8 * m, 8 * m, 8 * m, 8 * m}, 8, false, false},
+		"not known":                         {[]time.Duration{90 * m, 0, 0, 0, 0, 0, 0}, 0, false, false},
 	} {
 		q := deaths(c.uptimes...)
 		all := make([]int, len(c.uptimes))
@@ -88,6 +90,31 @@ func TestAgesAtDeath(t *testing.T) {
 		}
 		if a := q.agesAt(all); a.n != c.n || a.alike() != c.alike || a.differ() != c.differ {
 			t.Errorf("%s: %+v, alike %v, differ %v", name, a, a.alike(), a.differ())
+		}
+	}
+}
+
+// TestLivesThatBeganTogetherAreOfOneAgeByThemselves: each container dies once, so that no death began its life.
+func TestLivesThatBeganTogetherAreOfOneAgeByThemselves(t *testing.T) {
+	m := time.Minute
+	for name, c := range map[string]struct {
+		begun []time.Duration
+		ages  []time.Duration
+		alike bool
+	}{
+		"a deploy, and an end soon after one another": {[]time.Duration{0, m, 2 * m, 3 * m, 4 * m, 5 * m}, []time.Duration{300 * m, 310 * m, 290 * m, 305 * m, 295 * m, 300 * m}, false},
+		"at any time, and an age":                     {[]time.Duration{0, 60 * m, 100 * m, 130 * m, 200 * m, 290 * m}, []time.Duration{300 * m, 310 * m, 290 * m, 305 * m, 295 * m, 300 * m}, true},
+		"at any time, and an end together":            {[]time.Duration{0, 60 * m, 100 * m, 130 * m, 200 * m, 290 * m}, []time.Duration{600 * m, 540 * m, 500 * m, 470 * m, 400 * m, 310 * m}, false},
+		"too few":                                     {[]time.Duration{0, 60 * m, 100 * m, 130 * m}, []time.Duration{300 * m, 310 * m, 290 * m, 305 * m}, false},
+	} {
+		r, all := &life.Result{}, []int(nil)
+		for i, age := range c.ages {
+			all = append(all, i)
+			r.Deaths = append(r.Deaths, life.Death{Container: fmt.Sprintf("web-%d", i), Time: record.Time(1_800_000_000_000_000_000).Add(c.begun[i] + age), Uptime: age})
+		}
+		q := &inquiry{traffic: &traffic.Traffic{Life: r}}
+		if a := q.agesAt(all); a.alike() != c.alike {
+			t.Errorf("%s: %+v", name, a)
 		}
 	}
 }
