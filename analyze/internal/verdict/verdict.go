@@ -98,6 +98,9 @@ func (q *inquiry) decide() error {
 		}
 	}
 	for i := range cands {
+		if c := &cands[i]; c.verdict.Cause == finding.Undetermined && c.verdict.Endpoint == nil && len(c.deaths) > 0 {
+			q.tellClock(c)
+		}
 		q.nameCode(&cands[i])
 	}
 	sort.SliceStable(cands, func(i, j int) bool {
