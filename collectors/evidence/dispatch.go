@@ -7,6 +7,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/metrics"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/internal/lines"
@@ -100,12 +101,17 @@ func (r *run) lines(ctx context.Context, src *record.Source, best format.Format,
 		}
 	}
 	if err == nil && stats.TooLong > 0 {
-		err = t.Warn(&record.Warning{
-			Code: "line_too_long", Pos: record.Pos{Source: src, Line: stats.FirstTooLong}, Count: stats.TooLong,
-			Text: "lines of more than 16 MiB were left out", Example: warning.Example(stats.TooLongHead),
-		})
+		err = t.Warn(lineTooLong(src, stats))
 	}
 	return known, err
+}
+
+// lineTooLong tells of lines that were not read.
+func lineTooLong(src *record.Source, stats lines.Stats) *record.Warning {
+	return &record.Warning{
+		Code: "line_too_long", Pos: record.Pos{Source: src, Line: stats.FirstTooLong}, Count: stats.TooLong,
+		Text: "lines of more than 16 MiB were left out", Example: warning.Example(stats.TooLongHead),
+	}
 }
 
 // headed is a format that the head of an input tells how to read the rest of it.
@@ -145,7 +151,8 @@ type dispatcher struct {
 	ready   bool                // Prepare was called for the next chunk
 	clock   stamp.Clock
 	wrapped dockerLogLine
-	plain   []byte // the line without its colours
+	file    *speaker // of Docker's log files
+	plain   []byte   // the line without its colours
 	handled int64
 
 	messages                   messageReader // of the texts in Docker's log files
@@ -252,6 +259,19 @@ func (d *dispatcher) reset() {
 	d.used = true
 }
 
+// forget forgets what earlier lines said, where those to come are of another time.
+func (d *dispatcher) forget() {
+	for _, parsers := range [][]format.LineParser{d.text, d.json} {
+		for _, p := range parsers {
+			if p, ok := p.(format.Forgetful); ok {
+				p.Forget()
+			}
+		}
+	}
+	d.messages.Forget()
+	d.sink.Forget()
+}
+
 // Prepare implements lines.Preparer: it reads the lines before a chunk for what they leave in the parsers' memory, and for nothing
 // else. So a dump that the end of a chunk cuts is understood as one within a chunk.
 func (d *dispatcher) Prepare(first int64, before []byte) {
@@ -348,7 +368,7 @@ func (d *dispatcher) line(no int64, line []byte) error {
 		if framed && p == d.words {
 			// The object says who wrote its message; for the words alone that is whoever wrote before.
 			framed = false
-			if handled, err := d.framed(no, line); handled || err != nil {
+			if handled, err := d.framed(no, frame{}, line); handled || err != nil {
 				return d.handles(handled, err)
 			}
 		}
@@ -360,13 +380,19 @@ func (d *dispatcher) line(no int64, line []byte) error {
 	var err error
 	switch {
 	case framed:
-		handled, err = d.framed(no, line)
+		handled, err = d.framed(no, frame{}, line)
 	case isJSON:
-		handled, err = d.docker(no, line)
+		handled, err = d.docker(no, frame{}, line)
 	}
 	if handled || err != nil {
 		return d.handles(handled, err)
 	}
+	d.miss(no, line, isJSON)
+	return nil
+}
+
+// miss counts a line that no parser took.
+func (d *dispatcher) miss(no int64, line []byte, isJSON bool) {
 	switch {
 	case len(bytes.TrimSpace(line)) == 0:
 	case looksBinary(line):
@@ -376,7 +402,6 @@ func (d *dispatcher) line(no int64, line []byte) error {
 	default:
 		d.unknown.see(no, line)
 	}
-	return nil
 }
 
 // handles counts a line that was handled.
@@ -387,11 +412,14 @@ func (d *dispatcher) handles(handled bool, err error) error {
 	return err
 }
 
-// framed offers the JSON object within a line of text.
-func (d *dispatcher) framed(no int64, line []byte) (bool, error) {
+// framed offers the JSON object within a line of text, which is around's where the text names nobody.
+func (d *dispatcher) framed(no int64, around frame, line []byte) (bool, error) {
 	fr, inner, ok := unframeJSON(line, &d.clock)
 	if !ok {
 		return false, nil
+	}
+	if len(fr.container) == 0 {
+		fr.container = around.container
 	}
 	for _, p := range d.json {
 		j, ok := p.(*jsonLine)
@@ -405,9 +433,8 @@ func (d *dispatcher) framed(no int64, line []byte) (bool, error) {
 	return false, nil
 }
 
-// docker offers the text within a line of Docker's log files. A text without a time of its own is a message first, because a message
-// gets the time of the line.
-func (d *dispatcher) docker(no int64, line []byte) (bool, error) {
+// docker offers the text within a line of Docker's log files, which is around's.
+func (d *dispatcher) docker(no int64, around frame, line []byte) (bool, error) {
 	text, t, ok := d.wrapped.open(line, &d.clock)
 	if !ok {
 		return false, nil
@@ -418,24 +445,89 @@ func (d *dispatcher) docker(no int64, line []byte) (bool, error) {
 	if text[0] == '{' {
 		for _, p := range d.json {
 			if j, ok := p.(*jsonLine); ok {
-				if handled, err := j.parseFramed(no, frame{}, text, d.sink); handled || err != nil {
+				if handled, err := j.parseFramed(no, around, text, d.sink); handled || err != nil {
 					return handled, err
 				}
 			}
 		}
 		return false, nil
 	}
-	pos := record.Pos{Source: d.src, Line: no}
 	d.sink.see(t, nil, nil)
-	_, timed := stamp.Read(text)
-	if !timed && (messageMayMatter(text) || isUpperStart(text)) {
-		if handled, err := d.messages.parse(pos, t, string(d.sink.containerOfFile()), "", "", "", "", text, d.sink); handled || err != nil {
+	if file := d.sink.containerOfFile(); d.file == nil || !bytes.Equal(d.file.container, file) {
+		d.file = newSpeaker(metrics.Labels{Container: string(file)})
+	}
+	return d.received(no, t, d.file, text)
+}
+
+// stored offers a line that a store of logs received at a time, 0 where it does not say, from a container.
+func (d *dispatcher) stored(no int64, t record.Time, from *speaker, line []byte) error {
+	if line[0] != '{' && cut.IsColoured(line) {
+		d.plain = cut.AppendPlain(d.plain[:0], line)
+		line = d.plain
+	}
+	if rest := bytes.TrimLeft(line, " \t"); len(rest) == 0 {
+		return nil
+	} else if rest[0] == '{' {
+		line = rest
+	}
+	isJSON := line[0] == '{'
+	var handled bool
+	var err error
+	if isJSON {
+		handled, err = d.storedObject(no, from, line)
+	} else {
+		handled, err = d.received(no, t, from, line)
+	}
+	if !handled && err == nil {
+		d.miss(no, line, isJSON)
+	}
+	return d.handles(handled, err)
+}
+
+// storedObject offers an object that a container logged.
+func (d *dispatcher) storedObject(no int64, from *speaker, line []byte) (bool, error) {
+	for _, p := range d.json {
+		var handled bool
+		var err error
+		if j, ok := p.(*jsonLine); ok {
+			handled, err = j.parseFramed(no, from.frame, line, d.sink)
+		} else {
+			handled, err = p.ParseLine(no, line, d.sink)
+		}
+		if handled || err != nil {
 			return handled, err
 		}
 	}
-	for _, p := range d.text {
+	return d.docker(no, from.frame, line)
+}
+
+// received offers a text of which what is around it tells when it was received, and perhaps from whom. One without a time of its own is a
+// message first, because a message gets that time.
+func (d *dispatcher) received(no int64, t record.Time, from *speaker, text []byte) (bool, error) {
+	pos := record.Pos{Source: d.src, Line: no}
+	who := &from.names
+	_, timed := stamp.Read(text)
+	if !timed && (messageMayMatter(text) || isUpperStart(text)) {
+		if handled, err := d.messages.parse(pos, t, who.Container, who.Instance, who.Service, who.Host, who.Version, text, d.sink); handled || err != nil {
+			if w, ok := d.words.(*lastWordsParser); ok {
+				w.sign = no // the rest of what is told of an end is its own
+			}
+			return handled, err
+		}
+	}
+	framed := text[len(text)-1] == '}' // perhaps
+	for i, p := range d.text {
+		if d.needs[i] != 0 && bytes.IndexByte(text, d.needs[i]) < 0 {
+			continue
+		}
 		var handled bool
 		var err error
+		if framed && p == d.words {
+			framed = false
+			if handled, err := d.framed(no, from.frame, text); handled || err != nil {
+				return handled, err
+			}
+		}
 		if r, ok := p.(receivedParser); ok {
 			handled, err = r.parseAt(no, t, text, d.sink)
 		} else {
@@ -446,7 +538,7 @@ func (d *dispatcher) docker(no int64, line []byte) (bool, error) {
 		}
 	}
 	if timed && messageMayMatter(text) {
-		return d.messages.parse(pos, t, string(d.sink.containerOfFile()), "", "", "", "", text, d.sink)
+		return d.messages.parse(pos, t, who.Container, who.Instance, who.Service, who.Host, who.Version, text, d.sink)
 	}
 	return false, nil
 }

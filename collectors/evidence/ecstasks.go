@@ -82,6 +82,10 @@ type ecsContainer struct {
 // Parse implements WholeFormat.
 func (ecsTasks) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
 	w := jsondoc.NewWalker(ctx, r)
+	pods := &containers.PodNames{}
+	if k, ok := sink.(podKeeper); ok && k.podNames() != nil {
+		pods = k.podNames()
+	}
 	return w.Items("tasks", func() error {
 		line := w.Line()
 		var t ecsTask
@@ -95,11 +99,12 @@ func (ecsTasks) Parse(ctx context.Context, src *record.Source, r io.Reader, sink
 				return err
 			}
 		}
-		return t.emit(pos, sink)
+		return t.emit(pos, pods, sink)
 	})
 }
 
-func (t *ecsTask) emit(pos record.Pos, sink record.Sink) error {
+// emit makes the records of a task, and says in pods which of its containers goes by its id: logs name both.
+func (t *ecsTask) emit(pos record.Pos, pods *containers.PodNames, sink record.Sink) error {
 	id := t.ARN[strings.LastIndexByte(t.ARN, '/')+1:]
 	if id == "" {
 		return nil
@@ -112,6 +117,7 @@ func (t *ecsTask) emit(pos record.Pos, sink record.Sink) error {
 			o.Container = []byte(id + "/" + c.Name)
 		} else {
 			main = false
+			pods.SetMain(id, c.Name)
 			if len(c.Networks) > 0 {
 				o.Address = []byte(c.Networks[0].Address)
 			}

@@ -176,6 +176,24 @@ func TestInputsThatWantAllMemoryGetLittle(t *testing.T) {
 				fmt.Fprintf(w, `{"metric":{"__name__":"process_resident_memory_bytes","container_name":"c%d","pod":"p%d"},"values":[[1794836877,"1000000"]]}`, i, i)
 			}), `]}}`)
 		}, 250, kept{samples: million / 10}, false},
+		{"an answer of Loki with a line of 512 MB", func() io.Reader {
+			return parts(`{"status":"success","data":{"resultType":"streams","result":[{"stream":{},"values":[["1795165200123000000","`, evidencetest.Repeat("x", 512*mb))
+		}, 60, kept{warnings: map[string]int64{"malformed_document": 1}}, false},
+		{"an answer of Loki with a million lines in as many streams", func() io.Reader {
+			return parts(`{"status":"success","data":{"resultType":"streams","result":[`, evidencetest.Generate(million, func(w *bytes.Buffer, i int) {
+				if i > 0 {
+					w.WriteByte(',')
+				}
+				fmt.Fprintf(w, `{"stream":{"pod":"p%d"},"values":[["%d","panic: x"]]}`, i%1000, 1795165200123000000-i)
+			}), `]}}`)
+		}, 120, kept{crashes: million}, false},
+		{"a line of logcli with millions of small values", func() io.Reader {
+			entry := `{"labels":{"pod":"web-1"},"line":"panic: x","timestamp":"2026-11-20T09:00:00Z"}` + "\n"
+			return parts(entry, `{"line":"x","timestamp":"2026-11-20T09:00:00Z","labels":[1`, evidencetest.Repeat(",1", 7*mb), "]}\n", entry)
+		}, 140, kept{crashes: 2, warnings: map[string]int64{"malformed_line": 1}}, false},
+		{"an answer of CloudWatch Logs nested 8 million deep", func() io.Reader {
+			return parts(`{"events":[{"timestamp":1795165200123,"message":"panic: x","ingestionTime":1},`, evidencetest.Repeat("[", 8*mb))
+		}, 60, kept{crashes: 1, warnings: map[string]int64{"malformed_document": 1}}, false},
 		{"a kubectl answer of half a million other fields", func() io.Reader {
 			return parts(`{"apiVersion":"v1","kind":"Pod","spec":{"containers":[]}`, evidencetest.Generate(million/2, func(w *bytes.Buffer, i int) { fmt.Fprintf(w, `,"f%d":1`, i) }), `}`)
 		}, 60, kept{warnings: map[string]int64{"no_records": 1}}, false},

@@ -88,11 +88,20 @@ type surroundings interface {
 
 // ParseLine implements LineParser.
 func (p *lastWordsParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
+	return p.parseAt(lineNo, 0, line, sink)
+}
+
+// parseAt implements receivedParser: the time of whoever received the line stands in for one that names no zone.
+func (p *lastWordsParser) parseAt(lineNo int64, received record.Time, line []byte, sink record.Sink) (bool, error) {
 	if p.year == nil {
 		p.year = stamp.YearFinder(modified(p.src))
 	}
 	l := splitPlain(line, p.year)
-	if !l.stamp.Zoned {
+	switch {
+	case l.stamp.Zoned:
+	case received != 0:
+		l.stamp.Time, l.stamp.Zoned, l.noYear = received, true, false
+	default:
 		l.stamp.Time = p.clock.Local(l.stamp.Time)
 	}
 	if l.stamp.Time != 0 {

@@ -37,5 +37,6 @@ func formats(zone *time.Location) []format.Format {
 	}
 	all = append(all, smallFormats(zone)...)
 	all = append(all, newDotnetLog(zone), newGRPCLog(zone))
-	return append(all, jsonMessages{newJSONLines(zone, messageDialect{newAccessDialect()})})
+	all = append(all, jsonMessages{newJSONLines(zone, messageDialect{newAccessDialect()})})
+	return append(storedFormats(all), all...)
 }

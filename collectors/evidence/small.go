@@ -64,6 +64,11 @@ var (
 	_ format.LineFormat = journald{}
 	_ format.LineFormat = lastWordsLog{}
 
+	_ format.WholeFormat = lokiStreams{}
+	_ format.WholeFormat = lokiLines{}
+	_ format.WholeFormat = cloudWatchEvents{}
+	_ format.WholeFormat = cloudWatchInsights{}
+	_ format.WholeFormat = cloudWatchTail{}
 	_ format.WholeFormat = platformEventList{}
 	_ format.WholeFormat = kubernetesJSON{}
 	_ format.WholeFormat = pprofProfile{}

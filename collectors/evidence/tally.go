@@ -217,6 +217,13 @@ func (t *tally) see(at record.Time, container, instance []byte) {
 	t.seenInstance = append(t.seenInstance[:0], instance...)
 }
 
+// within says of whom the next line is, and when it was received, 0 where that is unknown: what stands there without a time or a name of its
+// own has these, whatever the lines before said.
+func (t *tally) within(at record.Time, container, instance []byte) {
+	t.seen, t.seenMany, t.file = at, false, container
+	t.seenContainer, t.seenInstance = append(t.seenContainer[:0], container...), append(t.seenInstance[:0], instance...)
+}
+
 // lastSeen implements surroundings.
 func (t *tally) lastSeen() (at record.Time, container, instance []byte) {
 	if t.seenMany {

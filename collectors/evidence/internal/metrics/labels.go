@@ -32,11 +32,11 @@ const (
 // labelKindOf knows the names that Datadog, Prometheus exporters and people give to labels.
 func labelKindOf(name string) labelKind {
 	switch strings.Join(cut.Words(name), ".") {
-	case "pod", "pod.name", "kube.pod.name", "kube.pod", "kubernetes.pod.name":
+	case "pod", "pod.name", "kube.pod.name", "kube.pod", "kubernetes.pod.name", "k8s.pod.name":
 		return labelPod
 	case "container", "container.name", "dyno", "display.container.name", "task.arn", "container.label.com.docker.compose.service":
 		return labelContainer
-	case "kube.container.name", "kubernetes.container.name":
+	case "kube.container.name", "kubernetes.container.name", "k8s.container.name":
 		return labelKubeContainer
 	case "container.id", "containerid", "runtime.id", "instance.id":
 		return labelInstance
@@ -46,7 +46,7 @@ func labelKindOf(name string) labelKind {
 		return labelProcess
 	case "instance":
 		return labelTarget
-	case "host", "hostname", "node", "node.name", "machine.id", "host.name", "machine":
+	case "host", "hostname", "node", "node.name", "machine.id", "host.name", "machine", "k8s.node.name":
 		return labelHost
 	case "service", "app", "service.name", "application", "kube.deployment":
 		return labelService
