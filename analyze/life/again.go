@@ -132,7 +132,7 @@ func (c *container) endTimes() (told, silent instants) {
 		told = append(told, c.deaths[i].Time)
 	}
 	for i := range c.restarts {
-		if s := &c.restarts[i]; isSilent(s) || isOnce(s) {
+		if s := &c.restarts[i]; isSilent(s) || s.TellsOfOne() {
 			silent = append(silent, s.Time)
 		} else {
 			told = append(told, s.Time)

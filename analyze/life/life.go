@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"lastcall/analyze/finding"
 	"lastcall/collectors/record"
 )
 
@@ -53,6 +54,11 @@ type Restart struct {
 	Again bool
 	// Times is of how many ends the start tells, at least one, where Again is true: others may have no time.
 	Times int
+}
+
+// TellsOfOne reports whether all that is known of the end is that one start followed, and when.
+func (s *Restart) TellsOfOne() bool {
+	return s.Reason == finding.StoppedReporting && s.Again && s.Times == 1
 }
 
 // Life is the time of one container from a start to an end.

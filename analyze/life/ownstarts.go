@@ -108,7 +108,7 @@ func leastBroken(ends []ownEnd, inTurn map[int]bool) int {
 func (c *container) forgetSilent(spans []Span) {
 	c.restarts = slices.DeleteFunc(c.restarts, func(s Restart) bool {
 		i := sort.Search(len(spans), func(i int) bool { return spans[i].To >= s.Time })
-		return (isSilent(&s) || isOnce(&s)) && i < len(spans) && spans[i].Contains(s.Time)
+		return (isSilent(&s) || s.TellsOfOne()) && i < len(spans) && spans[i].Contains(s.Time)
 	})
 }
 

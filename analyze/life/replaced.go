@@ -53,9 +53,6 @@ func (c *container) endKnown(from, to record.Time) bool {
 // isSilent reports whether all that tells of an end is that another instance followed.
 func isSilent(s *Restart) bool { return s.Reason == finding.StoppedReporting && !s.Again }
 
-// isOnce reports whether all that tells of an end is one start that followed.
-func isOnce(s *Restart) bool { return s.Reason == finding.StoppedReporting && s.Again && s.Times == 1 }
-
 // explainReplacements gives the ends that no source explains the reason of a deploy when one lies next to them. Not those of what
 // was started again in its place: a deploy puts another one there.
 func (c *container) explainReplacements() {

@@ -49,12 +49,7 @@ func (cloudWatchEvents) Sniff(head []byte) int {
 // Parse implements WholeFormat.
 func (f cloudWatchEvents) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
 	p := newCloudWatchReader(ctx, src, f.logs, r, sink)
-	return p.log.close(p.documents(func(key string) error {
-		if key == "events" {
-			return p.w.ArrayValue(p.event)
-		}
-		return p.field(key)
-	}))
+	return p.log.close(p.documents("events", p.event))
 }
 
 type cloudWatchReader struct {
@@ -70,14 +65,19 @@ func newCloudWatchReader(ctx context.Context, src *record.Source, logs []format.
 	return &cloudWatchReader{w: jsondoc.NewWalker(ctx, r), log: log, streams: logStreams{log: log}}
 }
 
-// documents calls f for the keys of each of the answers: people put the pages of one query behind one another.
-func (p *cloudWatchReader) documents(f func(key string) error) error {
+// documents reads answers with entries under a name, each of which f reads: people put the pages of one query behind one another.
+func (p *cloudWatchReader) documents(entries string, f func() error) error {
 	err := p.w.Documents(func(first json.Token) error {
 		p.more = "" // it is here
 		if first != json.Delim('{') {
 			return p.w.SkipRest(first)
 		}
-		return p.w.Object(f)
+		return p.w.Object(func(key string) error {
+			if key == entries {
+				return p.w.ArrayValue(f)
+			}
+			return p.field(key)
+		})
 	})
 	if err != nil || p.more == "" {
 		return err
@@ -192,12 +192,7 @@ func (cloudWatchInsights) Sniff(head []byte) int {
 // Parse implements WholeFormat.
 func (f cloudWatchInsights) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
 	p := newCloudWatchReader(ctx, src, f.logs, r, sink)
-	return p.log.close(p.documents(func(key string) error {
-		if key == "results" {
-			return p.w.ArrayValue(p.row)
-		}
-		return p.field(key)
-	}))
+	return p.log.close(p.documents("results", p.row))
 }
 
 func (p *cloudWatchReader) row() error {
@@ -287,29 +282,18 @@ func (f cloudWatchTail) Parse(ctx context.Context, src *record.Source, r io.Read
 
 // logStreams knows the speakers of streams of CloudWatch Logs.
 type logStreams struct {
-	log  *storedLog
-	name string // of the last
-	last *speaker
-	all  map[string]*speaker
+	log      *storedLog
+	speakers speakers // by the name of the stream
 }
 
 // speaker is who writes to a stream; nil where its name does not tell.
 func (s *logStreams) speaker(stream string) *speaker {
-	if stream == s.name {
-		return s.last
-	}
-	from, known := s.all[stream]
-	if !known {
+	return s.speakers.of(stream, func() *speaker {
 		if names := namesOfStream(stream, s.log.pods); names.Container != "" {
-			from = newSpeaker(names)
+			return newSpeaker(names)
 		}
-		if s.all == nil || len(s.all) >= maxSpeakers {
-			s.all = map[string]*speaker{}
-		}
-		s.all[strings.Clone(stream)] = from
-	}
-	s.name, s.last = strings.Clone(stream), from
-	return from
+		return nil
+	})
 }
 
 // namesOfStream says whose lines a log stream holds, by the names that those who write them give it:
@@ -330,10 +314,8 @@ func namesOfStream(stream string, pods *containers.PodNames) metrics.Labels {
 		return metrics.Labels{}
 	}
 	if i := strings.Index(stream, "var.log.containers."); i >= 0 {
-		file := &record.Source{Name: stream[i+len("var.log.containers."):]}
-		if pod := containerOfLogFile(file); pod != nil {
-			inner := file.Name[strings.LastIndexByte(file.Name, '_')+1:]
-			return metrics.Labels{Container: pods.Name(string(pod), inner[:strings.LastIndexByte(inner, '-')])}
+		if pod, container := kubeletLog(stream[i+len("var.log.containers."):]); pod != "" {
+			return metrics.Labels{Container: pods.Name(pod, container)}
 		}
 	}
 	name := stream[strings.LastIndexByte(stream, '/')+1:]

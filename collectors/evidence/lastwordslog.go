@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"bytes"
+	"strings"
 	"time"
 
 	"lastcall/collectors/evidence/internal/containers"
@@ -219,22 +220,32 @@ func splitPlain(line []byte, year func(month, day int) int) plainLine {
 	return l
 }
 
-// containerOfLogFile reads the name of a log that the kubelet links: <pod>_<namespace>_<container>-<64 hex digits>.log.
+// containerOfLogFile is the pod whose log a source is by the name that the kubelet gives it; nil where it has another name.
 func containerOfLogFile(src *record.Source) []byte {
 	if src == nil {
 		return nil
 	}
-	name := cut.BaseName(src.Name)
+	if pod, _ := kubeletLog(cut.BaseName(src.Name)); pod != "" {
+		return []byte(pod)
+	}
+	return nil
+}
+
+// kubeletLog reads the name of a log that the kubelet links: <pod>_<namespace>_<container>-<64 hex digits>.log. pod is empty for other names.
+func kubeletLog(name string) (pod, container string) {
 	i := len(name)
 	for _, ext := range []string{".gz", ".zst", ".log"} {
 		if n := len(name[:i]) - len(ext); n > 0 && name[n:i] == ext {
 			i = n
 		}
 	}
-	name = name[:i]
-	parts := bytes.Split([]byte(name), []byte("_"))
-	if len(parts) != 3 || len(parts[2]) < 66 || !containers.IsID(parts[2][len(parts[2])-64:]) {
-		return nil
+	parts := strings.Split(name[:i], "_")
+	if len(parts) != 3 {
+		return "", ""
 	}
-	return parts[0]
+	end := len(parts[2]) - 64 // of the container and a dash
+	if end < 2 || !containers.IsID([]byte(parts[2][end:])) {
+		return "", ""
+	}
+	return parts[0], parts[2][:end-1]
 }

@@ -49,12 +49,7 @@ func (lokiStreams) Sniff(head []byte) int {
 // Parse implements WholeFormat.
 func (f lokiStreams) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
 	p := &lokiReader{w: jsondoc.NewWalker(ctx, r), log: newStoredLog(ctx, src, f.logs, sink)}
-	return p.log.close(p.w.Documents(func(first json.Token) error {
-		if first != json.Delim('{') {
-			return p.w.SkipRest(first)
-		}
-		return p.w.Object(p.field)
-	}))
+	return p.log.close(p.w.Objects(p.field))
 }
 
 type lokiReader struct {
@@ -239,7 +234,7 @@ func onlyLokiLine(parser *fastjson.Parser, line []byte) bool {
 
 // Parse implements WholeFormat.
 func (f lokiLines) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
-	p := &lokiLineReader{log: newStoredLog(ctx, src, f.logs, sink), speakers: map[string]*speaker{}}
+	p := &lokiLineReader{log: newStoredLog(ctx, src, f.logs, sink)}
 	stats, err := eachLine(ctx, r, p.line)
 	if err == nil {
 		err = p.log.tooLong(stats)
@@ -250,12 +245,9 @@ func (f lokiLines) Parse(ctx context.Context, src *record.Source, r io.Reader, s
 type lokiLineReader struct {
 	log      *storedLog
 	parser   fastjson.Parser
-	last     record.Time         // of an entry
-	speakers map[string]*speaker // by their labels as they stand in the line
+	last     record.Time // of an entry
+	speakers speakers    // by their labels as they stand in the line
 }
-
-// maxSpeakers bounds the speakers that are remembered.
-const maxSpeakers = 1000
 
 func (p *lokiLineReader) line(no int64, line []byte) error {
 	if line = bytes.TrimSpace(line); len(line) == 0 {
@@ -291,21 +283,14 @@ func (p *lokiLineReader) speaker(labels *fastjson.Value) *speaker {
 	if labels == nil || labels.Type() != fastjson.TypeObject {
 		return nil
 	}
-	key := string(labels.MarshalTo(nil))
-	if s, known := p.speakers[key]; known {
-		return s
-	}
-	var l metrics.LabelSet
-	o, _ := labels.Object()
-	o.Visit(func(name []byte, value *fastjson.Value) {
-		if value.Type() == fastjson.TypeString {
-			l.AddProm(string(name), string(value.GetStringBytes()))
-		}
+	return p.speakers.of(string(labels.MarshalTo(nil)), func() *speaker {
+		var l metrics.LabelSet
+		o, _ := labels.Object()
+		o.Visit(func(name []byte, value *fastjson.Value) {
+			if value.Type() == fastjson.TypeString {
+				l.AddProm(string(name), string(value.GetStringBytes()))
+			}
+		})
+		return p.log.speaker(&l)
 	})
-	if len(p.speakers) >= maxSpeakers {
-		clear(p.speakers)
-	}
-	s := p.log.speaker(&l)
-	p.speakers[key] = s
-	return s
 }

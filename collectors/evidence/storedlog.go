@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/valyala/fastjson"
 
@@ -48,6 +49,33 @@ func newSpeaker(names metrics.Labels) *speaker {
 		s.frame.container = s.container
 	}
 	return s
+}
+
+// speakers remembers who wrote lines, by what the store says of them; most lines have it from few. The zero value is ready.
+type speakers struct {
+	key  string // of the last
+	last *speaker
+	all  map[string]*speaker
+}
+
+// maxSpeakers bounds the speakers that are remembered.
+const maxSpeakers = 1000
+
+// of is who goes by a key, as find finds out when it is new.
+func (s *speakers) of(key string, find func() *speaker) *speaker {
+	if key == s.key && s.all != nil {
+		return s.last
+	}
+	from, known := s.all[key]
+	if !known {
+		from = find()
+		if s.all == nil || len(s.all) >= maxSpeakers {
+			s.all = map[string]*speaker{}
+		}
+		s.all[strings.Clone(key)] = from
+	}
+	s.key, s.last = strings.Clone(key), from
+	return from
 }
 
 // storedLog hands the lines that a store of logs gives back to the formats of logs, each with the time at which the store received it and

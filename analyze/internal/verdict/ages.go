@@ -68,8 +68,8 @@ func (q *inquiry) agesAt(deaths []int) ages {
 			old = append(old, x.Uptime.Seconds())
 		}
 	}
-	if _, apart := meanAndDeviation(begun); len(old) < agesLives {
-		if a := agesOf(any); a.alike() && apart >= apartTimes*a.spread*a.mean.Seconds() {
+	if len(old) < agesLives && stat.Deviation(begun) >= apartTimes*stat.Deviation(any) {
+		if a := agesOf(any); a.alike() {
 			return a
 		}
 	}
@@ -82,20 +82,11 @@ func agesOf(old []float64) (a ages) {
 		return a
 	}
 	slices.Sort(old)
-	mean, deviation := meanAndDeviation(old)
+	mean, n := stat.Mean(old), float64(a.n)
 	a.mean = time.Duration(mean * 1e9)
-	a.spread = deviation / mean
+	a.spread = stat.Deviation(old) * math.Sqrt((n-1)/n) / mean // of these lives, not of others that they stand for
 	a.quartiles = (old[3*a.n/4] - old[a.n/4]) / old[a.n/2]
 	return a
-}
-
-func meanAndDeviation(xs []float64) (mean, deviation float64) {
-	mean = stat.Mean(xs)
-	squares := 0.0
-	for _, x := range xs {
-		squares += (x - mean) * (x - mean)
-	}
-	return mean, math.Sqrt(squares / float64(max(1, len(xs))))
 }
 
 // agesDiffer reports whether lives whose memory is known ended at ages that growth with time alone does not make, and says so.

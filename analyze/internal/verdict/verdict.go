@@ -333,7 +333,7 @@ func (q *inquiry) atUntoldEnds(res *inflight.Result, deaths []int) (n, there int
 	}
 	for i := range q.traffic.Life.Restarts {
 		s := &q.traffic.Life.Restarts[i]
-		if s.Reason != finding.StoppedReporting || !s.Again || s.Times != 1 {
+		if !s.TellsOfOne() {
 			continue
 		}
 		n++

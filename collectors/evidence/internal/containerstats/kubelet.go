@@ -3,7 +3,6 @@ package containerstats
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"io"
 
 	"lastcall/collectors/evidence/internal/containers"
@@ -58,31 +57,26 @@ func (Kubelet) Parse(ctx context.Context, src *record.Source, r io.Reader, sink 
 	var node string
 	var names containers.PodNames
 	var n int64
-	return w.Documents(func(first json.Token) error {
-		if first != json.Delim('{') {
-			return w.SkipRest(first)
-		}
-		return w.Object(func(key string) error {
-			switch key {
-			case "node":
-				var v struct {
-					Name string `json:"nodeName"`
-				}
-				_, err := w.Decode(&v)
-				node = v.Name
-				return err
-			case "pods":
-				return w.ArrayValue(func() error {
-					n++
-					var p kubeletPod
-					if _, err := w.Decode(&p); err != nil {
-						return err
-					}
-					return p.emit(record.Pos{Source: src, Line: n}, node, &names, sink)
-				})
+	return w.Objects(func(key string) error {
+		switch key {
+		case "node":
+			var v struct {
+				Name string `json:"nodeName"`
 			}
-			return w.Skip()
-		})
+			_, err := w.Decode(&v)
+			node = v.Name
+			return err
+		case "pods":
+			return w.ArrayValue(func() error {
+				n++
+				var p kubeletPod
+				if _, err := w.Decode(&p); err != nil {
+					return err
+				}
+				return p.emit(record.Pos{Source: src, Line: n}, node, &names, sink)
+			})
+		}
+		return w.Skip()
 	})
 }
 

@@ -155,16 +155,21 @@ func (w *Walker) Documents(f func(first json.Token) error) error {
 
 // Items walks documents that are objects with an array under a name, and calls f at each element of it, which f reads or skips.
 func (w *Walker) Items(name string, f func() error) error {
+	return w.Objects(func(key string) error {
+		if key != name {
+			return w.Skip()
+		}
+		return w.ArrayValue(f)
+	})
+}
+
+// Objects calls f for each key of the documents that are objects, and skips the others. f consumes the value.
+func (w *Walker) Objects(f func(key string) error) error {
 	return w.Documents(func(first json.Token) error {
 		if first != json.Delim('{') {
 			return w.SkipRest(first)
 		}
-		return w.Object(func(key string) error {
-			if key != name {
-				return w.Skip()
-			}
-			return w.ArrayValue(f)
-		})
+		return w.Object(f)
 	})
 }
 

@@ -41,12 +41,7 @@ func (Query) Sniff(head []byte) int {
 // Parse implements WholeFormat.
 func (Query) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
 	p := &queryReader{src: src, sink: sink, w: jsondoc.NewWalker(ctx, r), set: metrics.NewSet(src, sink)}
-	err := p.w.Documents(func(first json.Token) error {
-		if first != json.Delim('{') {
-			return p.w.SkipRest(first)
-		}
-		return p.w.Object(p.field)
-	})
+	err := p.w.Objects(p.field)
 	if closeErr := p.close(); closeErr != nil {
 		return closeErr
 	}
