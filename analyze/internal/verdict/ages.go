@@ -151,14 +151,17 @@ func (s straw) String() string {
 func (q *inquiry) strawOf(endpoints ...int) (s straw) {
 	var harmless, fatal []float64 // ages in seconds
 	told := map[int]bool{}
-	over, variance := 0.0, 0.0 // of the ranks of fatal calls
+	var over ranked // of the ranks of fatal calls
 	for _, e := range endpoints {
 		var ages []float64
 		var kills []int // indexes of ages
-		for _, c := range q.measured.Calls(q.traffic, e) {
+		calls := q.measured.Calls(q.traffic, e)
+		crowd, alike := q.crowdOf(calls, q.spells(e, calls))
+		many := crowd.tells() // at once kill, and are to be compared
+		for i, c := range calls {
 			age := c.Age.Seconds()
 			switch {
-			case c.Death < 0 && q.afterDeath(c.Start):
+			case c.Death < 0 && (many && !alike[i] || q.afterDeath(c.Start)):
 				// Perhaps what was tried again, on a container that has just started.
 				continue
 			case c.Death < 0:
@@ -172,20 +175,34 @@ func (q *inquiry) strawOf(endpoints ...int) (s straw) {
 			}
 			ages = append(ages, age)
 		}
-		ranks := stat.Ranks(ages)
-		k, n := float64(len(kills)), float64(len(ages))
-		for _, i := range kills {
-			over += ranks[i] - (n+1)/2
-		}
-		variance += k * (n - k) * (n + 1) / 12
+		over = over.plus(rankSum(ages, kills))
 	}
 	s.stories, s.harmless, s.p = len(fatal), len(harmless), 1
-	if variance > 0 {
+	if over.variance > 0 {
 		s.fatal, s.usual = time.Duration(stat.Median(fatal)*1e9), time.Duration(stat.Median(harmless)*1e9)
-		s.p = stat.NormalTail(over / math.Sqrt(variance))
+		s.p = stat.NormalTail(over.z())
 	}
 	return s
 }
+
+// ranked is by how much the ranks of some values lie above those of all, with the variance that chance gives it.
+type ranked struct{ sum, variance float64 }
+
+// rankSum ranks the values at some indexes among all.
+func rankSum(values []float64, of []int) (r ranked) {
+	ranks := stat.Ranks(values)
+	k, n := float64(len(of)), float64(len(values))
+	for _, i := range of {
+		r.sum += ranks[i] - (n+1)/2
+	}
+	r.variance = k * (n - k) * (n + 1) / 12
+	return r
+}
+
+func (r ranked) plus(o ranked) ranked { return ranked{r.sum + o.sum, r.variance + o.variance} }
+
+// z is the standard score; there is none without variance.
+func (r ranked) z() float64 { return r.sum / math.Sqrt(r.variance) }
 
 // afterDeath reports whether an instant lies so soon after a death that what killed may be tried again.
 func (q *inquiry) afterDeath(at record.Time) bool {

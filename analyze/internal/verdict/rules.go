@@ -33,6 +33,7 @@ func ownRules() []finding.Rule {
 			Thresholds: []finding.Threshold{{Name: "e-value", Value: "20", Why: "by Markov's inequality reached by chance in at most 1 of 20 incidents; above the best endpoint it lowers an accusation to possible"}},
 			Source:     "Vovk and Wang 2021 for e-values; the density is a choice that favours the highest ranks", Limits: "One story cannot reach the threshold."},
 		agesRule(),
+		atOnceRule(),
 		clockRule(),
 		afterRule(),
 		{ID: "stall.memory-flat", Title: "Memory at a death by health check", Question: "Did the container stop answering because memory was short?",

@@ -498,7 +498,7 @@ func (q *inquiry) accuse(cause finding.Cause, c class, mine []int, res *inflight
 	if same := res.Same; same != nil && same.Endpoint == res.Leader && same.EValue >= sameLikely {
 		s += fmt.Sprintf(", the same request retried from container to container (%d times)", same.Hops)
 	}
-	v := finding.Verdict{Cause: cause, Grade: grade, Endpoint: &q.traffic.Endpoints.Names[res.Leader], Summary: s + "."}
+	v := finding.Verdict{Cause: cause, Grade: grade, Endpoint: &q.traffic.Endpoints.Names[res.Leader], Summary: s + "." + q.tellAtOnce(res.Leader)}
 	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "burst.open-at-onset", Outcome: finding.Supports, Detail: name + ": " + strings.Join(why, "; ")})
 	return candidate{verdict: v, deaths: mine, class: c, endpoint: res.Leader, named: res.Leader, by: onOpenRequests}
 }
