@@ -122,16 +122,32 @@ func (r Returning) answeredWithin(after, until record.Time) bool {
 	return i < len(r.Answers) && r.Answers[i] <= until
 }
 
-// onTime reports whether a request that came so long after the last came when it does anyway, as what a clock sends.
+// onTime reports whether a request that came so long after the last came when it does anyway, as what a clock sends: after its usual
+// interval, or nearly exactly after a multiple of it. What is sent to several containers at once is one sending.
 func (r Returning) onTime(gap time.Duration) bool {
-	if len(r.Answers) < regularAnswers {
+	return onTime(gap, r.Answers) || onTime(gap, sendings(r.Answers))
+}
+
+func onTime(gap time.Duration, answers []record.Time) bool {
+	if len(answers) < regularAnswers {
 		return false
 	}
-	gaps := make([]float64, len(r.Answers)-1)
+	gaps := make([]float64, len(answers)-1)
 	for i := range gaps {
-		gaps[i] = r.Answers[i+1].Sub(r.Answers[i]).Seconds()
+		gaps[i] = answers[i+1].Sub(answers[i]).Seconds()
 	}
-	return math.Abs(gap.Seconds()/stat.Median(gaps)-1) <= regularWithin
+	times := gap.Seconds() / stat.Median(gaps)
+	return math.Abs(times-1) <= regularWithin || math.Abs(times-max(math.Round(times), 1)) <= multipleWithin
+}
+
+// sendings returns the first of answers that come at once.
+func sendings(answers []record.Time) (firsts []record.Time) {
+	for _, at := range answers {
+		if n := len(firsts); n == 0 || at.Sub(firsts[n-1]) > atOnce {
+			firsts = append(firsts, at)
+		}
+	}
+	return firsts
 }
 
 // Result is the answer.

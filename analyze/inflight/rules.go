@@ -25,7 +25,7 @@ func Rules() []finding.Rule {
 		Limits: "Blind when only finished requests are logged. A request that is always sent together with the culprit cannot be told from it; it is then named beside it.",
 	}, {
 		ID: "burst.same-request", Title: "One request that came back", Question: "Was one and the same request open at several deaths?",
-		Test: "Requests with the same caller and path (or id) that were open at one death and again at the next, against the chance that an innocent one was retried there and still ran, or is sent so often that one is always open. One that was answered between two deaths is not the same any more, nor is one that came when it comes anyway (within half of the median interval of its answers, of four at least): a clock sends it.",
+		Test: "Requests with the same caller and path (or id) that were open at one death and again at the next, against the chance that an innocent one was retried there and still ran, or is sent so often that one is always open. One that was answered between two deaths is not the same any more, nor is one that came when it comes anyway (within half of the median interval of its answers, of four at least, or within 2% of a multiple of it): a clock sends it.",
 		Thresholds: []finding.Threshold{
 			{Name: "likely", Value: "e-value 20", Why: "at most 1 of 20 by chance, after division by candidates and crashes"},
 			{Name: "conclusive", Value: "e-value 1000 and 3 hops", Why: "the chance of an innocent retry at each hop, multiplied, must be beyond doubt by itself"}},

@@ -3,6 +3,7 @@ package inflight
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"lastcall/collectors/record"
 )
@@ -14,9 +15,13 @@ type hop struct {
 }
 
 const (
-	// regularAnswers is how many answers tell at what intervals a request is sent, regularWithin how far from their median another one is.
+	// regularAnswers is how many answers tell at what intervals a request is sent, regularWithin how far from their median another one is, and
+	// multipleWithin how far from a multiple of it, where those in between went elsewhere or were left out.
 	regularAnswers = 4
 	regularWithin  = 0.5
+	multipleWithin = 0.02
+	// atOnce is within what time answers are of one sending.
+	atOnce = 10 * time.Second
 )
 
 // same looks for one request, tried again, open at several deaths: two hops already are strong evidence, as an innocent request

@@ -145,6 +145,24 @@ type Exposure struct {
 	Endpoints []Counts
 }
 
+// Count returns how many requests of an endpoint began on a container within a span, those of blocks that it touches in part taken whole.
+func (ex Exposure) Count(endpoint, container string, from, to record.Time) (n float64) {
+	if ex.Block <= 0 {
+		return 0
+	}
+	for _, e := range ex.Endpoints {
+		if e.Endpoint != endpoint {
+			continue
+		}
+		counts := e.ByContainer[container]
+		first, last := int(from.Sub(ex.From)/ex.Block), int(to.Sub(ex.From)/ex.Block)
+		for b := max(first, 0); b <= last && b < len(counts); b++ {
+			n += counts[b]
+		}
+	}
+	return n
+}
+
 // Load returns the request rate per second of each container, one point per block at its middle.
 func (ex Exposure) Load() map[string][]Point {
 	if ex.Block <= 0 || ex.N <= 0 {

@@ -64,6 +64,9 @@ func (t *Traffic) Measure() (*Measured, error) {
 		m.pending(i)
 	}
 	m.baseline()
+	if err := m.countElsewhere(); err != nil {
+		return nil, err
+	}
 	m.out.Base.Returning = m.returned()
 	m.writeCases()
 	if len(m.out.Base.Open) > 0 {

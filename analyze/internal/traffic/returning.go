@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"lastcall/analyze/inflight"
+	"lastcall/analyze/internal/intake"
 	"lastcall/analyze/internal/reqlog"
 	"lastcall/collectors/record"
 )
@@ -57,6 +58,26 @@ func (m *measuring) countReturning(r *reqlog.Rec) {
 		}
 		a.open += max(0, r.End.Sub(r.Start))
 	}
+}
+
+// countElsewhere remembers the answers that only lines tell of that do not count as requests: where a start that the application logged is
+// looked for, under the caller that the application knows, the router's lines name another.
+func (m *measuring) countElsewhere() error {
+	elsewhere := map[uint64]bool{}
+	for i := range m.t.Pending {
+		r := &m.t.Pending[i].Rec
+		if k := sameness(r); m.returning[k] != nil && !m.t.useGroup[intake.TallyOf(r.Source, r.Layer)] {
+			elsewhere[k] = true
+		}
+	}
+	if len(elsewhere) == 0 {
+		return nil
+	}
+	return m.t.lines(m.t.Evidence.Log.EachUnsorted, completedLines, func(r *reqlog.Rec) {
+		if elsewhere[sameness(r)] && !m.t.useGroup[intake.TallyOf(r.Source, r.Layer)] {
+			m.countReturning(r)
+		}
+	})
 }
 
 // returned is what they come to.

@@ -31,11 +31,15 @@ type clock struct {
 }
 
 func (c clock) String() string {
-	every := "full hour"
+	return fmt.Sprintf("%d stories of deaths begin %.0f to %.0f s after a %s", c.stories, c.after.Seconds(), c.upTo.Seconds(), c.name())
+}
+
+// name says when it strikes.
+func (c clock) name() string {
 	if c.every < time.Hour {
-		every = fmt.Sprintf("full %.0f minutes of the hour", c.every.Minutes())
+		return fmt.Sprintf("full %.0f minutes of the hour", c.every.Minutes())
 	}
-	return fmt.Sprintf("%d stories of deaths begin %.0f to %.0f s after a %s", c.stories, c.after.Seconds(), c.upTo.Seconds(), every)
+	return "full hour"
 }
 
 // clockOf finds the clock to which instants keep, if they keep to one. What does not follow a clock lies anywhere between its strokes: that

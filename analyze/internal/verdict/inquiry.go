@@ -55,6 +55,8 @@ type memoryRead struct {
 	of     [][]int // per death: which of lives it ended
 	curves []memory.Curve
 	growth memory.Attribution
+	// begun is, by death, how many requests of the endpoint that growth is put down to had begun in the life that ended.
+	begun map[int]float64
 }
 
 // hostLost is the host that failed, and its deaths; none where no host did.
@@ -207,6 +209,13 @@ func (q *inquiry) readMemory() {
 		jobs = append(jobs, memory.Job{Name: j.Name, Container: j.Container, Start: j.Start, End: j.End})
 	}
 	q.memory.growth = memory.Attribute(q.memory.lives, ex, jobs, opts)
+	q.memory.begun = map[int]float64{}
+	for d := range q.traffic.Life.Deaths {
+		if x := &q.traffic.Life.Deaths[d]; x.Uptime > 0 && q.memory.growth.Endpoint != "" {
+			at := q.traffic.Deaths.At[d]
+			q.memory.begun[d] = ex.Count(q.memory.growth.Endpoint, x.Container, at.Add(-x.Uptime), at)
+		}
+	}
 	if q.traffic.Sampled.Fraction > 0 && !q.traffic.Sampled.Counted {
 		// Most requests were not seen: what they keep cannot be told from what time adds.
 		g := &q.memory.growth

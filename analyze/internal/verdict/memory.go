@@ -126,10 +126,14 @@ func (q *inquiry) explainMemory(c class, deaths []int) []candidate {
 	var leak *candidate
 	if q.memory.growth.Gate.Open && 2*leaky >= known && leaky > bursty {
 		c := q.explainLeak(deaths, leaky)
-		if c.verdict.Cause != finding.Undetermined {
+		if held := q.heldOpen(&c, deaths); held != "" {
+			q.report.Checks = slices.Delete(q.report.Checks, before, len(q.report.Checks))
+			q.report.Checks = append(q.report.Checks, finding.Check{Rule: "leak.still-open", Outcome: finding.Contradicts, Detail: held})
+		} else if c.verdict.Cause != finding.Undetermined {
 			return []candidate{c}
+		} else {
+			leak = &c // memory grows, and nothing says why: a surge of load may do that as well
 		}
-		leak = &c // memory grows, and nothing says why: a surge of load may do that as well
 	}
 	// A fleet that dies under too much load dies with its busiest requests open: only the surest accusation stands against that.
 	ofLeak := len(q.report.Checks)
@@ -160,6 +164,9 @@ func (q *inquiry) explainMemory(c class, deaths []int) []candidate {
 		return []candidate{c}
 	}
 	if c, ok := q.limitLowered(deaths); ok {
+		return []candidate{c}
+	}
+	if c, ok := q.hungBefore(deaths); ok {
 		return []candidate{c}
 	}
 	return []candidate{none()}
@@ -277,6 +284,51 @@ func (q *inquiry) explainLeak(deaths []int, leaky int) candidate {
 	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "leak.attribution", Outcome: outcome, Detail: g.Explanation})
 	c.verdict = v
 	return c
+}
+
+const (
+	// heldShare of the requests of a life still open when it ended: what they hold is no leak.
+	heldShare = 0.5
+	// heldDeaths are needed for it to be said, and heldLeast requests at each.
+	heldDeaths = 3
+	heldLeast  = 3
+)
+
+// heldOpen says, of a leak that is put down to an endpoint, that most of its requests had not ended when containers died, if so: what a leak
+// leaves behind is of requests that are over. It is empty where they had, or nothing is known of it.
+func (q *inquiry) heldOpen(c *candidate, deaths []int) string {
+	if c.verdict.Cause != finding.RequestLeak || c.endpoint <= 0 {
+		return ""
+	}
+	open := map[int]float64{}
+	for i := range q.traffic.Pending {
+		if p := &q.traffic.Pending[i]; p.Death >= 0 && int(p.Endpoint) == c.endpoint {
+			open[p.Death]++
+		}
+	}
+	known, held := 0, 0
+	var counts []float64
+	for _, d := range deaths {
+		if begun := q.memory.begun[d]; begun > 0 {
+			known++
+			if open[d] >= max(heldShare*begun, heldLeast) {
+				held++
+				counts = append(counts, open[d])
+			}
+		}
+	}
+	if known < heldDeaths || 2*held <= known {
+		return ""
+	}
+	return fmt.Sprintf("memory grows with %s, but at %d of %d deaths most of its requests of that life were still open (%.0f of them, median): they hold the memory while they wait, and a leak keeps it when they are over",
+		q.traffic.Endpoints.Names[c.endpoint], held, known, stat.Median(counts))
+}
+
+func stillOpenRule() finding.Rule {
+	return finding.Rule{ID: "leak.still-open", Title: "Requests that hold memory while they wait", Question: "Is the memory kept by requests that are over, or held by those that are not?",
+		Test: "Of the endpoint that growth is put down to: how many of the requests that began in the life that ended were still open at its end.",
+		Thresholds: []finding.Threshold{{Name: "open", Value: fmt.Sprintf("%.0f%% of them, and at least %d, at most of %d deaths or more", 100*heldShare, heldLeast, heldDeaths), Why: "what leaks is over; few requests of a life wait at its end when only the collector is slow"}},
+		Source: "Little's law: what is open is what arrives, times how long it takes", Limits: "Needs lives whose beginning is known. Why they wait is not in it: see hang.constant-duration."}
 }
 
 // leakPartners names the endpoints that the growth of memory does not tell apart; nil when there are none or too many to help.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"lastcall/analyze/finding"
+	"lastcall/collectors/record"
 )
 
 // vanished explains containers that the platform lost.
@@ -41,8 +42,8 @@ func (q *inquiry) hungCandidate(deaths []int) candidate {
 			peers = append(peers, x.Container)
 		}
 	}
-	s := fmt.Sprintf("Something that requests call hangs: from %s to %s, %d requests on %d endpoints and %d containers ended after the same %.1f s, a client's timeout; no endpoint is to blame.",
-		clockTime(h.From), clockTime(h.To), h.Calls, h.Endpoints, h.Containers, h.Constant.Seconds())
+	s := fmt.Sprintf("Something that requests call hangs: from %s to %s, %d requests on %d endpoints and %s ended after the same %.1f s, a client's timeout; no endpoint is to blame.",
+		clockTime(h.From), clockTime(h.To), h.Calls, h.Endpoints, countText(h.Containers, "container"), h.Constant.Seconds())
 	if len(peers) > 0 {
 		slices.Sort(peers)
 		peers = slices.Compact(peers)
@@ -50,4 +51,48 @@ func (q *inquiry) hungCandidate(deaths []int) candidate {
 		grade = finding.Conclusive
 	}
 	return candidate{deaths: deaths, class: lost, endpoint: -1, named: -1, verdict: finding.Verdict{Cause: finding.HungDependency, Grade: grade, Summary: s}}
+}
+
+const (
+	// hungCalls of a hang must have begun before a story of deaths, on hungShare of the containers that serve, for the deaths to be its fallout:
+	// what waits holds memory. A container that dies makes its callers wait as well, later and on itself alone.
+	hungCalls = 10
+	hungShare = 0.5
+	// hungLead is how long before a story its first calls may have begun.
+	hungLead = 10 * time.Minute
+)
+
+// hungBefore explains deaths of memory by a hang that had begun on most containers before the first of them.
+func (q *inquiry) hungBefore(deaths []int) (candidate, bool) {
+	if q.hang == nil || len(deaths) == 0 {
+		return candidate{}, false
+	}
+	within := func(at record.Time) bool {
+		return at >= q.hang.From && at <= q.hang.To.Add(hungLead)
+	}
+	inside := 0
+	first := q.traffic.Deaths.At[deaths[0]] // of those within the hang
+	for _, d := range deaths {
+		if at := q.traffic.Deaths.At[d]; within(at) {
+			if inside == 0 || at < first {
+				first = at
+			}
+			inside++
+		}
+	}
+	calls, on := 0, map[uint32]bool{}
+	for _, ref := range q.hang.Refs {
+		if s := &q.measured.Slow[ref]; s.Start < first && s.Start >= first.Add(-hungLead) {
+			calls++
+			on[s.Container] = true
+		}
+	}
+	serving := len(q.traffic.ServingAt(first.Add(-time.Second)))
+	if 2*inside <= len(deaths) || calls < hungCalls || float64(len(on)) < hungShare*float64(serving) {
+		return candidate{}, false
+	}
+	c := q.hungCandidate(deaths)
+	c.verdict.Grade = lower(c.verdict.Grade, finding.Likely)
+	c.verdict.Summary = strings.TrimSuffix(c.verdict.Summary, ".") + fmt.Sprintf(". Meanwhile %s died of memory, the first when %d such calls had begun on %s: what waits holds memory.", q.deathsText(deaths), calls, countText(len(on), "container"))
+	return c, true
 }

@@ -302,6 +302,11 @@ func (q *inquiry) lowerInflight(res *inflight.Result, deaths []int, s support, g
 		g = finding.Possible
 		why = append(why, fmt.Sprintf("containers started again in their place %d more times, of which nobody says why, and it was cut off at %d of those", n, there))
 	}
+	if m, ok := q.byClock(res, deaths); ok && m.speaksAgainst() && !s.again && g.Rank() > finding.Possible.Rank() {
+		g = finding.Possible
+		why = append(why, m.String())
+		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "rival.same-stroke", Outcome: finding.Contradicts, Detail: q.traffic.Endpoints.Names[res.Leader] + ": " + m.String()})
+	}
 	if contested, _ := contested(res, res.Leader, q.contestants(deaths)); 2*contested > s.supported && !s.again && g.Rank() > finding.Possible.Rank() {
 		g = finding.Possible
 		why = append(why, fmt.Sprintf("at %d of the %d crashes that support it others stand out as well, as where everything is slow", contested, s.supported))
