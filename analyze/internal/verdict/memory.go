@@ -326,9 +326,9 @@ func (q *inquiry) heldOpen(c *candidate, deaths []int) string {
 
 func stillOpenRule() finding.Rule {
 	return finding.Rule{ID: "leak.still-open", Title: "Requests that hold memory while they wait", Question: "Is the memory kept by requests that are over, or held by those that are not?",
-		Test: "Of the endpoint that growth is put down to: how many of the requests that began in the life that ended were still open at its end.",
+		Test:       "Of the endpoint that growth is put down to: how many of the requests that began in the life that ended were still open at its end.",
 		Thresholds: []finding.Threshold{{Name: "open", Value: fmt.Sprintf("%.0f%% of them, and at least %d, at most of %d deaths or more", 100*heldShare, heldLeast, heldDeaths), Why: "what leaks is over; few requests of a life wait at its end when only the collector is slow"}},
-		Source: "Little's law: what is open is what arrives, times how long it takes", Limits: "Needs lives whose beginning is known. Why they wait is not in it: see hang.constant-duration."}
+		Source:     "Little's law: what is open is what arrives, times how long it takes", Limits: "Needs lives whose beginning is known. Why they wait is not in it: see hang.constant-duration."}
 }
 
 // leakPartners names the endpoints that the growth of memory does not tell apart; nil when there are none or too many to help.

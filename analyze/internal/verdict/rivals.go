@@ -24,6 +24,8 @@ const (
 	// peakRank and peakRise: the load before the deaths must be among the highest, and so many times the usual.
 	peakRank = 0.95
 	peakRise = 2
+	// surgeRise is how many times the usual the load must be where it rose no sooner than containers died.
+	surgeRise = 4
 	// peakLead before a death is part of the surge; minUsual stretches before that are needed to know the usual.
 	peakLead = 15 * time.Minute
 	minUsual = 6
@@ -209,8 +211,66 @@ func (q *inquiry) capacity(deaths []int) (candidate, bool) {
 	if q.measured.Counts.Total == 0 || len(deaths) < 2 || q.traffic.Sampled.Fraction > 0 {
 		return candidate{}, false // where only windows were fetched, the load between them is not known
 	}
-	died := map[string]bool{}
-	pools := map[string]bool{}
+	died, fleet := q.pool(deaths)
+	if float64(died) < fleetShare*float64(max(fleet, 1)) {
+		return candidate{}, false
+	}
+	w := int(peakWindow / traffic.LoadStep)
+	load := q.loadBy()
+	stories, peaks, surges := 0, 0, 0
+	minRise, minRank, minSurge := math.Inf(1), 1.0, math.Inf(1)
+	last := -1
+	for at, d := range deaths {
+		if q.open.cases[d].Chain == last {
+			continue
+		}
+		last = q.open.cases[d].Chain
+		i := q.loadStep(d)
+		usual := load.usual(i, w)
+		if len(usual) < minUsual {
+			continue
+		}
+		stories++
+		now := load.within(i-w, i)
+		rank := float64(sort.SearchFloat64s(usual, now)) / float64(len(usual))
+		median := max(usual[len(usual)/2], 1)
+		if rank >= peakRank && now >= peakRise*median {
+			peaks++
+			minRise, minRank = min(minRise, now/median), min(minRank, rank)
+		}
+		end := i
+		for _, later := range deaths[at:] {
+			if q.open.cases[later].Chain == last {
+				end = max(end, q.loadStep(later))
+			}
+		}
+		if rise := load.surge(i, end, median/float64(w)); rise >= surgeRise {
+			surges++
+			minSurge = min(minSurge, rise)
+		}
+	}
+	v := finding.Verdict{Cause: finding.Capacity, Grade: finding.Possible}
+	detail := ""
+	switch {
+	case 2*peaks > stories:
+		if peaks == stories && died >= 3 {
+			v.Grade = finding.Likely
+		}
+		detail = fmt.Sprintf("the load in the %s before %d of %d stories was %.1f times the usual, above %.0f %% of all such stretches; %d of %d containers died", minutes(peakWindow), peaks, stories, minRise, 100*minRank, died, fleet)
+		v.Summary = fmt.Sprintf("The load exceeded what the containers can hold: %d of %d died of memory as the load was %.1f times the usual, and no endpoint is out of line.", died, fleet, minRise)
+	case 2*surges > stories:
+		detail = fmt.Sprintf("the load was %.1f times the usual within a minute of the first death of %d of %d stories, and while containers died; %d of %d did", minSurge, surges, stories, died, fleet)
+		v.Summary = fmt.Sprintf("The load was %.1f times the usual while %d of %d containers died, again and again: more than they can hold, unless callers that try again make it; no endpoint is out of line.", minSurge, died, fleet)
+	default:
+		return candidate{}, false
+	}
+	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "capacity.peak", Outcome: finding.Supports, Detail: detail})
+	return candidate{deaths: deaths, class: byMemory, endpoint: -1, named: -1, verdict: v}, true
+}
+
+// pool counts the containers that died, and those that serve in the same pools.
+func (q *inquiry) pool(deaths []int) (dead, fleet int) {
+	died, pools := map[string]bool{}, map[string]bool{}
 	for _, d := range deaths {
 		x := &q.traffic.Life.Deaths[d]
 		if _, process := naming.IsProcess(x.Container); process {
@@ -219,64 +279,66 @@ func (q *inquiry) capacity(deaths []int) (candidate, bool) {
 		died[x.Container] = true
 		pools[life.Pool(x.Container, x.Service)] = true
 	}
-	fleet := 0
 	for pool, n := range q.serving() {
 		if pools[pool] {
 			fleet += n
 		}
 	}
-	total := q.measured.Load.Steps
-	n := len(total)
-	w := int(peakWindow / traffic.LoadStep)
-	logged := q.measured.Load.Logged
-	upTo := make([]float64, n+1) // requests before each step
-	for i, v := range total {
-		upTo[i+1] = upTo[i] + v
+	return len(died), fleet
+}
+
+// loadStep is the step of the load in which a death lies.
+func (q *inquiry) loadStep(d int) int {
+	return int(q.traffic.Deaths.At[d].Sub(q.traffic.Window.From) / traffic.LoadStep)
+}
+
+// loadBy is the load, added up.
+func (q *inquiry) loadBy() loadBy {
+	l := loadBy{upTo: make([]float64, len(q.measured.Load.Steps)+1), logged: q.measured.Load.Logged}
+	for i, v := range q.measured.Load.Steps {
+		l.upTo[i+1] = l.upTo[i] + v
 	}
-	stories, peaks := 0, 0
-	minRise, minRank := math.Inf(1), 1.0
-	last := -1
-	for _, d := range deaths {
-		if q.open.cases[d].Chain == last {
-			continue
-		}
-		last = q.open.cases[d].Chain
-		i := int(q.traffic.Deaths.At[d].Sub(q.traffic.Window.From) / traffic.LoadStep)
-		if i < w || i > n {
-			continue
-		}
-		// Compared with the time before the trouble: the surge itself, and the retries after it, are not the usual.
-		var usual []float64
-		until := i - int(peakLead/traffic.LoadStep)
-		for k := w; k <= until; k += max(1, w/2, (until-w)/mostStretches) {
-			if logged[k-w] && logged[k-1] {
-				usual = append(usual, upTo[k]-upTo[k-w])
-			}
-		}
-		if len(usual) < minUsual {
-			continue
-		}
-		sort.Float64s(usual)
-		stories++
-		now := upTo[i] - upTo[i-w]
-		rank := float64(sort.SearchFloat64s(usual, now)) / float64(len(usual))
-		median := max(usual[len(usual)/2], 1)
-		if rank >= peakRank && now >= peakRise*median {
-			peaks++
-			minRise, minRank = min(minRise, now/median), min(minRank, rank)
+	return l
+}
+
+// loadBy has the requests before each step of the load.
+type loadBy struct {
+	upTo   []float64
+	logged []bool
+}
+
+// within is the number of requests from one step to before another.
+func (l loadBy) within(from, to int) float64 { return l.upTo[to] - l.upTo[from] }
+
+// usual returns, in order, the requests of stretches of w steps before the trouble that leads to step i: the surge itself, and the retries
+// after it, are not the usual. It is empty where the load before i is not known.
+func (l loadBy) usual(i, w int) (usual []float64) {
+	if i < w || i >= len(l.upTo) {
+		return nil
+	}
+	until := i - int(peakLead/traffic.LoadStep)
+	for k := w; k <= until; k += max(1, w/2, (until-w)/mostStretches) {
+		if l.logged[k-w] && l.logged[k-1] {
+			usual = append(usual, l.within(k-w, k))
 		}
 	}
-	if stories == 0 || peaks*2 <= stories || float64(len(died)) < fleetShare*float64(max(fleet, 1)) {
-		return candidate{}, false
+	slices.Sort(usual)
+	return usual
+}
+
+// surge is how many times the usual load of a step there was within a minute of step i, or from there to the end, whichever is less.
+func (l loadBy) surge(i, end int, usual float64) float64 {
+	near := int(time.Minute / traffic.LoadStep)
+	n := len(l.upTo) - 1
+	most := 0.0
+	for k := max(i-near, 0); k <= min(i+near, n-1); k++ {
+		most = max(most, l.within(k, k+1))
 	}
-	grade := finding.Possible
-	if peaks == stories && len(died) >= 3 {
-		grade = finding.Likely
+	end = min(end+1, n)
+	if end <= i {
+		return 0
 	}
-	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "capacity.peak", Outcome: finding.Supports,
-		Detail: fmt.Sprintf("the load in the %s before %d of %d stories was %.1f times the usual, above %.0f %% of all such stretches; %d of %d containers died", minutes(peakWindow), peaks, stories, minRise, 100*minRank, len(died), fleet)})
-	return candidate{deaths: deaths, class: byMemory, endpoint: -1, named: -1, verdict: finding.Verdict{Cause: finding.Capacity, Grade: grade,
-		Summary: fmt.Sprintf("The load exceeded what the containers can hold: %d of %d died of memory as the load was %.1f times the usual, and no endpoint is out of line.", len(died), fleet, minRise)}}, true
+	return min(most, l.within(i, end)/float64(end-i)) / usual
 }
 
 // serving counts the containers that serve requests, by pool.

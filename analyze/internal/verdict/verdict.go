@@ -125,6 +125,10 @@ func (q *inquiry) decide() error {
 		}
 		r.Verdict = r.Causes[0]
 		r.Verdict.Crashes = nil
+		if all := len(q.traffic.Life.Deaths); main.verdict.Cause != finding.Undetermined && 2*len(main.deaths) < all {
+			// Who reads no further must not think that all is said.
+			r.Verdict.Summary += fmt.Sprintf(" That is %d of %d deaths; the others have causes of their own.", len(main.deaths), all)
+		}
 	}
 	for _, c := range cands {
 		if c.verdict.Endpoint != nil {
