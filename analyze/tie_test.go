@@ -21,18 +21,24 @@ func TestAContainerIsKnownByItsBrokenConnections(t *testing.T) {
 		also      time.Duration         // another death, before the log begins
 		often     bool                  // connections to the first address break every few minutes
 		names     string                // of what the requests name, with its number
+		single    bool                  // only one connection breaks at each death
+		machine   bool                  // deaths name a process and its machine
 		tied      bool
 	}{
-		"each at its own deaths":         {deaths: 4, brokeWith: own, tied: true},
-		"and one before the log":         {deaths: 4, brokeWith: own, also: 5 * time.Hour, tied: true},
-		"all of them, as at a deploy":    {deaths: 4, brokeWith: func(int) []int { return []int{0, 1, 2} }},
-		"one at the deaths of two":       {deaths: 4, brokeWith: func(int) []int { return []int{0} }},
-		"another one at the second time": {deaths: 4, brokeWith: func(d int) []int { return []int{[]int{0, 1, 2, 0}[d]} }},
-		"none":                           {deaths: 4, brokeWith: func(int) []int { return nil }},
-		"two deaths may be chance":       {deaths: 2, brokeWith: own},
-		"restarted because it died":      {deaths: 4, brokeWith: own, after: 20 * time.Second},
-		"one that breaks all the time":   {deaths: 4, brokeWith: func(d int) []int { return []int{0}[:1-d%2] }, often: true},
-		"two with one short name":        {deaths: 4, brokeWith: own, names: "unix:/run/%d/app.sock"},
+		"each at its own deaths":          {deaths: 4, brokeWith: own, tied: true},
+		"and one before the log":          {deaths: 4, brokeWith: own, also: 5 * time.Hour, tied: true},
+		"all of them, as at a deploy":     {deaths: 4, brokeWith: func(int) []int { return []int{0, 1, 2} }},
+		"one at the deaths of two":        {deaths: 4, brokeWith: func(int) []int { return []int{0} }},
+		"another one at the second time":  {deaths: 4, brokeWith: func(d int) []int { return []int{[]int{0, 1, 2, 0}[d]} }},
+		"none":                            {deaths: 4, brokeWith: func(int) []int { return nil }},
+		"two deaths may be chance":        {deaths: 2, brokeWith: own},
+		"restarted because it died":       {deaths: 4, brokeWith: own, after: 20 * time.Second},
+		"one that breaks all the time":    {deaths: 4, brokeWith: func(d int) []int { return []int{0}[:1-d%2] }, often: true},
+		"one connection, many deaths":     {deaths: 6, brokeWith: own, single: true, tied: true},
+		"one connection, two deaths each": {deaths: 4, brokeWith: own, single: true},
+		"one connection, 10 s later":      {deaths: 6, brokeWith: own, single: true, after: 10 * time.Second},
+		"processes of machines":           {deaths: 4, brokeWith: own, machine: true, tied: true},
+		"two with one short name":         {deaths: 4, brokeWith: own, names: "unix:/run/%d/app.sock"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.names == "" {
@@ -55,13 +61,20 @@ func TestAContainerIsKnownByItsBrokenConnections(t *testing.T) {
 						for _, of := range c.brokeWith(d) {
 							serve(of, "/export", at.Add(-30*time.Second), 30*time.Second, record.Cut)
 							for i := range 2 {
+								if c.single {
+									continue
+								}
 								serve(of, "/usual", at.Add(-time.Duration(i+1)*100*time.Millisecond), time.Duration(i+1)*100*time.Millisecond, record.Cut)
 							}
 						}
 					}
 				}
 				for d := range c.deaths {
-					if err := s.Crash(killed([]string{"pod-a", "pod-b"}[d%2], dawn.Add(time.Duration(d+1)*45*time.Minute))); err != nil {
+					death := killed([]string{"pod-a", "pod-b"}[d%2], dawn.Add(time.Duration(d+1)*45*time.Minute))
+					if c.machine {
+						death.Host, death.Container, death.Instance = death.Container, "", fmt.Sprint(4000+d)
+					}
+					if err := s.Crash(death); err != nil {
 						t.Fatal(err)
 					}
 				}

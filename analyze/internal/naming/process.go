@@ -49,6 +49,9 @@ func (c *Canon) tieProcesses(ev *intake.Evidence, processes []*record.Crash) {
 	if processes = c.tieDumps(ev, processes); len(processes) == 0 {
 		return
 	}
+	if processes = c.tieMachines(ev, processes); len(processes) == 0 {
+		return
+	}
 	slices.SortFunc(processes, func(a, b *record.Crash) int {
 		return cmp.Or(cmp.Compare(a.Time, b.Time), strings.Compare(a.Host, b.Host), strings.Compare(a.Instance, b.Instance))
 	})
@@ -108,6 +111,47 @@ func (c *Canon) tieProcesses(ev *intake.Evidence, processes []*record.Crash) {
 			last[k.Host] = k
 		}
 	}
+}
+
+// sharedMachines are those on which containers are known that have names of their own.
+func sharedMachines(ev *intake.Evidence) map[string]bool {
+	shared := map[string]bool{}
+	note := func(host, container string) {
+		if host != "" && container != "" && container != host {
+			shared[host] = true
+		}
+	}
+	for i := range ev.Crashes {
+		note(ev.Crashes[i].Host, ev.Crashes[i].Container)
+	}
+	for i := range ev.Events {
+		note(ev.Events[i].Host, ev.Events[i].Container)
+	}
+	return shared
+}
+
+// tieMachines gives processes their machine, where that serves or is measured under its own name and holds no container with another: a
+// service that systemd runs. It returns those that are left.
+func (c *Canon) tieMachines(ev *intake.Evidence, processes []*record.Crash) (left []*record.Crash) {
+	known := map[string]bool{}
+	for raw, name := range ev.Containers {
+		if raw != intake.OtherContainers && name != "" {
+			known[c.Of(name)] = true
+		}
+	}
+	for k := range ev.Series {
+		known[c.Of(k.Container)] = true
+	}
+	shared := sharedMachines(ev)
+	for _, k := range processes {
+		if k.Host == "" || shared[k.Host] || !known[c.Of(k.Host)] {
+			left = append(left, k)
+			continue
+		}
+		k.Container, k.Instance = c.Of(k.Host), ""
+		forgetUntold(ev, k.Pos)
+	}
+	return left
 }
 
 // endedWith returns the container whose own end lies nearest to a kill, on the same machine where both are known; empty when none does.

@@ -22,6 +22,9 @@ const (
 	oneDeath = time.Minute
 	// tieWithin is how far the two may lie apart: what is restarted because another one died breaks later.
 	tieWithin = 15 * time.Second
+	// oneWithin is the same where one connection that breaks has to do, as where requests are few; then each container must have died
+	// minTies times.
+	oneWithin = 3 * time.Second
 )
 
 // tieByBreaks makes names for containers that only requests know those of containers that died and that no request knows, and returns how
@@ -35,10 +38,25 @@ func (c *Canon) tieByBreaks(ev *intake.Evidence, from, to record.Time) (tied int
 	if len(signs) == 0 || len(signs) > maxTied {
 		return 0, nil
 	}
-	breaks, err := breaksOf(ev, strange)
+	cut, err := cutsOf(ev, strange)
 	if err != nil {
 		return 0, err
 	}
+	names := pair(signs, breaksOf(cut, MinBroken), tieWithin, 1)
+	if len(names) == 0 {
+		names = pair(signs, breaksOf(cut, 1), oneWithin, minTies)
+	}
+	for raw, other := range strange {
+		if name := names[other]; name != "" && other != "" {
+			c.alias[c.key(ev.Containers[raw])] = name
+		}
+	}
+	return len(names), nil
+}
+
+// pair finds whose connections broke at each death of a container, at no death of another and hardly ever else, by the names of both; only for
+// containers that died so many times at least. It finds none where all of them together died too seldom.
+func pair(signs, breaks map[string][]record.Time, within time.Duration, least int) map[string]string {
 	// Who broke at all deaths of a container, and for how many containers that is so.
 	candidates, claims := map[string][]string{}, map[string]int{}
 	deaths := map[string]int{}
@@ -46,9 +64,12 @@ func (c *Canon) tieByBreaks(ev *intake.Evidence, from, to record.Time) (tied int
 		slices.Sort(at)
 		each := InRuns(at, oneDeath, itself)
 		deaths[name] = len(each)
+		if len(each) < least {
+			continue
+		}
 		for other, moments := range breaks {
 			missed := func(signs []record.Time) bool {
-				return !slices.ContainsFunc(signs, func(s record.Time) bool { return meets(moments, s) })
+				return !slices.ContainsFunc(signs, func(s record.Time) bool { return meets(moments, s, within) })
 			}
 			if !slices.ContainsFunc(each, missed) {
 				candidates[name] = append(candidates[name], other)
@@ -64,7 +85,7 @@ func (c *Canon) tieByBreaks(ev *intake.Evidence, from, to record.Time) (tied int
 		}
 		elsewhere := 0
 		for _, m := range breaks[of[0]] {
-			if !meets(signs[name], m) {
+			if !meets(signs[name], m, within) {
 				elsewhere++
 			}
 		}
@@ -74,14 +95,9 @@ func (c *Canon) tieByBreaks(ev *intake.Evidence, from, to record.Time) (tied int
 		}
 	}
 	if pairs < minTies {
-		return 0, nil
+		return nil
 	}
-	for raw, other := range strange {
-		if name := names[other]; name != "" && other != "" {
-			c.alias[c.key(ev.Containers[raw])] = name
-		}
-	}
-	return len(names), nil
+	return names
 }
 
 // Strangers returns, by raw id, the names of containers that only requests know, and all names that requests know.
@@ -124,23 +140,30 @@ func (c *Canon) signsOfUnserved(ev *intake.Evidence, from, to record.Time, serve
 	}
 	to = min(to, logged.Last)
 	signs := map[string][]record.Time{}
+	shared := sharedMachines(ev)
 	for i := range ev.Crashes {
 		k := &ev.Crashes[i]
-		if name := c.Of(k.Container); name != "" && !served[name] && k.Time >= from && k.Time <= to {
+		name := c.Of(k.Container)
+		if name == "" && processID(k.Instance) && !shared[k.Host] {
+			name = c.Of(k.Host)
+		}
+		if name != "" && !served[name] && k.Time >= from && k.Time <= to {
 			signs[name] = append(signs[name], k.Time)
 		}
 	}
 	return signs
 }
 
-// breaksOf returns when several connections of some containers, named by raw id, broke at once.
-func breaksOf(ev *intake.Evidence, names []string) (map[string][]record.Time, error) {
-	type told struct {
-		name   string
-		layer  record.Layer // sources of two layers or formats may tell of the same requests
-		format string
-	}
-	broken := map[told][]record.Time{}
+// teller is who tells of a container's requests: sources of two layers or formats may tell of the same ones.
+type teller struct {
+	name   string
+	layer  record.Layer
+	format string
+}
+
+// cutsOf returns when connections of some containers, named by raw id, broke.
+func cutsOf(ev *intake.Evidence, names []string) (map[teller][]record.Time, error) {
+	broken := map[teller][]record.Time{}
 	last := reqlog.Rec{}
 	err := ev.Unanswered.Each(func(page *reqlog.Page) {
 		for i := range page.Len() {
@@ -149,15 +172,22 @@ func breaksOf(ev *intake.Evidence, names []string) (map[string][]record.Time, er
 				continue
 			}
 			last = *r
-			k := told{names[r.Container], r.Layer, intake.SourceFormat(ev.Sources[r.Source])}
+			k := teller{names[r.Container], r.Layer, intake.SourceFormat(ev.Sources[r.Source])}
 			broken[k] = append(broken[k], r.End)
 		}
 	})
+	for _, times := range broken {
+		slices.Sort(times)
+	}
+	return broken, err
+}
+
+// breaksOf returns when so many connections of a container, or more, broke at once.
+func breaksOf(broken map[teller][]record.Time, least int) map[string][]record.Time {
 	moments := map[string][]record.Time{}
 	for k, times := range broken {
-		slices.Sort(times)
 		for _, at := range InRuns(times, BreakGap, itself) {
-			if len(at) >= MinBroken {
+			if len(at) >= least {
 				moments[k.name] = append(moments[k.name], at[0])
 			}
 		}
@@ -170,14 +200,14 @@ func breaksOf(ev *intake.Evidence, names []string) (map[string][]record.Time, er
 		}
 		moments[name] = once
 	}
-	return moments, err
+	return moments
 }
 
 func itself(at record.Time) record.Time { return at }
 
 // meets reports whether one of some instants lies near another one.
-func meets(times []record.Time, at record.Time) bool {
-	return slices.ContainsFunc(times, func(t record.Time) bool { return t.Sub(at).Abs() <= tieWithin })
+func meets(times []record.Time, at record.Time, within time.Duration) bool {
+	return slices.ContainsFunc(times, func(t record.Time) bool { return t.Sub(at).Abs() <= within })
 }
 
 const (
