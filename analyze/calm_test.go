@@ -1,6 +1,7 @@
 package analyze_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -221,5 +222,48 @@ func TestASlowTimeIsNotNothing(t *testing.T) {
 		if r.Verdict.Cause != finding.None || r.Verdict.Grade != c.grade || slow != (c.grade == finding.Possible) || slow != (len(r.Actions) > 0 && r.Actions[0].Rule == "latency.slow") {
 			t.Errorf("%s: %s, %s: %s %v", name, r.Verdict.Cause, r.Verdict.Grade, r.Verdict.Summary, r.Actions)
 		}
+	}
+}
+
+// TestRequestsThatFailAfterARestartAreItsFallout: a deploy restarts all containers, and requests wait in vain for cold caches.
+func TestRequestsThatFailAfterARestartAreItsFallout(t *testing.T) {
+	router := &record.Source{Name: "router.log", Format: "scalingo-router"}
+	platform := &record.Source{Name: "platform.log", Format: "scalingo"}
+	for name, c := range map[string]struct {
+		restarted int           // of three containers
+		fails     time.Duration // when requests begin to fail, after the restart
+		want      finding.Cause
+	}{
+		"as all were restarted":       {3, 10 * time.Second, finding.PlannedRestart},
+		"as one of three was":         {1, 10 * time.Second, finding.Undetermined},
+		"before they were restarted":  {3, -20 * time.Minute, finding.Undetermined},
+		"long after the restart":      {3, 30 * time.Minute, finding.Undetermined},
+		"from the restart to the end": {3, 9 * time.Minute, finding.Undetermined},
+	} {
+		t.Run(name, func(t *testing.T) {
+			restart := dawn.Add(time.Hour)
+			r := look(t, analyze.Options{}, func(s record.Sink) {
+				line := int64(0)
+				give := func(container int, at record.Time, took time.Duration, out record.Outcome) {
+					line++
+					served(t, s, router, line, "web-"+string(rune('1'+container)), "/usual/"+string(rune('a'+line%7)), fmt.Sprint("r", line), at, took, out)
+				}
+				for i := range 7200 {
+					give(i%3, dawn.Add(time.Duration(i)*time.Second), time.Duration(40+i%11)*time.Millisecond, record.Answered)
+				}
+				for i := range 800 {
+					give(i%3, restart.Add(c.fails+time.Duration(i)*300*time.Millisecond), 30*time.Second, record.GaveUp)
+				}
+				for i := range c.restarted {
+					l := record.Lifecycle{Pos: record.Pos{Source: platform, Line: int64(1 + i)}, Time: restart.Add(time.Duration(i) * time.Second), Kind: record.Stopped, Container: "web-" + string(rune('1'+i)), ExitCode: -1, Text: "deploy"}
+					if err := s.Lifecycle(&l); err != nil {
+						t.Fatal(err)
+					}
+				}
+			})
+			if r.Verdict.Cause != c.want || r.Verdict.Grade.Rank() > finding.Possible.Rank() {
+				t.Error(brief(r))
+			}
+		})
 	}
 }

@@ -23,10 +23,10 @@ type Control struct {
 // says, in seconds by index of the endpoint; 0 asks for nothing. In the same pass it measures the latency of the culprits by themselves.
 func (t *Traffic) Controls(ages map[int]float64, culprits map[uint32]bool) (map[int]Control, Singles, error) {
 	singles := Singles{latencyCalendar(t.Window), map[uint32]*latencyRow{}}
-	moments := make([][]record.Time, len(t.Quiet.alive))
+	moments := make([][]record.Time, len(t.Quiet.Alive))
 	total := 0
-	for c := range t.Quiet.alive {
-		for _, s := range t.Quiet.alive[c] {
+	for c := range t.Quiet.Alive {
+		for _, s := range t.Quiet.Alive[c] {
 			first := s.From.Add(quietStep / 2)
 			for at := first; at < s.To; at = at.Add(quietStep) {
 				if _, quiet := t.quietUntil(uint32(c), at); quiet {

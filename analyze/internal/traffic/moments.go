@@ -10,7 +10,7 @@ import (
 
 // ServingAt returns the containers (indexes) that could serve requests at an instant.
 func (t *Traffic) ServingAt(at record.Time) (on []uint32) {
-	for c, spans := range t.Quiet.alive {
+	for c, spans := range t.Quiet.Alive {
 		if slices.ContainsFunc(spans, func(s life.Span) bool { return s.From <= at && at <= s.To }) {
 			on = append(on, uint32(c))
 		}

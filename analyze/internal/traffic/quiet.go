@@ -22,7 +22,7 @@ const (
 
 // Quiet is when containers served requests and nothing was unusual.
 type Quiet struct {
-	alive        [][]life.Span // per container, when it could serve requests
+	Alive        [][]life.Span // per container, when it could serve requests
 	everywhere   pressure      // after deaths
 	before       []pressure    // per container, before its own deaths
 	Lookback     time.Duration // how long before a death is not quiet
@@ -33,7 +33,7 @@ type Quiet struct {
 // pressureWindows marks the time around deaths: [death - lookback, death + after] of the container that died, and
 // [death, death + after] of the others.
 func (t *Traffic) pressureWindows() {
-	t.Quiet.alive = t.aliveSpans()
+	t.Quiet.Alive = t.aliveSpans()
 	for t.Quiet.Lookback = PressureBefore; ; t.Quiet.Lookback /= 2 {
 		after := min(PressureAfter, t.Quiet.Lookback)
 		everywhere, own := []life.Span(nil), make([][]life.Span, len(t.Containers.Names))
@@ -48,7 +48,7 @@ func (t *Traffic) pressureWindows() {
 		t.Quiet.AliveSeconds = 0
 		for c := range t.Quiet.before {
 			t.Quiet.before[c] = newPressure(minus(union(own[c]), everywhere), 1)
-			for _, s := range t.Quiet.alive[c] {
+			for _, s := range t.Quiet.Alive[c] {
 				t.Quiet.AliveSeconds += s.To.Sub(s.From).Seconds()
 			}
 		}
@@ -61,7 +61,7 @@ func (t *Traffic) pressureWindows() {
 
 // quietWithin is how long it is quiet within a span, in seconds over all containers.
 func (t *Traffic) quietWithin(from, to record.Time) (secs float64) {
-	for c, spans := range t.Quiet.alive {
+	for c, spans := range t.Quiet.Alive {
 		for _, s := range spans {
 			s.From, s.To = max(s.From, from), min(s.To, to)
 			if s.From < s.To {

@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"lastcall/analyze/internal/intake"
 	"lastcall/analyze/internal/stat"
 	"lastcall/analyze/internal/traffic"
+	"lastcall/analyze/life"
 	"lastcall/analyze/memory"
 	"lastcall/collectors/record"
 )
@@ -71,6 +73,11 @@ func (q *inquiry) calm() candidate {
 		case many(q.measured.Counts.ServerErrors) || q.measured.ManyFailures():
 			how = fmt.Sprintf("%d of %d requests were answered with status 5xx", q.measured.Counts.ServerErrors, q.measured.Counts.Total)
 		}
+		if after, ok := q.failedAfterRestarts(); how != "" && ok {
+			c.verdict = finding.Verdict{Cause: finding.PlannedRestart, Grade: finding.Possible, Summary: "No crash was seen, but " + how + ": " + after}
+			q.report.Checks = append(q.report.Checks, finding.Check{Rule: "errors.after-restart", Outcome: finding.Supports, Detail: after})
+			return c
+		}
 		if how != "" {
 			c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: "No crash was seen, but " + how + ", and nothing says why."}
 			return c
@@ -99,6 +106,75 @@ func (q *inquiry) calm() candidate {
 		c.verdict.Summary += fmt.Sprintf(" Memory grew in lives of %d of %d containers, and as many others stayed level: too little to call it a leak.", n, of)
 	}
 	return c
+}
+
+const (
+	// warmWithin is how long after containers are restarted on purpose their requests may fail for it: caches are cold, queues fill.
+	warmWithin = 10 * time.Minute
+	// warmShare of the requests that failed must have begun then, and warmFleet of the containers been restarted within warmWithin.
+	warmShare = 0.9
+	warmFleet = 0.5
+)
+
+// failedAfterRestarts says that nearly all requests that failed did so as most of the fleet had been restarted on purpose, if so.
+func (q *inquiry) failedAfterRestarts() (string, bool) {
+	var failed []record.Time
+	for i := range q.traffic.Pending {
+		if p := &q.traffic.Pending[i]; failedOutcome(p.Outcome) {
+			failed = append(failed, p.End)
+		}
+	}
+	slices.Sort(failed)
+	serving := 0
+	for _, serves := range q.measured.Serves[1:] {
+		if serves {
+			serving++
+		}
+	}
+	var asked []*life.Restart
+	for i := range q.traffic.Life.Restarts {
+		if s := &q.traffic.Life.Restarts[i]; s.Reason != finding.StoppedReporting {
+			asked = append(asked, s)
+		}
+	}
+	slices.SortStableFunc(asked, func(a, b *life.Restart) int { return cmp.Compare(a.Time, b.Time) })
+	most, fleet, from := 0, 0, record.Time(0)
+	who := map[string]int{} // restarted from the i-th on, within warmWithin
+	next := 0
+	for i, first := range asked {
+		to := first.Time.Add(warmWithin)
+		for ; next < len(asked) && asked[next].Time <= to; next++ {
+			who[asked[next].Container]++
+		}
+		if float64(len(who)) >= warmFleet*float64(serving) {
+			lo, _ := slices.BinarySearch(failed, first.Time)
+			hi, _ := slices.BinarySearch(failed, to+1)
+			if hi-lo > most {
+				most, fleet, from = hi-lo, len(who), first.Time
+			}
+		}
+		if who[asked[i].Container]--; who[asked[i].Container] == 0 {
+			delete(who, asked[i].Container)
+		}
+	}
+	if most == 0 || float64(most) < warmShare*float64(len(failed)) {
+		return "", false
+	}
+	return fmt.Sprintf("%d of the %d failed within %s of %s, when %d of %d containers were restarted as asked (%s), unless what was released then is why.",
+		most, len(failed), minutes(warmWithin), clockTime(from), fleet, max(serving, fleet), q.restartReasons()), true
+}
+
+// failedOutcome reports whether a request ended without an answer of its container.
+func failedOutcome(o record.Outcome) bool {
+	return o == record.Cut || o == record.GaveUp || o == record.Refused
+}
+
+func afterRestartRule() finding.Rule {
+	return finding.Rule{ID: "errors.after-restart", Title: "Requests that fail after a restart", Question: "Nothing crashed: did requests fail because the fleet was restarted on purpose?",
+		Test: "Of the requests that were cut, given up on or refused, how many were so after a planned restart of most containers.",
+		Thresholds: []finding.Threshold{{Name: "share", Value: fmt.Sprintf("%.0f%% within %s", 100*warmShare, minutes(warmWithin)), Why: "caches are cold, connections are opened anew, queues fill"},
+			{Name: "fleet", Value: fmt.Sprintf("%.0f%% of the containers that serve", 100*warmFleet), Why: "one that is replaced leaves the rest to serve"}},
+		Source: "method of the project", Limits: "What else began with the release looks the same: possible at most."}
 }
 
 // tellFailing says that requests of some endpoints failed for a while, of which nothing else tells.
