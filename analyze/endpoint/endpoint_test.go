@@ -258,3 +258,40 @@ func TestLanguagesBesideOtherNamesAreOneParameter(t *testing.T) {
 		}
 	}
 }
+func TestAThousandSiblingsAreValuesHoweverOftenEachIsAskedFor(t *testing.T) {
+	for _, c := range []struct {
+		siblings int
+		merged   bool
+	}{{2000, true}, {300, false}} {
+		table := NewTable()
+		in := table.Interner()
+		var counts []int64
+		ask := func(path string, n int64) uint32 {
+			id := in.ID([]byte("GET"), []byte(path), nil)
+			for int(id) >= len(counts) {
+				counts = append(counts, 0)
+			}
+			counts[id] += n
+			return id
+		}
+		words := []string{"harbour", "north", "river", "cable", "stone", "amber", "field", "cedar", "linen", "ivory", "maple", "ocean", "prism"}
+		slug := func(i int) string {
+			return words[i%13] + "-" + words[i/13%13] + "-" + words[i/169%13]
+		}
+		var first uint32
+		for i := range c.siblings {
+			id := ask("/produkte/"+slug(i), 5)
+			if i == 0 {
+				first = id
+			}
+		}
+		seldom := ask("/verwaltung/katalog/import", 7)
+		of, names, _ := table.Collapse(counts)
+		if got := names[of[first]] == "GET /produkte/{id}"; got != c.merged {
+			t.Errorf("%d siblings: %s", c.siblings, names[of[first]])
+		}
+		if names[of[seldom]] != "GET /verwaltung/katalog/import" {
+			t.Errorf("%d siblings: a seldom endpoint became %s", c.siblings, names[of[seldom]])
+		}
+	}
+}

@@ -19,10 +19,13 @@ const (
 	MaxEndpoints = 5_000
 	// minFanout: under one prefix, more than 30 different children, of which at least 80 % have fewer than 3 requests and none
 	// of which is 1 % of the prefix's traffic, are values rather than names.
-	minFanout    = 30
-	rareHits     = 3
-	rareShare    = 0.8
-	commonShare  = 0.01
+	minFanout   = 30
+	rareHits    = 3
+	rareShare   = 0.8
+	commonShare = 0.01
+	// manyFanout: so many children are values however often each is asked for. Nobody names a thousand siblings, and each product of a
+	// shop is asked for a few times a day.
+	manyFanout   = 1000
 	fanoutDepths = 12
 	// maxLocal bounds one goroutine's memory of the table.
 	maxLocal = 2 * MaxRaw
@@ -245,7 +248,7 @@ func (t *Table) Collapse(counts []int64) (of []uint32, names []string, overflow 
 					rare++
 				}
 			}
-			if float64(rare) < rareShare*float64(len(g)) {
+			if float64(rare) < rareShare*float64(len(g)) && len(g) <= manyFanout {
 				continue
 			}
 			for seg, c := range g {
