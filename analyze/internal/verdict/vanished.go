@@ -50,7 +50,29 @@ func (q *inquiry) hungCandidate(deaths []int) candidate {
 		s = strings.TrimSuffix(s, "; no endpoint is to blame.") + fmt.Sprintf(", beginning as the platform lost %s; no endpoint is to blame.", strings.Join(peers, ", "))
 		grade = finding.Conclusive
 	}
+	if q.reachedNobody() {
+		s = fmt.Sprintf("From %s to %s, %d requests on %d endpoints ended after the same %.1f s and reached no container: what waited is before the fleet, or between it and its proxy; no endpoint is to blame.",
+			clockTime(h.From), clockTime(h.To), h.Calls, h.Endpoints, h.Constant.Seconds())
+		grade = lower(grade, finding.Possible)
+	}
 	return candidate{deaths: deaths, class: lost, endpoint: -1, named: -1, verdict: finding.Verdict{Cause: finding.HungDependency, Grade: grade, Summary: s}}
+}
+
+// reachedShare of the calls of a hang without a container, where others have one: they reached nobody.
+const reachedShare = 0.95
+
+// reachedNobody reports whether the calls that end at one constant duration name no container where other requests do.
+func (q *inquiry) reachedNobody() bool {
+	if !q.traffic.Containers.Named {
+		return false
+	}
+	none := 0
+	for _, ref := range q.hang.Refs {
+		if q.measured.Slow[ref].Container == 0 {
+			none++
+		}
+	}
+	return float64(none) >= reachedShare*float64(len(q.hang.Refs))
 }
 
 const (
