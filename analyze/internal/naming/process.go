@@ -49,9 +49,6 @@ func (c *Canon) tieProcesses(ev *intake.Evidence, processes []*record.Crash) {
 	if processes = c.tieDumps(ev, processes); len(processes) == 0 {
 		return
 	}
-	if processes = c.tieMachines(ev, processes); len(processes) == 0 {
-		return
-	}
 	slices.SortFunc(processes, func(a, b *record.Crash) int {
 		return cmp.Or(cmp.Compare(a.Time, b.Time), strings.Compare(a.Host, b.Host), strings.Compare(a.Instance, b.Instance))
 	})
@@ -101,7 +98,7 @@ func (c *Canon) tieProcesses(ev *intake.Evidence, processes []*record.Crash) {
 		open = append(open, k)
 	}
 	last := map[string]*record.Crash{} // by machine: the last kill that was not tied
-	for _, k := range c.tieByCount(ev, open, first) {
+	for _, k := range c.tieByCount(ev, c.tieMachines(ev, open), first) {
 		k.Container = processName(k.Instance, k.Host)
 		if k.Kind == record.CrashOOMKill {
 			// Several processes that are killed at one moment on one machine are usually of one container.

@@ -18,33 +18,36 @@ func (t *Traffic) ServingAt(at record.Time) (on []uint32) {
 	return on
 }
 
-// Dies reports whether a container died within a span.
-func (t *Traffic) Dies(c uint32, from, to record.Time) bool {
-	for d := range t.Life.Deaths {
-		if at := t.Deaths.At[d]; at >= from && at <= to && t.DiedOn(d) == c {
-			return true
-		}
-	}
-	return false
-}
-
 // DiedOn returns the container (index) of a death.
 func (t *Traffic) DiedOn(d int) uint32 { return t.Containers.died(&t.Life.Deaths[d]) }
 
-// Begun tells when calls began, by container.
-type Begun map[uint32][]record.Time
+// Instants are times in order, by container (index).
+type Instants map[uint32][]record.Time
 
-// BegunOf tells when the calls of an endpoint began, in the order of time.
-func BegunOf(calls []Call) Begun {
-	b := Begun{}
-	for _, c := range calls {
+// BegunOf tells when calls began.
+func BegunOf(calls []Call) Instants {
+	b := Instants{}
+	for _, c := range calls { // in the order of time
 		b[c.Container] = append(b[c.Container], c.Start)
 	}
 	return b
 }
 
-// Within reports whether a call began on a container within so long before an instant.
-func (b Begun) Within(c uint32, before time.Duration, at record.Time) bool {
+// DeathsBy tells when containers died.
+func (t *Traffic) DeathsBy() Instants {
+	by := Instants{}
+	for d := range t.Life.Deaths {
+		c := t.DiedOn(d)
+		by[c] = append(by[c], t.Deaths.At[d])
+	}
+	for _, at := range by {
+		slices.Sort(at)
+	}
+	return by
+}
+
+// Within reports whether one of a container lies within so long before an instant.
+func (b Instants) Within(c uint32, before time.Duration, at record.Time) bool {
 	of := b[c]
 	i, _ := slices.BinarySearch(of, at.Add(-before))
 	return i < len(of) && of[i] <= at

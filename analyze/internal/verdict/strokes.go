@@ -18,6 +18,8 @@ const (
 	// momentSlack is added to how long the suspect had run at the deaths; momentMost bounds it.
 	momentSlack = 5 * time.Second
 	momentMost  = 10 * time.Minute
+	// mostMoments bounds the moments that are looked at, evenly.
+	mostMoments = 1000
 	// momentWith is on how many containers that lived on the suspect must have been at work for the comparison to say something.
 	momentWith = 2
 	// momentTimes is how many times as often the suspect must begin at strokes of the clock as at other times to keep to it.
@@ -78,10 +80,13 @@ func (q *inquiry) byClock(res *inflight.Result, deaths []int) (m byClock, ok boo
 			m.with++
 		}
 	}
-	for _, at := range append(slices.Clone(firsts), q.otherStrokes(m.clock, firsts)...) {
+	moments := append(slices.Clone(firsts), q.otherStrokes(m.clock, firsts)...)
+	died := q.traffic.DeathsBy()
+	for i := 0; i < len(moments); i += 1 + len(moments)/mostMoments {
+		at := moments[i]
 		for _, c := range q.traffic.ServingAt(at) {
 			// What began as late as on those that died has as long again to kill.
-			if c == 0 || q.traffic.Dies(c, at.Add(-momentApart), at.Add(2*within)) {
+			if c == 0 || died.Within(c, momentApart+2*within, at.Add(2*within)) {
 				continue
 			}
 			m.lived++
