@@ -23,33 +23,43 @@ func TestAContainerIsKnownByItsBrokenConnections(t *testing.T) {
 		names     string                // of what the requests name, with its number
 		single    bool                  // only one connection breaks at each death
 		machine   bool                  // deaths name a process and its machine
+		own       bool                  // the application logs what it answered under the names of those that die
 		tied      bool
 	}{
-		"each at its own deaths":          {deaths: 4, brokeWith: own, tied: true},
-		"and one before the log":          {deaths: 4, brokeWith: own, also: 5 * time.Hour, tied: true},
-		"all of them, as at a deploy":     {deaths: 4, brokeWith: func(int) []int { return []int{0, 1, 2} }},
-		"one at the deaths of two":        {deaths: 4, brokeWith: func(int) []int { return []int{0} }},
-		"another one at the second time":  {deaths: 4, brokeWith: func(d int) []int { return []int{[]int{0, 1, 2, 0}[d]} }},
-		"none":                            {deaths: 4, brokeWith: func(int) []int { return nil }},
-		"two deaths may be chance":        {deaths: 2, brokeWith: own},
-		"restarted because it died":       {deaths: 4, brokeWith: own, after: 20 * time.Second},
-		"one that breaks all the time":    {deaths: 4, brokeWith: func(d int) []int { return []int{0}[:1-d%2] }, often: true},
-		"one connection, many deaths":     {deaths: 6, brokeWith: own, single: true, tied: true},
-		"one connection, two deaths each": {deaths: 4, brokeWith: own, single: true},
-		"one connection, 10 s later":      {deaths: 6, brokeWith: own, single: true, after: 10 * time.Second},
-		"processes of machines":           {deaths: 4, brokeWith: own, machine: true, tied: true},
-		"two with one short name":         {deaths: 4, brokeWith: own, names: "unix:/run/%d/app.sock"},
+		"each at its own deaths":              {deaths: 4, brokeWith: own, tied: true},
+		"and one before the log":              {deaths: 4, brokeWith: own, also: 5 * time.Hour, tied: true},
+		"all of them, as at a deploy":         {deaths: 4, brokeWith: func(int) []int { return []int{0, 1, 2} }},
+		"one at the deaths of two":            {deaths: 4, brokeWith: func(int) []int { return []int{0} }},
+		"another one at the second time":      {deaths: 4, brokeWith: func(d int) []int { return []int{[]int{0, 1, 2, 0}[d]} }},
+		"none":                                {deaths: 4, brokeWith: func(int) []int { return nil }},
+		"two deaths may be chance":            {deaths: 2, brokeWith: own},
+		"restarted because it died":           {deaths: 4, brokeWith: own, after: 20 * time.Second},
+		"one that breaks all the time":        {deaths: 4, brokeWith: func(d int) []int { return []int{0}[:1-d%2] }, often: true},
+		"one connection, many deaths":         {deaths: 6, brokeWith: own, single: true, tied: true},
+		"one connection, two deaths each":     {deaths: 4, brokeWith: own, single: true},
+		"one connection, 10 s later":          {deaths: 6, brokeWith: own, single: true, after: 10 * time.Second},
+		"with a log of the application's own": {deaths: 4, brokeWith: own, own: true, tied: true},
+		"processes of machines":               {deaths: 4, brokeWith: own, machine: true, tied: true},
+		"two with one short name":             {deaths: 4, brokeWith: own, names: "unix:/run/%d/app.sock"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.names == "" {
 				c.names = "10.0.0.%d:80"
 			}
 			var sources []*record.Source
+			app := &record.Source{Name: "app.log", Format: "pino"}
 			give := func(s record.Sink) {
 				for _, src := range sources {
 					serve := serving(t, s, src, c.names)
 					for i := range 4 * 3600 {
 						serve(i%3, "/usual", dawn.Add(time.Duration(i)*time.Second), 50*time.Millisecond, record.Answered)
+						if c.own && i%3 < 2 {
+							at := dawn.Add(time.Duration(i) * time.Second)
+							if err := s.Request(&record.Request{Pos: record.Pos{Source: app, Line: int64(i + 1)}, Layer: record.LayerApp, Start: at, End: at.Add(49 * time.Millisecond), Status: 200,
+								Method: []byte("GET"), Path: []byte("/usual"), Container: []byte([]string{"pod-a", "pod-b"}[i%3])}); err != nil {
+								t.Fatal(err)
+							}
+						}
 						if c.often && i%200 == 0 {
 							for range 3 {
 								serve(0, "/usual", dawn.Add(time.Duration(i)*time.Second), 50*time.Millisecond, record.Cut)

@@ -34,6 +34,9 @@ func (c *Canon) tieByBreaks(ev *intake.Evidence, from, to record.Time) (tied int
 	if !slices.ContainsFunc(strange, func(name string) bool { return name != "" }) {
 		return 0, nil
 	}
+	if routed, ok := c.routedOnly(ev, strange); ok {
+		served = routed
+	}
 	signs := c.signsOfUnserved(ev, from, to, served)
 	if len(signs) == 0 || len(signs) > maxTied {
 		return 0, nil
@@ -124,6 +127,25 @@ func (c *Canon) Strangers(ev *intake.Evidence) (strange []string, served map[str
 		}
 	}
 	return strange, served
+}
+
+// routedOnly returns the names that a router's lines know, where those that only requests know are known to a router alone: then what the
+// application logs under a name of its own, as that of its machine, may be served under an address.
+func (c *Canon) routedOnly(ev *intake.Evidence, strange []string) (routed map[string]bool, ok bool) {
+	routed = map[string]bool{}
+	for layer := range ev.Finished {
+		for raw, seen := range ev.Finished[layer] {
+			if raw == intake.OtherContainers || raw >= len(ev.Containers) || seen.First == 0 {
+				continue
+			}
+			if record.Layer(layer) == record.LayerRouter {
+				routed[c.Of(ev.Containers[raw])] = true
+			} else if strange[raw] != "" {
+				return nil, false
+			}
+		}
+	}
+	return routed, true
 }
 
 // signsOfUnserved returns the times of the signs of death of each container that no request knows. Those at which there are no requests
