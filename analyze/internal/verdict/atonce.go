@@ -63,7 +63,7 @@ func (q *inquiry) spells(e int, calls []traffic.Call) (groups [][]int) {
 
 // crowdOf asks whether an endpoint kills where many of its calls are at work at once (rank-sum test over spells; its variance takes no
 // account of ties, which makes it careful). Deaths of one story are one observation, and what came soon after a death is left out. It returns,
-// too, the harmless calls among as many as at deaths.
+// too, the first calls of the harmless spells of as many as at deaths.
 func (q *inquiry) crowdOf(calls []traffic.Call, spells [][]int) (c crowd, alike map[int]bool) {
 	var fatal, harmless []float64
 	var unharmed [][]int
@@ -105,9 +105,7 @@ func (q *inquiry) crowdOf(calls []traffic.Call, spells [][]int) (c crowd, alike 
 	for _, spell := range unharmed {
 		if len(spell) >= c.least {
 			c.alike++
-			for _, i := range spell {
-				alike[i] = true
-			}
+			alike[spell[0]] = true // which stands for all of them
 		}
 	}
 	return c, alike
