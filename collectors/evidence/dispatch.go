@@ -141,6 +141,7 @@ type dispatcher struct {
 	sink    *tally
 	text    []format.LineParser // for lines of text
 	needs   []byte              // of each of text, see needs
+	behind  []int               // those of text that are also offered what stands behind a header: requests
 	json    []format.LineParser // for lines that hold a JSON object
 	first   *jsonLine           // the first of json, where it is that
 	next    nextParser          // the first of text, where it is that
@@ -152,7 +153,9 @@ type dispatcher struct {
 	clock   stamp.Clock
 	wrapped dockerLogLine
 	file    *speaker // of Docker's log files
-	plain   []byte   // the line without its colours
+	named   []byte   // the container whose log the input is by its name
+	journal journalSpeakers
+	plain   []byte // the line without its colours
 	handled int64
 
 	messages                   messageReader // of the texts in Docker's log files
@@ -189,7 +192,7 @@ func (m *missed) see(lineNo int64, line []byte) {
 }
 
 func newDispatcher(chain []format.LineFormat, src *record.Source, sink *tally) *dispatcher {
-	d := &dispatcher{chain: chain, src: src, sink: sink}
+	d := &dispatcher{chain: chain, src: src, sink: sink, named: sink.file}
 	d.parsers()
 	return d
 }
@@ -200,7 +203,7 @@ func newDispatcher(chain []format.LineFormat, src *record.Source, sink *tally) *
 func (d *dispatcher) parsers() {
 	d.stale = false
 	old := d.kept
-	d.kept, d.text, d.needs, d.json = nil, d.text[:0], d.needs[:0], d.json[:0]
+	d.kept, d.text, d.needs, d.behind, d.json = nil, d.text[:0], d.needs[:0], d.behind[:0], d.json[:0]
 	for i, f := range d.chain {
 		var p format.LineParser
 		if i < len(old) {
@@ -218,6 +221,9 @@ func (d *dispatcher) parsers() {
 			d.json = append(d.json, p)
 		}
 		if _, ok := p.(*jsonLine); !ok {
+			if keep != nil {
+				d.behind = append(d.behind, len(d.text))
+			}
 			d.text, d.needs = append(d.text, p), append(d.needs, needs(f))
 		}
 	}
@@ -360,6 +366,17 @@ func (d *dispatcher) line(no int64, line []byte) error {
 	if isJSON {
 		parsers = d.json
 	}
+	var said journalLine
+	inJournal := false
+	if !isJSON && mayBeJournal(line) {
+		if said, inJournal = readJournal(line, &d.clock); inJournal {
+			from := d.named
+			if len(from) == 0 {
+				from = d.journal.of(&said)
+			}
+			d.sink.within(said.time, from, nil)
+		}
+	}
 	framed := !isJSON && line[len(line)-1] == '}' // perhaps
 	for i, p := range parsers {
 		if !isJSON && d.needs[i] != 0 && bytes.IndexByte(line, d.needs[i]) < 0 {
@@ -384,11 +401,36 @@ func (d *dispatcher) line(no int64, line []byte) error {
 	case isJSON:
 		handled, err = d.docker(no, frame{}, line)
 	}
+	if !handled && err == nil && inJournal {
+		handled, err = d.behindHeader(no, &said)
+	}
 	if handled || err != nil {
 		return d.handles(handled, err)
 	}
 	d.miss(no, line, isJSON)
 	return nil
+}
+
+// behindHeader offers what a process said behind the header of journalctl or syslog to the formats of requests. Others know such headers.
+func (d *dispatcher) behindHeader(no int64, l *journalLine) (handled bool, err error) {
+	if len(l.text) == 0 {
+		return true, nil
+	}
+	for _, i := range d.behind {
+		p := d.text[i]
+		if d.needs[i] != 0 && bytes.IndexByte(l.text, d.needs[i]) < 0 {
+			continue
+		}
+		if r, ok := p.(receivedParser); ok {
+			handled, err = r.parseAt(no, l.time, l.text, d.sink)
+		} else {
+			handled, err = p.ParseLine(no, l.text, d.sink)
+		}
+		if handled || err != nil {
+			return handled, err
+		}
+	}
+	return false, nil
 }
 
 // miss counts a line that no parser took.
@@ -535,6 +577,13 @@ func (d *dispatcher) received(no int64, t record.Time, from *speaker, text []byt
 		}
 		if handled || err != nil {
 			return handled, err
+		}
+	}
+	if timed {
+		if l, ok := readJournal(text, &d.clock); ok {
+			if handled, err := d.behindHeader(no, &l); handled || err != nil {
+				return handled, err
+			}
 		}
 	}
 	if timed && messageMayMatter(text) {

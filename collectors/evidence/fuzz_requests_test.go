@@ -49,6 +49,14 @@ var seedLines = []string{
 	`{"code":200,"request":"<WSGIRequest: GET '/x'>","event":"request_finished","request_id":"ac75b714","user_id":7,"timestamp":"2026-11-20T08:00:00.1Z","level":"info"}`,
 	`{"level":"info","ts":1794555594.462864,"msg":"finished call","grpc.component":"server","grpc.service":"shop.v1.Stock","grpc.method":"GetLevel","peer.address":"10.0.1.7:50112","grpc.code":"OK","grpc.time_ms":"6.894"}`,
 	`time=2026-11-20T08:00:00.000Z level=INFO msg="started call" grpc.service=shop.v1.Stock grpc.method=GetLevel request_id=7`,
+	`{"@t":"2026-11-20T08:00:00Z","@mt":"{HostingRequestStartingLog:l}","Method":"GET","Path":"/x","QueryString":"?a=b","RequestId":"0HN5:00000001","RequestPath":"/x"}`,
+	`[2026-11-20T08:00:00.165456+00:00] production.INFO: request.end {"id":"b8c2","method":"GET","uri":"\/x?a=b","status":200,"ms":42} []`,
+	`2026-11-20T08:00:00+0000 erp01 php8.2-fpm[17]: [2026-11-20 08:00:00] production.DEBUG: request.start {"id":"b8c2","method":"GET","uri":"\/x"} {"a":1}`,
+	`2026-11-20T08:00:00.123Z DEBUG 1 --- [shop] [nio-8080-exec-2] c.acme.Filter : Before request [GET /x?a=b, client=1.2.3.4]`,
+	`2026-11-20T08:00:00.223Z DEBUG 1 --- [shop] [nio-8080-exec-2] c.acme.Filter : After request [GET /x?a=b, client=1.2.3.4]`,
+	`2026-11-20T08:00:00.243Z INFO  [http] req.start id=3bd593fe method=POST path=/login`,
+	`{"__REALTIME_TIMESTAMP":"1795165200123000","_HOSTNAME":"node-a","SYSLOG_IDENTIFIER":"shop","_PID":"17","MESSAGE":"GET /x"}`,
+	`{"insertId":"6f","labels":{"instanceId":"00bf"},"logName":"projects/a/logs/run.googleapis.com%2Frequests","resource":{"type":"cloud_run_revision"},"timestamp":"2026-11-20T08:00:00Z","httpRequest":{"requestMethod":"GET","requestUrl":"https://h/x","status":503,"latency":"0.1s"},"trace":"projects/a/traces/7f"}`,
 	`web  | {"ts":1716723772.25,"request":{"method":"GET","uri":"/g"},"duration":"1.5s","status":0}`,
 }
 
@@ -57,7 +65,7 @@ func requestFormats() []format.LineFormat {
 	var out []format.LineFormat
 	for _, f := range formats(time.UTC) {
 		switch f := f.(type) {
-		case scalingoRouter, herokuRouter, *jsonLines, combinedLog, haproxyLog, envoyLog, albLog, uwsgiLog, ginLog, uvicornLog, railsLog, dotnetLog, grpcLog, keyValueLog, jsonMessages:
+		case scalingoRouter, herokuRouter, *jsonLines, combinedLog, haproxyLog, envoyLog, albLog, uwsgiLog, ginLog, uvicornLog, railsLog, monologLog, dotnetLog, grpcLog, keyValueLog, jsonMessages:
 			out = append(out, f.(format.LineFormat))
 		}
 	}

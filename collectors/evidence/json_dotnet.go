@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"time"
 
+	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/warning"
+	"lastcall/collectors/record"
 )
 
 // dotnetLog reads the requests that ASP.NET Core logs in JSON: as Serilog's request logging writes them, compact or with everything under
@@ -16,12 +19,18 @@ import (
 //	{"Timestamp":"2026-11-20T08:00:00.000Z","EventId":2,"LogLevel":"Information","Category":"Microsoft.AspNetCore.Hosting.Diagnostics",
 //	 "State":{"ElapsedMilliseconds":12.3,"StatusCode":200,"Method":"GET","Path":"/x",…}}
 //
-// They mean what accessDialect's mean; Elapsed is milliseconds. Sources: Serilog.AspNetCore RequestLoggingMiddleware,
+// They mean what accessDialect's mean; Elapsed is milliseconds. Where ASP.NET Core's own line at the beginning of a request is logged besides,
+// the scope of the request ties both:
+//
+//	{"@t":"2026-11-20T08:00:00.0000000Z","@mt":"Request starting {Protocol} {Method} {Scheme}://{Host}{PathBase}{Path}{QueryString} - …",
+//	 "Method":"GET","Path":"/x","QueryString":"?a=b","RequestId":"0HN5:00000001","RequestPath":"/x"}
+//
+// Sources: Serilog.AspNetCore RequestLoggingMiddleware,
 // Serilog.Formatting.Compact, Serilog JsonFormatter; ASP.NET Core HostingRequestFinishedLog, .NET JsonConsoleFormatter.
 type dotnetLog struct{ *jsonLines }
 
 func newDotnetLog(zone *time.Location) dotnetLog {
-	return dotnetLog{newJSONLines(zone, newAccessDialectOf(&dotnetNames))}
+	return dotnetLog{newJSONLines(zone, dotnetDialect{newAccessDialectOf(&dotnetNames)})}
 }
 
 // forHead implements headed. A log whose head has no such request is spared a second look at every line that others leave.
@@ -57,4 +66,60 @@ var dotnetNames = namesOfAccess{
 	accessClient:    {"ClientIp", "Properties.ClientIp"},
 	accessMessage:   {"@m", "@mt", "RenderedMessage", "MessageTemplate", "Message"},
 	accessLevel:     {"@l", "Level", "LogLevel"},
+}
+
+// dotnetDialect is what the lines of dotnetLog hold: those of accessDialect, and beginnings.
+type dotnetDialect struct{ accessDialect }
+
+// The paths behind those of accessDialect, each compact and under "Properties".
+var dotnetBegins = []string{"Method", "Properties.Method", "Path", "Properties.Path"}
+
+func (d dotnetDialect) paths() []string { return append(d.accessDialect.paths(), dotnetBegins...) }
+
+// beginning is where the path of the beginning of a request stands among the paths, given where its method does.
+func (d dotnetDialect) beginning(l *jsonLine) (method, path int, ok bool) {
+	first := len(l.slots) - len(dotnetBegins)
+	for i := range 2 {
+		if method, path = first+i, first+i+2; l.has(method) && l.has(path) {
+			return method, path, true
+		}
+	}
+	return 0, 0, false
+}
+
+// refuses implements refuser.
+func (d dotnetDialect) refuses(l *jsonLine) bool {
+	_, _, begins := d.beginning(l)
+	return !begins && d.accessDialect.refuses(l)
+}
+
+func (d dotnetDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
+	handled, err := d.accessDialect.take(l, sink)
+	if handled || err != nil {
+		return handled, err
+	}
+	method, path, ok := d.beginning(l)
+	if !ok || !saysStarting(d.text(l, bufMessage, accessMessage)) {
+		return false, nil
+	}
+	t, ok, err := l.lineTime(d.named(l, accessTime), sink, "a request")
+	if err != nil || !ok {
+		return true, err
+	}
+	r := l.request(record.LayerApp)
+	r.Phase, r.Outcome, r.Start, r.End = record.Started, record.OutcomeUnknown, t, t
+	r.Method, r.Path, r.ID = upperMethod(l.text(bufMethod, method)), l.text(bufPath, path), d.text(l, bufID, accessID)
+	if r.Container = l.frame.container; len(r.Container) == 0 {
+		r.Container = d.served(l, r.Layer)
+	}
+	if len(r.ID) == 0 {
+		return true, warning.Tell(sink, l.pos, "no_request_id", "lines of ASP.NET Core at the beginning of requests without the RequestId that their ends have; they were left out (log the scopes)", l.line)
+	}
+	d.who(l, r)
+	return true, sink.Request(r)
+}
+
+// saysStarting recognises the message of the beginning of a request, as a template, rendered, or by the name that older versions log it under.
+func saysStarting(msg []byte) bool {
+	return cut.HasPrefix(msg, "Request starting ") || string(msg) == "{HostingRequestStartingLog:l}"
 }

@@ -1,6 +1,8 @@
 package evidence
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,6 +35,38 @@ func TestRequestsOfASPNETCoreAreRead(t *testing.T) {
 			want.Container, want.ID = c.container, c.id
 			if got := readLine(t, c.line, time.UTC); got != want {
 				t.Errorf("got  %+v\nwant %+v", got, want)
+			}
+		})
+	}
+}
+
+func TestBeginningsOfRequestsOfASPNETCoreAreRead(t *testing.T) {
+	const end = `{"@t":"2026-11-20T08:00:01Z","@mt":"HTTP {RequestMethod} {RequestPath} responded {StatusCode} in {Elapsed:0.0000} ms","RequestMethod":"GET","RequestPath":"/x","StatusCode":200,"Elapsed":12.3,"RequestId":"0HN5:00000002"}`
+	const begin = `{"@t":"2026-11-20T08:00:00Z","@mt":"MESSAGE","Protocol":"HTTP/1.1","Method":"POST","Scheme":"http","Host":"h","Path":"/x","QueryString":"?a=b","EventId":{"Id":1},"SourceContext":"Microsoft.AspNetCore.Hosting.Diagnostics","RequestId":"0HN5:00000001","RequestPath":"/x"}`
+	starting := strings.Replace(begin, "MESSAGE", "Request starting {Protocol} {Method} {Scheme}://{Host}{PathBase}{Path}{QueryString} - {ContentType} {ContentLength}", 1)
+	for _, c := range []struct{ name, line, want string }{
+		{"a template", starting, "POST /x 0HN5:00000001 of "},
+		{"behind Docker Compose", "api-1  | 2026-11-20T08:00:00.1Z " + starting, "POST /x 0HN5:00000001 of api-1"},
+		{"an older version", strings.Replace(begin, "MESSAGE", "{HostingRequestStartingLog:l}", 1), "POST /x 0HN5:00000001 of "},
+		{"rendered", strings.Replace(begin, `"@mt":"MESSAGE"`, `"@m":"Request starting HTTP/1.1 POST http://h/x?a=b - - -"`, 1), "POST /x 0HN5:00000001 of "},
+		{"with properties", `{"Timestamp":"2026-11-20T08:00:00Z","Level":"Information","MessageTemplate":"Request starting {Protocol}","Properties":{"Method":"POST","Path":"/x","RequestId":"0HN5:00000001"}}`, "POST /x 0HN5:00000001 of "},
+		{"without its scope", strings.Replace(starting, `"RequestId":"0HN5:00000001",`, "", 1), "no_request_id"},
+		{"another message with a method", strings.Replace(begin, "MESSAGE", "Sending {Method}", 1), "unrecognised_lines"},
+		{"no time", strings.Replace(starting, "2026-11-20T08:00:00Z", "soon", 1), "malformed_line"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := readStored(t, "stdin", end+"\n"+c.line+"\n"+end+"\n")
+			got := ""
+			for _, r := range s.Requests {
+				if r.Phase == record.Started {
+					got = fmt.Sprintf("%s %s %s of %s", r.Method, r.Path, r.ID, r.Container)
+				}
+			}
+			for _, w := range s.Warnings {
+				got += w.Code
+			}
+			if got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
 			}
 		})
 	}

@@ -3,10 +3,12 @@ package evidence
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/header"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/record"
@@ -21,15 +23,33 @@ import (
 //	2026-11-15T14:03:07.838Z  INFO 1 --- [nio-8080-exec-2] c.acme.RequestFilter : GET /x completed status=200 duration=30ms (Spring Boot)
 //	time=2026-11-20T08:00:00.000Z level=INFO msg="finished call" grpc.service=shop.v1.Stock grpc.method=GetLevel grpc.code=OK grpc.time_ms=12 (grpcLog)
 //
-// Where no pair names the method, it and the path are words before the pairs, of which one is a status and one a duration.
+// Where no pair names the method, it and the path are words before the pairs, of which one is a status and one a duration. Words before the
+// pairs are the message where no pair is, and tell beginnings from ends. The id of a request is also what is just called "id" where the
+// head shows that it ties beginnings to ends:
+//
+//	2026-11-20T08:00:00.243Z INFO  [http] req.start id=3bd593fe method=POST path=/login
+//	2026-11-20T08:00:00.449Z INFO  [http] req.end id=3bd593fe method=POST path=/login status=302 took=205ms
 //
 // The pairs mean what they mean in JSON, so each line is written as JSON and read as such; see accessDialect. Sources: Go log/slog
 // TextHandler, logrus TextFormatter, lograge Formatters::KeyValue, Ruby Logger::Formatter, Spring Boot's default log pattern.
-type keyValueLog struct{ json *jsonLines }
+type keyValueLog struct {
+	json   *jsonLines
+	withID *jsonLines // with what is just called "id"
+}
 
 func newKeyValueLog(zone *time.Location) keyValueLog {
-	return keyValueLog{newJSONLines(zone, grpcDialect{}, newAccessDialect())}
+	return keyValueLog{
+		json:   newJSONLines(zone, grpcDialect{}, newAccessDialect()),
+		withID: newJSONLines(zone, grpcDialect{}, newAccessDialectOf(&namesWithID)),
+	}
 }
+
+// namesWithID are the usual names, and "id" as that of a request.
+var namesWithID = func() namesOfAccess {
+	names := accessNames
+	names[accessID] = append(slices.Clone(names[accessID]), "id")
+	return names
+}()
 
 func (keyValueLog) requests()    {}
 func (keyValueLog) needs() byte  { return '=' }
@@ -59,7 +79,14 @@ func (f keyValueLog) forHead(head []byte) format.LineFormat {
 			asJSON = append(append(asJSON, fr.object...), '\n')
 		}
 	})
-	return keyValueLog{f.json.forHead(asJSON).(*jsonLines)}
+	json := f.json.forHead(asJSON).(*jsonLines)
+	if len(json.begins) == 0 && bytes.Contains(asJSON, []byte(`"id":`)) {
+		if with := f.withID.forHead(asJSON).(*jsonLines); len(with.begins) > 0 {
+			json = with
+		}
+	}
+	f.json = json
+	return f
 }
 
 // requestKey ends the names under which a request's method is logged: method=, request_method=, http.method=, requestMethod=.
@@ -113,6 +140,11 @@ func (p *keyValueParser) rewrite(line []byte) (kv keyValueLine, ok bool) {
 	if id := idBefore(before); id != nil {
 		b = appendPair(b, []byte("request_id"), id, false)
 	}
+	if method == nil && !saysMessage(line[start:]) {
+		if msg := messageBefore(before); len(msg) > 0 {
+			b = appendPair(b, []byte("msg"), msg, false)
+		}
+	}
 	if method != nil {
 		b = appendPair(b, []byte("request_method"), method, false)
 		b = appendPair(b, []byte("request_uri"), path, false)
@@ -124,6 +156,36 @@ func (p *keyValueParser) rewrite(line []byte) (kv keyValueLine, ok bool) {
 	p.buf = append(b, '}')
 	kv.object, kv.container = p.buf, readFront(before, &p.json.clock).container
 	return kv, !isProxyName(string(kv.container))
+}
+
+// saysMessage reports whether one of the pairs is a message.
+func saysMessage(pairs []byte) bool {
+	for _, name := range accessNames[accessMessage] {
+		if i := bytes.Index(pairs, []byte(name)); i >= 0 && i+len(name) < len(pairs) && pairs[i+len(name)] == '=' && (i == 0 || pairs[i-1] == ' ') {
+			return true
+		}
+	}
+	return false
+}
+
+// messageBefore is the words before the pairs, without what loggers put before a message: times, levels, names and what else stands in
+// brackets.
+func messageBefore(before []byte) []byte {
+	if i := bytes.LastIndex(before, []byte("] ")); i >= 0 {
+		before = before[i+2:]
+	}
+	if i := bytes.LastIndex(before, []byte(": ")); i >= 0 {
+		before = before[i+2:]
+	}
+	before = bytes.TrimSpace(before)
+	for len(before) > 0 {
+		word, rest := cut.Word(before)
+		if !number.IsDigit(before[0]) && !cut.AllUpper(word) {
+			break
+		}
+		before = bytes.TrimLeft(rest, " ")
+	}
+	return before[:min(len(before), 64)]
 }
 
 // requestWords finds a method and a path that stand as words one after the other, `GET /x`; nil where there are none.
@@ -191,8 +253,11 @@ func isKeyByte(c byte) bool {
 }
 
 // timeBefore is the time, as it is written, before the pairs: at the beginning, in the brackets of Ruby's logger, or behind the name that
-// kubectl or Docker Compose put before a line.
+// kubectl, Docker Compose or stern put before a line.
 func timeBefore(before []byte, c *stamp.Clock) (text []byte, ok bool) {
+	if _, rest, ok := header.Stern(before); ok {
+		before = rest
+	}
 	for _, at := range [...]int{0, bytes.IndexByte(before, '[') + 1, bytes.IndexByte(before, ']') + 1, bytes.IndexByte(before, '|') + 1} {
 		rest := bytes.TrimLeft(before[at:], " ")
 		if len(rest) > len("2026/11/20 ") && rest[4] == '/' && rest[7] == '/' { // as Go's log package writes a day

@@ -244,12 +244,12 @@ func TestLastWordsAreFoundBehindTheHeaderOfTheJournalAndOfSyslog(t *testing.T) {
 		{
 			"journalctl -o short-iso",
 			"2026-11-16T13:47:57+0000 node-a api[123]: panic: boom\n2026-11-16T13:47:57+0000 node-a api[123]: goroutine 1 [running]:\n",
-			record.Crash{Time: when, Kind: record.CrashException, ExitCode: -1, Host: "node-a", Instance: "123"},
+			record.Crash{Time: when, Kind: record.CrashException, ExitCode: -1, Host: "node-a", Container: "node-a", Instance: "123"},
 		},
 		{
 			"journalctl, of Go's runtime",
 			"Nov 16 13:47:50 node-a systemd[1]: Started api.\nNov 16 13:47:57 node-a api[123]: fatal error: runtime: out of memory\n",
-			record.Crash{Time: when, Kind: record.CrashHeapLimit, ExitCode: -1, Host: "node-a", Instance: "123"},
+			record.Crash{Time: when, Kind: record.CrashHeapLimit, ExitCode: -1, Host: "node-a", Container: "node-a", Instance: "123"},
 		},
 		{
 			"syslog without the number of the process",
@@ -265,7 +265,7 @@ func TestLastWordsAreFoundBehindTheHeaderOfTheJournalAndOfSyslog(t *testing.T) {
 			"what another process said is not the reason of this one",
 			"Nov 16 13:47:56 node-a web[7]: TypeError: of another\nNov 16 13:47:56 node-a api[123]: RangeError: its own\nNov 16 13:47:56 node-a web[7]: TypeError: of another\n" +
 				"Nov 16 13:47:57 node-a api[123]: Node.js v20.20.2\n",
-			record.Crash{Time: when, Kind: record.CrashException, Final: true, ExitCode: -1, Host: "node-a", Instance: "123", Text: "RangeError: its own · Node.js v20.20.2"},
+			record.Crash{Time: when, Kind: record.CrashException, Final: true, ExitCode: -1, Host: "node-a", Container: "node-a", Instance: "123", Text: "RangeError: its own · Node.js v20.20.2"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -113,6 +113,9 @@ func (p *lastWordsParser) parseAt(lineNo int64, received record.Time, line []byt
 		return p.follows(lineNo, l.body), nil
 	}
 	p.origin = origin.Origin{Pos: record.Pos{Source: p.src, Line: lineNo}, Time: l.stamp.Time, Container: l.container, Host: l.host, Instance: l.pid}
+	if len(l.host) > 0 {
+		p.origin.Process = l.pid // a machine is no process
+	}
 	o := &p.origin
 	if len(o.Container) == 0 {
 		o.Container = p.file

@@ -33,6 +33,8 @@ func formats(zone *time.Location) []format.Format {
 		ginLog{zone},
 		uvicornLog{zone},
 		railsLog{zone: zone},
+		springLog{zone: zone},
+		newMonologLog(zone),
 		newKeyValueLog(zone),
 	}
 	all = append(all, smallFormats(zone)...)

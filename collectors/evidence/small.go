@@ -25,6 +25,7 @@ func smallFormats(zone *time.Location) []format.Format {
 		dockerInspect{},
 		ecsTasks{},
 		kernelOOM{zone},
+		systemdLog{zone},
 		journald{},
 		datadogmetrics.Query{},
 		datadogmetrics.Timeseries{},
@@ -47,6 +48,8 @@ var (
 	_ format.Forgetful = (*kernelParser)(nil)
 	_ format.Forgetful = (*dockerParser)(nil)
 	_ format.Forgetful = (*journalParser)(nil)
+	_ format.Forgetful = (*systemdParser)(nil)
+	_ format.Forgetful = (*springParser)(nil)
 	_ format.Forgetful = (*lastWordsParser)(nil)
 	_ format.Forgetful = (*messageReader)(nil)
 	_ format.Forgetful = (*jsonLine)(nil)
@@ -62,8 +65,11 @@ var (
 	_ format.LineFormat = dockerInspect{}
 	_ format.LineFormat = kernelOOM{}
 	_ format.LineFormat = journald{}
+	_ format.LineFormat = systemdLog{}
 	_ format.LineFormat = lastWordsLog{}
 
+	_ format.WholeFormat = journalEntries{}
+	_ format.WholeFormat = gcpLog{}
 	_ format.WholeFormat = lokiStreams{}
 	_ format.WholeFormat = lokiLines{}
 	_ format.WholeFormat = cloudWatchEvents{}

@@ -18,7 +18,7 @@ import (
 	"lastcall/collectors/record"
 )
 
-// storedFormats lists the formats of the answers of stores of logs, Loki and CloudWatch. What stands in their lines is read by those of
+// storedFormats lists the formats of the answers of stores of logs: Loki, CloudWatch, the journal, Google Cloud. What stands in their lines is read by those of
 // others that are formats of lines.
 func storedFormats(others []format.Format) []format.Format {
 	var logs []format.LineFormat
@@ -33,6 +33,8 @@ func storedFormats(others []format.Format) []format.Format {
 		cloudWatchEvents{logs},
 		cloudWatchInsights{logs},
 		cloudWatchTail{logs},
+		journalEntries{logs},
+		gcpLog{logs},
 	}
 }
 
@@ -345,6 +347,14 @@ func sureOfMost(score int) int {
 		return 0
 	}
 	return score + sureOfStored - 95
+}
+
+// sureOfAll is sureOfMost for entries that nothing else looks like: others know what they wrap, and the head may end within one.
+func sureOfAll(score int) int {
+	if sureOfMost(score) > 0 {
+		return sureOfStored
+	}
+	return 0
 }
 
 // eachLine calls f with every line of r that is not empty; JSON that is laid out for people, or in an array, comes one object a line.

@@ -13,6 +13,8 @@ type Origin struct {
 	Time                                        record.Time
 	Container, Instance, Service, Host, Version []byte
 	Address                                     []byte // of the container, where a lifecycle event tells it
+	// Process is which process of the container it was, where the names tell only of several.
+	Process []byte
 }
 
 // Crash is a crash of the given kind, of which nothing else is known.
@@ -24,8 +26,11 @@ func (o *Origin) Crash(kind record.CrashKind, text []byte) *record.Crash {
 	}
 }
 
-// Speaker is who says something: the container, or the process where no container is named.
+// Speaker is who says something: the container, or the process where no container is named, or one of several.
 func (o *Origin) Speaker() []byte {
+	if len(o.Process) > 0 {
+		return o.Process
+	}
 	if len(o.Container) > 0 {
 		return o.Container
 	}

@@ -1,0 +1,270 @@
+package evidence
+
+import (
+	"bytes"
+	"strings"
+	"time"
+
+	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/header"
+	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/origin"
+	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/warning"
+	"lastcall/collectors/record"
+)
+
+// systemdLog reads what systemd says of the services of a machine, in the lines of journalctl and syslog:
+//
+//	2026-11-20T08:00:00+0000 node-a systemd[1]: shop.service: Main process exited, code=dumped, status=6/ABRT
+//	2026-11-20T08:00:00+0000 node-a systemd[1]: shop.service: Failed with result 'core-dump'.
+//	2026-11-20T08:00:01+0000 node-a systemd[1]: shop.service: Scheduled restart job, restart counter is at 1.
+//	2026-11-20T08:00:01+0000 node-a systemd[1]: Started shop.service - The shop.
+//
+// The container is the machine, the service the unit. What a machine runs besides (see isSystemUnit), and what ends before it is started, as
+// the units of timers do, is no end of a service. Source: systemd, src/core/service.c (service_sigchld_event, service_enter_dead,
+// service_enter_restart), src/core/job.c (job_done_message), src/core/unit.c (unit_log_failure).
+type systemdLog struct {
+	zone *time.Location // of times that name none; nil is UTC
+}
+
+// Name implements Format.
+func (systemdLog) Name() string { return "systemd" }
+
+// Sequential implements Sequential: a unit that was asked to stop ends as it should.
+func (systemdLog) Sequential() bool { return true }
+
+// OnlyText spares the format lines that are JSON objects.
+func (systemdLog) OnlyText() {}
+
+func (systemdLog) needs() byte { return '[' }
+
+// Sniff implements Format.
+func (f systemdLog) Sniff(head []byte) int {
+	if !bytes.Contains(head, systemdTag) {
+		return 0
+	}
+	return format.SniffLines(head, func(line []byte) bool { return bytes.Contains(line[:min(len(line), maxJournalHeader)], systemdTag) })
+}
+
+var systemdTag = []byte(" systemd[1]: ")
+
+// NewParser implements LineFormat.
+func (f systemdLog) NewParser(src *record.Source) format.LineParser {
+	return &systemdParser{src: src, clock: stamp.Clock{Zone: f.zone}}
+}
+
+type systemdParser struct {
+	src   *record.Source
+	clock stamp.Clock
+	year  func(month, day int) int
+	units map[string]unitState // by machine and unit, where they are on their way
+}
+
+// unitState is where a unit is between two states.
+type unitState uint8
+
+const (
+	unitStarting unitState = iota + 1
+	unitStopping
+	unitShortOfMemory // one of its processes was killed, for which systemd may stop the others
+)
+
+// maxUnits bounds the units that are remembered.
+const maxUnits = 1000
+
+// Forget implements format.Forgetful.
+func (p *systemdParser) Forget() { clear(p.units) }
+
+// ParseLine implements LineParser.
+func (p *systemdParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
+	if !bytes.Contains(line[:min(len(line), maxJournalHeader)], systemdTag) {
+		return false, nil
+	}
+	l, ok := readJournal(line, &p.clock)
+	if !ok || string(l.tag) != "systemd" || string(l.pid) != "1" {
+		return false, nil
+	}
+	e, ok := readUnitEvent(l.text)
+	if !ok || isSystemUnit(e.unit) {
+		return true, nil // it is understood, and says nothing of a service
+	}
+	t, noYear, err := p.time(lineNo, line, sink)
+	if err != nil {
+		return true, err
+	}
+	o := origin.Origin{
+		Pos: record.Pos{Source: p.src, Line: lineNo}, Time: t, Container: l.host, Host: l.host, Service: []byte(strings.TrimSuffix(e.unit, ".service")),
+	}
+	if told, err := p.tell(&o, &e, l.text, sink); err != nil || !told || !noYear || t == 0 {
+		return true, err
+	}
+	return true, warning.Tell(sink, o.Pos, "no_year", warning.NoYear, line)
+}
+
+// time is that of a line whose header was read.
+func (p *systemdParser) time(lineNo int64, line []byte, sink record.Sink) (t record.Time, noYear bool, err error) {
+	line = header.TrimPriority(line)
+	if t, _, zoned, ok := p.clock.Read(line); ok {
+		if !zoned {
+			err = warning.TellZone(sink, record.Pos{Source: p.src, Line: lineNo}, p.clock.Zone, line)
+		}
+		return t, false, err
+	}
+	if p.year == nil {
+		p.year = stamp.YearFinder(modified(p.src))
+	}
+	st, _ := stamp.ReadSyslog(line, p.year)
+	return p.clock.Local(st.Time), true, nil
+}
+
+// tell makes a record of what became of a unit, and remembers what it is on its way to.
+func (p *systemdParser) tell(o *origin.Origin, e *unitEvent, text []byte, sink record.Sink) (told bool, err error) {
+	key := string(o.Host) + "\x00" + e.unit
+	state := p.units[key]
+	switch e.what {
+	case unitIsStarting:
+		p.remember(key, unitStarting)
+		return false, nil
+	case unitIsStopping:
+		p.remember(key, unitStopping)
+	case unitHasStarted, unitHasStopped, unitIsThrough:
+		delete(p.units, key)
+	}
+	if o.Time == 0 {
+		if e.what == unitIsThrough {
+			return false, nil
+		}
+		return true, warning.Tell(sink, o.Pos, "no_time", warning.NoTime, text)
+	}
+	switch e.what {
+	case unitIsStopping:
+		return true, sink.Lifecycle(o.Lifecycle(record.Stopping, "stopped by systemd", text))
+	case unitHasStarted:
+		return true, sink.Lifecycle(o.Lifecycle(record.Up, "started by systemd", text))
+	case unitHasStopped:
+		if state != unitStopping {
+			return false, nil // what ended by itself; older versions say this before they start it again
+		}
+		return true, sink.Lifecycle(o.Stopped(-1, "stopped by systemd", text))
+	case unitExited:
+		switch planned := origin.PlannedStatus(e.code); {
+		case state == unitStarting || state == unitStopping || planned && state == unitShortOfMemory:
+			return false, nil // before it was up, or as it was asked to, of which another line tells
+		case planned:
+			return true, sink.Lifecycle(o.Stopped(e.code, "", text))
+		}
+		return true, sink.Crash(o.Exited(e.code, "", text))
+	case unitKilledForMemory:
+		if state == 0 {
+			p.remember(key, unitShortOfMemory)
+		}
+		return true, sink.Crash(o.Crash(record.CrashOOMKill, text))
+	case unitFailed:
+		if state == unitShortOfMemory {
+			delete(p.units, key)
+		}
+		if state == unitStarting || e.result != "oom-kill" && e.result != "watchdog" {
+			return false, nil // the line before told how
+		}
+		kind := record.CrashOOMKill
+		if e.result == "watchdog" {
+			kind = record.CrashHealthCheck
+		}
+		c := o.Crash(kind, text)
+		c.Exited = true
+		return true, sink.Crash(c)
+	}
+	return false, nil
+}
+
+func (p *systemdParser) remember(key string, s unitState) {
+	if p.units == nil {
+		p.units = map[string]unitState{}
+	}
+	if _, known := p.units[key]; known || len(p.units) < maxUnits {
+		p.units[key] = s
+	}
+}
+
+// unitEvent is what a line says of a unit.
+type unitEvent struct {
+	unit   string
+	what   unitTurn
+	code   int    // of unitExited, 128 and more for signals
+	result string // of unitFailed
+}
+
+type unitTurn uint8
+
+const (
+	unitIsStarting unitTurn = iota + 1
+	unitHasStarted
+	unitIsStopping
+	unitHasStopped
+	unitIsThrough // with a start that came to its end, or to none
+	unitExited
+	unitKilledForMemory
+	unitFailed
+)
+
+// unitTurns are the words that begin what systemd says of a unit as it starts and stops it.
+var unitTurns = [...]struct {
+	word string
+	what unitTurn
+}{
+	{"Starting ", unitIsStarting},
+	{"Started ", unitHasStarted},
+	{"Stopping ", unitIsStopping},
+	{"Stopped ", unitHasStopped},
+	{"Finished ", unitIsThrough},
+	{"Failed to start ", unitIsThrough},
+}
+
+// readUnitEvent reads what systemd says; false where it is about no service, or does not name it, as before version 249.
+func readUnitEvent(text []byte) (e unitEvent, ok bool) {
+	for _, t := range unitTurns {
+		if rest, ok := bytes.CutPrefix(text, []byte(t.word)); ok {
+			unit, rest := cut.Word(rest)
+			if len(rest) == 0 {
+				unit = bytes.TrimRight(unit, ".")
+			}
+			return unitEvent{unit: string(unit), what: t.what}, isService(unit)
+		}
+	}
+	unit, rest, ok := bytes.Cut(text, []byte(": "))
+	if !ok || !isService(unit) {
+		return e, false
+	}
+	e.unit = string(unit)
+	switch {
+	case cut.HasPrefix(rest, "Main process exited, code="), cut.HasPrefix(rest, "main process exited, code="):
+		e.what = unitExited
+		e.code, ok = mainProcessStatus(rest)
+	case cut.HasPrefix(rest, "Failed with result '"):
+		e.what, e.result = unitFailed, string(cut.Between(rest, "'", "'"))
+	case cut.HasPrefix(rest, "A process of this unit has been killed by the OOM killer"):
+		e.what = unitKilledForMemory
+	default:
+		ok = false
+	}
+	return e, ok
+}
+
+func isService(unit []byte) bool {
+	return cut.HasSuffix(unit, ".service") && bytes.IndexByte(unit, ' ') < 0
+}
+
+// mainProcessStatus reads "code=exited, status=1/FAILURE", "code=killed, status=9/KILL" and "code=dumped, status=6/ABRT" as the statuses
+// that shells give them.
+func mainProcessStatus(b []byte) (int, bool) {
+	v, ok := number.IntAfter(b, "status=")
+	if !ok || v < 0 || v > 255 {
+		return 0, false
+	}
+	if !bytes.Contains(b, []byte("code=exited")) {
+		v += 128
+	}
+	return int(v), true
+}
