@@ -70,6 +70,7 @@ var (
 
 	_ format.WholeFormat = journalEntries{}
 	_ format.WholeFormat = gcpLog{}
+	_ format.WholeFormat = flyLog{}
 	_ format.WholeFormat = lokiStreams{}
 	_ format.WholeFormat = lokiLines{}
 	_ format.WholeFormat = cloudWatchEvents{}

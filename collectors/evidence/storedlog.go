@@ -18,7 +18,7 @@ import (
 	"lastcall/collectors/record"
 )
 
-// storedFormats lists the formats of the answers of stores of logs: Loki, CloudWatch, the journal, Google Cloud. What stands in their lines is read by those of
+// storedFormats lists the formats of the answers of stores of logs: Loki, CloudWatch, the journal, Google Cloud, Fly.io. What stands in their lines is read by those of
 // others that are formats of lines.
 func storedFormats(others []format.Format) []format.Format {
 	var logs []format.LineFormat
@@ -35,6 +35,7 @@ func storedFormats(others []format.Format) []format.Format {
 		cloudWatchTail{logs},
 		journalEntries{logs},
 		gcpLog{logs},
+		flyLog{logs},
 	}
 }
 
