@@ -55,8 +55,8 @@ func workerDrain(seed uint64, killer string, random int) (drain string, deaths i
 			kills = append(kills, rng.Float64()*span)
 		}
 		slices.Sort(kills)
-		kills = slices.CompactFunc(kills, func(a, b float64) bool { return b-a < 60 }) // what was open died of the first
-		dead := func(from, to float64) bool {                                          // whether a kill, or the ten seconds until the next life, lie in a stretch
+		kills = slices.CompactFunc(kills, func(later, earlier float64) bool { return later-earlier < 60 }) // what was open died of the first
+		dead := func(from, to float64) bool {                                                              // whether a kill, or the ten seconds until the next life, lie in a stretch
 			return slices.ContainsFunc(kills, func(k float64) bool { return from < k+10 && to >= k })
 		}
 		for i, r := range runs {
