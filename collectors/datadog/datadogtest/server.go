@@ -61,7 +61,7 @@ type Fault struct {
 type Server struct {
 	*httptest.Server
 	ev Evidence
-	// Faults decides what goes wrong with the n-th call (from 1); nil means nothing.
+	// Faults decides what goes wrong with the n-th call (from 1), whose body it may read; nil means nothing.
 	Faults func(n int, r *http.Request) Fault
 	// PageLimit bounds pages further than asked for, to make paging visible with little data; 0 means as asked.
 	PageLimit int
@@ -97,6 +97,7 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	var f Fault
 	if s.Faults != nil {
+		r.Body = io.NopCloser(bytes.NewReader(body))
 		f = s.Faults(n, r)
 	}
 	if f.Delay > 0 {
