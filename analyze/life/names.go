@@ -34,13 +34,20 @@ func cutSuffix(name string) string {
 	return strings.TrimRight(strings.TrimRight(name, "0123456789"), "-._")
 }
 
-var containerID = regexp.MustCompile(`^[0-9a-f]{12,64}$`)
+// An id of an instance: Docker cuts its 64 digits to 12, Cloud Run and App Engine have more than 64.
+var instanceID = regexp.MustCompile(`^[0-9a-f]{12,}$`)
+
+// UnknownPool is the pool of containers that go by ids and whose service no source tells.
+const UnknownPool = "container"
+
+// IsID reports whether a container goes by an id, which says nothing of what it is one of.
+func IsID(name string) bool { return instanceID.MatchString(name) }
 
 // Pool returns what a container is one of: its name without the number or the pod suffix ("web-3", "web.3" and
 // "web-5d9c7b6f4-x2x7k" are of "web"), else its service. Companions of pods are of pools of their own ("web/istio-proxy").
 func Pool(name, service string) string {
-	if containerID.MatchString(name) {
-		return cmp.Or(service, "container") // an id says nothing of what it is one of
+	if IsID(name) {
+		return cmp.Or(service, UnknownPool)
 	}
 	if pod, companion := PodOf(name); companion {
 		return cutSuffix(pod) + name[len(pod):] // it is not what serves there

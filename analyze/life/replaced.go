@@ -69,9 +69,12 @@ func isPID(id string) bool {
 	return len(id) <= len("4194304") && !strings.ContainsFunc(id, func(r rune) bool { return r < '0' || r > '9' })
 }
 
+// wholeDocker is how many digits Docker's ids have; those of Cloud Run have more, begin alike, and are never cut.
+const wholeDocker = 64
+
 // cutID is the id of a container as most tools print it; other ids stay.
 func cutID(id string) string {
-	if containerID.MatchString(id) {
+	if IsID(id) && len(id) <= wholeDocker {
 		return short(id)
 	}
 	return id

@@ -70,13 +70,13 @@ func (q *inquiry) calm() candidate {
 		switch {
 		case many(q.measured.Counts.Failed):
 			how = fmt.Sprintf("%d of %d requests failed (cut, given up on or refused)", q.measured.Counts.Failed, q.measured.Counts.Total)
+			if after, ok := q.failedAfterRestarts(); ok {
+				c.verdict = finding.Verdict{Cause: finding.PlannedRestart, Grade: finding.Possible, Summary: "No crash was seen, but " + how + ": " + after}
+				q.report.Checks = append(q.report.Checks, finding.Check{Rule: "errors.after-restart", Outcome: finding.Supports, Detail: after})
+				return c
+			}
 		case many(q.measured.Counts.ServerErrors) || q.measured.ManyFailures():
 			how = fmt.Sprintf("%d of %d requests were answered with status 5xx", q.measured.Counts.ServerErrors, q.measured.Counts.Total)
-		}
-		if after, ok := q.failedAfterRestarts(); how != "" && ok {
-			c.verdict = finding.Verdict{Cause: finding.PlannedRestart, Grade: finding.Possible, Summary: "No crash was seen, but " + how + ": " + after}
-			q.report.Checks = append(q.report.Checks, finding.Check{Rule: "errors.after-restart", Outcome: finding.Supports, Detail: after})
-			return c
 		}
 		if how != "" {
 			c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: "No crash was seen, but " + how + ", and nothing says why."}

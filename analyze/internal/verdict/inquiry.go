@@ -33,6 +33,7 @@ type inquiry struct {
 	untied untied
 	// shortages are the kills that a kernel or node tells of as those of a machine that ran out of memory.
 	shortages map[naming.Sign]bool
+	services  map[string]string // by container, where a source tells
 	load      []float64         // per death: rank of the load in the 30 s before it, 0..1; NaN when unknown
 	breaks    []traffic.Break   // found where nothing died
 	failing   []traffic.Failing // looked for where nothing died
@@ -130,6 +131,7 @@ func look(ctx context.Context, t *traffic.Traffic, opts Options) (*inquiry, erro
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	q.readServices()
 	q.readShortages()
 	q.readMemory()
 	q.readLoad()
@@ -147,6 +149,22 @@ func look(ctx context.Context, t *traffic.Traffic, opts Options) (*inquiry, erro
 	}
 	q.tellUntied()
 	return q, nil
+}
+
+// readServices learns which service a container is of.
+func (q *inquiry) readServices() {
+	q.services = map[string]string{}
+	learn := func(container, service string) {
+		if service != "" && q.services[container] == "" {
+			q.services[container] = service
+		}
+	}
+	for i := range q.traffic.Life.Deaths {
+		learn(q.traffic.Life.Deaths[i].Container, q.traffic.Life.Deaths[i].Service)
+	}
+	for i := range q.traffic.Life.Lives {
+		learn(q.traffic.Life.Lives[i].Container, q.traffic.Life.Lives[i].Service)
+	}
 }
 
 // readMemory builds the lives with their curves and asks the memory package.
@@ -328,6 +346,9 @@ func (q *inquiry) beganAnew(c class) {
 	var may []int
 	var cases []inflight.Case
 	for _, d := range q.open.later[c] {
+		if _, along := q.diedWith(d); along {
+			continue // its pod went
+		}
 		if x := q.open.cases[d]; x.Time.Sub(q.open.cases[d-1].Time) >= anewAfter && asked[x.Chain] < maxAnew {
 			asked[x.Chain]++
 			may, cases = append(may, d), append(cases, x)

@@ -29,7 +29,7 @@ func (q *inquiry) limitLowered(deaths []int) (candidate, bool) {
 		if l.Died || l.LimitBytes == 0 {
 			continue
 		}
-		x := survivor{life.Pool(l.Container, ""), l.Start, l.LimitBytes, 0}
+		x := survivor{q.poolOf(l.Container), l.Start, l.LimitBytes, 0}
 		for _, m := range []record.Metric{record.RSS, record.WorkingSet} {
 			for _, p := range l.Series[m] {
 				x.top = max(x.top, p.V)
@@ -45,7 +45,10 @@ func (q *inquiry) limitLowered(deaths []int) (candidate, bool) {
 			continue
 		}
 		died := &q.memory.lives[of[len(of)-1]]
-		limit, pool := float64(died.LimitBytes), life.Pool(died.Container, "")
+		limit, pool := float64(died.LimitBytes), q.poolOf(died.Container)
+		if pool == life.UnknownPool && len(q.services) > 0 {
+			continue // whether what lived was of the same service is not known
+		}
 		met := false
 		for _, x := range lived {
 			if limit == 0 || float64(x.limit) < loweredTimes*limit || x.start >= died.Start || x.pool != pool || x.top < neededShare*limit {

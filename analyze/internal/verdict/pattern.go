@@ -7,7 +7,6 @@ import (
 
 	"lastcall/analyze/finding"
 	"lastcall/analyze/internal/traffic"
-	"lastcall/analyze/life"
 	"lastcall/collectors/record"
 )
 
@@ -70,9 +69,9 @@ func (q *inquiry) serial(main *candidate) {
 		hit[s.Container] = true
 	}
 	var spared []string
-	pool := life.Pool(p.Steps[0].Container, "")
+	pool := q.poolOf(p.Steps[0].Container)
 	for _, n := range q.traffic.Containers.Names {
-		if n != "" && !hit[n] && life.Pool(n, "") == pool {
+		if n != "" && !hit[n] && q.poolOf(n) == pool {
 			spared = append(spared, n)
 		}
 	}

@@ -81,20 +81,44 @@ func (q *inquiry) endedTogether(unexplained []int) ([]int, map[string]bool) {
 	return best, bestPools
 }
 
+// endAgain reports whether containers of the services that ended together at some deaths ended together at another time as well: one that
+// takes the other along does so again and again, a host seldom.
+func (q *inquiry) endAgain(best, unexplained []int, pools map[string]bool) bool {
+	first, last := q.traffic.Life.Deaths[best[0]].Time, q.traffic.Life.Deaths[best[len(best)-1]].Time
+	others := slices.DeleteFunc(slices.Clone(unexplained), func(d int) bool {
+		x := &q.traffic.Life.Deaths[d]
+		return !pools[podPool(x)] || x.Time >= first.Add(-hostWindow) && x.Time <= last.Add(hostWindow)
+	})
+	again, _ := q.endedTogether(others)
+	return len(again) > 0
+}
+
+// hostDown returns the word of the platform that a host went down near a death of some, one of that host where both are named.
+func (q *inquiry) hostDown(deaths []int) *record.Lifecycle {
+	for i := range q.traffic.Evidence.Events {
+		if e := &q.traffic.Evidence.Events[i]; e.Kind == record.HostDown && slices.ContainsFunc(deaths, func(d int) bool { return q.nearHostDown(d, e) }) {
+			return e
+		}
+	}
+	return nil
+}
+
+func (q *inquiry) nearHostDown(d int, e *record.Lifecycle) bool {
+	x := &q.traffic.Life.Deaths[d]
+	return x.Time.Sub(e.Time).Abs() <= 2*hostWindow && (e.Host == "" || x.Host == "" || e.Host == x.Host)
+}
+
 // hostFailure looks for containers of several services, or of one named host, that ended together without a reason of their own.
 func (q *inquiry) hostFailure() (candidate, []int) {
 	unexplained := q.unexplainedEnds()
 	best, bestPools := q.endedTogether(unexplained)
-	var down *record.Lifecycle
-	for i := range q.traffic.Evidence.Events {
-		if e := &q.traffic.Evidence.Events[i]; e.Kind == record.HostDown {
-			down = e
-			if len(best) == 0 {
-				for _, d := range unexplained {
-					if x := &q.traffic.Life.Deaths[d]; x.Time.Sub(e.Time).Abs() <= 2*hostWindow && (e.Host == "" || x.Host == "" || e.Host == x.Host) {
-						best = append(best, d)
-						bestPools[podPool(x)] = true
-					}
+	down := q.hostDown(best)
+	if len(best) == 0 {
+		if down = q.hostDown(unexplained); down != nil {
+			for _, d := range unexplained {
+				if q.nearHostDown(d, down) {
+					best = append(best, d)
+					bestPools[podPool(&q.traffic.Life.Deaths[d])] = true
 				}
 			}
 		}
@@ -134,10 +158,23 @@ func (q *inquiry) hostFailure() (candidate, []int) {
 	case down != nil:
 		grade = finding.Conclusive
 		detail += ", as the platform told of a host that went down"
+	case q.endAgain(best, unexplained, bestPools):
+		return candidate{}, nil
+	case !slices.ContainsFunc(best, func(d int) bool { return q.traffic.Life.Deaths[d].Unreachable }) && q.allKilled(best):
+		grade = finding.Possible
+		detail += ", but each was killed by a signal, as happens to what takes too much memory, and no host is named"
 	}
 	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "rival.host", Outcome: finding.Supports, Detail: detail})
 	return candidate{deaths: best, class: lost, endpoint: -1, named: -1, verdict: finding.Verdict{Cause: finding.HostFailure, Grade: grade,
 		Summary: fmt.Sprintf("%s failed: %s ended within %s of each other; no request is to blame.", name, who, minutes(hostWindow))}}, best
+}
+
+// allKilled reports whether all of some deaths are ends by SIGKILL of which nobody says more.
+func (q *inquiry) allKilled(deaths []int) bool {
+	return !slices.ContainsFunc(deaths, func(d int) bool {
+		x := &q.traffic.Life.Deaths[d]
+		return x.Kind != record.CrashExit || x.ExitCode != firstOfSignals+9
+	})
 }
 
 // podPool is what a container is one of, where a pod counts as one whatever it has within it.
@@ -171,7 +208,7 @@ const staleAfter = 2 * time.Minute
 func (q *inquiry) staleMembers(deaths []int) (candidate, bool) {
 	for _, d := range deaths {
 		x := &q.traffic.Life.Deaths[d]
-		pool := life.Pool(x.Container, x.Service)
+		pool := q.poolOf(x.Container)
 		for i := range q.traffic.Evidence.Events {
 			e := &q.traffic.Evidence.Events[i]
 			if e.Kind != record.MembersChanged || e.Time.Sub(x.Time) < staleAfter {
@@ -277,14 +314,19 @@ func (q *inquiry) pool(deaths []int) (dead, fleet int) {
 			continue
 		}
 		died[x.Container] = true
-		pools[life.Pool(x.Container, x.Service)] = true
-	}
-	for pool, n := range q.serving() {
-		if pools[pool] {
-			fleet += n
+		pool := q.poolOf(x.Container)
+		pools[pool] = true
+		if life.IsID(x.Container) {
+			pools[life.UnknownPool] = true // those that go by ids and whose service nobody tells may be of it
 		}
 	}
-	return len(died), fleet
+	all := maps.Clone(died)
+	for name := range q.serving() {
+		if pools[q.poolOf(name)] {
+			all[name] = true
+		}
+	}
+	return len(died), len(all)
 }
 
 // loadStep is the step of the load in which a death lies.
@@ -341,13 +383,18 @@ func (l loadBy) surge(i, end int, usual float64) float64 {
 	return min(most, l.within(i, end)/float64(end-i)) / usual
 }
 
-// serving counts the containers that serve requests, by pool.
-func (q *inquiry) serving() map[string]int {
-	n := map[string]int{}
+// serving returns the containers that serve requests.
+func (q *inquiry) serving() map[string]bool {
+	names := map[string]bool{}
 	for c, serves := range q.measured.Serves {
 		if c != 0 && serves {
-			n[life.Pool(q.traffic.Containers.Names[c], "")]++
+			names[q.traffic.Containers.Names[c]] = true
 		}
 	}
-	return n
+	return names
+}
+
+// poolOf is what a container is one of, as far as any source says; see [life.Pool].
+func (q *inquiry) poolOf(container string) string {
+	return life.Pool(container, q.services[container])
 }

@@ -101,10 +101,13 @@ func (q *inquiry) unheard() (names []string) {
 	if !q.traffic.Containers.Named || q.traffic.Sampled.Fraction > 0 {
 		return nil
 	}
-	serving := q.serving()
+	pools := map[string]bool{}
+	for name := range q.serving() {
+		pools[q.poolOf(name)] = true
+	}
 	for d := range q.traffic.Life.Deaths {
 		name := q.traffic.Life.Deaths[d].Container
-		if _, process := naming.IsProcess(name); process || slices.Contains(names, name) || serving[life.Pool(name, "")] == 0 {
+		if _, process := naming.IsProcess(name); process || slices.Contains(names, name) || !pools[q.poolOf(name)] {
 			continue
 		}
 		if c := q.traffic.Containers.Index(name); c == 0 || !q.measured.Serves[c] {

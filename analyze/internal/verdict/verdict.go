@@ -57,6 +57,11 @@ type candidate struct {
 	after aftermath // where it rests on answers
 }
 
+// explains reports whether it says why, or who.
+func (c *candidate) explains() bool {
+	return c.verdict.Cause != finding.Undetermined || c.verdict.Endpoint != nil
+}
+
 // basis is the kind of evidence that an explanation rests on.
 type basis int
 
@@ -105,9 +110,10 @@ func (q *inquiry) decide() error {
 	}
 	sort.SliceStable(cands, func(i, j int) bool {
 		a, b := &cands[i], &cands[j]
-		// What explains most deaths comes first; among those that accuse, the surer one.
-		if (a.verdict.Cause == finding.Undetermined) != (b.verdict.Cause == finding.Undetermined) {
-			return b.verdict.Cause == finding.Undetermined
+		// What explains most deaths comes first; among those that accuse, the surer one. A request that killed is an explanation,
+		// though it is not known how.
+		if a.explains() != b.explains() {
+			return a.explains()
 		}
 		if len(a.deaths) != len(b.deaths) {
 			return len(a.deaths) > len(b.deaths)
