@@ -217,7 +217,8 @@ func (q *inquiry) jumped(deaths []int) bool {
 
 // weighAges lowers the grade of the leader of a class where the ages at death say that it may be no more than the last straw.
 func (q *inquiry) weighAges(c class, deaths []int, grade finding.Grade, why []string) (ages, finding.Grade, []string) {
-	if res := q.open.results[c]; res != nil && res.Leader > 0 && grade.Rank() >= finding.Possible.Rank() && !q.jumped(deaths) {
+	res := q.open.results[c]
+	if res != nil && res.Leader > 0 && grade.Rank() >= finding.Possible.Rank() && !q.jumped(deaths) {
 		who, culprits := q.traffic.Endpoints.Names[res.Leader], []int{res.Leader}
 		if res.Second >= 0 {
 			who, culprits = who+" and "+q.traffic.Endpoints.Names[res.Second], append(culprits, res.Second)
@@ -228,12 +229,16 @@ func (q *inquiry) weighAges(c class, deaths []int, grade finding.Grade, why []st
 		}
 	}
 	all := append(slices.Clone(deaths), q.open.later[c]...)
-	age := q.agesAt(all)
+	lives := all
+	if again := res != nil && res.Leader > 0 && q.supportOf(res, deaths).again; c == byFault && (again || !q.onlyExits(deaths)) {
+		lives = q.firstOfStories(all)
+	}
+	age := q.agesAt(lives)
 	if !age.alike() {
 		return age, grade, why
 	}
 	outcome := finding.Neutral
-	if q.lastStraw(age, q.open.results[c], deaths, all) {
+	if q.lastStraw(age, res, deaths, all) {
 		if grade.Rank() >= finding.Possible.Rank() {
 			outcome = finding.Contradicts
 			why = append(why, age.String()+", and it was answered in them as well")
@@ -242,6 +247,20 @@ func (q *inquiry) weighAges(c class, deaths []int, grade finding.Grade, why []st
 	}
 	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "rival.ages", Outcome: outcome, Detail: age.String() + ", whatever was asked of them: what ends them adds up with time"})
 	return age, grade, why
+}
+
+// firstOfStories leaves one death of each story. What is tried again meets one container after the other: when it is sent a second time,
+// those lives are of one age for that alone. Memory that fills does the same to all containers by themselves; an error that nobody catches
+// seldom comes of what adds up.
+func (q *inquiry) firstOfStories(deaths []int) (first []int) {
+	told := map[int]bool{}
+	for _, d := range slices.Sorted(slices.Values(deaths)) {
+		if chain := q.open.cases[d].Chain; !told[chain] {
+			told[chain] = true
+			first = append(first, d)
+		}
+	}
+	return first
 }
 
 // withAges says of an undetermined verdict that lives end at one age, if they do.
@@ -254,7 +273,7 @@ func (q *inquiry) withAges(age ages, c candidate) candidate {
 
 func agesRule() finding.Rule {
 	return finding.Rule{ID: "rival.ages", Title: "Ages at death", Question: "Did the processes die at one age, whatever was asked of them?",
-		Test: "The ages at death of the processes that began when another had died, or, where those are too few, of all that began at times further apart than their ages differ. What adds up over a life ends each at about the same age; requests that kill come at any age. A suspect that is answered at least once in such a life may be the last straw only. Where ages differ, the ages of the containers at the requests of the suspect that died with them are compared with those at its requests that did no harm, but for those soon after a death (rank sums): what kills by itself kills at any age. Two suspects that share the deaths are compared together, the calls of each with its own.",
+		Test: "The ages at death of the processes that began when another had died, or, where those are too few, of all that began at times further apart than their ages differ. What adds up over a life ends each at about the same age; requests that kill come at any age. A suspect that is answered at least once in such a life may be the last straw only. Where ages differ, the ages of the containers at the requests of the suspect that died with them are compared with those at its requests that did no harm, but for those soon after a death (rank sums): what kills by itself kills at any age. Two suspects that share the deaths are compared together, the calls of each with its own. Of deaths by errors that nobody caught, or by errors where one request came again and again, within 20 minutes of one another, the first counts: what is tried again on one container after the other makes their ages alike.",
 		Thresholds: []finding.Threshold{{Name: "standard deviation over mean", Value: "10%, of at least 5 lives", Why: "between events that do not wait for one another it is 100%"},
 			{Name: "beginnings that no death made", Value: fmt.Sprintf("%d times as far apart as the ages differ (standard deviations)", apartTimes), Why: "what a deploy begins together may end together, whatever ends it"},
 			{Name: "old containers only", Value: fmt.Sprintf("p %g, over %d stories of deaths and %d harmless requests, where memory did not jump", strawP, strawStories, strawCalls), Why: "a wrong accusation is worse than none"},
