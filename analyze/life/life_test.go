@@ -556,6 +556,9 @@ func TestPoolsAreNamesWithoutNumbers(t *testing.T) {
 		{"web-5d9c7b6f4-x2x7k/istio-proxy", "", "web/istio-proxy"},
 		{"web-0/istio-proxy", "", "web/istio-proxy"},
 		{"heroku/web.1", "", "heroku/web"},
+		{"148e272c49d189", "", UnknownPool},
+		{"148e272c49d189", "shop", "shop"},
+		{strings.Repeat("00bf4bf02d", 12) + "42", "shop", "shop"}, // as Cloud Run names its instances
 		{"worker", "", "worker"},
 		{"worker", "jobs", "jobs"},
 		{"", "jobs", "jobs"},

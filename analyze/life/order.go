@@ -22,13 +22,13 @@ func SortEvents(e []record.Lifecycle) {
 func crashLess(a, b *record.Crash) bool {
 	return cmp.Or(cmp.Compare(a.Time, b.Time), strings.Compare(a.Container, b.Container), compareBool(a.Exited, b.Exited), cmp.Compare(a.Kind, b.Kind),
 		comparePos(a.Pos, b.Pos), strings.Compare(a.Text, b.Text), cmp.Compare(a.ExitCode, b.ExitCode), strings.Compare(a.Signal, b.Signal),
-		strings.Compare(a.Instance, b.Instance), strings.Compare(a.Service, b.Service), strings.Compare(a.Host, b.Host), strings.Compare(a.Version, b.Version)) < 0
+		strings.Compare(a.Instance, b.Instance), strings.Compare(a.Service, b.Service), strings.Compare(a.Host, b.Host), strings.Compare(a.Version, b.Version), strings.Compare(a.Pod, b.Pod)) < 0
 }
 
 func eventLess(a, b *record.Lifecycle) bool {
 	return cmp.Or(cmp.Compare(a.Time, b.Time), strings.Compare(a.Container, b.Container), cmp.Compare(a.Kind, b.Kind), comparePos(a.Pos, b.Pos),
 		strings.Compare(a.Text, b.Text), strings.Compare(a.Reason, b.Reason), cmp.Compare(a.End, b.End), cmp.Compare(a.ExitCode, b.ExitCode),
-		strings.Compare(a.Instance, b.Instance), strings.Compare(a.Service, b.Service), strings.Compare(a.Host, b.Host), strings.Compare(a.Version, b.Version)) < 0
+		strings.Compare(a.Instance, b.Instance), strings.Compare(a.Service, b.Service), strings.Compare(a.Host, b.Host), strings.Compare(a.Version, b.Version), strings.Compare(a.Pod, b.Pod)) < 0
 }
 
 func compareBool(a, b bool) int {

@@ -97,7 +97,7 @@ func (d *decoder) line(line []byte, sink record.Sink) error {
 			ExitCode: int(o.int("exit_code")), Signal: o.str("signal"), LimitBytes: o.int("limit_bytes"), UsedBytes: o.int("used_bytes"),
 			Uptime:    time.Duration(o.int("uptime")),
 			Container: o.str("container"), Instance: o.str("instance"), Service: o.str("service"), Host: o.str("host"), Version: o.str("version"),
-			Text: o.str("text"),
+			Pod: o.str("pod"), Text: o.str("text"),
 		}
 		if o.err == nil {
 			return sink.Crash(&r)
@@ -107,7 +107,7 @@ func (d *decoder) line(line []byte, sink record.Sink) error {
 			Pos: pos, Time: record.Time(o.int("time")), End: record.Time(o.int("end")), Kind: record.LifecycleKind(o.str("kind")),
 			ExitCode: int(o.int("exit_code")), UsedBytes: o.int("used_bytes"), LimitBytes: o.int("limit_bytes"), Merged: int(o.int("merged")), Reason: o.str("reason"),
 			Container: o.str("container"), Instance: o.str("instance"), Service: o.str("service"), Host: o.str("host"), Version: o.str("version"),
-			Address: o.str("address"), Text: o.str("text"),
+			Address: o.str("address"), Pod: o.str("pod"), Text: o.str("text"),
 		}
 		if o.err == nil {
 			return sink.Lifecycle(&r)

@@ -27,9 +27,9 @@
 //	           user, client
 //	sample     time, metric, value, interval, container, instance, service, host, version
 //	crash      time, kind, exited, final, exit_code, signal, limit_bytes, used_bytes, uptime, container, instance, service, host,
-//	           version, text
+//	           version, pod, text
 //	lifecycle  time, end, kind, exit_code, used_bytes, limit_bytes, merged, reason, container, instance, service, host,
-//	           version, address, text
+//	           version, address, pod, text
 //	job        name, start, end, container, instance
 //	exposure   from, to, method, route, container, service, count, errors, p50, p99, max
 //	profile    name, data (base64), time, container, instance, version, on_oom

@@ -235,6 +235,7 @@ func (c *chunk) crash(r *record.Crash) {
 	c.int("used_bytes", r.UsedBytes)
 	c.int("uptime", int64(r.Uptime))
 	c.place(r.Container, r.Instance, r.Service, r.Host, r.Version)
+	c.str("pod", r.Pod)
 	c.str("text", r.Text)
 	c.close()
 }
@@ -251,6 +252,7 @@ func (c *chunk) lifecycle(r *record.Lifecycle) {
 	c.str("reason", r.Reason)
 	c.place(r.Container, r.Instance, r.Service, r.Host, r.Version)
 	c.str("address", r.Address)
+	c.str("pod", r.Pod)
 	c.str("text", r.Text)
 	c.close()
 }

@@ -283,6 +283,7 @@ func (k *kernelReport) killed(o *origin.Origin, b []byte, sink record.Sink) erro
 	inContainer := bytes.Contains(b, []byte("emory cgroup out of memory")) || bytes.HasPrefix(k.constraint, []byte("CONSTRAINT_MEMCG"))
 	ev := *o
 	id := containers.OfCgroup(k.taskMemcg)
+	ev.Pod = containers.PodOfCgroup(k.taskMemcg)
 	if len(id) > 0 {
 		ev.Instance = id
 		ev.Container = id[:min(12, len(id))]

@@ -244,6 +244,8 @@ func TestEventsOfKubernetesTellLivesAndDeaths(t *testing.T) {
 	crash := func(k record.CrashKind) *record.Crash {
 		return &record.Crash{Time: when, Kind: k, ExitCode: -1, Container: "web-0", Host: "node-a"}
 	}
+	probe := life(record.HealthCheckFailed, "Unhealthy")
+	probe.Address = "10.42.1.32:8080"
 	evicted := crash(record.CrashOOMKill)
 	evicted.UsedBytes = 5 << 30
 	onNode := &record.Crash{Time: when, Kind: record.CrashOOMKill, Exited: true, ExitCode: -1, Signal: "SIGKILL", Host: "node-a", Instance: "123", UsedBytes: 130000 << 10}
@@ -255,6 +257,8 @@ func TestEventsOfKubernetesTellLivesAndDeaths(t *testing.T) {
 		{"a liveness probe kills", pod + `,"reason":"Killing","message":"Container app failed liveness probe, will be restarted"`, crash(record.CrashHealthCheck), nil},
 		{"a stop as asked", pod + `,"reason":"Killing","message":"Stopping container app"`, nil, life(record.Stopping, "Killing")},
 		{"a probe fails", pod + `,"reason":"Unhealthy","message":"Readiness probe failed: HTTP probe failed with statuscode: 503"`, nil, life(record.HealthCheckFailed, "Unhealthy")},
+		{"a probe has no answer", pod + `,"reason":"Unhealthy","message":"Liveness probe failed: Get \"http://10.42.1.32:8080/healthz\": context deadline exceeded"`, nil, probe},
+		{"a probe is refused", pod + `,"reason":"Unhealthy","message":"Readiness probe failed: dial tcp 10.42.1.32:8080: connect: connection refused"`, nil, probe},
 		{"a memory kill", pod + `,"reason":"OOMKilled","message":"Container app was OOMKilled"`, &record.Crash{Time: when, Kind: record.CrashOOMKill, Exited: true, ExitCode: -1, Container: "web-0", Host: "node-a"}, nil},
 		{"a back-off is an end", pod + `,"reason":"BackOff","message":"Back-off restarting failed container"`, &record.Crash{Time: when, Kind: record.CrashOther, Exited: true, ExitCode: -1, Container: "web-0", Host: "node-a"}, nil},
 		{"a back-off of an image is not", pod + `,"reason":"BackOff","message":"Back-off pulling image \"x\""`, nil, nil},

@@ -45,7 +45,7 @@ func kubernetesEvent(pos record.Pos, v *fastjson.Value, sink *kubernetesStory) e
 	o := &e.origin
 	switch kind {
 	case "Pod":
-		o.Container = name
+		o.Container, o.Pod = name, obj.GetStringBytes("uid")
 	case "Node":
 		o.Host = name
 	default:
@@ -238,7 +238,11 @@ func kubernetesReason(kind, reason string, msg []byte) func(*origin.Origin, reco
 		}
 		return life(record.Stopping)
 	case "Unhealthy", "ProbeError", "ProbeWarning":
-		return life(record.HealthCheckFailed)
+		return func(o *origin.Origin, sink record.Sink) error {
+			failed := o.Lifecycle(record.HealthCheckFailed, reason, msg)
+			failed.Address = probed(msg)
+			return sink.Lifecycle(failed)
+		}
 	case "SandboxChanged":
 		return life(record.Restarting)
 	case "Started":
@@ -285,6 +289,21 @@ func kubernetesReason(kind, reason string, msg []byte) func(*origin.Origin, reco
 		return life(record.MemoryPressure)
 	}
 	return nil
+}
+
+// probed is the address at which a probe met the container or did not ("Get \"http://10.42.1.32:8080/healthz\": …", "dial tcp
+// 10.42.1.32:8080: …"); empty where the probe was a command.
+func probed(msg []byte) string {
+	for _, before := range []string{"://", "dial tcp "} {
+		if i := bytes.Index(msg, []byte(before)); i >= 0 {
+			rest := msg[i+len(before):]
+			if end := bytes.IndexAny(rest, "/\" "); end >= 0 {
+				rest = rest[:end]
+			}
+			return string(bytes.TrimSuffix(rest, []byte(":")))
+		}
+	}
+	return ""
 }
 
 // evictedForMemory reports whether the kubelet put a pod off for memory. It names the resource in one way; "memory" elsewhere is the name

@@ -24,7 +24,7 @@ func kubernetesPod(pos record.Pos, v *fastjson.Value, sink *kubernetesStory) err
 	labels := meta.Get("labels")
 	base := origin.Origin{
 		Pos: pos, Container: meta.GetStringBytes("name"), Service: podService(labels), Version: podVersion(labels),
-		Host: spec.GetStringBytes("nodeName"),
+		Host: spec.GetStringBytes("nodeName"), Pod: meta.GetStringBytes("uid"),
 	}
 	// On the node's network the address is that of many, and what has ended keeps one that is given out again.
 	phase := string(status.GetStringBytes("phase"))

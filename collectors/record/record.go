@@ -228,6 +228,8 @@ type Crash struct {
 	// Uptime is how long the process had lived; 0 when unknown.
 	Uptime                                      time.Duration
 	Container, Instance, Service, Host, Version string
+	// Pod is the UID of the Kubernetes pod, where the source tells it: all that a kernel's report has of one whose container is gone.
+	Pod string
 	// Text is the line or message, cut to a few hundred bytes, for the report to quote.
 	Text string
 }
@@ -273,7 +275,9 @@ type Lifecycle struct {
 	Container, Instance, Service, Host, Version string
 	// Address is the network address of the container, where the source knows it (a pod's IP): a proxy in front may name it by that.
 	Address string
-	Text    string
+	// Pod is the UID of the Kubernetes pod, where the source tells it.
+	Pod  string
+	Text string
 }
 
 // Reasons of an Up that says only that a process began, and never how one ended.

@@ -24,6 +24,7 @@ var dotted = regexp.MustCompile(`^[a-z][a-z0-9_-]*\.[0-9]+$`)
 // Resolve brings the names of all records together, and returns what it learned. from and to bound the window that was asked for; 0 where
 // it was not.
 func Resolve(ev *intake.Evidence, from, to record.Time) (*Canon, error) {
+	tiePods(ev)
 	c := newCanon(ev)
 	var err error
 	if c.Tied, err = c.tieByBreaks(ev, from, to); err != nil {

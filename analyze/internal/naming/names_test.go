@@ -1,6 +1,7 @@
 package naming
 
 import (
+	"strings"
 	"testing"
 
 	"lastcall/analyze/internal/intake"
@@ -35,6 +36,31 @@ func TestAContainerIsKnownByItsAddress(t *testing.T) {
 	} {
 		if got := c.Of(name); got != want {
 			t.Errorf("%q is %q, want %q", name, got, want)
+		}
+	}
+}
+
+// TestAKillInAPodIsThatOfItsContainer: Kubernetes keeps the id of the last container of a pod only, and kernels tell of all.
+func TestAKillInAPodIsThatOfItsContainer(t *testing.T) {
+	id := func(c string) string { return strings.Repeat(c, 64) }
+	ev := &intake.Evidence{
+		Events: []record.Lifecycle{
+			{Container: "api-aaaaa", Pod: "uid-a", Instance: id("a")},
+			{Container: "api-bbbbb", Pod: "uid-b"}, {Container: "api-bbbbb/proxy", Pod: "uid-b"},
+			{Container: "api-ccccc", Pod: ""},
+		},
+		Crashes: []record.Crash{
+			{Pod: "uid-a", Container: id("1")[:12], Instance: id("1")}, // a container before the last
+			{Pod: "uid-a", Instance: "4711"},                           // a process
+			{Pod: "uid-b", Container: id("2")[:12], Instance: id("2")}, // one of two
+			{Pod: "uid-z", Container: id("3")[:12], Instance: id("3")}, // a pod that nobody names
+			{Container: id("4")[:12], Instance: id("4")},
+		},
+	}
+	tiePods(ev)
+	for i, want := range []string{"api-aaaaa", "api-aaaaa", id("2")[:12], id("3")[:12], id("4")[:12]} {
+		if got := ev.Crashes[i].Container; got != want {
+			t.Errorf("kill %d is of %q, want %q", i, got, want)
 		}
 	}
 }

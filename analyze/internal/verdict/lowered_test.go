@@ -46,3 +46,28 @@ func TestALimitThatWasLowered(t *testing.T) {
 		}
 	}
 }
+
+// TestTheLimitOfAnotherServiceWasNotLowered: ids say nothing of what a container is one of.
+func TestTheLimitOfAnotherServiceWasNotLowered(t *testing.T) {
+	const mb = 1 << 20
+	start := record.Time(1_800_000_000_000_000_000)
+	lived, died := "148e272c49d189", "148e272c49d190"
+	for name, c := range map[string]struct {
+		services map[string]string
+		lowered  bool
+	}{
+		"of two services":      {map[string]string{lived: "reports", died: "shop"}, false},
+		"of one":               {map[string]string{lived: "shop", died: "shop"}, true},
+		"of which one is told": {map[string]string{lived: "reports"}, false},
+		"of which none is":     {nil, true},
+	} {
+		q := &inquiry{report: &finding.Report{}, services: c.services,
+			traffic: &traffic.Traffic{Life: &life.Result{Deaths: []life.Death{{Container: died, Time: start.Add(time.Hour), Kind: record.CrashOOMKill}}}},
+			memory: memoryRead{of: [][]int{{1}}, lives: []memory.Life{
+				{Container: lived, Start: start, LimitBytes: 2048 * mb, Series: map[record.Metric][]memory.Point{record.RSS: {{T: start.Add(time.Minute), V: 900 * mb}}}},
+				{Container: died, Start: start.Add(time.Minute), Died: true, LimitBytes: 512 * mb}}}}
+		if _, ok := q.limitLowered([]int{0}); ok != c.lowered {
+			t.Errorf("%s: %v", name, ok)
+		}
+	}
+}

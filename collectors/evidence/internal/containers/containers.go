@@ -68,6 +68,23 @@ func OfCgroup(path []byte) []byte {
 	return found
 }
 
+// PodOfCgroup finds the UID of a Kubernetes pod in a cgroup path, with dashes: /kubepods/burstable/pod<uid>/<id>, and in slices of systemd,
+// which writes them as underscores, …-pod44156c93_e108_531a_8ea8_c9e0e3a6d6d4.slice/…
+func PodOfCgroup(path []byte) []byte {
+	const uid = len("44156c93-e108-531a-8ea8-c9e0e3a6d6d4")
+	for rest := path; ; {
+		i := bytes.Index(rest, []byte("pod"))
+		if i < 0 || len(rest) < i+len("pod")+uid {
+			return nil
+		}
+		rest = rest[i+len("pod"):]
+		id := bytes.ReplaceAll(rest[:uid], []byte("_"), []byte("-"))
+		if hex := bytes.ReplaceAll(id, []byte("-"), nil); len(hex) == 32 && IsID(hex) && (len(rest) == uid || rest[uid] == '/' || rest[uid] == '.') {
+			return id
+		}
+	}
+}
+
 // IsPodName recognises the names that Kubernetes makes: they end in five letters or digits, none of them a vowel.
 func IsPodName(b []byte) bool {
 	n := len(b) - 6

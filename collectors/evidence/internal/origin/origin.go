@@ -13,6 +13,7 @@ type Origin struct {
 	Time                                        record.Time
 	Container, Instance, Service, Host, Version []byte
 	Address                                     []byte // of the container, where a lifecycle event tells it
+	Pod                                         []byte // the UID of the Kubernetes pod
 	// Process is which process of the container it was, where the names tell only of several.
 	Process []byte
 }
@@ -22,7 +23,7 @@ func (o *Origin) Crash(kind record.CrashKind, text []byte) *record.Crash {
 	return &record.Crash{
 		Pos: o.Pos, Time: o.Time, Kind: kind, ExitCode: -1,
 		Container: string(o.Container), Instance: string(o.Instance), Service: string(o.Service), Host: string(o.Host),
-		Version: string(o.Version), Text: Quote(text),
+		Version: string(o.Version), Pod: string(o.Pod), Text: Quote(text),
 	}
 }
 
@@ -50,7 +51,7 @@ func (o *Origin) Lifecycle(kind record.LifecycleKind, reason string, text []byte
 	return &record.Lifecycle{
 		Pos: o.Pos, Time: o.Time, Kind: kind, ExitCode: -1, Reason: reason,
 		Container: string(o.Container), Instance: string(o.Instance), Service: string(o.Service), Host: string(o.Host),
-		Version: string(o.Version), Text: Quote(text),
+		Version: string(o.Version), Pod: string(o.Pod), Text: Quote(text),
 	}
 }
 
