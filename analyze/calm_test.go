@@ -267,3 +267,80 @@ func TestRequestsThatFailAfterARestartAreItsFallout(t *testing.T) {
 		})
 	}
 }
+
+// TestFailuresAsAFleetRestartsAreTheRestarts: requests that fail as most of a fleet is restarted on purpose are put down to that; answers with
+// an error all day are not, whatever a restart cut.
+func TestFailuresAsAFleetRestartsAreTheRestarts(t *testing.T) {
+	src := &record.Source{Name: "router.log", Format: "heroku"}
+	const restarted = 100 * time.Minute
+	for name, c := range map[string]struct {
+		cut    int // requests that are cut within minutes of the restart
+		status int // of every tenth request
+		cause  finding.Cause
+	}{
+		"cut at the restart":             {400, 200, finding.PlannedRestart},
+		"answered with errors all day":   {3, 502, finding.Undetermined},
+		"cut, and answered with errors ": {400, 502, finding.PlannedRestart},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := look(t, analyze.Options{}, func(s record.Sink) {
+				line := int64(0)
+				give := func(i int, at time.Duration, status int, out record.Outcome) {
+					line++
+					start := dawn.Add(at)
+					if err := s.Request(&record.Request{Pos: record.Pos{Source: src, Line: line}, Layer: record.LayerRouter, Outcome: out, Start: start, End: start.Add(50 * time.Millisecond), Status: status,
+						Method: []byte("GET"), Path: []byte("/orders"), Container: []byte(fmt.Sprintf("web-%d", i%4))}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				for i := range 6000 {
+					status := 200
+					if i%10 == 0 {
+						status = c.status
+					}
+					give(i, time.Duration(i)*2*time.Second, status, record.Answered)
+				}
+				for i := range c.cut {
+					give(i, restarted+time.Duration(i)*time.Second/2, 503, record.Cut)
+				}
+				for i := range 4 {
+					name := fmt.Sprintf("web-%d", i)
+					for k, kind := range []record.LifecycleKind{record.Stopping, record.Stopped, record.Up} {
+						if err := s.Lifecycle(&record.Lifecycle{Pos: record.Pos{Source: src, Line: line + int64(3*i+k+1)}, Time: dawn.Add(restarted + time.Duration(10*i+k)*time.Second), Kind: kind, ExitCode: -1, Container: name}); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+			})
+			if r.Verdict.Cause != c.cause || c.cause == finding.PlannedRestart && !strings.Contains(r.Verdict.Summary, "restarted as asked") {
+				t.Errorf("%s, %s: %s", r.Verdict.Cause, r.Verdict.Grade, r.Verdict.Summary)
+			}
+		})
+	}
+}
+
+// TestMemoryThatGrowsAloneIsTold: of five containers one grows for ten hours. It is no leak for that, and it is not nothing.
+func TestMemoryThatGrowsAloneIsTold(t *testing.T) {
+	src := &record.Source{Name: "metrics.csv", Format: "csv"}
+	for _, grows := range []bool{true, false} {
+		r := look(t, analyze.Options{}, func(s record.Sink) {
+			line := int64(0)
+			for i := range 600 {
+				for k := range 5 {
+					line++
+					v := 100.0 + float64(i%7)
+					if grows && k == 0 {
+						v += 0.3 * float64(i)
+					}
+					if err := s.Sample(&record.Sample{Pos: record.Pos{Source: src, Line: line}, Time: dawn.Add(time.Duration(i) * time.Minute), Metric: record.RSS, Value: v * (1 << 20), Container: fmt.Sprintf("web-%d", k+1)}); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		})
+		told := strings.Contains(r.Verdict.Summary, "memory of web-1 grew all the while")
+		if r.Verdict.Cause != finding.None || told != grows || grows && r.Verdict.Grade != finding.Possible {
+			t.Errorf("grows %v: %s, %s: %s", grows, r.Verdict.Cause, r.Verdict.Grade, r.Verdict.Summary)
+		}
+	}
+}

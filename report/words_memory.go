@@ -23,7 +23,7 @@ func shapeText(s finding.Shape) string {
 	case finding.ShapePlateau:
 		return "plateau"
 	case finding.ShapeInsufficient:
-		return "too few samples"
+		return "unclear"
 	}
 	return clean(string(s))
 }

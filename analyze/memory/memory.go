@@ -109,6 +109,8 @@ type Curve struct {
 	Growth float64
 	// Reasons say what decided the shape, most important first.
 	Reasons []string
+	// Alone is true where it grew far and went on growing, and lives like it did not: it is not called a leak for that alone.
+	Alone bool
 
 	few      bool              // it has too few readings to be judged alone, and enough to be judged with others
 	unslowed bool              // the second half grows about as fast as the whole

@@ -325,6 +325,7 @@ func confirm(cs []Curve, lives []Life, o Options) {
 			} else if others > 0 {
 				why = fmt.Sprintf("it grew by %s in %s, and only %d of %d comparable lives grew alike", size(c.Growth), duration(span.Hours()), alike, others)
 			}
+			c.Alone = c.unslowed && c.Growth >= aloneGrowth*growthUnitOf(*c)
 			c.demote(why)
 			continue
 		}

@@ -103,7 +103,11 @@ func (q *inquiry) calm() candidate {
 	if n, of := q.growing(); n > 0 && c.verdict.Cause.Harmless() {
 		// It was not enough for a leak, and it is not nothing either.
 		c.verdict.Grade = lower(c.verdict.Grade, finding.Likely)
-		c.verdict.Summary += fmt.Sprintf(" Memory grew in lives of %d of %d containers, and as many others stayed level: too little to call it a leak.", n, of)
+		c.verdict.Summary += fmt.Sprintf(" Memory grew in lives of %d of %d containers: too little to call it a leak.", n, of)
+	}
+	if alone := q.grewAlone(); len(alone) > 0 && c.verdict.Cause.Harmless() {
+		c.verdict.Grade = lower(c.verdict.Grade, finding.Possible)
+		c.verdict.Summary += fmt.Sprintf(" But memory of %s grew all the while, and that of others like it did not: look at it.", listSome(alone, 4))
 	}
 	return c
 }
@@ -293,6 +297,17 @@ func (q *inquiry) growing() (n, of int) {
 	return n, len(grew)
 }
 
+// grewAlone names the containers whose memory grew far and went on growing, where those like them did not.
+func (q *inquiry) grewAlone() (names []string) {
+	for i := range q.memory.curves {
+		if c := &q.memory.curves[i]; c.Alone {
+			names = append(names, c.Container)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // calmWithout decides when nothing died and memory shows no leak.
 func (q *inquiry) calmWithout(c *candidate, silent, again, planned int) {
 	hasMemory, noMemory := q.memoryRead()
@@ -339,7 +354,7 @@ func (q *inquiry) calmWithout(c *candidate, silent, again, planned int) {
 					mib(stat.Median(fallen.from)), fallen.times(), listSome(fallen.on, 4), what)}
 		case fallen.times() > 0:
 			c.verdict.Grade = finding.Possible
-			c.verdict.Summary = fmt.Sprintf("No leak was seen, but %d time(s) memory rose far above its usual level and fell by more than half at once, on %s: a collection does that, and so does a kill for memory; %s.",
+			c.verdict.Summary = fmt.Sprintf("No leak was seen, but %d time(s) memory rose far and fell by more than half at once, on %s: a collection does that, and so does a kill for memory; %s.",
 				fallen.times(), listSome(fallen.on, 4), what)
 		}
 	case q.measured.Counts.Total > 0:
@@ -406,13 +421,14 @@ type falls struct {
 	on   []string
 	from []float64 // bytes, of each fall
 	back int       // those to where the memory of the container had begun
+	far  int       // those from far above the usual level of the container
 }
 
 func (f falls) times() int { return len(f.from) }
 
 // asRestarted reports whether these look like processes that ended when they were full: from one level each, to where they had begun.
 func (f falls) asRestarted() bool {
-	return len(f.from) >= fullDeaths && f.back == len(f.from) && slices.Max(f.from)-slices.Min(f.from) <= fullAlike*stat.Median(f.from)
+	return len(f.from) >= fullDeaths && f.back == len(f.from) && f.far == len(f.from) && slices.Max(f.from)-slices.Min(f.from) <= fullAlike*stat.Median(f.from)
 }
 
 func (q *inquiry) falls() (f falls) {
@@ -430,11 +446,17 @@ func (q *inquiry) falls() (f falls) {
 		slices.Sort(values)
 		n := len(f.from)
 		for k := 1; k < len(pts); k++ {
-			if was := pts[k-1].V; was >= farAbove*values[len(values)/2] && pts[k].V <= fallenTo*was {
-				f.from = append(f.from, was)
-				if pts[k].V <= begunAgain*pts[0].V {
-					f.back++
-				}
+			was := pts[k-1].V
+			far, back := was >= farAbove*values[len(values)/2], pts[k].V <= begunAgain*pts[0].V
+			if pts[k].V > fallenTo*was || !far && !back {
+				continue
+			}
+			f.from = append(f.from, was)
+			if far {
+				f.far++
+			}
+			if back {
+				f.back++
 			}
 		}
 		if len(f.from) > n {

@@ -29,12 +29,12 @@ func TestCgroupPathsNameThePod(t *testing.T) {
 	const uid = "44156c93-e108-531a-8ea8-c9e0e3a6d6d4"
 	for path, want := range map[string]string{
 		"/kubepods/burstable/pod" + uid + "/" + strings.Repeat("0123456789abcdef", 4): uid,
-		"/kubepods/burstable/pod" + uid: uid,
+		"/kubepods/burstable/pod" + uid:                                               uid,
 		"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod44156c93_e108_531a_8ea8_c9e0e3a6d6d4.slice/cri-containerd-ea7b.scope": uid,
-		"/kubepods/burstable/pod12/ea7b":      "",
+		"/kubepods/burstable/pod12/ea7b":       "",
 		"/kubepods/burstable/pod" + uid + "00": "",
-		"/system.slice/podman.service":        "",
-		"":                                    "",
+		"/system.slice/podman.service":         "",
+		"":                                     "",
 	} {
 		if got := string(PodOfCgroup([]byte(path))); got != want {
 			t.Errorf("%s: %q", path, got)
