@@ -187,7 +187,7 @@ func (q *inquiry) explainAfter(deaths []int) (candidate, bool) {
 			return candidate{}, false
 		}
 	}
-	if q.mayBeFull(deaths) || q.agesAt(deaths).alike() {
+	if q.mayBeFull(deaths) || q.agesOfClass(byFault, deaths, false).alike() {
 		return candidate{}, false
 	}
 	old := slices.DeleteFunc(slices.Clone(deaths), func(d int) bool {
@@ -205,7 +205,7 @@ func (q *inquiry) explainAfter(deaths []int) (candidate, bool) {
 	return candidate{deaths: deaths, class: byFault, endpoint: a.endpoint, named: a.endpoint, by: onAnswers, after: a, verdict: finding.Verdict{
 		Cause: finding.RequestCrash, Grade: finding.Likely, Endpoint: &q.traffic.Endpoints.Names[a.endpoint],
 		Summary: fmt.Sprintf("%s crashed %s after its answer: it had been answered within %s before %d of %d deaths, and no request was open at them that explains it.",
-			name, q.containersText(deaths), seconds(a.within.Seconds()), a.with, a.of)}}, true
+			name, q.containersText(old), seconds(a.within.Seconds()), a.with, a.of)}}, true
 }
 
 func afterRule() finding.Rule {

@@ -229,11 +229,8 @@ func (q *inquiry) weighAges(c class, deaths []int, grade finding.Grade, why []st
 		}
 	}
 	all := append(slices.Clone(deaths), q.open.later[c]...)
-	lives := all
-	if again := res != nil && res.Leader > 0 && q.supportOf(res, deaths).again; c == byFault && (again || !q.onlyExits(deaths)) {
-		lives = q.firstOfStories(all)
-	}
-	age := q.agesAt(lives)
+	again := res != nil && res.Leader > 0 && q.supportOf(res, deaths).again
+	age := q.agesOfClass(c, all, again)
 	if !age.alike() {
 		return age, grade, why
 	}
@@ -247,6 +244,14 @@ func (q *inquiry) weighAges(c class, deaths []int, grade finding.Grade, why []st
 	}
 	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "rival.ages", Outcome: outcome, Detail: age.String() + ", whatever was asked of them: what ends them adds up with time"})
 	return age, grade, why
+}
+
+// agesOfClass returns the ages at the deaths of a class; again is true where one request came back at them.
+func (q *inquiry) agesOfClass(c class, deaths []int, again bool) ages {
+	if c == byFault && (again || !q.onlyExits(deaths)) {
+		deaths = q.firstOfStories(deaths)
+	}
+	return q.agesAt(deaths)
 }
 
 // firstOfStories leaves one death of each story. What is tried again meets one container after the other: when it is sent a second time,

@@ -82,11 +82,12 @@ func (q *inquiry) byClock(res *inflight.Result, deaths []int) (m byClock, ok boo
 	}
 	moments := append(slices.Clone(firsts), q.otherStrokes(m.clock, firsts)...)
 	died := q.traffic.DeathsBy()
+	after := max(2*within, momentApart) // what dies in the same moment did not live on
 	for i := 0; i < len(moments); i += 1 + len(moments)/mostMoments {
 		at := moments[i]
 		for _, c := range q.traffic.ServingAt(at) {
 			// What began as late as on those that died has as long again to kill.
-			if c == 0 || died.Within(c, momentApart+2*within, at.Add(2*within)) {
+			if c == 0 || died.Within(c, momentApart+after, at.Add(after)) {
 				continue
 			}
 			m.lived++
