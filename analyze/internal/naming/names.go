@@ -40,6 +40,7 @@ type Canon struct {
 	alone map[string]bool   // keys of names without a slash
 	alias map[string]string // key of a name or instance id -> display name
 	at    map[string]string // network address -> display name
+	turns map[string]bool   // addresses that containers had in turn, which stand for all of them
 	// counted are the kills whose container is known by the count of its restarts.
 	counted map[Sign]bool
 	// Tied is how many containers were known by when their connections broke.
@@ -93,7 +94,7 @@ func HexID(s string) bool {
 // newCanon learns from everything that names a container. What platforms say decides how a name is shown, then the first in
 // alphabetical order.
 func newCanon(ev *intake.Evidence) *Canon {
-	c := &Canon{alone: map[string]bool{}, alias: map[string]string{}, at: map[string]string{}}
+	c := &Canon{alone: map[string]bool{}, alias: map[string]string{}, at: map[string]string{}, turns: map[string]bool{}}
 	eachName(ev, func(name string, _ bool) {
 		if k := key(name); !strings.Contains(k, "/") {
 			c.alone[k] = true
@@ -133,11 +134,12 @@ func newCanon(ev *intake.Evidence) *Canon {
 		if a := AddressOf(ev.Events[i].Address); a != "" {
 			k := c.key(ev.Events[i].Container)
 			if other, ok := at[a]; ok && other != k {
-				k = "" // an address that two had tells of neither
+				k = "" // an address that two had tells of neither, unless they had it in turn
 			}
 			at[a] = k
 		}
 	}
+	turns := c.takeTurns(ev)
 	for k := range ev.Series {
 		tie(k.Container, k.Instance)
 	}
@@ -158,6 +160,12 @@ func newCanon(ev *intake.Evidence) *Canon {
 	for a, k := range at {
 		if k != "" {
 			c.at[a] = shown[k]
+		}
+	}
+	for k, a := range turns {
+		c.at[a], c.alias[k], c.turns[a] = a, a, true
+		if HexID(k) {
+			c.alias[k[:12]] = a
 		}
 	}
 	c.joinProject(ev, shown)
@@ -226,6 +234,15 @@ func (c *Canon) Of(name string) string {
 	return name
 }
 
+// ofBoth returns the one name of a container and the id of its life, which is its own name where an address stands for it.
+func (c *Canon) ofBoth(name, instance string) (string, string) {
+	of := c.Of(name)
+	if c.turns[of] && of != name {
+		instance = cmp.Or(instance, name)
+	}
+	return of, instance
+}
+
 // apply rewrites the names in all small records. A crash or event that names only an instance gets its container; one that names only a
 // process is looked at when all have their names.
 func (c *Canon) apply(ev *intake.Evidence) {
@@ -238,7 +255,7 @@ func (c *Canon) apply(ev *intake.Evidence) {
 				processes = append(processes, k)
 			}
 		} else {
-			k.Container = c.Of(k.Container)
+			k.Container, k.Instance = c.ofBoth(k.Container, k.Instance)
 		}
 	}
 	for i := range ev.Events {
@@ -246,7 +263,7 @@ func (c *Canon) apply(ev *intake.Evidence) {
 		if k.Container == "" && HexID(k.Instance) {
 			k.Container = c.Of(k.Instance)
 		} else {
-			k.Container = c.Of(k.Container)
+			k.Container, k.Instance = c.ofBoth(k.Container, k.Instance)
 		}
 	}
 	for i := range ev.Jobs {

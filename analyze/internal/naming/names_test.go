@@ -3,6 +3,7 @@ package naming
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"lastcall/analyze/internal/intake"
 	"lastcall/collectors/record"
@@ -196,6 +197,44 @@ func TestADumpIsOfTheContainerThatLoggedUnderItsNumber(t *testing.T) {
 		}
 		if got := c.ev.Crashes[0].Container; got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// TestAddressesThatContainersHadInTurn: in a small network the next task has the address of the one that ended.
+func TestAddressesThatContainersHadInTurn(t *testing.T) {
+	at := func(m int) record.Time {
+		return record.Time(1_800_000_000_000_000_000).Add(time.Duration(m) * time.Minute)
+	}
+	up := func(name, address string, m int) record.Lifecycle {
+		return record.Lifecycle{Container: name, Address: address, Time: at(m), Kind: record.Up}
+	}
+	first, second := strings.Repeat("1a", 16), strings.Repeat("2b", 16)
+	for name, c := range map[string]struct {
+		events []record.Lifecycle
+		died   int    // minute in which the first died; 0: it did not
+		want   string // what the address is called
+	}{
+		"one ends, the next begins":        {[]record.Lifecycle{up(first, "10.0.0.1", 0), up(second, "10.0.0.1", 11)}, 10, "10.0.0.1"},
+		"the next begins before":           {[]record.Lifecycle{up(first, "10.0.0.1", 0), up(second, "10.0.0.1", 5)}, 10, "10.0.0.1:80"},
+		"nobody says that the first ended": {[]record.Lifecycle{up(first, "10.0.0.1", 0), up(second, "10.0.0.1", 11)}, 0, "10.0.0.1:80"},
+		"one has two addresses":            {[]record.Lifecycle{up(first, "10.0.0.1", 0), up(second, "10.0.0.1", 11), up(second, "10.0.0.2", 11)}, 10, "10.0.0.1:80"},
+		"only one had it":                  {[]record.Lifecycle{up(first, "10.0.0.1", 0), up(second, "10.0.0.2", 11)}, 10, first},
+	} {
+		ev := &intake.Evidence{Events: c.events, Containers: []string{"10.0.0.1:80"}}
+		if c.died > 0 {
+			ev.Crashes = []record.Crash{{Container: first[:12], Instance: first, Time: at(c.died), Exited: true}, {Container: first, Time: at(c.died), Exited: true}}
+		}
+		canon := newCanon(ev)
+		if got := canon.Of("10.0.0.1:80"); got != c.want {
+			t.Errorf("%s: the address is %q, want %q", name, got, c.want)
+			continue
+		}
+		canon.apply(ev)
+		if len(ev.Crashes) > 0 && c.want == "10.0.0.1" {
+			if k := ev.Crashes[1]; k.Container != c.want || k.Instance != first {
+				t.Errorf("%s: %q, instance %q", name, k.Container, k.Instance)
+			}
 		}
 	}
 }
