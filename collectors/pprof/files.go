@@ -178,6 +178,9 @@ func (c *collection) file(x found) error {
 			return c.sink.Warn(&record.Warning{Code: "truncated_zstd", Pos: record.Pos{Source: src}, Count: 1, Text: "a zstd stream is cut short, damaged or too large; the profile was left out", Example: x.path})
 		}
 	}
+	if x.root == "" && !profileName(x.path) && !LooksLikeProfile(data) {
+		return &fs.PathError{Op: "read", Path: x.path, Err: errNoProfile}
+	}
 	named := FromName(x.path)
 	if t := named.Time; t != 0 && (c.q.From != 0 && t < c.q.From || c.q.To != 0 && t > c.q.To) {
 		c.outside++
@@ -242,7 +245,10 @@ func sniffFile(p string) (bool, error) {
 // maxPiped bounds what is read of a pipe or a device, which may have no end.
 const maxPiped = 64 << 20
 
-var errTooLarge = errors.New("too large")
+var (
+	errTooLarge  = errors.New("too large")
+	errNoProfile = errors.New("not a profile; give files that /debug/pprof/heap or a profiler wrote")
+)
 
 // readFile reads a file whose size was looked at; pipes (of a shell's process substitution) and devices up to maxPiped.
 func readFile(path string, st fs.FileInfo) ([]byte, error) {

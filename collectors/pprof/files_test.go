@@ -151,12 +151,28 @@ func TestFilesNamedOneByOneAreComparedAcrossFolders(t *testing.T) {
 	}
 }
 
-func TestAFileNamedIsHandedOnWhateverItHolds(t *testing.T) {
+// TestAFileNamedThatIsNoProfile is an error where it is all there is; what is called a profile is the analyzer's to refuse.
+func TestAFileNamedThatIsNoProfile(t *testing.T) {
 	dir := t.TempDir()
-	write(t, dir, map[string][]byte{"x.log": []byte("no profile at all")})
-	var sink recordtest.Sink
-	if err := Files([]string{filepath.Join(dir, "x.log")}).Collect(t.Context(), record.Query{}, &sink); err != nil || len(sink.Profiles) != 1 {
-		t.Errorf("%v, %d profiles: the analyzer says what is wrong with it", err, len(sink.Profiles))
+	write(t, dir, map[string][]byte{"x.log": []byte("no profile at all"), "heap.pb.gz": heapProfile(t), "cut.pb.gz": []byte("no profile at all")})
+	for _, c := range []struct {
+		files            []string
+		wrong            string
+		profiles, warned int
+	}{
+		{[]string{"x.log"}, "not a profile; give files that", 0, 0},
+		{[]string{"x.log", "heap.pb.gz"}, "", 1, 1},
+		{[]string{"cut.pb.gz"}, "", 1, 0},
+	} {
+		var paths []string
+		for _, f := range c.files {
+			paths = append(paths, filepath.Join(dir, f))
+		}
+		var sink recordtest.Sink
+		err := Files(paths).Collect(t.Context(), record.Query{}, &sink)
+		if (err != nil) != (c.wrong != "") || err != nil && !strings.Contains(err.Error(), c.wrong) || len(sink.Profiles) != c.profiles || len(sink.Warnings) != c.warned {
+			t.Errorf("%v: %v, %d profiles, %+v", c.files, err, len(sink.Profiles), sink.Warnings)
+		}
 	}
 }
 
