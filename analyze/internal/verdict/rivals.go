@@ -26,6 +26,8 @@ const (
 	peakRise = 2
 	// surgeRise is how many times the usual the load must be where it rose no sooner than containers died.
 	surgeRise = 4
+	// loadLeast is how many requests of a stretch, or of a step in a surge, make a load: of fewer some more are chance, or who tries again.
+	loadLeast = 20
 	// peakLead before a death is part of the surge; minUsual stretches before that are needed to know the usual.
 	peakLead = 15 * time.Minute
 	minUsual = 6
@@ -271,7 +273,7 @@ func (q *inquiry) capacity(deaths []int) (candidate, bool) {
 		now := load.within(i-w, i)
 		rank := float64(sort.SearchFloat64s(usual, now)) / float64(len(usual))
 		median := max(usual[len(usual)/2], 1)
-		if rank >= peakRank && now >= peakRise*median {
+		if rank >= peakRank && now >= max(peakRise*median, loadLeast) {
 			peaks++
 			minRise, minRank = min(minRise, now/median), min(minRank, rank)
 		}
@@ -377,7 +379,7 @@ func (l loadBy) surge(i, end int, usual float64) float64 {
 		most = max(most, l.within(k, k+1))
 	}
 	end = min(end+1, n)
-	if end <= i {
+	if end <= i || most < loadLeast {
 		return 0
 	}
 	return min(most, l.within(i, end)/float64(end-i)) / usual

@@ -58,7 +58,7 @@ func ownRules() []finding.Rule {
 		{ID: "capacity.peak", Title: "Load above what fits", Question: "Did the load simply exceed the limit?",
 			Test: "The number of requests in the 5 minutes before the first death of each story, against all such stretches up to 15 minutes before; the share of the pool that died. An accusation that is conclusive stands against it. Where the load rises only within a minute of the first death, and stays high while containers die, it is possible: those who try again may make it.",
 			Thresholds: []finding.Threshold{{Name: "rank", Value: "95 %", Why: "the highest stretches only"}, {Name: "rise", Value: fmt.Sprintf("twice the median; %d times where it is no older than the deaths", surgeRise), Why: "a fleet has headroom for its ordinary peaks"},
-				{Name: "fleet", Value: "half of the pool", Why: "too much load meets all containers"}},
+				{Name: "requests", Value: fmt.Sprintf("%d in the stretch, or in a step of the surge", loadLeast), Why: "where few come, some more are chance"}, {Name: "fleet", Value: "half of the pool", Why: "too much load meets all containers"}},
 			Source: "method of the project", Limits: "Needs at least half an hour of requests before the deaths. Retries after a first death raise the load: the stretch ends at the first death."},
 		loweredRule(),
 		stillOpenRule(),
