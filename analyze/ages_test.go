@@ -139,3 +139,50 @@ func TestWhatKillsOldContainersOnlyIsNotAccused(t *testing.T) {
 		}
 	}
 }
+
+// TestTheLastStrawOfTwoGenerations: four containers fill up together, twice, at ages that differ. What different callers had sent when each was
+// full, and sent all the while without harm, is the last straw; of one caller's tries that cannot be told.
+func TestTheLastStrawOfTwoGenerations(t *testing.T) {
+	ages := []int{1500, 1760, 2110, 2130, 1420, 2500, 2150, 2590} // seconds, as recorded in a fleet that leaked
+	for name, c := range map[string]struct {
+		caller func(death int) string
+		most   finding.Grade
+	}{
+		"different callers": {func(d int) string { return fmt.Sprintf("user-%d", d) }, finding.Possible},
+		"one caller":        {func(int) string { return "user-7" }, finding.Conclusive},
+	} {
+		r := look(t, analyze.Options{}, func(s record.Sink) {
+			line := int64(0)
+			give := func(container, path, user string, at record.Time, took time.Duration, out record.Outcome) {
+				line++
+				if err := s.Request(&record.Request{Pos: record.Pos{Source: routerLog, Line: line}, Layer: record.LayerRouter, Outcome: out, Start: at, End: at.Add(took), Status: 200,
+					Method: []byte("GET"), Path: []byte(path), Container: []byte(container), User: []byte(user)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for w := range 4 {
+				web, at := fmt.Sprintf("web-%d", w+1), dawn.Add(time.Duration(w)*2*time.Second)
+				for life := range 2 {
+					if err := s.Lifecycle(&record.Lifecycle{Time: at, Container: web, Kind: record.Up}); err != nil {
+						t.Fatal(err)
+					}
+					end := at.Add(time.Duration(ages[4*life+w]) * time.Second)
+					for x, i := at, 0; x < end.Add(-time.Second); x, i = x.Add(2*time.Second), i+1 {
+						give(web, []string{"/orders", "/products", "/carts"}[i%3], fmt.Sprintf("user-%d", 100+i%50), x, 60*time.Millisecond, record.Answered)
+					}
+					for x, i := at.Add(30*time.Second), 0; x < end.Add(-60*time.Second); x, i = x.Add(50*time.Second), i+1 {
+						give(web, "/history", fmt.Sprintf("user-%d", 100+i%50), x, 1200*time.Millisecond, record.Answered)
+					}
+					give(web, "/history", c.caller(4*life+w), end.Add(-9*time.Second), 9*time.Second, record.Cut)
+					if err := s.Crash(killed(web, end)); err != nil {
+						t.Fatal(err)
+					}
+					at = end.Add(4 * time.Second)
+				}
+			}
+		})
+		if r.Verdict.Grade.Rank() > c.most.Rank() || c.most == finding.Conclusive && r.Verdict.Endpoint == nil {
+			t.Errorf("%s: %s, %s: %s", name, r.Verdict.Cause, r.Verdict.Grade, r.Verdict.Summary)
+		}
+	}
+}

@@ -118,6 +118,8 @@ func TestShortAndNumericIdsAreReplacedOnlyWhereTheyAreIds(t *testing.T) {
 		{"user 42 sent 42 requests in 42 s, 42% of all, 4.42 and 42.5", "42", "user-1 sent 42 requests in 42 s, 42% of all, 4.42 and 42.5"},
 		{`{"userId":"42","n":42,"sub":"42"}`, "42", `{"userId":"user-1","n":42,"sub":"user-1"}`},
 		{"107919 retried it; 107919 bytes; 1079190 and x107919y", "107919", "user-1 retried it; 107919 bytes; 1079190 and x107919y"},
+		{"sent by 42, had lived for 42 hours, from 42 containers", "42", "sent by user-1, had lived for 42 hours, from 42 containers"},
+		{"user 42 hours ago", "42", "user-1 hours ago"},
 		{"al is short, user al is not", "al", "al is short, user-1 is not"},
 		{"laura, Laura2 and laura's; flaura", "laura", "user-1, Laura2 and user-1's; flaura"},
 		{"a b@c.example d", "b@c.example", "a user-1 d"},

@@ -48,8 +48,10 @@ func wholeWord(s string, from, to int) bool {
 func alnum(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 
 var (
-	hintBefore = regexp.MustCompile(`(?i)(?:user|usr|uid|account|customer|client|member|owner|request|req|id|name|login|sub|by|from|for|job|caller)s?["'\\]*\s*[=:#(]?\s*["'\\]*$`)
-	unitAfter  = regexp.MustCompile(`(?i)^(?:[.,]\d|\s*(?:%|[kmgt]?i?b\b|bytes?\b|ms\b|s\b|sec|min|h\b|hours?|days?|requests?|req/s|times|crashes|containers|windows|records|lines|samples|of\b|×))`)
+	hintBefore        = regexp.MustCompile(`(?i)(?:user|usr|uid|account|customer|client|member|owner|request|req|id|name|login|sub|by|from|for|job|caller)s?["'\\]*\s*[=:#(]?\s*["'\\]*$`)
+	prepositionBefore = regexp.MustCompile(`(?i)\b(?:by|from|for)\s$`)
+
+	unitAfter = regexp.MustCompile(`(?i)^(?:[.,]\d|\s*(?:%|[kmgt]?i?b\b|bytes?\b|ms\b|s\b|sec|min|h\b|hours?|days?|requests?|req/s|times|crashes|containers|windows|records|lines|samples|of\b|×))`)
 )
 
 // namesSomebody reports whether the value at from..to, taken as a word, is meant as the id of somebody or something, and is
@@ -61,7 +63,8 @@ func namesSomebody(s string, from, to int) bool {
 		return len(v) >= 4 || hintBefore.MatchString(s[:from])
 	}
 	quoted := from > 0 && to < len(s) && strings.IndexByte("\"'`", s[from-1]) >= 0 && s[to] == s[from-1]
-	if quoted || hintBefore.MatchString(s[:from]) {
+	hinted := hintBefore.MatchString(s[:from])
+	if quoted || hinted && !(prepositionBefore.MatchString(s[:from]) && unitAfter.MatchString(s[to:])) { // "for 2 hours" names nobody
 		return true
 	}
 	if unitAfter.MatchString(s[to:]) || from > 0 && strings.IndexByte(".,+×", s[from-1]) >= 0 {

@@ -48,8 +48,9 @@ type Call struct {
 	Container uint32 // index
 	// Age is how long its container had lived when it began, as far as the evidence goes back.
 	Age time.Duration
-	// Death is the one that it was open at, -1 for none.
-	Death int
+	// Death is the one that it was open at, -1 for none; of those with one the caller and the path are known as far as they are logged.
+	Death      int
+	User, Path uint32 // hashes; 0 where not known
 }
 
 // Calls returns the requests of an endpoint in the order of time; none where it is called too often for each to be known.
@@ -58,10 +59,10 @@ func (m *Measured) Calls(t *Traffic, endpoint int) []Call {
 		return nil
 	}
 	began := t.beginnings()
-	at := map[callStart]int{}
+	at := map[callStart]*Pending{}
 	for i := range t.Pending {
 		if p := &t.Pending[i]; p.Death >= 0 && int(p.Endpoint) == endpoint {
-			at[callStart{p.Start, p.Container}] = p.Death
+			at[callStart{p.Start, p.Container}] = p
 		}
 	}
 	starts := slices.SortedFunc(slices.Values(m.calls.of[endpoint]), func(a, b callStart) int {
@@ -70,8 +71,8 @@ func (m *Measured) Calls(t *Traffic, endpoint int) []Call {
 	out := make([]Call, len(starts))
 	for i, s := range starts {
 		out[i] = Call{Start: s.start, Container: s.container, Age: s.start.Sub(t.Window.From), Death: -1}
-		if d, ok := at[s]; ok {
-			out[i].Death = d
+		if p := at[s]; p != nil {
+			out[i].Death, out[i].User, out[i].Path = p.Death, p.User, p.Path
 		}
 		of := began[s.container]
 		if n := sort.Search(len(of), func(i int) bool { return of[i] > s.start }); n > 0 {

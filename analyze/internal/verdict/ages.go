@@ -147,11 +147,15 @@ func (s straw) String() string {
 
 // strawOf asks whether endpoints kill at any age of a container, as a request does that kills by itself: those that do are then a random
 // sample of all. One that only comes when memory is full already kills those alone that lived long (rank-sum test, Wilcoxon 1945; of several
-// endpoints each is ranked for itself, van Elteren 1960). The deaths of one story are one observation.
-func (q *inquiry) strawOf(endpoints ...int) (s straw) {
-	var harmless, fatal []float64 // ages in seconds
-	told := map[int]bool{}
-	var over ranked // of the ranks of fatal calls
+// endpoints each is ranked for itself, van Elteren 1960). The deaths of one story are one observation; of those that ask for memory, which is what adds up, only those are by what may be one request,
+// tried again.
+func (q *inquiry) strawOf(kind class, endpoints ...int) (s straw) {
+	if s.p = 1; !q.traffic.Containers.Named {
+		return s // nothing tells how old the container of a call was
+	}
+	var harmless, fatal []float64    // ages in seconds
+	told := map[int][]traffic.Call{} // by story
+	var over ranked                  // of the ranks of fatal calls
 	for _, e := range endpoints {
 		var ages []float64
 		var kills []int // indexes of ages
@@ -166,10 +170,10 @@ func (q *inquiry) strawOf(endpoints ...int) (s straw) {
 				continue
 			case c.Death < 0:
 				harmless = append(harmless, age)
-			case told[q.open.cases[c.Death].Chain]:
+			case slices.ContainsFunc(told[q.open.cases[c.Death].Chain], func(o traffic.Call) bool { return kind != byMemory || mayBeRetry(o, c) }):
 				continue
 			default:
-				told[q.open.cases[c.Death].Chain] = true
+				told[q.open.cases[c.Death].Chain] = append(told[q.open.cases[c.Death].Chain], c)
 				fatal = append(fatal, age)
 				kills = append(kills, len(ages))
 			}
@@ -177,12 +181,20 @@ func (q *inquiry) strawOf(endpoints ...int) (s straw) {
 		}
 		over = over.plus(rankSum(ages, kills))
 	}
-	s.stories, s.harmless, s.p = len(fatal), len(harmless), 1
+	s.stories, s.harmless = len(fatal), len(harmless)
 	if over.variance > 0 {
 		s.fatal, s.usual = time.Duration(stat.Median(fatal)*1e9), time.Duration(stat.Median(harmless)*1e9)
 		s.p = stat.NormalTail(over.z())
 	}
 	return s
+}
+
+// mayBeRetry reports whether two requests may be one that was tried again: of one caller, or of one path where the callers are not known.
+func mayBeRetry(a, b traffic.Call) bool {
+	if a.User != 0 && b.User != 0 {
+		return a.User == b.User
+	}
+	return a.Path == 0 || b.Path == 0 || a.Path == b.Path
 }
 
 // ranked is by how much the ranks of some values lie above those of all, with the variance that chance gives it.
@@ -215,15 +227,21 @@ func (q *inquiry) jumped(deaths []int) bool {
 	return 2*s.bursty > s.known
 }
 
+// level is the same of memory that did not add up: it was level before those, or jumped.
+func (q *inquiry) level(deaths []int) bool {
+	s := q.shapesAt(deaths)
+	return 2*(s.bursty+s.level) > s.known
+}
+
 // weighAges lowers the grade of the leader of a class where the ages at death say that it may be no more than the last straw.
 func (q *inquiry) weighAges(c class, deaths []int, grade finding.Grade, why []string) (ages, finding.Grade, []string) {
 	res := q.open.results[c]
-	if res != nil && res.Leader > 0 && grade.Rank() >= finding.Possible.Rank() && !q.jumped(deaths) {
+	if res != nil && res.Leader > 0 && grade.Rank() >= finding.Possible.Rank() && !q.jumped(deaths) && (c != byMemory || !q.level(deaths)) {
 		who, culprits := q.traffic.Endpoints.Names[res.Leader], []int{res.Leader}
 		if res.Second >= 0 {
 			who, culprits = who+" and "+q.traffic.Endpoints.Names[res.Second], append(culprits, res.Second)
 		}
-		if s := q.strawOf(culprits...); s.late() {
+		if s := q.strawOf(c, culprits...); s.late() {
 			grade, why = lower(grade, finding.Possible), append(why, s.String())
 			q.report.Checks = append(q.report.Checks, finding.Check{Rule: "rival.ages", Outcome: finding.Contradicts, Detail: who + ": " + s.String()})
 		}
@@ -278,7 +296,7 @@ func (q *inquiry) withAges(age ages, c candidate) candidate {
 
 func agesRule() finding.Rule {
 	return finding.Rule{ID: "rival.ages", Title: "Ages at death", Question: "Did the processes die at one age, whatever was asked of them?",
-		Test: "The ages at death of the processes that began when another had died, or, where those are too few, of all that began at times further apart than their ages differ. What adds up over a life ends each at about the same age; requests that kill come at any age. A suspect that is answered at least once in such a life may be the last straw only. Where ages differ, the ages of the containers at the requests of the suspect that died with them are compared with those at its requests that did no harm, but for those soon after a death (rank sums): what kills by itself kills at any age. Two suspects that share the deaths are compared together, the calls of each with its own. Of deaths by errors that nobody caught, or by errors where one request came again and again, within 20 minutes of one another, the first counts: what is tried again on one container after the other makes their ages alike.",
+		Test: "The ages at death of the processes that began when another had died, or, where those are too few, of all that began at times further apart than their ages differ. What adds up over a life ends each at about the same age; requests that kill come at any age. A suspect that is answered at least once in such a life may be the last straw only. Where ages differ, the ages of the containers at the requests of the suspect that died with them are compared with those at its requests that did no harm, but for those soon after a death (rank sums): what kills by itself kills at any age. The deaths within 20 minutes of one another count once, but for those for memory by requests of different callers, which are nobody's tries again. Two suspects that share the deaths are compared together, the calls of each with its own. Of deaths by errors that nobody caught, or by errors where one request came again and again, within 20 minutes of one another, the first counts: what is tried again on one container after the other makes their ages alike.",
 		Thresholds: []finding.Threshold{{Name: "standard deviation over mean", Value: "10%, of at least 5 lives", Why: "between events that do not wait for one another it is 100%"},
 			{Name: "beginnings that no death made", Value: fmt.Sprintf("%d times as far apart as the ages differ (standard deviations)", apartTimes), Why: "what a deploy begins together may end together, whatever ends it"},
 			{Name: "old containers only", Value: fmt.Sprintf("p %g, over %d stories of deaths and %d harmless requests, where memory did not jump", strawP, strawStories, strawCalls), Why: "a wrong accusation is worse than none"},
