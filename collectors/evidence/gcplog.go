@@ -131,7 +131,10 @@ func (p *gcpReader) payload(e *gcpEntry) error {
 	}
 	if cut.HasSuffix(e.logName, "%2Frequests") && len(text) > 0 {
 		if o, ok := gcpReason(text); ok {
-			return p.failed.reason(gcpTrace(e.value), o, p.log.sink)
+			if _, err := p.system(e, text); err != nil { // some tell how the instance ended
+				return err
+			}
+			return p.failed.reason(failureKey(gcpTrace(e.value), e.from.names.Service), o, p.log.sink)
 		}
 	}
 	if cut.HasSuffix(e.logName, "varlog%2Fsystem") && len(text) > 0 {
@@ -295,8 +298,16 @@ func gcpReason(reason []byte) (record.Outcome, bool) {
 	return record.OutcomeUnknown, false
 }
 
-// gcpFailures brings requests that failed together with why, which Cloud Run may tell in an entry of its own, by their traces. The zero value
-// is ready.
+// failureKey names a request that failed. A trace leads through several services.
+func failureKey(trace []byte, service string) string {
+	if len(trace) == 0 {
+		return ""
+	}
+	return string(trace) + "\x00" + service
+}
+
+// gcpFailures brings requests that failed together with why, which Cloud Run may tell in an entry of its own, by their traces and services. The
+// zero value is ready.
 type gcpFailures struct {
 	reasons map[string]record.Outcome
 	held    map[string]*record.Request
@@ -306,28 +317,30 @@ type gcpFailures struct {
 const maxFailures = 50_000
 
 // reason takes why a request failed.
-func (f *gcpFailures) reason(trace []byte, o record.Outcome, sink record.Sink) error {
-	if r := f.held[string(trace)]; r != nil {
-		delete(f.held, string(trace))
+func (f *gcpFailures) reason(key string, o record.Outcome, sink record.Sink) error {
+	if r := f.held[key]; r != nil {
+		delete(f.held, key)
 		r.Outcome = o
 		return sink.Request(r)
 	}
 	if f.reasons == nil {
 		f.reasons = map[string]record.Outcome{}
 	}
-	if len(trace) > 0 && len(f.reasons) < maxFailures {
-		f.reasons[string(trace)] = o
+	if key != "" && len(f.reasons) < maxFailures {
+		f.reasons[key] = o
 	}
 	return nil
 }
 
 // request takes a request that failed.
 func (f *gcpFailures) request(r *record.Request, sink record.Sink) error {
-	if o, ok := f.reasons[string(r.ID)]; ok {
+	key := failureKey(r.ID, string(r.Service))
+	if o, ok := f.reasons[key]; ok {
+		delete(f.reasons, key)
 		r.Outcome = o
 		return sink.Request(r)
 	}
-	if len(r.ID) == 0 || len(f.held) >= maxFailures || f.held[string(r.ID)] != nil {
+	if key == "" || len(f.held) >= maxFailures || f.held[key] != nil {
 		return sink.Request(r)
 	}
 	if f.held == nil {
@@ -337,7 +350,7 @@ func (f *gcpFailures) request(r *record.Request, sink record.Sink) error {
 	for _, b := range [...]*[]byte{&of.Method, &of.Path, &of.ID, &of.Container, &of.Service, &of.Version, &of.Client} {
 		*b = bytes.Clone(*b)
 	}
-	f.held[string(r.ID)] = &of
+	f.held[key] = &of
 	return nil
 }
 

@@ -5,6 +5,8 @@ import (
 	stdcmp "cmp"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -169,6 +171,13 @@ func TestWhatSystemdSaysOfServices(t *testing.T) {
 			"one that ends before it is up, as those of timers", "Starting backup.service - Backup...\nbackup.service: Main process exited, code=exited, status=1/FAILURE\nbackup.service: Failed with result 'exit-code'.\nFailed to start backup.service - Backup.",
 			"",
 		},
+		{"one that is killed before it is up", "Starting shop.service - The shop...\nshop.service: Main process exited, code=killed, status=9/KILL\nshop.service: Failed with result 'oom-kill'.", "unknown of node-a at 0s; oom_kill of node-a at 0s"},
+		{
+			"one that never comes up, again and again", strings.Repeat("Starting shop.service - The shop...\nshop.service: Main process exited, code=exited, status=1/FAILURE\nshop.service: Failed with result 'exit-code'.\nshop.service: Scheduled restart job, restart counter is at 1.\n", 3),
+			"exit of node-a at 0s; exit of node-a at 0s",
+		},
+		{"one that is stopped as it starts", "Starting shop.service - The shop...\nshop.service: Main process exited, code=killed, status=15/TERM", ""},
+		{"services whose names begin as those of the system", "user-api.service: Main process exited, code=killed, status=9/KILL\ncloud-gateway.service: Main process exited, code=dumped, status=6/ABRT\ndev-portal@1.service: Main process exited, code=exited, status=1/FAILURE", "unknown of node-a at 0s; abort of node-a at 0s; exit of node-a at 0s"},
 		{
 			"an older version", "shop.service: Main process exited, code=killed, status=11/SEGV\nshop.service: Scheduled restart job, restart counter is at 2.\nStopped shop.service.\nStarted shop.service.",
 			"segfault of node-a at 0s; up of node-a at 0s",
@@ -190,6 +199,20 @@ func TestWhatSystemdSaysOfServices(t *testing.T) {
 	t.Run("another process of that name", func(t *testing.T) {
 		if _, left := formattest.ReadLines(t, systemdLog{}, "2026-11-20T09:00:00+0000 node-a systemd[1234]: shop.service: Main process exited, code=killed, status=9/KILL\n"); len(left) != 1 {
 			t.Errorf("%q", left)
+		}
+	})
+	t.Run("without a time zone", func(t *testing.T) {
+		name := filepath.Join(t.TempDir(), "journal.log")
+		if err := os.WriteFile(name, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var sink recordtest.Sink
+		p := systemdLog{}.NewParser(&record.Source{Name: name})
+		if _, err := p.ParseLine(1, []byte("Jan  2 09:00:00 node-a systemd[1]: shop.service: Main process exited, code=killed, status=9/KILL"), &sink); err != nil {
+			t.Fatal(err)
+		}
+		if len(sink.Crashes) != 1 || sink.WarningCount("no_timezone") != 1 || sink.WarningCount("no_year") != 1 {
+			t.Errorf("%+v %+v", sink.Crashes, sink.Warnings)
 		}
 	})
 	t.Run("without a year", func(t *testing.T) {

@@ -116,23 +116,28 @@ func (s *journalSpeakers) of(l *journalLine) []byte {
 // isSystemUnit knows what a machine runs besides the services that it is there for, by the names of units and programs: they come and go
 // without a word about those.
 func isSystemUnit(name string) bool {
+	instance := false
 	if i := strings.IndexAny(name, "@."); i > 0 {
-		name = name[:i]
+		name, instance = name[:i], name[i] == '@'
 	}
 	switch name {
+	case "user", "user-runtime-dir": // "user@1000.service" is of who has logged in, "user.service" may be anything
+		return instance
 	case "accounts-daemon", "acpid", "anacron", "atd", "audit", "auditd", "avahi-daemon", "certbot", "chrony", "chronyd", "collectd", "containerd",
 		"cron", "CRON", "crond", "dbus", "dbus-broker", "dbus-daemon", "dhclient", "dhcpcd", "dnf-makecache", "docker", "dockerd", "dracut",
 		"e2scrub_all", "e2scrub_reap", "emergency", "filebeat", "firewalld", "fluent-bit", "fluentd", "fstrim", "fwupd", "fwupd-refresh", "getty",
 		"google-cloud-ops-agent", "google-guest-agent", "gssproxy", "init", "irqbalance", "kernel", "kubelet", "ldconfig", "logrotate", "lvm2-monitor",
 		"lxd-agent", "man-db", "mdmonitor", "ModemManager", "modprobe", "motd-news", "multipathd", "NetworkManager", "node_exporter", "ntp", "ntpd",
 		"packagekit", "PackageKit", "plocate-updatedb", "plymouth-quit", "polkit", "polkitd", "prometheus-node-exporter", "promtail", "qemu-guest-agent",
-		"rc-local", "rsyslog", "rsyslogd", "rtkit-daemon", "run-parts", "serial-getty", "session", "smartd", "snap", "snapd", "ssh", "sshd", "sssd", "su",
+		"rc-local", "rsyslog", "rsyslogd", "rtkit-daemon", "run-parts", "serial-getty", "smartd", "snap", "snapd", "ssh", "sshd", "sssd", "su",
 		"sudo", "sysstat", "sysstat-collect", "sysstat-summary", "syslog", "systemd", "tuned", "udisks2", "ufw", "unattended-upgrades", "update-notifier-download",
-		"update-notifier-motd", "upower", "user", "user-runtime-dir", "uuidd", "vector", "walinuxagent", "wpa_supplicant", "amazon-ssm-agent", "auditbeat",
-		"apport", "apport-autoreport", "blk-availability", "colord", "cups", "datadog-agent", "telegraf", "zabbix-agent":
+		"update-notifier-motd", "upower", "uuidd", "vector", "walinuxagent", "wpa_supplicant", "amazon-ssm-agent", "auditbeat",
+		"apport", "apport-autoreport", "apt-daily", "apt-daily-upgrade", "blk-availability", "cloud-config", "cloud-final", "cloud-init", "cloud-init-hotplugd",
+		"cloud-init-local", "colord", "cups", "datadog-agent", "dnf-automatic", "dpkg-db-backup", "nfs-blkmap", "nfs-idmapd", "nfs-mountd", "nfs-server",
+		"nfs-utils", "rpc-gssd", "rpc-statd", "rpc-statd-notify", "rpcbind", "telegraf", "zabbix-agent":
 		return true
 	}
-	for _, prefix := range [...]string{"systemd-", "apt-", "cloud-", "dpkg-", "initrd-", "run-", "snapd-", "user-", "dev-", "sys-", "dnf-", "dracut-", "nfs-", "rpc-"} {
+	for _, prefix := range [...]string{"systemd-", "initrd-", "snapd-", "dracut-"} {
 		if strings.HasPrefix(name, prefix) {
 			return true
 		}

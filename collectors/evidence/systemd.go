@@ -60,6 +60,7 @@ type systemdParser struct {
 	clock stamp.Clock
 	year  func(month, day int) int
 	units map[string]unitState // by machine and unit, where they are on their way
+	again map[string]bool      // those that systemd starts again by itself
 }
 
 // unitState is where a unit is between two states.
@@ -74,8 +75,14 @@ const (
 // maxUnits bounds the units that are remembered.
 const maxUnits = 1000
 
+// firstSignal: statuses above it are those of signals.
+const firstSignal = 128
+
 // Forget implements format.Forgetful.
-func (p *systemdParser) Forget() { clear(p.units) }
+func (p *systemdParser) Forget() {
+	clear(p.units)
+	clear(p.again)
+}
 
 // ParseLine implements LineParser.
 func (p *systemdParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
@@ -116,7 +123,10 @@ func (p *systemdParser) time(lineNo int64, line []byte, sink record.Sink) (t rec
 		p.year = stamp.YearFinder(modified(p.src))
 	}
 	st, _ := stamp.ReadSyslog(line, p.year)
-	return p.clock.Local(st.Time), true, nil
+	if st.Time != 0 {
+		err = warning.TellZone(sink, record.Pos{Source: p.src, Line: lineNo}, p.clock.Zone, line)
+	}
+	return p.clock.Local(st.Time), true, err
 }
 
 // tell makes a record of what became of a unit, and remembers what it is on its way to.
@@ -129,6 +139,14 @@ func (p *systemdParser) tell(o *origin.Origin, e *unitEvent, text []byte, sink r
 		return false, nil
 	case unitIsStopping:
 		p.remember(key, unitStopping)
+	case unitStartsAgain:
+		if p.again == nil {
+			p.again = map[string]bool{}
+		}
+		if len(p.again) < maxUnits {
+			p.again[key] = true
+		}
+		return false, nil
 	case unitHasStarted, unitHasStopped, unitIsThrough:
 		delete(p.units, key)
 	}
@@ -150,8 +168,10 @@ func (p *systemdParser) tell(o *origin.Origin, e *unitEvent, text []byte, sink r
 		return true, sink.Lifecycle(o.Stopped(-1, "stopped by systemd", text))
 	case unitExited:
 		switch planned := origin.PlannedStatus(e.code); {
-		case state == unitStarting || state == unitStopping || planned && state == unitShortOfMemory:
-			return false, nil // before it was up, or as it was asked to, of which another line tells
+		case state == unitStarting && (planned || e.code < firstSignal && !p.again[key]):
+			return false, nil // it never was up, as what is set up wrongly; a signal ends what runs, and what is tried again is a loop
+		case state == unitStopping || planned && state == unitShortOfMemory:
+			return false, nil // as it was asked to, of which another line tells
 		case planned:
 			return true, sink.Lifecycle(o.Stopped(e.code, "", text))
 		}
@@ -165,7 +185,7 @@ func (p *systemdParser) tell(o *origin.Origin, e *unitEvent, text []byte, sink r
 		if state == unitShortOfMemory {
 			delete(p.units, key)
 		}
-		if state == unitStarting || e.result != "oom-kill" && e.result != "watchdog" {
+		if e.result != "oom-kill" && e.result != "watchdog" {
 			return false, nil // the line before told how
 		}
 		kind := record.CrashOOMKill
@@ -207,6 +227,7 @@ const (
 	unitExited
 	unitKilledForMemory
 	unitFailed
+	unitStartsAgain
 )
 
 // unitTurns are the words that begin what systemd says of a unit as it starts and stops it.
@@ -244,6 +265,8 @@ func readUnitEvent(text []byte) (e unitEvent, ok bool) {
 		e.code, ok = mainProcessStatus(rest)
 	case cut.HasPrefix(rest, "Failed with result '"):
 		e.what, e.result = unitFailed, string(cut.Between(rest, "'", "'"))
+	case cut.HasPrefix(rest, "Scheduled restart job, restart counter is at "):
+		e.what = unitStartsAgain
 	case cut.HasPrefix(rest, "A process of this unit has been killed by the OOM killer"):
 		e.what = unitKilledForMemory
 	default:
