@@ -23,7 +23,7 @@ func FuzzLooks(f *testing.F) {
 			may  bool
 			re   *regexp.Regexp
 		}{
-			{"header", l.names, header}, {"secret key", l.names, secretKey}, {"person key", l.names, personKey}, {"contact key", l.names, contactKey},
+			{"header", l.names, header}, {"secret key", l.names, secretKey}, {"person key", l.names, personKey}, {"contact key", l.names, contactKey}, {"user key", l.names, userKey}, {"flag", strings.Contains(s, "--"), flag}, {"user flag", strings.Contains(s, "-u"), userFlag},
 			{"scheme", mayHoldScheme(s), scheme}, {"well-known", l.mayHoldWellKnown(), wellKnown},
 			{"UUID", l.mayHoldID(), uuid}, {"ULID", l.mayHoldID(), ulid}, {"hexadecimal", l.mayHoldID(), hexRun}, {"token", l.mayHoldID(), token},
 			{"MAC", l.mayHoldMAC(), mac}, {"IPv4", l.mayHoldIPv4(), ipv4}, {"card", l.mayHoldCard(), cardRun}, {"IBAN", l.mayHoldIBAN(), ibanRun},

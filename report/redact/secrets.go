@@ -23,9 +23,14 @@ var (
 		`SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}`, `do[opr]_v1_[a-f0-9]{32,}`, `shp[a-z]{2}_[A-Fa-f0-9]{20,}`,
 		`hv[sbr]\.[A-Za-z0-9_-]{16,}`, `dd[a-z]{2,4}_[A-Za-z0-9]{20,}`, `AGE-SECRET-KEY-1[0-9A-Z]{20,}`,
 	}, "|") + `)`)
-	header     = regexp.MustCompile(`(?i)\b(authorization|proxy-authorization|cookie|set-cookie|x-api-key|api-key|dd-api-key|dd-application-key|x-auth-token|x-csrf-token|x-xsrf-token)\\?["']?\s*[:=]\s*`)
-	secretKey  = regexp.MustCompile(`(?i)(^|[^\w/.-])([\w.-]*(?:pass(?:word|wd|phrase|code)?|pwd|secret|api[_-]?key|app[_-]?key|application[_-]?key|access[_-]?key|account[_-]?key|private[_-]?key|encryption[_-]?key|token|session[_-]?id|sessid|csrf|xsrf|signature|credentials?))\\?["']?\s*(?:=>|=|:)\s*`)
-	personKey  = regexp.MustCompile(`(?i)(^|[^\w/.-])((?:[\w-]*[._-])?(?:user[_-]?id|uid|user[_-]?name|usr|login|account[_-]?id|customer[_-]?id|member[_-]?id))\\?["']?\s*(?:=>|=|:)\s*`)
+	header    = regexp.MustCompile(`(?i)\b(authorization|proxy-authorization|cookie|set-cookie|x-api-key|api-key|dd-api-key|dd-application-key|x-auth-token|x-csrf-token|x-xsrf-token)\\?["']?\s*[:=]\s*`)
+	secretKey = regexp.MustCompile(`(?i)(^|[^\w/.-])([\w.-]*(?:pass(?:word|wd|phrase|code)?|pwd|secret|api[_-]?key|app[_-]?key|application[_-]?key|access[_-]?key|account[_-]?key|private[_-]?key|encryption[_-]?key|secret[_-]?key|signing[_-]?key|token|session[_-]?id|sessid|csrf|xsrf|signature|credentials?)|(?:[\w-]*[._-])?(?:session|sid|otp|auth))\\?["']?\s*(?:=>|=|:)\s*`)
+	personKey = regexp.MustCompile(`(?i)(^|[^\w/.-])((?:[\w-]*[._-])?(?:user[_-]?id|uid|user[_-]?name|usr|login|account[_-]?id|customer[_-]?id|member[_-]?id))\\?["']?\s*(?:=>|=|:)\s*`)
+	// userKey is a key alone: "user: 3" are words, and `"user":"judy"` and "user=judy" are somebody.
+	userKey = regexp.MustCompile(`(?i)(^|[^\w/.-])(user)(?:\\?["']\s*:\s*|=)`)
+	// flag is an option of a command that is given a secret, and userFlag one that is given a name and a secret.
+	flag       = regexp.MustCompile(`(?i)(--[\w-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|api-?key|access-?key|private-?key|secret-?key) +["']?)([^\s"'-][^\s"']*)`)
+	userFlag   = regexp.MustCompile(`((?:^|\s)(?:-u|--user) +["']?)([^\s"'-][^\s"':]*:[^\s"']+)`)
 	contactKey = regexp.MustCompile(`(?i)(^|[^\w/.-])((?:first|last|full|sur|family|given)[_-]?name|phone(?:[_-]?number)?|mobile|birth[_-]?(?:date|day)|date[_-]?of[_-]?birth|ssn|street|postal[_-]?code|zip[_-]?code|ine)\\?["']?\s*(?:=>|=|:)\s*`)
 )
 
@@ -54,6 +59,12 @@ func (m masker) secrets(s string) string {
 	if strings.Contains(s, "://") {
 		s = userinfo.ReplaceAllString(s, "${1}"+strings.ReplaceAll(secret, "$", "$$")+"@")
 	}
+	if strings.Contains(s, "--") {
+		s = flag.ReplaceAllString(s, "${1}"+strings.ReplaceAll(secret, "$", "$$"))
+	}
+	if strings.Contains(s, "-u") {
+		s = userFlag.ReplaceAllString(s, "${1}"+strings.ReplaceAll(secret, "$", "$$"))
+	}
 	if l.mayHoldWellKnown() {
 		s = wellKnown.ReplaceAllString(s, strings.ReplaceAll(secret, "$", "$$"))
 	}
@@ -64,6 +75,12 @@ func (m masker) secrets(s string) string {
 	s = maskValues(s, personKey, false, func(k, v string) string {
 		if strings.HasSuffix(k, " UID:") && strings.Trim(v, "0123456789") == "" && strings.Contains(s, "-rss:") {
 			return v // the kernel tells as which user of the machine a process ran that it killed
+		}
+		return m.name("user", v)
+	})
+	s = maskValues(s, userKey, false, func(_, v string) string {
+		if strings.HasPrefix(v, "{") {
+			return v // what is known of the user, each by its own name
 		}
 		return m.name("user", v)
 	})
