@@ -25,6 +25,8 @@ import (
 type accessDialect struct {
 	names *namesOfAccess
 	first [accessValues]int // index among the paths of the first name of each value
+	// idIn finds the id of the request in a line that has none under its names; nil where there is nowhere to look.
+	idIn func(line []byte) []byte
 }
 
 // namesOfAccess are the names of each value.
@@ -355,7 +357,9 @@ func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	default:
 		r.Container = d.served(l, layer)
 	}
-	r.ID = d.text(l, bufID, accessID)
+	if r.ID = d.text(l, bufID, accessID); len(r.ID) == 0 && d.idIn != nil {
+		r.ID = d.idIn(l.line)
+	}
 	d.who(l, r)
 	if l.head != nil {
 		if took, ok := headTookOf(raw, l.scan.Raw(when), l.head.end(r)); ok && unnamed && known {

@@ -30,7 +30,9 @@ import (
 type dotnetLog struct{ *jsonLines }
 
 func newDotnetLog(zone *time.Location) dotnetLog {
-	return dotnetLog{newJSONLines(zone, dotnetDialect{newAccessDialectOf(&dotnetNames)})}
+	d := dotnetDialect{newAccessDialectOf(&dotnetNames)}
+	d.idIn = idOfScopes
+	return dotnetLog{newJSONLines(zone, d)}
 }
 
 // forHead implements headed. A log whose head has no such request is spared a second look at every line that others leave.
@@ -71,16 +73,16 @@ var dotnetNames = namesOfAccess{
 // dotnetDialect is what the lines of dotnetLog hold: those of accessDialect, and beginnings.
 type dotnetDialect struct{ accessDialect }
 
-// The paths behind those of accessDialect, each compact and under "Properties".
-var dotnetBegins = []string{"Method", "Properties.Method", "Path", "Properties.Path"}
+// The paths behind those of accessDialect, each compact, under "Properties", and as .NET's console has it.
+var dotnetBegins = []string{"Method", "Properties.Method", "State.Method", "Path", "Properties.Path", "State.Path"}
 
 func (d dotnetDialect) paths() []string { return append(d.accessDialect.paths(), dotnetBegins...) }
 
 // beginning is where the path of the beginning of a request stands among the paths, given where its method does.
 func (d dotnetDialect) beginning(l *jsonLine) (method, path int, ok bool) {
 	first := len(l.slots) - len(dotnetBegins)
-	for i := range 2 {
-		if method, path = first+i, first+i+2; l.has(method) && l.has(path) {
+	for i, n := 0, len(dotnetBegins)/2; i < n; i++ {
+		if method, path = first+i, first+i+n; l.has(method) && l.has(path) {
 			return method, path, true
 		}
 	}
@@ -113,10 +115,24 @@ func (d dotnetDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 		r.Container = d.served(l, r.Layer)
 	}
 	if len(r.ID) == 0 {
+		r.ID = idOfScopes(l.line)
+	}
+	if len(r.ID) == 0 {
 		return true, warning.Tell(sink, l.pos, "no_request_id", "lines of ASP.NET Core at the beginning of requests without the RequestId that their ends have; they were left out (log the scopes)", l.line)
 	}
 	d.who(l, r)
 	return true, sink.Request(r)
+}
+
+// idOfScopes finds the request among the scopes that .NET's console prints with a line where it is told to:
+//
+//	"Scopes":[{"Message":"…","ConnectionId":"0HN5"},{"Message":"…","RequestId":"0HN5:00000001","RequestPath":"/x"}]
+func idOfScopes(line []byte) []byte {
+	i := bytes.Index(line, []byte(`"Scopes":[`))
+	if i < 0 {
+		return nil
+	}
+	return cut.Between(line[i:], `"RequestId":"`, `"`)
 }
 
 // saysStarting recognises the message of the beginning of a request, as a template, rendered, or by the name that older versions log it under.

@@ -29,6 +29,11 @@ func TestRequestsOfASPNETCoreAreRead(t *testing.T) {
 			`{"Timestamp":"2026-11-20T08:00:00.000Z","EventId":2,"LogLevel":"Information","Category":"Microsoft.AspNetCore.Hosting.Diagnostics","Message":"Request finished HTTP/1.1 GET http://h/x - 200 - - 12.3ms","State":{"ElapsedMilliseconds":12.3,"StatusCode":200,"Protocol":"HTTP/1.1","Method":"GET","Scheme":"http","Host":"h","Path":"/x"}}`,
 			"", "",
 		},
+		{
+			".NET's console with scopes",
+			`{"Timestamp":"2026-11-20T08:00:00.000Z","EventId":2,"LogLevel":"Information","Category":"Microsoft.AspNetCore.Hosting.Diagnostics","Message":"Request finished HTTP/1.1 GET http://h/x - 200 - - 12.3ms","State":{"ElapsedMilliseconds":12.3,"StatusCode":200,"Protocol":"HTTP/1.1","Method":"GET","Scheme":"http","Host":"h","Path":"/x"},"Scopes":[{"Message":"RequestPath:/x RequestId:0HN5:00000001","RequestId":"0HN5:00000001","RequestPath":"/x"}]}`,
+			"", "0HN5:00000001",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			want := want
@@ -43,6 +48,9 @@ func TestRequestsOfASPNETCoreAreRead(t *testing.T) {
 func TestBeginningsOfRequestsOfASPNETCoreAreRead(t *testing.T) {
 	const end = `{"@t":"2026-11-20T08:00:01Z","@mt":"HTTP {RequestMethod} {RequestPath} responded {StatusCode} in {Elapsed:0.0000} ms","RequestMethod":"GET","RequestPath":"/x","StatusCode":200,"Elapsed":12.3,"RequestId":"0HN5:00000002"}`
 	const begin = `{"@t":"2026-11-20T08:00:00Z","@mt":"MESSAGE","Protocol":"HTTP/1.1","Method":"POST","Scheme":"http","Host":"h","Path":"/x","QueryString":"?a=b","EventId":{"Id":1},"SourceContext":"Microsoft.AspNetCore.Hosting.Diagnostics","RequestId":"0HN5:00000001","RequestPath":"/x"}`
+	console := func(more string) string {
+		return `{"Timestamp":"2026-11-20T08:00:00Z","EventId":1,"LogLevel":"Information","Category":"Microsoft.AspNetCore.Hosting.Diagnostics","Message":"Request starting HTTP/1.1 POST http://h/x?a=b - - -","State":{"Message":"Request starting HTTP/1.1 POST http://h/x?a=b - - -","Protocol":"HTTP/1.1","Method":"POST","Scheme":"http","Host":"h","PathBase":"","Path":"/x","QueryString":"?a=b"}` + more + "}"
+	}
 	starting := strings.Replace(begin, "MESSAGE", "Request starting {Protocol} {Method} {Scheme}://{Host}{PathBase}{Path}{QueryString} - {ContentType} {ContentLength}", 1)
 	for _, c := range []struct{ name, line, want string }{
 		{"a template", starting, "POST /x 0HN5:00000001 of "},
@@ -50,6 +58,8 @@ func TestBeginningsOfRequestsOfASPNETCoreAreRead(t *testing.T) {
 		{"an older version", strings.Replace(begin, "MESSAGE", "{HostingRequestStartingLog:l}", 1), "POST /x 0HN5:00000001 of "},
 		{"rendered", strings.Replace(begin, `"@mt":"MESSAGE"`, `"@m":"Request starting HTTP/1.1 POST http://h/x?a=b - - -"`, 1), "POST /x 0HN5:00000001 of "},
 		{"with properties", `{"Timestamp":"2026-11-20T08:00:00Z","Level":"Information","MessageTemplate":"Request starting {Protocol}","Properties":{"Method":"POST","Path":"/x","RequestId":"0HN5:00000001"}}`, "POST /x 0HN5:00000001 of "},
+		{".NET's console", console(`,"Scopes":[{"Message":"ConnectionId:0HN5","ConnectionId":"0HN5"},{"Message":"RequestPath:/x RequestId:0HN5:00000001","RequestId":"0HN5:00000001","RequestPath":"/x"}]`), "POST /x 0HN5:00000001 of "},
+		{".NET's console without scopes", console(""), "no_request_id"},
 		{"without its scope", strings.Replace(starting, `"RequestId":"0HN5:00000001",`, "", 1), "no_request_id"},
 		{"another message with a method", strings.Replace(begin, "MESSAGE", "Sending {Method}", 1), "unrecognised_lines"},
 		{"no time", strings.Replace(starting, "2026-11-20T08:00:00Z", "soon", 1), "malformed_line"},
