@@ -118,7 +118,18 @@ func (p *flyConsoleReader) line(no int64, line []byte) error {
 	if string(l.provider) != "app" {
 		return flyAround(&o, l.message, p.log.sink)
 	}
+	if i := bytes.Index(l.message, []byte("Out of memory: Killed process ")); i > 0 && l.message[0] == '[' {
+		return flyKilled(&o, l.message[i:], p.log.sink)
+	}
 	return p.log.add(no, l.at, p.from, l.message)
+}
+
+// flyKilled takes what the kernel of a machine says of the process that it killed. The kernel is the machine's own: other than on a node
+// that many share, memory that ran out above the process is still its container's.
+func flyKilled(o *origin.Origin, text []byte, sink record.Sink) error {
+	c := o.Crash(record.CrashOOMKill, text)
+	c.Exited, c.Signal, c.UsedBytes = true, "SIGKILL", rssOfKilled(text)
+	return sink.Crash(c)
 }
 
 // flyAround takes what Fly.io tells of a machine from the outside; the rest of it, such as what its proxy cannot do, tells of no request:
