@@ -24,6 +24,7 @@ func smallFormats(zone *time.Location) []format.Format {
 		dockerEvents{},
 		dockerInspect{},
 		ecsTasks{},
+		nomadAlloc{zone},
 		kernelOOM{zone},
 		systemdLog{zone},
 		journald{},
