@@ -209,7 +209,7 @@ func (p *nomadReader) event(no int64, line []byte) error {
 			return err
 		}
 	}
-	p.events = append(p.events, nomadEvent{pos, at, string(bytes.TrimSpace(kind)), string(bytes.TrimSpace(text))})
+	p.events = append(p.events, nomadEvent{pos, at, origin.Quote(bytes.TrimSpace(kind)), origin.Quote(bytes.TrimSpace(text))})
 	return nil
 }
 

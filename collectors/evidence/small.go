@@ -24,6 +24,8 @@ func smallFormats(zone *time.Location) []format.Format {
 		dockerEvents{},
 		dockerInspect{},
 		ecsTasks{},
+		ecsEvents{},
+		cloudWatchStatistics{},
 		nomadAlloc{zone},
 		kernelOOM{zone},
 		systemdLog{zone},
