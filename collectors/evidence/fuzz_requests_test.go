@@ -27,6 +27,8 @@ var seedLines = []string{
 	`hap haproxy[1]: 1.1.1.1:1 [04/Apr/2024:14:30:18.885] front~ back/web-1 0/0/0/169/170 404 1541 - - ---- 5/6/9/1/0 0/0 {a|"b"} {} "GET /x HTTP/1.1"`,
 	`[2016-04-15T20:17:00.310Z] "POST /x HTTP/2" 204 UT 154 0 226 100 "10.0.35.28" "ua" "cc21" "l" "tcp://10.0.2.1:80"`,
 	`https 2023-04-26T12:23:01.186641Z app/lb/5 1.1.1.1:4 10.0.0.1:80 0.086 0.900 0.014 200 200 0 57 "GET https://www.example.com:443/r HTTP/1.1" "curl" E T a "Root=1-5"`,
+	`2026-11-20T08:00:00Z 08:00:00.585 request_id=F7mDPZ2rQ1x3XmQAAAHh [info] POST /api/imports`,
+	`2026-11-20 08:00:00.9 +0000 UTC [web-1] 08:00:00.732 request_id=F7mDPZ2rQ1x3XmQAAAHh [info] Sent 202 in 146ms`,
 	`[pid: 88185|app: 0|req: 1/1] 127.0.0.1 () {38 vars in 696 bytes} [Sun Mar 13 22:49:12 2016] POST /u => generated 47 bytes in 129 msecs (HTTP/1.1 200) 9`,
 	`{"start_time":"2025-12-31T16:40:00.100Z","method":"GET","path":"/p","response_code":404,"duration":5,"response_flags":"DC","upstream_host":"1:1"}`,
 	`{"DownstreamStatus":200,"Duration":357,"RequestMethod":"GET","RequestPath":"/x","ServiceAddr":"1:80","StartUTC":"2021-12-08T09:16:05.1Z"}`,
@@ -136,6 +138,7 @@ func FuzzFile(f *testing.F) {
 	}
 	f.Add([]byte(`{"data":[` + seedLines[4] + `],"meta":{}}`))
 	f.Add([]byte("2026-11-20T08:00:00Z app[worker.1]: pid=4 tid=6y1 class=A jid=1 elapsed=1.5 INFO: done\n[2026-11-20 08:00:00,500: INFO/X] Task a.b[1] succeeded in 1.5s: None"))
+	f.Add([]byte("2026-11-20T08:00:00Z app[x] cdg [info]08:00:00.5 request_id=Fa [info] GET /x\n2026-11-20T08:00:01Z 08:00:00.7 request_id=Fa [info] Sent 200 in 9ms"))
 	f.Add([]byte("PK\x03\x04"))
 	f.Add([]byte("\x1f\x8b\x08\x00"))
 	f.Add([]byte("\x28\xb5\x2f\xfd"))

@@ -33,6 +33,7 @@ func formats(zone *time.Location) []format.Format {
 		ginLog{zone},
 		uvicornLog{zone},
 		railsLog{zone: zone},
+		phoenixLog{zone},
 		springLog{zone: zone},
 		newMonologLog(zone),
 		newKeyValueLog(zone),

@@ -98,8 +98,8 @@ func othersMayTake(body []byte) bool {
 	return bytes.Contains(body, statusWord)
 }
 
-// othersWords are of Rails, Gin, Sidekiq and Celery.
-var othersWords = [...][]byte{railsStarted, railsCompleted, railsUnrouted, []byte("[GIN] "), []byte(" jid="), celeryTask}
+// othersWords are of Rails, Gin, Sidekiq, Celery and Phoenix.
+var othersWords = [...][]byte{railsStarted, railsCompleted, railsUnrouted, []byte("[GIN] "), []byte(" jid="), celeryTask, phoenixID}
 
 // scalingoMessage handles an event as it stands in a message that has lost its own time: "[system] [web-1] Container web-1 …".
 func scalingoMessage(o *origin.Origin, msg []byte, sink record.Sink) (bool, error) {

@@ -36,6 +36,7 @@ func storedFormats(others []format.Format) []format.Format {
 		journalEntries{logs},
 		gcpLog{logs},
 		flyLog{logs},
+		flyConsole{logs},
 	}
 }
 
