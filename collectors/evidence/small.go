@@ -21,6 +21,8 @@ func smallFormats(zone *time.Location) []format.Format {
 		platformEvents{zone},
 		platformEventList{zone},
 		kubernetesJSON{},
+		kubernetesDescribe{},
+		kubernetesTable{},
 		dockerEvents{},
 		dockerInspect{},
 		ecsTasks{},

@@ -1,0 +1,124 @@
+package evidence
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"strings"
+
+	"lastcall/collectors/evidence/internal/cut"
+	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/record"
+)
+
+// kubernetesTable reads the table of `kubectl get events` where its first column has times, as with
+// `-o custom-columns=TIME:.lastTimestamp,TYPE:.type,REASON:.reason,OBJECT:.involvedObject.name,MESSAGE:.message`:
+//
+//	TIME                   TYPE      REASON       OBJECT        MESSAGE
+//	2026-11-18T10:29:41Z   Warning   BackOff      pod/web-0     Back-off restarting failed container app in pod web-0_prod(a657eb8d-…)
+//
+// By itself kubectl prints ages ("2m1s (x8 over 13h)"), which place nothing: those lines are counted. Each event is put into the form that the
+// API gives it, and read as that.
+type kubernetesTable struct{}
+
+var _ format.WholeFormat = kubernetesTable{}
+
+// Name implements Format.
+func (kubernetesTable) Name() string { return "kubernetes-table" }
+
+// Sniff implements Format.
+func (kubernetesTable) Sniff(head []byte) int {
+	first, _, _ := bytes.Cut(bytes.TrimLeft(head, "\r\n"), []byte("\n"))
+	if isEventsHeader(first) {
+		return 95
+	}
+	return 0
+}
+
+// isEventsHeader recognises the heads of the columns, of which the first is of the age or the time.
+func isEventsHeader(line []byte) bool {
+	words := strings.Fields(strings.ToUpper(string(line)))
+	if n := len(words); n >= 5 && words[0] == "LAST" && words[1] == "SEEN" {
+		words = words[1:]
+	}
+	return len(words) == 5 && words[1] == "TYPE" && words[2] == "REASON" && words[3] == "OBJECT" && words[4] == "MESSAGE"
+}
+
+// Parse implements WholeFormat.
+func (kubernetesTable) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
+	events := &kubernetesReader{src: src, story: newKubernetesStory(sink)}
+	aged, firstAged := int64(0), int64(0)
+	example := ""
+	stats, err := eachLine(ctx, r, func(no int64, line []byte) error {
+		if len(bytes.TrimSpace(line)) == 0 || isEventsHeader(line) {
+			return nil
+		}
+		raw, ok := eventOfTable(line)
+		if !ok {
+			if aged++; aged == 1 {
+				firstAged, example = no, cut.Clip(line, 200)
+			}
+			return nil
+		}
+		return events.object(no, raw)
+	})
+	if closeErr := events.story.close(); err == nil {
+		err = closeErr
+	}
+	if err == nil && stats.TooLong > 0 {
+		err = sink.Warn(lineTooLong(src, stats))
+	}
+	if err == nil && aged > 0 {
+		err = sink.Warn(&record.Warning{Code: relativeTimes, Count: aged, Pos: record.Pos{Source: src, Line: firstAged}, Text: relativeTimesText, Example: example})
+	}
+	return err
+}
+
+// kindOfTable is the kind of an object that kubectl writes before its name.
+func kindOfTable(kind string) string {
+	switch kind {
+	case "pod":
+		return "Pod"
+	case "node":
+		return "Node"
+	case "replicaset":
+		return "ReplicaSet"
+	case "deployment":
+		return "Deployment"
+	case "horizontalpodautoscaler":
+		return "HorizontalPodAutoscaler"
+	}
+	return kind
+}
+
+// eventOfTable is a line in the form of the API; false where it has no time.
+func eventOfTable(line []byte) ([]byte, bool) {
+	when, rest := cut.Word(bytes.TrimLeft(line, " "))
+	if _, _, ok := stamp.Parse(when); !ok {
+		return nil, false
+	}
+	severity, rest := cut.Word(bytes.TrimLeft(rest, " "))
+	reason, rest := cut.Word(bytes.TrimLeft(rest, " "))
+	object, rest := cut.Word(bytes.TrimLeft(rest, " "))
+	kind, name, ok := strings.Cut(string(object), "/")
+	if !ok {
+		kind, name = "pod", kind
+	}
+	raw, err := json.Marshal(map[string]any{
+		"kind": "Event", "type": string(severity), "reason": string(reason), "message": string(bytes.TrimSpace(rest)), "count": 1,
+		"involvedObject": map[string]string{"kind": kindOfTable(kind), "name": name, "uid": podOfMessage(rest)},
+		"firstTimestamp": string(when), "lastTimestamp": string(when),
+	})
+	return raw, err == nil
+}
+
+// podOfMessage is the UID of the pod that a message has behind its name: "… in pod web-0_prod(a657eb8d-2231-5804-1f6e-90de8bdbd404)".
+func podOfMessage(msg []byte) string {
+	i := bytes.LastIndex(msg, []byte(" in pod "))
+	if i < 0 {
+		return ""
+	}
+	return string(cut.Between(msg[i:], "(", ")"))
+}
