@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"lastcall/collectors/evidence/internal/formattest"
 	"lastcall/collectors/record/recordtest"
 )
 
