@@ -118,10 +118,19 @@ func (p *flyConsoleReader) line(no int64, line []byte) error {
 	if string(l.provider) != "app" {
 		return flyAround(&o, l.message, p.log.sink)
 	}
-	if i := bytes.Index(l.message, []byte("Out of memory: Killed process ")); i > 0 && l.message[0] == '[' {
-		return flyKilled(&o, l.message[i:], p.log.sink)
+	if text, ok := flyKernel(l.message); ok {
+		return flyKilled(&o, text, p.log.sink)
 	}
 	return p.log.add(no, l.at, p.from, l.message)
+}
+
+// flyKernel recognises the kernel's report of a kill, behind its clock: "[ 5864.708444] Out of memory: Killed process 314 (node) …".
+func flyKernel(message []byte) (text []byte, ok bool) {
+	i := bytes.Index(message, []byte("Out of memory: Killed process "))
+	if i <= 0 || message[0] != '[' {
+		return nil, false
+	}
+	return message[i:], true
 }
 
 // flyKilled takes what the kernel of a machine says of the process that it killed. The kernel is the machine's own: other than on a node
@@ -132,7 +141,8 @@ func flyKilled(o *origin.Origin, text []byte, sink record.Sink) error {
 	return sink.Crash(c)
 }
 
-// flyAround takes what Fly.io tells of a machine from the outside; the rest of it, such as what its proxy cannot do, tells of no request:
+// flyAround takes what Fly.io tells of a machine from the outside; the rest of it, such as what its proxy cannot do, is counted. The formats of
+// logs are not asked: to them "is your app listening on 0.0.0.0:8080?" would be a start.
 //
 //	runner: machine exited with exit code 137, not requested by user, oom_killed=true
 //	runner: Machine started in 1.04s
@@ -158,7 +168,7 @@ func flyAround(o *origin.Origin, message []byte, sink record.Sink) error {
 	case cut.HasPrefix(lower, "machine started"):
 		return sink.Lifecycle(o.Lifecycle(record.Up, "", text))
 	case cut.HasPrefix(lower, "health check ") && (has("has failed") || has("is now failing")):
-		return sink.Lifecycle(o.Lifecycle(record.HealthCheckFailed, origin.Quote(text), text))
+		return sink.Lifecycle(o.Lifecycle(record.HealthCheckFailed, "health check", text))
 	}
-	return nil
+	return warning.Tell(sink, o.Pos, "platform_lines", "what Fly.io says of machines, such as what its proxy could not reach, that is the end of none; it was passed over", text)
 }

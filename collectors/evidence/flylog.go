@@ -23,7 +23,8 @@ import (
 //	{"event":{"provider":"app"},"fly":{"app":{"instance":"f1ebb097497e5a","name":"shop"},"region":"cdg"},"host":"a1b2","log":{"level":"info"},
 //	 "message":"the line","timestamp":"2026-11-20T09:00:00.123456789Z"}
 //
-// The container is the machine. What its init says of its end stands in such lines as well. Source: superfly/fly-log-shipper, README;
+// The container is the machine. What its init says of its end stands in such lines as well, and what Fly.io says from around the machine, which
+// init cannot where the machine ends as a whole. Source: superfly/fly-log-shipper, README;
 // superfly/init-snapshot, src/bin/init.
 type flyLog struct{ logs []format.LineFormat }
 
@@ -98,7 +99,10 @@ func (p *flyReader) line(no int64, line []byte) error {
 		return err
 	}
 	if provider := v.GetStringBytes("event", "provider"); len(provider) > 0 && string(provider) != "app" {
-		return nil // what Fly.io does around the machine: it tells of no request, and its init tells of ends
+		return flyAround(&o, msg, p.log.sink)
+	}
+	if text, ok := flyKernel(msg); ok {
+		return flyKilled(&o, text, p.log.sink)
 	}
 	return p.log.add(no, at, from, msg)
 }

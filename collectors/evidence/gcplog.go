@@ -69,6 +69,9 @@ func (f gcpLog) Parse(ctx context.Context, src *record.Source, r io.Reader, sink
 	if failed := p.failed.close(p.log.sink); failed != nil {
 		return failed
 	}
+	if ended := p.ends.close(p.log.sink); ended != nil {
+		return ended
+	}
 	return p.log.close(err)
 }
 
@@ -80,6 +83,7 @@ type gcpReader struct {
 	key      []byte
 	text     []byte
 	failed   gcpFailures
+	ends     gcpEnds
 }
 
 // gcpEntry is an entry taken apart.
@@ -131,10 +135,10 @@ func (p *gcpReader) payload(e *gcpEntry) error {
 	}
 	if cut.HasSuffix(e.logName, "%2Frequests") && len(text) > 0 {
 		if o, ok := gcpReason(text); ok {
-			if _, err := p.system(e, text); err != nil { // some tell how the instance ended
-				return err
+			if tookTooMuchMemory(text) {
+				p.ends.ofRequest(gcpInstanceKey(e, e.time), p.origin(e, e.time), text)
 			}
-			return p.failed.reason(failureKey(gcpTrace(e.value), e.from.names.Service), o, p.log.sink)
+			return p.failed.reason(failureKey(gcpTrace(e.value), e.from.names.Service), &gcpWhy{outcome: o, pos: p.log.pos(e.line), text: text}, p.log.sink)
 		}
 	}
 	if cut.HasSuffix(e.logName, "varlog%2Fsystem") && len(text) > 0 {
@@ -232,6 +236,9 @@ func (p *gcpReader) request(e *gcpEntry) (bool, error) {
 	if cut.HasSuffix(e.logName, "%2Frequests") || cut.HasSuffix(e.logName, "request_log") {
 		r.Layer = record.LayerRouter
 		r.Outcome, told = gcpOutcome(e.value, status, len(names.Container) > 0)
+		if why := e.value.GetStringBytes("textPayload"); tookTooMuchMemory(why) {
+			p.ends.ofRequest(gcpInstanceKey(e, r.End), p.origin(e, r.End), why)
+		}
 	} else {
 		r.Start, r.End = e.time.Add(-took), e.time
 		if status == 499 {
@@ -309,35 +316,51 @@ func failureKey(trace []byte, service string) string {
 // gcpFailures brings requests that failed together with why, which Cloud Run may tell in an entry of its own, by their traces and services. The
 // zero value is ready.
 type gcpFailures struct {
-	reasons map[string]record.Outcome
+	reasons map[string]*gcpWhy
 	held    map[string]*record.Request
+}
+
+// gcpWhy is why a request failed, by an entry of its own.
+type gcpWhy struct {
+	outcome record.Outcome
+	pos     record.Pos
+	text    []byte
+	met     bool // the request
 }
 
 // maxFailures bounds what waits for the other half.
 const maxFailures = 50_000
 
 // reason takes why a request failed.
-func (f *gcpFailures) reason(key string, o record.Outcome, sink record.Sink) error {
+func (f *gcpFailures) reason(key string, why *gcpWhy, sink record.Sink) error {
 	if r := f.held[key]; r != nil {
 		delete(f.held, key)
-		r.Outcome = o
+		r.Outcome = why.outcome
 		return sink.Request(r)
 	}
+	if key == "" || len(f.reasons) >= maxFailures {
+		return why.alone(sink)
+	}
 	if f.reasons == nil {
-		f.reasons = map[string]record.Outcome{}
+		f.reasons = map[string]*gcpWhy{}
 	}
-	if key != "" && len(f.reasons) < maxFailures {
-		f.reasons[key] = o
-	}
+	why.text = bytes.Clone(why.text[:min(len(why.text), warning.ExampleLimit+1)])
+	f.reasons[key] = why
 	return nil
+}
+
+// alone counts a reason without its request.
+func (w *gcpWhy) alone(sink record.Sink) error {
+	return warning.Tell(sink, w.pos, "reason_without_request",
+		"entries of Google Cloud Logging that say why a request failed, without the request; save the entries of the request log as well", w.text)
 }
 
 // request takes a request that failed.
 func (f *gcpFailures) request(r *record.Request, sink record.Sink) error {
 	key := failureKey(r.ID, string(r.Service))
-	if o, ok := f.reasons[key]; ok {
-		delete(f.reasons, key)
-		r.Outcome = o
+	if why, ok := f.reasons[key]; ok {
+		why.met = true
+		r.Outcome = why.outcome
 		return sink.Request(r)
 	}
 	if key == "" || len(f.held) >= maxFailures || f.held[key] != nil {
@@ -354,10 +377,18 @@ func (f *gcpFailures) request(r *record.Request, sink record.Sink) error {
 	return nil
 }
 
-// close passes on the requests of which nothing more was told.
+// close passes on the requests of which nothing more was told, and counts what was told of none that is there.
 func (f *gcpFailures) close(sink record.Sink) error {
 	for _, r := range slices.SortedFunc(maps.Values(f.held), func(a, b *record.Request) int { return cmp.Compare(a.Pos.Line, b.Pos.Line) }) {
 		if err := sink.Request(r); err != nil {
+			return err
+		}
+	}
+	for _, why := range slices.SortedFunc(maps.Values(f.reasons), func(a, b *gcpWhy) int { return cmp.Compare(a.pos.Line, b.pos.Line) }) {
+		if why.met {
+			continue
+		}
+		if err := why.alone(sink); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,8 @@
 package evidence
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -44,7 +46,8 @@ func TestEntriesOfGoogleCloudAreRead(t *testing.T) {
 		{"the time at which it was received", strings.Replace(gcpText("stderr", `"textPayload":`+quoted(wordsLine)), storedAt, "", 1), "heap_limit of " + id + " at 523ms"},
 		{"broken", strings.Replace(gcpRequest("200", ""), `"GET"`, `GET`, 1), "malformed_line 1"},
 		{"too much memory", gcpText("varlog%2Fsystem", `"textPayload":"Memory limit of 512 MiB exceeded with 530 MiB used. Consider increasing the memory limit, see https://cloud.google.com/run/docs/configuring/memory-limits"`), "oom_kill of " + id + " at 123ms"},
-		{"too much memory, in the log of requests", gcpText("requests", `"textPayload":"While handling this request, the container instance was found to be using too much memory and was terminated."`), "oom_kill of " + id + " at 123ms"},
+		{"too much memory, told without the request", gcpTooMuch("7f"), "oom_kill of " + id + " at 123ms; reason_without_request 1"},
+		{"a reason without the request", gcpText("requests", `"textPayload":"The request failed because either the HTTP response was malformed or connection to the instance had an error.","trace":"projects/acme/traces/7f"`), "reason_without_request 1"},
 		{"an exit", gcpText("varlog%2Fsystem", `"textPayload":"Container called exit(134)."`), "abort of " + id + " at 123ms"},
 		{"a sound exit", gcpText("varlog%2Fsystem", `"textPayload":"Container called exit(0)."`), "stopped of " + id + " at 123ms"},
 		{"a signal", gcpText("varlog%2Fsystem", `"textPayload":"Uncaught signal: 11, pid=1, tid=1, fault_addr=0."`), "segfault of " + id + " at 123ms"},
@@ -73,6 +76,45 @@ func TestEntriesOfGoogleCloudAreRead(t *testing.T) {
 	}
 }
 
+// gcpTooMuch is what Cloud Run says of a request whose instance it ended.
+func gcpTooMuch(trace string) string {
+	return gcpText("requests", `"textPayload":"`+gcpTooMuchText+`","trace":"projects/acme/traces/`+trace+`"`)
+}
+
+const gcpTooMuchText = "While handling this request, the container instance was found to be using too much memory and was terminated. This is likely to cause a new container instance to be used for the next request to this revision."
+
+func TestEndsOfGoogleCloudThatRequestsTell(t *testing.T) {
+	system := gcpText("varlog%2Fsystem", `"textPayload":"Memory limit of 512 MiB exceeded with 530 MiB used."`)
+	failed := gcpRequest("503", `,"textPayload":"`+gcpTooMuchText+`"`)
+	other := func(line string) string { return strings.ReplaceAll(line, gcpInstance, "00bf2") }
+	anonymous := func(line string) string { return strings.ReplaceAll(line, `"instanceId":"`+gcpInstance+`"`, "") }
+	for _, c := range []struct {
+		name  string
+		lines []string
+		want  []string
+	}{
+		{"with the request", []string{failed}, []string{gcpInstance + " 373"}},
+		{"with several of an instance", []string{gcpTooMuch("1"), failed, gcpTooMuch("2")}, []string{gcpInstance + " 373"}},
+		{"of two instances", []string{gcpTooMuch("1"), other(gcpTooMuch("2"))}, []string{gcpInstance + " 123", "00bf2 123"}},
+		{"of instances without names", []string{anonymous(gcpTooMuch("1")), anonymous(gcpTooMuch("2"))}, []string{" 123"}},
+		{"by the system as well", []string{failed, system, gcpTooMuch("1")}, []string{gcpInstance + " 123"}},
+		{"by an application that says the same", []string{strings.ReplaceAll(gcpTooMuch("1"), "%2Frequests", "%2Fstdout")}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var got []string
+			for _, crash := range readStored(t, "stdin", strings.Join(c.lines, "\n")+"\n").Crashes {
+				got = append(got, fmt.Sprintf("%s %d", crash.Container, crash.Time.Std().Nanosecond()/1e6))
+				if crash.Kind != record.CrashOOMKill || crash.Service != "shop" {
+					t.Errorf("%+v", crash)
+				}
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
 func TestRequestsOfGoogleCloudSayHowTheyEnded(t *testing.T) {
 	reason := func(words string) string { return `,"textPayload":"` + words + `"` }
 	const broke = "The request failed because either the HTTP response was malformed or connection to the instance had an error. Additional troubleshooting documentation can be found at: https://x"
@@ -86,7 +128,6 @@ func TestRequestsOfGoogleCloudSayHowTheyEnded(t *testing.T) {
 		{"the connection broke", gcpRequest("503", reason(broke)), record.Cut},
 		{"the connection broke, which is told before", apart + "\n" + gcpRequest("503", ""), record.Cut},
 		{"the connection broke, which is told after", gcpRequest("503", "") + "\n" + apart, record.Cut},
-		{"the connection to another service of the trace broke", strings.Replace(apart, `"service_name":"`, `"service_name":"other-`, 1) + "\n" + gcpRequest("503", ""), record.Answered},
 		{"given up", gcpRequest("504", reason("The request has been terminated because it has reached the maximum request timeout.")), record.GaveUp},
 		{"nobody there", gcpRequest("429", reason("The request was aborted because there was no available instance.")), record.Refused},
 		{"a load balancer passed it on", gcpRequest("502", `,"jsonPayload":{"statusDetails":"response_sent_by_backend"}`), record.Answered},
@@ -102,5 +143,14 @@ func TestRequestsOfGoogleCloudSayHowTheyEnded(t *testing.T) {
 				t.Errorf("%+v", w)
 			}
 		})
+	}
+}
+
+// TestAReasonIsThatOfItsService: a trace leads through several services.
+func TestAReasonIsThatOfItsService(t *testing.T) {
+	other := strings.Replace(gcpText("requests", `"textPayload":"The request failed because either the HTTP response was malformed or connection to the instance had an error.","trace":"projects/acme/traces/7f"`), `"service_name":"`, `"service_name":"other-`, 1)
+	s := readStored(t, "stdin", other+"\n"+gcpRequest("503", "")+"\n")
+	if len(s.Requests) != 1 || s.Requests[0].Outcome != record.Answered || s.WarningCount("reason_without_request") != 1 {
+		t.Errorf("%+v %+v", s.Requests, s.Warnings)
 	}
 }

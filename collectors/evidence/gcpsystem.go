@@ -2,6 +2,10 @@ package evidence
 
 import (
 	"bytes"
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
 
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
@@ -22,14 +26,12 @@ import (
 //
 // False where it says something else. Source: Cloud Run, "Troubleshooting", "Container health checks", "Instance scaling log".
 func (p *gcpReader) system(e *gcpEntry, text []byte) (bool, error) {
-	names := &e.from.names
-	o := origin.Origin{
-		Pos: p.log.pos(e.line), Time: e.time, Container: []byte(names.Container), Service: []byte(names.Service), Version: []byte(names.Version),
-	}
+	o := p.origin(e, e.time)
 	sink := p.log.sink
 	has := func(s string) bool { return bytes.Contains(text, []byte(s)) }
 	switch {
-	case cut.HasPrefix(text, "Memory limit of "), has("found to be using too much memory and was terminated"):
+	case cut.HasPrefix(text, "Memory limit of "), tookTooMuchMemory(text):
+		p.ends.ofInstance(gcpInstanceKey(e, e.time))
 		return true, sink.Crash(cloudRunMemory(&o, text))
 	case cut.HasPrefix(text, "Container called exit("):
 		return p.ended(&o, text, "exit(", 0)
@@ -52,6 +54,69 @@ func (p *gcpReader) system(e *gcpEntry, text []byte) (bool, error) {
 		return true, sink.Lifecycle(o.Lifecycle(record.HealthCheckFailed, "liveness", text))
 	}
 	return false, nil
+}
+
+// origin is where an entry comes from, about a moment.
+func (p *gcpReader) origin(e *gcpEntry, at record.Time) origin.Origin {
+	names := &e.from.names
+	return origin.Origin{
+		Pos: p.log.pos(e.line), Time: at, Container: []byte(names.Container), Service: []byte(names.Service), Version: []byte(names.Version),
+	}
+}
+
+// tookTooMuchMemory knows what Cloud Run says of a request whose instance it ended for that.
+func tookTooMuchMemory(text []byte) bool {
+	return bytes.Contains(text, []byte("found to be using too much memory and was terminated"))
+}
+
+// gcpEnds are the ends of instances that are told with their requests: once for each that was open, while an instance ends once. The zero
+// value is ready.
+type gcpEnds struct {
+	told map[string]bool // by gcpInstanceKey, of which the log of the system tells
+	held map[string]*record.Crash
+}
+
+// gcpInstanceKey is one for all that is said of the end of an instance: its id, else what a service says within a minute.
+func gcpInstanceKey(e *gcpEntry, at record.Time) string {
+	if id := e.value.GetStringBytes("labels", "instanceId"); len(id) > 0 {
+		return string(id)
+	}
+	names := &e.from.names
+	return strings.Join([]string{names.Service, names.Version, names.Container, at.Std().Format("2006-01-02T15:04")}, "\x00")
+}
+
+// ofInstance takes an end that was told of the instance itself.
+func (g *gcpEnds) ofInstance(key string) {
+	if g.told == nil {
+		g.told = map[string]bool{}
+	}
+	if len(g.told) < maxFailures {
+		g.told[key] = true
+	}
+}
+
+// ofRequest takes an end that was told with a request. The last one counts, as some are told with the time at which the request came.
+func (g *gcpEnds) ofRequest(key string, o origin.Origin, text []byte) {
+	if c := g.held[key]; c != nil && c.Time >= o.Time || c == nil && len(g.held) >= maxFailures {
+		return
+	}
+	if g.held == nil {
+		g.held = map[string]*record.Crash{}
+	}
+	g.held[key] = cloudRunMemory(&o, text)
+}
+
+// close tells of the ends of which the log of the system does not.
+func (g *gcpEnds) close(sink record.Sink) error {
+	for key := range g.told {
+		delete(g.held, key)
+	}
+	for _, c := range slices.SortedFunc(maps.Values(g.held), func(a, b *record.Crash) int { return cmp.Compare(a.Pos.Line, b.Pos.Line) }) {
+		if err := sink.Crash(c); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // cloudRunMemory is the end of an instance that took more memory than it may.

@@ -171,18 +171,33 @@ func TestWhatSystemdSaysOfServices(t *testing.T) {
 			"one that ends before it is up, as those of timers", "Starting backup.service - Backup...\nbackup.service: Main process exited, code=exited, status=1/FAILURE\nbackup.service: Failed with result 'exit-code'.\nFailed to start backup.service - Backup.",
 			"",
 		},
-		{"one that is killed before it is up", "Starting shop.service - The shop...\nshop.service: Main process exited, code=killed, status=9/KILL\nshop.service: Failed with result 'oom-kill'.", "unknown of node-a at 0s; oom_kill of node-a at 0s"},
-		{
-			"one that never comes up, again and again", strings.Repeat("Starting shop.service - The shop...\nshop.service: Main process exited, code=exited, status=1/FAILURE\nshop.service: Failed with result 'exit-code'.\nshop.service: Scheduled restart job, restart counter is at 1.\n", 3),
-			"exit of node-a at 0s; exit of node-a at 0s",
-		},
-		{"one that is stopped as it starts", "Starting shop.service - The shop...\nshop.service: Main process exited, code=killed, status=15/TERM", ""},
-		{"services whose names begin as those of the system", "user-api.service: Main process exited, code=killed, status=9/KILL\ncloud-gateway.service: Main process exited, code=dumped, status=6/ABRT\ndev-portal@1.service: Main process exited, code=exited, status=1/FAILURE", "unknown of node-a at 0s; abort of node-a at 0s; exit of node-a at 0s"},
 		{
 			"an older version", "shop.service: Main process exited, code=killed, status=11/SEGV\nshop.service: Scheduled restart job, restart counter is at 2.\nStopped shop.service.\nStarted shop.service.",
 			"segfault of node-a at 0s; up of node-a at 0s",
 		},
+		{
+			"killed before it is up", "Starting shop.service - The shop...\nshop.service: Main process exited, code=killed, status=9/KILL\nshop.service: Failed with result 'oom-kill'.\nFailed to start shop.service - The shop.",
+			"unknown of node-a at 0s; oom_kill of node-a at 0s",
+		},
+		{"hung before it is up", "Starting shop.service - The shop...\nshop.service: Failed with result 'watchdog'.", "health_check of node-a at 0s"},
+		{
+			"one that gives up before it is up, and is tried again", strings.Repeat("Starting shop.service - The shop...\nshop.service: Main process exited, code=exited, status=1/FAILURE\nshop.service: Failed with result 'exit-code'.\nFailed to start shop.service - The shop.\nshop.service: Scheduled restart job, restart counter is at 1.\n", 2) +
+				"Stopped shop.service - The shop.\nshop.service: Start request repeated too quickly.\nshop.service: Failed with result 'exit-code'.",
+			"exit of node-a at 0s; exit of node-a at 0s",
+		},
+		{
+			"one that was restarted long before somebody stopped it", "shop.service: Scheduled restart job, restart counter is at 1.\nStopping shop.service - The shop...\nStopped shop.service - The shop.\nStarting shop.service - The shop...\nshop.service: Main process exited, code=exited, status=255/EXCEPTION",
+			"stopping of node-a at 0s; stopped of node-a at 0s",
+		},
+		{"one that is stopped while it starts", "Starting shop.service - The shop...\nshop.service: Main process exited, code=killed, status=15/TERM\nshop.service: Deactivated successfully.", ""},
+		{
+			"started too often after an end for memory", "shop.service: Failed with result 'oom-kill'.\nshop.service: Scheduled restart job, restart counter is at 5.\nshop.service: Start request repeated too quickly.\nshop.service: Failed with result 'oom-kill'.",
+			"oom_kill of node-a at 0s",
+		},
 		{"what runs besides", "snapd.service: Main process exited, code=exited, status=42/n/a\nStarted apt-daily.service - Daily apt download activities.\nuser@1000.service: Main process exited, code=killed, status=9/KILL", ""},
+		{"what systemd-run runs", "Started run-u12.service - /bin/true.\nStarted run-r0123456789abcdef0123456789abcdef.service - [systemd-run] /bin/true.\nStarted run-p12-i34.service - /bin/true.", ""},
+		{"services whose names begin as those of a machine", killedUnits("user-api", "user", "cloud-gateway", "run-reports", "run-up", "session", "dev-portal@1", "rpc-node", "sys-api", "apt-search", "nfs-ui"), strings.TrimSuffix(strings.Repeat("unknown of node-a at 0s; ", 11), "; ")},
+		{"what a machine runs under such names", killedUnits("user@1000", "user-runtime-dir@1000", "cloud-init", "cloud-final", "rpc-statd", "apt-daily-upgrade", "nfs-server", "systemd-fsck@dev-sda1"), ""},
 		{"what is no service", "Started session-3.scope - Session 3 of User root.\nReached target multi-user.target - Multi-User System.\ntmp.mount: Deactivated successfully.", ""},
 		{"no status", "shop.service: Main process exited, code=exited, status=999/FAILURE", ""},
 	} {
@@ -225,6 +240,15 @@ func TestWhatSystemdSaysOfServices(t *testing.T) {
 			t.Errorf("%+v %+v", sink.Crashes, sink.Warnings)
 		}
 	})
+}
+
+// killedUnits is what systemd says where services of these names are killed.
+func killedUnits(names ...string) string {
+	var lines []string
+	for _, name := range names {
+		lines = append(lines, name+".service: Main process exited, code=killed, status=9/KILL")
+	}
+	return strings.Join(lines, "\n")
 }
 
 func FuzzSystemd(f *testing.F) {

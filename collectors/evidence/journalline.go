@@ -116,31 +116,59 @@ func (s *journalSpeakers) of(l *journalLine) []byte {
 // isSystemUnit knows what a machine runs besides the services that it is there for, by the names of units and programs: they come and go
 // without a word about those.
 func isSystemUnit(name string) bool {
-	instance := false
-	if i := strings.IndexAny(name, "@."); i > 0 {
-		name, instance = name[:i], name[i] == '@'
-	}
-	switch name {
-	case "user", "user-runtime-dir": // "user@1000.service" is of who has logged in, "user.service" may be anything
-		return instance
-	case "accounts-daemon", "acpid", "anacron", "atd", "audit", "auditd", "avahi-daemon", "certbot", "chrony", "chronyd", "collectd", "containerd",
-		"cron", "CRON", "crond", "dbus", "dbus-broker", "dbus-daemon", "dhclient", "dhcpcd", "dnf-makecache", "docker", "dockerd", "dracut",
-		"e2scrub_all", "e2scrub_reap", "emergency", "filebeat", "firewalld", "fluent-bit", "fluentd", "fstrim", "fwupd", "fwupd-refresh", "getty",
-		"google-cloud-ops-agent", "google-guest-agent", "gssproxy", "init", "irqbalance", "kernel", "kubelet", "ldconfig", "logrotate", "lvm2-monitor",
-		"lxd-agent", "man-db", "mdmonitor", "ModemManager", "modprobe", "motd-news", "multipathd", "NetworkManager", "node_exporter", "ntp", "ntpd",
-		"packagekit", "PackageKit", "plocate-updatedb", "plymouth-quit", "polkit", "polkitd", "prometheus-node-exporter", "promtail", "qemu-guest-agent",
-		"rc-local", "rsyslog", "rsyslogd", "rtkit-daemon", "run-parts", "serial-getty", "smartd", "snap", "snapd", "ssh", "sshd", "sssd", "su",
-		"sudo", "sysstat", "sysstat-collect", "sysstat-summary", "syslog", "systemd", "tuned", "udisks2", "ufw", "unattended-upgrades", "update-notifier-download",
-		"update-notifier-motd", "upower", "uuidd", "vector", "walinuxagent", "wpa_supplicant", "amazon-ssm-agent", "auditbeat",
-		"apport", "apport-autoreport", "apt-daily", "apt-daily-upgrade", "blk-availability", "cloud-config", "cloud-final", "cloud-init", "cloud-init-hotplugd",
-		"cloud-init-local", "colord", "cups", "datadog-agent", "dnf-automatic", "dpkg-db-backup", "nfs-blkmap", "nfs-idmapd", "nfs-mountd", "nfs-server",
-		"nfs-utils", "rpc-gssd", "rpc-statd", "rpc-statd-notify", "rpcbind", "telegraf", "zabbix-agent":
+	switch base, _, instance := strings.Cut(name, "@"); {
+	case instance && (base == "user" || base == "user-runtime-dir"):
+		return true // of those who log in; without an instance it is what somebody called a service
+	case isTransientUnit(base):
 		return true
 	}
-	for _, prefix := range [...]string{"systemd-", "initrd-", "snapd-", "dracut-"} {
+	if i := strings.IndexAny(name, "@."); i > 0 {
+		name = name[:i]
+	}
+	switch name {
+	case "accounts-daemon", "acpid", "anacron", "apt-daily", "apt-daily-upgrade", "apt-news", "atd", "audit", "auditd", "avahi-daemon", "certbot", "chrony",
+		"chronyd", "cloud-config", "cloud-final", "cloud-init", "cloud-init-hotplugd", "cloud-init-local", "cloud-init-main", "cloud-init-network", "collectd",
+		"containerd", "cron", "CRON", "crond", "dbus", "dbus-broker", "dbus-daemon", "dhclient", "dhcpcd", "dnf-automatic", "dnf-automatic-download",
+		"dnf-automatic-install", "dnf-automatic-notifyonly", "dnf-makecache", "dnf-system-upgrade", "docker", "dockerd", "dracut",
+		"e2scrub_all", "e2scrub_reap", "emergency", "filebeat", "firewalld", "fluent-bit", "fluentd", "fstrim", "fwupd", "fwupd-refresh", "getty",
+		"google-cloud-ops-agent", "google-guest-agent", "gssproxy", "init", "irqbalance", "kernel", "kubelet", "ldconfig", "logrotate", "lvm2-monitor",
+		"lxd-agent", "man-db", "mdmonitor", "ModemManager", "modprobe", "motd-news", "multipathd", "NetworkManager", "nfs-blkmap", "nfs-common", "nfs-config",
+		"nfs-idmapd", "nfs-kernel-server", "nfs-mountd", "nfs-server", "nfs-utils", "nfsdcld", "node_exporter", "ntp", "ntpd",
+		"packagekit", "PackageKit", "plocate-updatedb", "plymouth-quit", "polkit", "polkitd", "prometheus-node-exporter", "promtail", "qemu-guest-agent",
+		"rc-local", "rpc-gssd", "rpc-statd", "rpc-statd-notify", "rpc-svcgssd", "rpcbind", "rsyslog", "rsyslogd", "rtkit-daemon", "run-parts", "serial-getty",
+		"smartd", "snap", "snapd", "ssh", "sshd", "sssd", "su", "sudo", "sysstat", "sysstat-collect", "sysstat-summary", "syslog", "systemd", "tuned", "udisks2",
+		"ufw", "unattended-upgrades", "update-notifier-download", "update-notifier-motd", "upower", "user-runtime-dir", "uuidd", "vector", "walinuxagent",
+		"wpa_supplicant", "amazon-ssm-agent", "apt-esm-cache", "apport", "apport-autoreport", "auditbeat", "blk-availability", "colord", "cups", "datadog-agent",
+		"esm-cache", "telegraf", "zabbix-agent":
+		return true
+	}
+	// Only what nobody begins the name of a service of one's own with: user-api and cloud-gateway are such services.
+	for _, prefix := range [...]string{"systemd-", "dpkg-db-", "dracut-", "initrd-", "snapd-"} {
 		if strings.HasPrefix(name, prefix) {
 			return true
 		}
 	}
 	return false
+}
+
+// isTransientUnit knows the names that systemd-run gives: run-u12.service, run-p123-i456.service, run-r and an id in hexadecimal.
+func isTransientUnit(name string) bool {
+	rest, ok := strings.CutPrefix(strings.TrimSuffix(name, ".service"), "run-")
+	if !ok || len(rest) < 2 {
+		return false
+	}
+	letters := "0123456789"
+	switch rest[0] {
+	case 'r':
+		letters += "abcdef"
+		if len(rest) != 33 {
+			return false
+		}
+	case 'p':
+		letters += "-i"
+	case 'u':
+	default:
+		return false
+	}
+	return strings.Trim(rest[1:], letters) == ""
 }

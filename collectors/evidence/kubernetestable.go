@@ -19,8 +19,8 @@ import (
 //	TIME                   TYPE      REASON       OBJECT        MESSAGE
 //	2026-11-18T10:29:41Z   Warning   BackOff      pod/web-0     Back-off restarting failed container app in pod web-0_prod(a657eb8d-…)
 //
-// By itself kubectl prints ages ("2m1s (x8 over 13h)"), which place nothing: those lines are counted. Each event is put into the form that the
-// API gives it, and read as that.
+// By itself kubectl prints ages ("2m1s (x8 over 13h)"), which place nothing: such a table is refused, and such lines among others are counted.
+// Each event is put into the form that the API gives it, and read as that.
 type kubernetesTable struct{}
 
 var _ format.WholeFormat = kubernetesTable{}
@@ -30,19 +30,17 @@ func (kubernetesTable) Name() string { return "kubernetes-table" }
 
 // Sniff implements Format.
 func (kubernetesTable) Sniff(head []byte) int {
-	first, _, _ := bytes.Cut(bytes.TrimLeft(head, "\r\n"), []byte("\n"))
-	if isEventsHeader(first) {
+	header, rest, _ := bytes.Cut(bytes.TrimLeft(head, "\r\n"), []byte("\n"))
+	first, _, _ := bytes.Cut(rest, []byte("\n"))
+	if _, timed := eventOfTable(first); timed && isEventsHeader(header) {
 		return 95
 	}
 	return 0
 }
 
-// isEventsHeader recognises the heads of the columns, of which the first is of the age or the time.
+// isEventsHeader recognises the heads of the columns, of which the first is called as whoever asked for it likes.
 func isEventsHeader(line []byte) bool {
 	words := strings.Fields(strings.ToUpper(string(line)))
-	if n := len(words); n >= 5 && words[0] == "LAST" && words[1] == "SEEN" {
-		words = words[1:]
-	}
 	return len(words) == 5 && words[1] == "TYPE" && words[2] == "REASON" && words[3] == "OBJECT" && words[4] == "MESSAGE"
 }
 

@@ -22,8 +22,9 @@ import (
 //	2026-11-20T08:00:01+0000 node-a systemd[1]: shop.service: Scheduled restart job, restart counter is at 1.
 //	2026-11-20T08:00:01+0000 node-a systemd[1]: Started shop.service - The shop.
 //
-// The container is the machine, the service the unit. What a machine runs besides (see isSystemUnit), and what ends before it is started, as
-// the units of timers do, is no end of a service. Source: systemd, src/core/service.c (service_sigchld_event, service_enter_dead,
+// The container is the machine, the service the unit. What a machine runs besides (see isSystemUnit) is no service, and
+// what gives up by itself before it is started, and is not started again, as the units of timers do and what is configured wrongly, does not
+// die. Source: systemd, src/core/service.c (service_sigchld_event, service_enter_dead,
 // service_enter_restart), src/core/job.c (job_done_message), src/core/unit.c (unit_log_failure).
 type systemdLog struct {
 	zone *time.Location // of times that name none; nil is UTC
@@ -59,8 +60,22 @@ type systemdParser struct {
 	src   *record.Source
 	clock stamp.Clock
 	year  func(month, day int) int
-	units map[string]unitState // by machine and unit, where they are on their way
-	again map[string]bool      // those that systemd starts again by itself
+	units map[string]unitMemory // by machine and unit
+}
+
+// unitMemory is what was said of a unit before.
+type unitMemory struct {
+	state     unitState
+	restarted bool      // by systemd, since it was last stopped by somebody
+	gaveUp    *unitExit // before it was started, and not told yet
+}
+
+// unitExit is an end that is one of a service only if systemd tries again.
+type unitExit struct {
+	pos  record.Pos
+	time record.Time
+	code int
+	text []byte
 }
 
 // unitState is where a unit is between two states.
@@ -70,19 +85,14 @@ const (
 	unitStarting unitState = iota + 1
 	unitStopping
 	unitShortOfMemory // one of its processes was killed, for which systemd may stop the others
+	unitRefused       // it was started too often
 )
 
 // maxUnits bounds the units that are remembered.
 const maxUnits = 1000
 
-// firstSignal: statuses above it are those of signals.
-const firstSignal = 128
-
 // Forget implements format.Forgetful.
-func (p *systemdParser) Forget() {
-	clear(p.units)
-	clear(p.again)
-}
+func (p *systemdParser) Forget() { clear(p.units) }
 
 // ParseLine implements LineParser.
 func (p *systemdParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
@@ -132,28 +142,20 @@ func (p *systemdParser) time(lineNo int64, line []byte, sink record.Sink) (t rec
 // tell makes a record of what became of a unit, and remembers what it is on its way to.
 func (p *systemdParser) tell(o *origin.Origin, e *unitEvent, text []byte, sink record.Sink) (told bool, err error) {
 	key := string(o.Host) + "\x00" + e.unit
-	state := p.units[key]
+	before := p.units[key]
+	state := before.state
+	p.remember(key, before.after(e.what))
 	switch e.what {
-	case unitIsStarting:
-		p.remember(key, unitStarting)
+	case unitIsStarting, unitIsThrough, unitIsDone, unitIsRefused:
 		return false, nil
-	case unitIsStopping:
-		p.remember(key, unitStopping)
-	case unitStartsAgain:
-		if p.again == nil {
-			p.again = map[string]bool{}
-		}
-		if len(p.again) < maxUnits {
-			p.again[key] = true
-		}
-		return false, nil
-	case unitHasStarted, unitHasStopped, unitIsThrough:
-		delete(p.units, key)
-	}
-	if o.Time == 0 {
-		if e.what == unitIsThrough {
+	case unitIsRestarting:
+		if before.gaveUp == nil {
 			return false, nil
 		}
+		o.Pos, o.Time = before.gaveUp.pos, before.gaveUp.time
+		return true, sink.Crash(o.Exited(before.gaveUp.code, "", before.gaveUp.text))
+	}
+	if o.Time == 0 {
 		return true, warning.Tell(sink, o.Pos, "no_time", warning.NoTime, text)
 	}
 	switch e.what {
@@ -168,25 +170,29 @@ func (p *systemdParser) tell(o *origin.Origin, e *unitEvent, text []byte, sink r
 		return true, sink.Lifecycle(o.Stopped(-1, "stopped by systemd", text))
 	case unitExited:
 		switch planned := origin.PlannedStatus(e.code); {
-		case state == unitStarting && (planned || e.code < firstSignal && !p.again[key]):
-			return false, nil // it never was up, as what is set up wrongly; a signal ends what runs, and what is tried again is a loop
-		case state == unitStopping || planned && state == unitShortOfMemory:
+		case state == unitStopping || planned && (state == unitStarting || state == unitShortOfMemory):
 			return false, nil // as it was asked to, of which another line tells
+		case state == unitStarting && !e.killed && !before.restarted:
+			before.gaveUp = &unitExit{pos: o.Pos, time: o.Time, code: e.code, text: bytes.Clone(text)}
+			p.remember(key, before)
+			return false, nil
 		case planned:
 			return true, sink.Lifecycle(o.Stopped(e.code, "", text))
 		}
 		return true, sink.Crash(o.Exited(e.code, "", text))
 	case unitKilledForMemory:
 		if state == 0 {
-			p.remember(key, unitShortOfMemory)
+			before.state = unitShortOfMemory
+			p.remember(key, before)
 		}
 		return true, sink.Crash(o.Crash(record.CrashOOMKill, text))
 	case unitFailed:
-		if state == unitShortOfMemory {
-			delete(p.units, key)
+		if state == unitShortOfMemory || state == unitRefused {
+			before.state = 0
+			p.remember(key, before)
 		}
-		if e.result != "oom-kill" && e.result != "watchdog" {
-			return false, nil // the line before told how
+		if state == unitRefused || e.result != "oom-kill" && e.result != "watchdog" {
+			return false, nil // the line before told how, or it is said once more of an end before
 		}
 		kind := record.CrashOOMKill
 		if e.result == "watchdog" {
@@ -199,12 +205,37 @@ func (p *systemdParser) tell(o *origin.Origin, e *unitEvent, text []byte, sink r
 	return false, nil
 }
 
-func (p *systemdParser) remember(key string, s unitState) {
+// after is what is remembered of a unit when it takes a turn.
+func (m unitMemory) after(what unitTurn) unitMemory {
+	switch what {
+	case unitIsStarting:
+		m.state, m.gaveUp = unitStarting, nil
+	case unitIsStopping:
+		return unitMemory{state: unitStopping}
+	case unitIsRestarting:
+		m.state, m.restarted, m.gaveUp = 0, true, nil
+	case unitIsRefused:
+		m.state, m.gaveUp = unitRefused, nil
+	case unitIsThrough:
+		m.state = 0 // it may be tried again
+	case unitHasStarted, unitHasStopped:
+		m.state, m.gaveUp = 0, nil
+	case unitIsDone:
+		return unitMemory{}
+	}
+	return m
+}
+
+func (p *systemdParser) remember(key string, m unitMemory) {
+	if m == (unitMemory{}) {
+		delete(p.units, key)
+		return
+	}
 	if p.units == nil {
-		p.units = map[string]unitState{}
+		p.units = map[string]unitMemory{}
 	}
 	if _, known := p.units[key]; known || len(p.units) < maxUnits {
-		p.units[key] = s
+		p.units[key] = m
 	}
 }
 
@@ -213,6 +244,7 @@ type unitEvent struct {
 	unit   string
 	what   unitTurn
 	code   int    // of unitExited, 128 and more for signals
+	killed bool   // of unitExited, by a signal
 	result string // of unitFailed
 }
 
@@ -223,11 +255,13 @@ const (
 	unitHasStarted
 	unitIsStopping
 	unitHasStopped
-	unitIsThrough // with a start that came to its end, or to none
+	unitIsDone       // with what it was started for
+	unitIsThrough    // with a start that came to nothing
+	unitIsRestarting // by itself
+	unitIsRefused    // as it was started too often
 	unitExited
 	unitKilledForMemory
 	unitFailed
-	unitStartsAgain
 )
 
 // unitTurns are the words that begin what systemd says of a unit as it starts and stops it.
@@ -239,7 +273,7 @@ var unitTurns = [...]struct {
 	{"Started ", unitHasStarted},
 	{"Stopping ", unitIsStopping},
 	{"Stopped ", unitHasStopped},
-	{"Finished ", unitIsThrough},
+	{"Finished ", unitIsDone},
 	{"Failed to start ", unitIsThrough},
 }
 
@@ -263,12 +297,15 @@ func readUnitEvent(text []byte) (e unitEvent, ok bool) {
 	case cut.HasPrefix(rest, "Main process exited, code="), cut.HasPrefix(rest, "main process exited, code="):
 		e.what = unitExited
 		e.code, ok = mainProcessStatus(rest)
+		e.killed = !bytes.Contains(rest, exitedByItself)
 	case cut.HasPrefix(rest, "Failed with result '"):
 		e.what, e.result = unitFailed, string(cut.Between(rest, "'", "'"))
-	case cut.HasPrefix(rest, "Scheduled restart job, restart counter is at "):
-		e.what = unitStartsAgain
 	case cut.HasPrefix(rest, "A process of this unit has been killed by the OOM killer"):
 		e.what = unitKilledForMemory
+	case cut.HasPrefix(rest, "Scheduled restart job"), cut.HasPrefix(rest, "Service hold-off time over, scheduling restart"):
+		e.what = unitIsRestarting
+	case cut.HasPrefix(rest, "Start request repeated too quickly"):
+		e.what = unitIsRefused
 	default:
 		ok = false
 	}
@@ -279,6 +316,8 @@ func isService(unit []byte) bool {
 	return cut.HasSuffix(unit, ".service") && bytes.IndexByte(unit, ' ') < 0
 }
 
+var exitedByItself = []byte("code=exited")
+
 // mainProcessStatus reads "code=exited, status=1/FAILURE", "code=killed, status=9/KILL" and "code=dumped, status=6/ABRT" as the statuses
 // that shells give them.
 func mainProcessStatus(b []byte) (int, bool) {
@@ -286,7 +325,7 @@ func mainProcessStatus(b []byte) (int, bool) {
 	if !ok || v < 0 || v > 255 {
 		return 0, false
 	}
-	if !bytes.Contains(b, []byte("code=exited")) {
+	if !bytes.Contains(b, exitedByItself) {
 		v += 128
 	}
 	return int(v), true
