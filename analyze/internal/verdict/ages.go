@@ -227,16 +227,17 @@ func (q *inquiry) jumped(deaths []int) bool {
 	return 2*s.bursty > s.known
 }
 
-// level is the same of memory that did not add up: it was level before those, or jumped.
-func (q *inquiry) level(deaths []int) bool {
+// mayAddUp reports whether what ends lives may add up over them: not where memory is known to have jumped before most of the deaths, or, where
+// it is memory that they ask for, to have been level.
+func (q *inquiry) mayAddUp(c class, deaths []int) bool {
 	s := q.shapesAt(deaths)
-	return 2*(s.bursty+s.level) > s.known
+	return !q.jumped(deaths) && (c != byMemory || 2*(s.bursty+s.level) <= s.known)
 }
 
 // weighAges lowers the grade of the leader of a class where the ages at death say that it may be no more than the last straw.
 func (q *inquiry) weighAges(c class, deaths []int, grade finding.Grade, why []string) (ages, finding.Grade, []string) {
 	res := q.open.results[c]
-	if res != nil && res.Leader > 0 && grade.Rank() >= finding.Possible.Rank() && !q.jumped(deaths) && (c != byMemory || !q.level(deaths)) {
+	if res != nil && res.Leader > 0 && grade.Rank() >= finding.Possible.Rank() && q.mayAddUp(c, deaths) {
 		who, culprits := q.traffic.Endpoints.Names[res.Leader], []int{res.Leader}
 		if res.Second >= 0 {
 			who, culprits = who+" and "+q.traffic.Endpoints.Names[res.Second], append(culprits, res.Second)

@@ -478,7 +478,7 @@ func secondOf(res *inflight.Result, rest []int) (second, supported int) {
 func (q *inquiry) withSecond(cause finding.Cause, c class, deaths []int, res *inflight.Result, grade finding.Grade, why []string) []candidate {
 	mine, rest, restIdx := byLeader(res, deaths)
 	out := []candidate{q.accuse(cause, c, mine, res, grade, why, deaths)}
-	if second, supported := secondOf(res, restIdx); second > 0 && (q.jumped(deaths) || !q.strawOf(c, second).late() && !q.strawOf(c, res.Leader, second).late()) {
+	if second, supported := secondOf(res, restIdx); second > 0 && (!q.mayAddUp(c, deaths) || !q.strawOf(c, second).late() && !q.strawOf(c, res.Leader, second).late()) {
 		out[0].verdict.Summary += fmt.Sprintf(" A second culprit, %s, explains %d of the others.", q.traffic.Endpoints.Names[second], supported)
 		return append(out, candidate{deaths: rest, class: c, endpoint: second, named: second, by: onOpenRequests, verdict: finding.Verdict{
 			Cause: cause, Grade: finding.Likely, Endpoint: &q.traffic.Endpoints.Names[second],
