@@ -11,6 +11,7 @@ import (
 	"lastcall/collectors/evidence/internal/header"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -29,6 +30,8 @@ import (
 //
 //	2026-11-20T08:00:00.243Z INFO  [http] req.start id=3bd593fe method=POST path=/login
 //	2026-11-20T08:00:00.449Z INFO  [http] req.end id=3bd593fe method=POST path=/login status=302 took=205ms
+//
+// Behind the header that journalctl and syslog write, lines without a time of their own have that of the header, which names no year.
 //
 // The pairs mean what they mean in JSON, so each line is written as JSON and read as such; see accessDialect. Sources: Go log/slog
 // TextHandler, logrus TextFormatter, lograge Formatters::KeyValue, Ruby Logger::Formatter, Spring Boot's default log pattern.
@@ -64,7 +67,7 @@ func (f keyValueLog) Sniff(head []byte) int {
 }
 
 func (f keyValueLog) NewParser(src *record.Source) format.LineParser {
-	return &keyValueParser{json: f.json.NewParser(src).(*jsonLine)}
+	return &keyValueParser{src: src, json: f.json.NewParser(src).(*jsonLine)}
 }
 
 // forHead implements headed.
@@ -72,7 +75,7 @@ func (f keyValueLog) forHead(head []byte) format.LineFormat {
 	if !mayBePairs(head) {
 		return f
 	}
-	p := keyValueParser{json: f.json.NewParser(&record.Source{}).(*jsonLine)}
+	p := keyValueParser{json: f.json.NewParser(&record.Source{}).(*jsonLine), year: func(int, int) int { return 2000 }} // any does
 	var asJSON []byte
 	cut.FirstLines(head, format.SniffedLines, func(line []byte) {
 		if fr, ok := p.rewrite(line); ok {
@@ -100,8 +103,10 @@ func mayBePairs(b []byte) bool {
 var statusWord = []byte("tatus")
 
 type keyValueParser struct {
+	src  *record.Source
 	json *jsonLine
 	buf  []byte
+	year func(month, day int) int // of times that name none
 }
 
 func (p *keyValueParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
@@ -109,11 +114,27 @@ func (p *keyValueParser) ParseLine(lineNo int64, line []byte, sink record.Sink) 
 	if !ok {
 		return false, nil
 	}
-	return p.json.parseFramed(lineNo, frame{container: kv.container, line: line}, kv.object, sink)
+	if kv.lost {
+		handled, _ := p.json.parseFramed(lineNo, frame{line: line}, kv.object, record.Discard{})
+		if !handled {
+			return false, nil
+		}
+		return true, warning.Tell(sink, record.Pos{Source: p.src, Line: lineNo}, "no_time",
+			"requests behind times without a year, of what is no file, cannot be placed and were left out; save them with journalctl -o short-iso", line)
+	}
+	handled, err := p.json.parseFramed(lineNo, frame{container: kv.container, line: line}, kv.object, sink)
+	if handled && err == nil && kv.noYear {
+		err = warning.Tell(sink, record.Pos{Source: p.src, Line: lineNo}, "no_year", warning.NoYear, line)
+	}
+	return handled, err
 }
 
 // keyValueLine is a line as JSON, and the container that its platform says wrote it.
-type keyValueLine struct{ container, object []byte }
+type keyValueLine struct {
+	container, object []byte
+	noYear            bool // its only time has none
+	lost              bool // and none is known
+}
 
 // rewrite writes a line's pairs as an object, which is valid until the next call. What only stands before the pairs becomes one as well: a
 // time, the id of a request in brackets, and method and path where no pair names them. It is false for lines that tell of no request, and
@@ -134,7 +155,8 @@ func (p *keyValueParser) rewrite(line []byte) (kv keyValueLine, ok bool) {
 		}
 	}
 	b := append(p.buf[:0], '{')
-	if at, ok := timeBefore(before, &p.json.clock); ok {
+	at, timed := timeBefore(before, &p.json.clock)
+	if timed {
 		b = appendPair(b, []byte("timestamp"), at, false)
 	}
 	if id := idBefore(before); id != nil {
@@ -150,8 +172,15 @@ func (p *keyValueParser) rewrite(line []byte) (kv keyValueLine, ok bool) {
 		b = appendPair(b, []byte("request_uri"), path, false)
 	}
 	b, ok = appendPairs(b, line[start:])
-	if !ok || method != nil && !hasStatus(b) {
+	if !ok || method != nil && !hasAny(b, statusPairs) {
 		return keyValueLine{}, false
+	}
+	if !timed && !hasAny(b, timePairs) {
+		var at record.Time
+		if at, kv.noYear = p.syslogTime(before); kv.noYear {
+			kv.lost = at == 0
+			b = appendPair(b, []byte("timestamp"), at.Std().AppendFormat(nil, "2006-01-02T15:04:05.999999"), true)
+		}
 	}
 	p.buf = append(b, '}')
 	kv.object, kv.container = p.buf, readFront(before, &p.json.clock).container
@@ -212,22 +241,37 @@ func isHTTPMethod(b []byte) bool {
 	return false
 }
 
-// statusPairs are how the names of a status stand in an object.
-var statusPairs = func() (out [][]byte) {
-	for _, name := range accessNames[accessStatus] {
+// statusPairs and timePairs are how the names of a status and of a time stand in an object.
+var (
+	statusPairs = pairsOf(accessNames[accessStatus])
+	timePairs   = pairsOf(accessNames[accessTime])
+)
+
+func pairsOf(names []string) (out [][]byte) {
+	for _, name := range names {
 		out = append(out, []byte(`"`+name+`":`))
 	}
 	return out
-}()
+}
 
-// hasStatus reports whether an object that was begun has a pair of a status.
-func hasStatus(object []byte) bool {
-	for _, pair := range statusPairs {
+// hasAny reports whether an object that was begun has one of some pairs.
+func hasAny(object []byte, pairs [][]byte) bool {
+	for _, pair := range pairs {
 		if bytes.Contains(object, pair) {
 			return true
 		}
 	}
 	return false
+}
+
+// syslogTime is the time without a year with which journalctl and syslog begin a line; 0 where the year is not known.
+func (p *keyValueParser) syslogTime(before []byte) (record.Time, bool) {
+	before = header.TrimPriority(before)
+	if p.year == nil {
+		p.year = stamp.YearFinder(modified(p.src))
+	}
+	st, ok := stamp.ReadSyslog(before, p.year)
+	return st.Time, ok
 }
 
 // firstPair is where the first key=value of a line begins, -1 where there is none.

@@ -2,12 +2,15 @@ package evidence
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"lastcall/collectors/record"
+	"lastcall/collectors/record/recordtest"
 )
 
 func TestRequestsAreReadFromPairsAsLoggersWriteThem(t *testing.T) {
@@ -79,6 +82,45 @@ func TestRequestsAreReadFromPairsAsLoggersWriteThem(t *testing.T) {
 			slices.Sort(warnings)
 			if got.Warnings = strings.Join(warnings, " "); got != c.want {
 				t.Errorf("got  %+v\nwant %+v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestPairsBehindATimeWithoutAYear(t *testing.T) {
+	const syslog, pairs = "Nov 20 08:00:00 web01 api[12]: ", "level=INFO msg=done method=GET path=/x status=200 duration=12ms"
+	file := filepath.Join(t.TempDir(), "j.log")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	modified := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
+	if err := os.Chtimes(file, modified, modified); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, source, line, want string }{
+		{"the year is that of the file", file, syslog + pairs, "ended 2026-11-20T08:00:00Z; no_timezone; no_year"},
+		{"behind a priority", file, "<30>" + syslog + pairs, "ended 2026-11-20T08:00:00Z; no_timezone; no_year"},
+		{"method and path before the pairs", file, syslog + "INFO GET /x done status=200 duration=12ms", "ended 2026-11-20T08:00:00Z; no_timezone; no_year"},
+		{"a time of its own is better", file, syslog + "time=2026-11-20T07:00:00.5Z " + pairs, "ended 2026-11-20T07:00:00.5Z"},
+		{"no year is known", "", syslog + pairs, "no_time"},
+		{"no year is known, and no request", "", syslog + "level=INFO msg=calling method=GET path=/x", ""},
+		{"no day", file, "Nov 31 08:00:00 web01 api[12]: " + pairs, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var sink recordtest.Sink
+			p := newKeyValueLog(time.UTC).NewParser(&record.Source{Name: c.source})
+			if _, err := p.ParseLine(1, []byte(c.line), &sink); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, r := range sink.Requests {
+				got = append(got, "ended "+r.End.Std().UTC().Format(time.RFC3339Nano))
+			}
+			for _, w := range sink.Warnings {
+				got = append(got, w.Code)
+			}
+			if strings.Join(got, "; ") != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
 	}
