@@ -81,7 +81,7 @@ func (p *journalReader) entry(no int64, line []byte) error {
 		return nil
 	}
 	tell := func(why string) error {
-		return warning.Tell(p.log.sink, p.log.pos(no), "malformed_line", why, line)
+		return warning.Tell(p.log.sink, p.log.pos(no), "malformed_line", why, messageField(line))
 	}
 	switch {
 	case line[0] == '{' && len(line) > jsondoc.MaxParsed:
@@ -101,9 +101,26 @@ func (p *journalReader) entry(no int64, line []byte) error {
 	p.last = at
 	msg := journalMessage(v)
 	if msg == nil {
-		return warning.Tell(p.log.sink, p.log.pos(no), "no_message", "entries of the journal without their message, which journalctl leaves out where it is long; ask for them with --all", line)
+		return warning.Tell(p.log.sink, p.log.pos(no), "no_message", "entries of the journal without their message, which journalctl leaves out where it is long; ask for them with --all",
+			p.header(nil, at, journalWord(v, "_HOSTNAME"), journalWord(v, "SYSLOG_IDENTIFIER", "_COMM"), journalWord(v, "_PID", "SYSLOG_PID")))
 	}
 	return p.add(no, at, v, msg)
+}
+
+// messageField is the message in an entry that may be broken, as it stands there. The rest of an entry is not for reports: it has the command
+// lines of processes, with the passwords that were given to them.
+func messageField(line []byte) []byte {
+	i := bytes.Index(line, []byte(`"MESSAGE"`))
+	if i < 0 {
+		return nil
+	}
+	line = line[i:]
+	for _, end := range [...]string{`,"`, `, "`, `"_`} {
+		if before, _, ok := bytes.Cut(line, []byte(end)); ok {
+			line = before
+		}
+	}
+	return line
 }
 
 // journalMessage is the message of an entry, nil where it has none. A field that was set more than once is an array of its values.

@@ -152,6 +152,26 @@ func TestEntriesOfTheJournalAreOfWhoSpoke(t *testing.T) {
 	}
 }
 
+func TestWarningsOfTheJournalQuoteNoCommandLines(t *testing.T) {
+	entry := said{"123000", "node-a", "shop", "17", "hello"}.asJSON(`,"_CMDLINE":"/usr/bin/api --password hunter2secret"`)
+	for _, c := range []struct{ name, text, want string }{
+		{"no message", strings.Replace(entry, `"hello"`, `null`, 1), "shop[17]:"},
+		{"no time", strings.Replace(entry, `"1795165200123000"`, `"soon"`, 1), `"MESSAGE":"hello"`},
+		{"broken", strings.Replace(entry, `"_PID"`, `_PID`, 1), `"MESSAGE":"hello"`},
+		{"broken, and no message", strings.Replace(strings.Replace(entry, `"_PID"`, `_PID`, 1), `"MESSAGE"`, `"OTHER"`, 1), ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := readStored(t, "stdin", c.text)
+			if len(got.Warnings) != 1 {
+				t.Fatalf("%+v", got.Warnings)
+			}
+			if example := got.Warnings[0].Example; strings.Contains(example, "hunter2") || !strings.Contains(example, c.want) {
+				t.Errorf("quotes %s", example)
+			}
+		})
+	}
+}
+
 func TestWhatSystemdSaysOfServices(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"killed", "shop.service: Main process exited, code=killed, status=9/KILL", "unknown of node-a at 0s"},
