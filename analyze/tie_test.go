@@ -2,6 +2,7 @@ package analyze_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -182,6 +183,56 @@ func TestNobodyIsClearedByRequestsOfUnknownContainers(t *testing.T) {
 			}
 			if c.told && !strings.Contains(r.Verdict.Summary, "/export") {
 				t.Error(r.Verdict.Summary)
+			}
+		})
+	}
+}
+
+// TestARequestIsNotOpenInAnotherContainerOfThePod: a platform tells of the death of a pod, and requests of two containers within it. The one
+// that was open is accused where something says that it was the dead container's, and nobody where nothing does.
+func TestARequestIsNotOpenInAnotherContainerOfThePod(t *testing.T) {
+	const pod = "web-5d8f7b9c4-x2x9q"
+	src := &record.Source{Name: "loki.json", Format: "loki"}
+	for _, c := range []struct {
+		name, main string // the container that the pod's description names
+		accused    bool
+		untied     bool
+	}{
+		{"the dead one's", pod + "/api", true, false},
+		{"the other's", pod + "/gateway", false, false},
+		{"nobody knows whose", "", false, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := look(t, analyze.Options{}, func(s record.Sink) {
+				serve := serving(t, s, src, pod+"/%.0s"+"api")
+				gateway := serving(t, s, &record.Source{Name: "gateway.json", Format: "loki"}, pod+"/%.0s"+"gateway")
+				for i := range 5 * 3600 {
+					at := dawn.Add(time.Duration(i) * time.Second)
+					serve(0, "/usual", at, 50*time.Millisecond, record.Answered)
+					gateway(0, "/front", at, 60*time.Millisecond, record.Answered)
+				}
+				for d := range 5 {
+					at := dawn.Add(time.Duration(d+1) * 50 * time.Minute)
+					if err := s.Request(&record.Request{Pos: record.Pos{Source: src, Line: int64(100_000 + d)}, Layer: record.LayerApp, Phase: record.Started, Start: at.Add(-30 * time.Second),
+						Method: []byte("GET"), Path: []byte("/export"), ID: fmt.Append(nil, "export", d), Container: []byte(pod + "/api")}); err != nil {
+						t.Fatal(err)
+					}
+					if err := s.Crash(killed(pod, at)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if c.main != "" {
+					if err := s.Lifecycle(record.MainOf(record.Pos{}, c.main, record.Described)); err != nil {
+						t.Fatal(err)
+					}
+				}
+			})
+			if accused := r.Verdict.Endpoint != nil && *r.Verdict.Endpoint == "GET /export"; accused != c.accused {
+				t.Errorf("accused %v: %s", accused, r.Verdict.Summary)
+			}
+			warned := slices.ContainsFunc(r.Warnings, func(w finding.Warning) bool { return w.Code == "main_container_unknown" })
+			if said := strings.Contains(r.Verdict.Summary, "nothing tells which of those died"); said != c.untied || warned != c.untied {
+				t.Errorf("warned %v, said %v: %s", warned, said, r.Verdict.Summary)
 			}
 		})
 	}

@@ -27,8 +27,8 @@ func TestGinsLinesAreReadWithWhateverStandsBeforeThem(t *testing.T) {
 		want       seen
 	}{
 		{"alone", text, plain},
-		{"kubectl logs --prefix", `[pod/web-5d8f7b9c4-x2x9q/app] ` + text, in("web-5d8f7b9c4-x2x9q", nil)},
-		{"and --timestamps", `[pod/web-5d8f7b9c4-x2x9q/app] 2026-11-20T08:00:00.5Z ` + text, in("web-5d8f7b9c4-x2x9q", received)},
+		{"kubectl logs --prefix", `[pod/web-5d8f7b9c4-x2x9q/app] ` + text, in("web-5d8f7b9c4-x2x9q/app", nil)},
+		{"and --timestamps", `[pod/web-5d8f7b9c4-x2x9q/app] 2026-11-20T08:00:00.5Z ` + text, in("web-5d8f7b9c4-x2x9q/app", received)},
 		{"kubectl logs --timestamps", `2026-11-20T08:00:00.5Z ` + text, in("", received)},
 		{"containerd's files", `2026-11-20T08:00:00.5Z stdout F ` + text, in("", received)},
 		{"Docker's files", `{"log":"` + strings.ReplaceAll(text, `"`, `\"`) + `\n","stream":"stdout","time":"2026-11-20T08:00:00.5Z"}`, in("", received)},

@@ -35,7 +35,7 @@ func TestPhoenixBeginsAndEndsItsRequests(t *testing.T) {
 		{"without a time of day", "2026-11-20T08:00:00.6Z request_id=" + id + " [info] POST /api/imports", begin("2026-11-20T08:00:00.6Z", "")},
 		{"with other metadata, at another level", "2026-11-20T08:00:00.6Z 08:00:00.585 user_id=7 request_id=" + id + " remote_ip=1.2.3.4 [debug] POST /api/imports", begin("2026-11-20T08:00:00.6Z", "")},
 		{"Scalingo", "2026-11-20 08:00:00.6 +0000 UTC [web-1] " + started, begin("2026-11-20T08:00:00.6Z", "web-1")},
-		{"kubectl", "[pod/web-5d8f7b9c4-x2x9q/app] 2026-11-20T08:00:00.6Z " + started, begin("2026-11-20T08:00:00.6Z", "web-5d8f7b9c4-x2x9q")},
+		{"kubectl", "[pod/web-5d8f7b9c4-x2x9q/app] 2026-11-20T08:00:00.6Z " + started, begin("2026-11-20T08:00:00.6Z", "web-5d8f7b9c4-x2x9q/app")},
 		{"an end", "2026-11-20T08:00:00Z " + ended, end("2026-11-20T08:00:00.586Z", "2026-11-20T08:00:00.732Z", "")},
 		{"an end in microseconds", "2026-11-20T08:00:00Z " + strings.Replace(ended, "146ms", "500µs", 1), end("2026-11-20T08:00:00.7315Z", "2026-11-20T08:00:00.732Z", "")},
 		{"an end in pieces", "2026-11-20T08:00:00Z " + strings.Replace(ended, "Sent", "Chunked", 1), end("2026-11-20T08:00:00.586Z", "2026-11-20T08:00:00.732Z", "")},

@@ -34,7 +34,7 @@ func TestRailsBeginsAndEndsItsRequests(t *testing.T) {
 		{"Ruby's logger knows it better", ruby + started, begin("2026-11-20T08:00:00.123456Z", "", "")},
 		{"in another zone", `I, [2026-11-20T09:00:00.123456 #77]  INFO -- : ` + strings.ReplaceAll(started, "08:00:00 +0000", "09:00:00 +0100"), begin("2026-11-20T08:00:00.123456Z", "", "")},
 		{"and so does Compose", `web-1  | 2026-11-20T08:00:00.2Z ` + ruby + started, begin("2026-11-20T08:00:00.2Z", "web-1", "")},
-		{"kubectl", `[pod/web-5d8f7b9c4-x2x9q/app] 2026-11-20T08:00:00.2Z ` + started, begin("2026-11-20T08:00:00.2Z", "web-5d8f7b9c4-x2x9q", "")},
+		{"kubectl", `[pod/web-5d8f7b9c4-x2x9q/app] 2026-11-20T08:00:00.2Z ` + started, begin("2026-11-20T08:00:00.2Z", "web-5d8f7b9c4-x2x9q/app", "")},
 		{"Heroku", `2026-11-20T08:00:00.200000+00:00 app[web.1]: ` + started, begin("2026-11-20T08:00:00.2Z", "web.1", "")},
 		{"Scalingo", `2026-11-20 08:00:00.2 +0000 UTC [web-1] ` + started, begin("2026-11-20T08:00:00.2Z", "web-1", "")},
 		{"no platform", `2026-11-20T08:00:00.2Z ` + strings.ReplaceAll(started, "[5b", "[ab"), seen{

@@ -28,7 +28,7 @@ func TestSpringBeginsAndEndsItsRequests(t *testing.T) {
 		{"with all that may be there", at + " DEBUG 1 --- [shop] " + id + filter + `Before request [GET /x?a=b, client=1.2.3.4, session=7, user=me, headers=[host:"h"], payload={"a":[1]}]`, begin},
 		{"behind the message of another filter", at + " DEBUG 1 --- [shop] " + id + filter + "Before request [GET /x, client=1.2.3.4] tenant=acme", in(begin, "", "/x", "1.2.3.4")},
 		{"of an older version", at + " DEBUG 1 --- " + id + filter + "Before request [uri=/x?a=b;client=1.2.3.4]", uri},
-		{"of a pod", "[pod/web-5d8f7b9c4-x2x9q/app] " + at + " 2026-11-20T08:00:00.120Z DEBUG 1 --- [shop] " + id + filter + "Before request [GET /x]", in(begin, "web-5d8f7b9c4-x2x9q", "/x", "")},
+		{"of a pod", "[pod/web-5d8f7b9c4-x2x9q/app] " + at + " 2026-11-20T08:00:00.120Z DEBUG 1 --- [shop] " + id + filter + "Before request [GET /x]", in(begin, "web-5d8f7b9c4-x2x9q/app", "/x", "")},
 		{"behind stern", "web-5d8f7b9c4-x2x9q app " + at + " DEBUG 1 --- [shop] " + id + filter + "Before request [GET /x]", in(begin, "web-5d8f7b9c4-x2x9q", "/x", "")},
 		{"behind Docker Compose", "web-1  | " + at + " DEBUG 1 --- [shop] " + id + filter + "Before request [GET /x]", in(begin, "web-1", "/x", "")},
 		{"an end of which nothing tells the beginning", at + " DEBUG 1 --- [shop] " + id + filter + "After request [GET /x]", end},

@@ -19,7 +19,7 @@ func TestUvicornsLinesAreOfTheTimeAtWhichTheyWereReceived(t *testing.T) {
 	}{
 		{name: "docker compose logs -t", line: `web-1  | 2026-11-20T08:00:00.5Z ` + text, container: "web-1"},
 		{name: "docker logs -t", line: `2026-11-20T08:00:00.5Z ` + text},
-		{name: "kubectl logs --prefix --timestamps", line: `[pod/web-5d8f7b9c4-x2x9q/app] 2026-11-20T08:00:00.5Z ` + text, container: "web-5d8f7b9c4-x2x9q"},
+		{name: "kubectl logs --prefix --timestamps", line: `[pod/web-5d8f7b9c4-x2x9q/app] 2026-11-20T08:00:00.5Z ` + text, container: "web-5d8f7b9c4-x2x9q/app"},
 		{name: "Heroku", line: `2026-11-20T08:00:00.5+00:00 app[web.1]: ` + text, container: "web.1"},
 		{name: "a log config with a time", line: `2026-11-20 08:00:00,500 - INFO - 10.0.1.193:8417 - "GET /api/x?a=b HTTP/1.1" 200`, zoneless: true},
 		{name: "in brackets", line: `[2026-11-20 08:00:00.5] ` + text, zoneless: true},

@@ -289,7 +289,7 @@ type logStreams struct {
 // speaker is who writes to a stream; nil where its name does not tell.
 func (s *logStreams) speaker(stream string) *speaker {
 	return s.speakers.of(stream, func() *speaker {
-		if names := namesOfStream(stream, s.log.pods); names.Container != "" {
+		if names := namesOfStream(stream); names.Container != "" {
 			return newSpeaker(names)
 		}
 		return nil
@@ -306,16 +306,16 @@ func (s *logStreams) speaker(stream string) *speaker {
 //
 // Sources: Amazon ECS developer guide, "awslogs-stream-prefix"; Amazon EKS, "Container Insights with Fluent Bit"; Docker, "Amazon CloudWatch
 // Logs logging driver".
-func namesOfStream(stream string, pods *containers.PodNames) metrics.Labels {
+func namesOfStream(stream string) metrics.Labels {
 	if id, container := ecsStream(stream); id != "" {
-		return ecsNames(id, container, pods)
+		return ecsNames(id, container)
 	}
 	if strings.ContainsAny(stream, "[]") {
 		return metrics.Labels{}
 	}
 	if i := strings.Index(stream, "var.log.containers."); i >= 0 {
 		if pod, container := kubeletLog(stream[i+len("var.log.containers."):]); pod != "" {
-			return metrics.Labels{Container: pods.Name(pod, container)}
+			return metrics.Labels{Container: containers.InPod(pod, container)}
 		}
 	}
 	name := stream[strings.LastIndexByte(stream, '/')+1:]
@@ -352,9 +352,9 @@ func isTaskID(s string) bool {
 
 // ecsNames are the names of a container of a task, as ecsTasks gives them. Docker's name of it on a host, "ecs-api-41-api-8af…", is not the
 // one that the task has.
-func ecsNames(task, container string, pods *containers.PodNames) metrics.Labels {
+func ecsNames(task, container string) metrics.Labels {
 	if strings.HasPrefix(container, "/") || strings.HasPrefix(container, "ecs-") {
 		container = ""
 	}
-	return metrics.Labels{Container: pods.Name(task, container)}
+	return metrics.Labels{Container: containers.InPod(task, container)}
 }

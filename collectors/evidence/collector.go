@@ -21,7 +21,6 @@ import (
 	"strings"
 	"time"
 
-	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/tables"
@@ -156,7 +155,6 @@ type run struct {
 	problems []*PathError
 	used     int // inputs of a known format
 	names    fileNames
-	pods     containers.PodNames
 	ends     endsTold
 }
 
@@ -172,13 +170,12 @@ type input struct {
 type turn uint8
 
 const (
-	podsTurn turn = iota // holds pods: these tell which of their containers the events of other inputs are about
-	smallTurn
-	requestsTurn // holds requests: read after what is small and fixes the windows
+	smallTurn    turn = iota
+	requestsTurn      // holds requests: read after what is small and fixes the windows
 )
 
 // Collect implements record.Collector. It honours the times of the query and, where records name a service, its Service; files do not
-// say for which environment they were saved, so that Env is not looked at. What holds pods comes first, and what holds crashes and metrics
+// say for which environment they were saved, so that Env is not looked at. What holds crashes and metrics comes
 // before what holds requests; otherwise inputs are read in the order in which they were named.
 func (c *Collector) Collect(ctx context.Context, q record.Query, sink record.Sink) error {
 	r := &run{Collector: c, query: q, sink: sink, seen: map[string]bool{}}
@@ -333,12 +330,8 @@ func (r *run) turnOf(in input) (t turn) {
 		return t
 	}
 	defer d.Close()
-	_, best := r.open(d)
-	switch _, kubernetes := best.(kubernetesJSON); {
-	case best == nil || isRequestFormat(best):
-		t = requestsTurn
-	case kubernetes && bytes.Contains(d.Head(), []byte(`"containers"`)):
-		t = podsTurn
+	if _, best := r.open(d); best == nil || isRequestFormat(best) {
+		return requestsTurn
 	}
 	return t
 }
@@ -433,7 +426,6 @@ func (r *run) opened(ctx context.Context, name string, src io.Reader) (err error
 	}
 	source := &record.Source{Name: name}
 	t := newTally(r.sink, source, r.query)
-	t.pods = &r.pods
 	if t.file = containerOfLogFile(source); t.file == nil {
 		t.file = r.names.containerOf(name)
 	}

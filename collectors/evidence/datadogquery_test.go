@@ -60,7 +60,7 @@ func TestAnAnswerOfTheTimeseriesQuery(t *testing.T) {
 	"times":[1794835840000,1794835860000,1794835880000],"values":[[1,null,3],[10,20,30]]}}`
 	t0 := formattest.At(t, "2026-11-16T13:31:00Z") // the end of the first bucket
 	one := record.Sample{Container: "web-1", Interval: 20 * time.Second, Metric: record.HeapUsed}
-	two := record.Sample{Container: "web-2", Interval: 20 * time.Second, Metric: record.RSS}
+	two := record.Sample{Container: "web-2/app", Interval: 20 * time.Second, Metric: record.RSS}
 	at := func(s record.Sample, step int, v float64) record.Sample {
 		s.Time, s.Value = t0.Add(time.Duration(step)*20*time.Second), v
 		return s

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -82,10 +83,6 @@ type ecsContainer struct {
 // Parse implements WholeFormat.
 func (ecsTasks) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
 	w := jsondoc.NewWalker(ctx, r)
-	pods := &containers.PodNames{}
-	if k, ok := sink.(podKeeper); ok && k.podNames() != nil {
-		pods = k.podNames()
-	}
 	return w.Items("tasks", func() error {
 		line := w.Line()
 		var t ecsTask
@@ -99,25 +96,24 @@ func (ecsTasks) Parse(ctx context.Context, src *record.Source, r io.Reader, sink
 				return err
 			}
 		}
-		return t.emit(pos, pods, sink)
+		return t.emit(pos, sink)
 	})
 }
 
-// emit makes the records of a task, and says in pods which of its containers goes by its id: logs name both.
-func (t *ecsTask) emit(pos record.Pos, pods *containers.PodNames, sink record.Sink) error {
+// emit makes the records of a task.
+func (t *ecsTask) emit(pos record.Pos, sink record.Sink) error {
 	id := t.ARN[strings.LastIndexByte(t.ARN, '/')+1:]
 	if id == "" {
 		return nil
 	}
-	main := true // the first that is no known companion
+	main := slices.IndexFunc(t.Containers, func(c ecsContainer) bool { return !record.IsSidecar(c.Name) })
 	for i := range t.Containers {
 		c := &t.Containers[i]
-		o := origin.Origin{Pos: pos, Container: []byte(id), Service: []byte(strings.TrimPrefix(t.Group, "service:"))}
-		if containers.IsSidecar(c.Name) || !main {
-			o.Container = []byte(id + "/" + c.Name)
-		} else {
-			main = false
-			pods.SetMain(id, c.Name)
+		o := origin.Origin{Pos: pos, Container: []byte(containers.InPod(id, c.Name)), Service: []byte(strings.TrimPrefix(t.Group, "service:"))}
+		if i == main {
+			if err := sink.Lifecycle(record.MainOf(pos, string(o.Container), record.Described)); err != nil {
+				return err
+			}
 			if len(c.Networks) > 0 {
 				o.Address = []byte(c.Networks[0].Address)
 			}
@@ -135,7 +131,7 @@ func (t *ecsTask) emit(pos record.Pos, pods *containers.PodNames, sink record.Si
 		if at := cmp.Or(t.Ended, t.Stopping, t.Stopped); at != 0 {
 			o.Time = record.Time(at)
 		}
-		if err := t.ended(&o, c, limit, bytes.IndexByte(o.Container, '/') < 0, sink); err != nil {
+		if err := t.ended(&o, c, limit, i == main, sink); err != nil {
 			return err
 		}
 	}

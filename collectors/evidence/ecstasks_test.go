@@ -38,7 +38,11 @@ func TestTasksOfECSTellHowTheyEnded(t *testing.T) {
 			}
 			sink := formattest.MustRead(t, ecsTasks{}, "tasks.json", c.text)
 			got := ""
-			const id, at = "23e3dc7aec2ba6b66722236aae1f078a", "2026-11-20T09:00:00Z"
+			const task, at = "23e3dc7aec2ba6b66722236aae1f078a", "2026-11-20T09:00:00Z"
+			id := task + "/api"
+			if len(sink.Mains) != 1 || sink.Mains[0] != id {
+				t.Errorf("the task is there for %v", sink.Mains)
+			}
 			for _, x := range sink.Crashes {
 				if x.Container != id || x.Time != formattest.At(t, at) || !x.Exited || x.Service != "api" || !strings.HasPrefix(x.Text, "exit code ") {
 					t.Errorf("%+v", x)
@@ -55,7 +59,7 @@ func TestTasksOfECSTellHowTheyEnded(t *testing.T) {
 					}
 				case x.Container == id:
 					got += fmt.Sprintf("%s %d %s", x.Kind, x.ExitCode, x.Reason)
-				case x.Container != id+"/log_router":
+				case x.Container != task+"/log_router":
 					t.Errorf("%+v", x)
 				}
 			}

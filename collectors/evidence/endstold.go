@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"lastcall/collectors/evidence/internal/warning"
@@ -17,7 +18,7 @@ const earlierRestarts = "earlier_restarts"
 // pods. What a pod or `docker inspect` has forgotten the events of the same run may tell of, so that the warning waits until all is read. The
 // zero value is ready.
 type endsTold struct {
-	of     map[string][]endTold // by container
+	of     map[string][]endTold // by container, and by "pod/" those of all containers of a pod
 	count  int
 	untold []record.Warning
 	words  []*record.Crash // by which processes aborted, without a time
@@ -41,6 +42,9 @@ func (e *endsTold) add(container string, end endTold) {
 		e.of = map[string][]endTold{}
 	}
 	e.of[container] = append(e.of[container], end)
+	if pod, inner := podOf(container); inner {
+		e.of[pod+"/"] = append(e.of[pod+"/"], end)
+	}
 	e.count++
 }
 
@@ -53,10 +57,28 @@ func (e *endsTold) addAll(other *endsTold) {
 		return
 	}
 	for _, container := range slices.Sorted(maps.Keys(other.of)) { // which are too many must not be chance
+		if strings.HasSuffix(container, "/") {
+			continue // they come with their containers
+		}
 		for _, end := range other.of[container] {
 			e.add(container, end)
 		}
 	}
+}
+
+// ends are those of a container: some sources tell of a pod and not of its containers, and others of these.
+func (e *endsTold) ends(container string) []endTold {
+	own := e.of[container]
+	other := e.of[container+"/"]
+	if pod, inner := podOf(container); inner {
+		other = e.of[pod]
+	}
+	return slices.Concat(own, other)
+}
+
+func podOf(container string) (pod string, inner bool) {
+	pod, _, inner = strings.Cut(container, "/")
+	return pod, inner && pod != ""
 }
 
 // place gives last words without a time, as `docker compose logs` has them unless it is asked for times, those of the ends that other
@@ -108,7 +130,7 @@ func sortByPlace(words []*record.Crash) {
 
 // aborts are the times at which a container aborted, each once although two sources tell of it.
 func (e *endsTold) aborts(container string) (times []record.Time) {
-	for _, end := range e.of[container] {
+	for _, end := range e.ends(container) {
 		if end.abort {
 			times = append(times, end.time)
 		}
@@ -143,7 +165,7 @@ func (e *endsTold) warn(sink record.Sink) error {
 
 // elsewhere counts the ends of a container that are told of, except for what the source at pos tells itself, once or again.
 func (e *endsTold) elsewhere(container string, pos record.Pos) (n int64) {
-	ends := slices.SortedFunc(slices.Values(e.of[container]), func(a, b endTold) int { return cmp.Compare(a.time, b.time) })
+	ends := slices.SortedFunc(slices.Values(e.ends(container)), func(a, b endTold) int { return cmp.Compare(a.time, b.time) })
 	var own []record.Time
 	var others []record.Time
 	for i, end := range ends {

@@ -149,23 +149,3 @@ func TestAnEvictedPodWithoutATimeIsMissingUnlessItsEventIsThere(t *testing.T) {
 		}
 	}
 }
-
-func TestPodsTellOfWhichOfTheirContainersTheEventsOfAnotherFileAre(t *testing.T) {
-	const (
-		pods   = `{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web-1"},"spec":{"containers":[{"name":"app"},{"name":"shipper"}]},"status":{}}]}`
-		events = `{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"Event","involvedObject":{"kind":"Pod","name":"web-1","fieldPath":"spec.containers{shipper}"},"reason":"BackOff","message":"Back-off restarting failed container shipper in pod web-1","lastTimestamp":"2026-11-16T13:47:57Z"}]}`
-	)
-	for _, c := range []struct {
-		files [][2]string
-		want  string
-	}{
-		{[][2]string{{"a-events.json", events}, {"b-pods.json", pods}}, "web-1/shipper"},
-		{[][2]string{{"a-pods.json", pods}, {"b-events.json", events}}, "web-1/shipper"},
-		{[][2]string{{"events.json", events}}, "web-1"}, // the only one that is named
-	} {
-		sink := collectFiles(t, c.files...)
-		if len(sink.Crashes) != 1 || sink.Crashes[0].Container != c.want {
-			t.Errorf("%v: deaths %+v, want one of %s", c.files, sink.Crashes, c.want)
-		}
-	}
-}

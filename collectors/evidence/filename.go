@@ -30,8 +30,9 @@ func (n *fileNames) add(container string) {
 	if n.known == nil {
 		n.known = map[string]struct{}{}
 	}
-	if _, known := n.known[container]; !known {
-		n.known[strings.Clone(container)] = struct{}{}
+	n.known[strings.Clone(container)] = struct{}{}
+	if pod, inner := podOf(container); inner {
+		n.known[strings.Clone(pod)] = struct{}{}
 	}
 }
 
@@ -101,7 +102,11 @@ func servedHere(front []byte, sink record.Sink) []byte {
 			front = s.containerOfFile()
 		}
 	}
-	if len(front) == 0 || isProxyName(string(front)) {
+	if len(front) == 0 {
+		return nil
+	}
+	// A proxy within a pod hands on to what is in the pod.
+	if pod, _, _ := strings.Cut(string(front), "/"); isProxyName(pod) {
 		return nil
 	}
 	return front

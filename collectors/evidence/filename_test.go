@@ -42,8 +42,8 @@ func TestTheContainerBeforeAnAccessLogLineServedIt(t *testing.T) {
 	for _, c := range []struct{ name, line, want string }{
 		{"Docker Compose", "web-2  | " + gunicorn, "web-2"},
 		{"Docker Compose with times", "web-2  | 2026-11-21T13:30:45.123Z " + gunicorn, "web-2"},
-		{"kubectl", "[pod/shop-6c8f9d7b5-gx87d/app] " + gunicorn, "shop-6c8f9d7b5-gx87d"},
-		{"kubectl with times", "[pod/shop-6c8f9d7b5-gx87d/app] 2026-11-21T13:30:45.123Z " + gunicorn, "shop-6c8f9d7b5-gx87d"},
+		{"kubectl", "[pod/shop-6c8f9d7b5-gx87d/app] " + gunicorn, "shop-6c8f9d7b5-gx87d/app"},
+		{"kubectl with times", "[pod/shop-6c8f9d7b5-gx87d/app] 2026-11-21T13:30:45.123Z " + gunicorn, "shop-6c8f9d7b5-gx87d/app"},
 		{"Heroku", "2026-11-21T13:30:45.123456+00:00 app[web.2]: " + gunicorn, "web.2"},
 		{"Scalingo", "2026-11-21 13:30:45.123456789 +0000 UTC [web-2] " + gunicorn, "web-2"},
 		{"a time alone", "2026-11-21T13:30:45.123Z " + gunicorn, ""},
@@ -97,7 +97,7 @@ func TestAFileNamedAfterAContainerIsItsLog(t *testing.T) {
 		}
 	}
 	sink := collectFiles(t, [2]string{"web-5d8f-abcde_shop_app-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.log", "2026-11-21T13:30:45.123Z stdout F " + gunicorn + "\n"})
-	if diff := cmp.Diff([]string{"web-5d8f-abcde"}, servers(sink)); diff != "" {
+	if diff := cmp.Diff([]string{"web-5d8f-abcde/app"}, servers(sink)); diff != "" {
 		t.Errorf("a link of the kubelet's (-want +got):\n%s", diff)
 	}
 	for file, want := range map[string]string{

@@ -11,6 +11,7 @@ import (
 
 	"github.com/valyala/fastjson"
 
+	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/jsondoc"
@@ -204,7 +205,7 @@ func gcpNames(resource, labels *fastjson.Value, log *storedLog) metrics.Labels {
 	case "cloud_run_job":
 		return metrics.Labels{Container: label("instanceId", "run.googleapis.com/execution_name"), Service: of("job_name")}
 	case "k8s_container", "k8s_pod":
-		return metrics.Labels{Container: log.pods.Name(of("pod_name"), of("container_name"))}
+		return metrics.Labels{Container: containers.InPod(of("pod_name"), of("container_name"))}
 	case "gae_app":
 		return metrics.Labels{Container: label("appengine.googleapis.com/instance_name", "clone_id"), Service: of("module_id"), Version: of("version_id")}
 	case "gce_instance":

@@ -36,7 +36,7 @@ func TestEntriesOfGoogleCloudAreRead(t *testing.T) {
 		{"a request, which bears the time of its beginning", gcpRequest("200", ""), "GET /a?b=c of " + id + " at 373ms"},
 		{"a request that an application logged", gcpText("stdout", `"httpRequest":{"requestMethod":"GET","requestUrl":"/a","status":200,"latency":"0.1s"},"jsonPayload":{}`), "GET /a of " + id + " at 123ms"},
 		{"a request without a duration", gcpText("requests", `"httpRequest":{"requestMethod":"GET","requestUrl":"/a","status":200}`), "unrecognised_lines 1"},
-		{"a pod", other(`{"type":"k8s_container","labels":{"pod_name":"web-1","container_name":"app"}}`, `{}`, `"textPayload":`+quoted(wordsLine)), "heap_limit of web-1 at 123ms"},
+		{"a pod", other(`{"type":"k8s_container","labels":{"pod_name":"web-1","container_name":"app"}}`, `{}`, `"textPayload":`+quoted(wordsLine)), "heap_limit of web-1/app at 123ms"},
 		{"a machine", other(`{"type":"gce_instance","labels":{"instance_id":"77"}}`, `{"compute.googleapis.com/resource_name":"web-1"}`, `"textPayload":`+quoted(wordsLine)), "heap_limit of web-1 at 123ms"},
 		{"a machine without a name", other(`{"type":"gce_instance","labels":{"instance_id":"77"}}`, `null`, `"textPayload":`+quoted(wordsLine)), "heap_limit of 77 at 123ms"},
 		{"an instance of App Engine", other(`{"type":"gae_app","labels":{"module_id":"shop"}}`, `{"clone_id":"web-1"}`, `"textPayload":`+quoted(wordsLine)), "heap_limit of web-1 at 123ms"},

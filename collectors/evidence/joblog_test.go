@@ -84,7 +84,7 @@ func TestRunsOfSidekiqAreRequests(t *testing.T) {
 		{"behind Docker Compose", []string{`jobs-1  | ` + done}, []record.Request{ended(119, "jobs-1")}},
 		{"in JSON", []string{strings.Replace(json, "done", "start", 1), json}, []record.Request{begun(500, ""), ended(119, "")}},
 		{"in JSON, with the duration as text", []string{strings.Replace(json, "0.381", `"0.381"`, 1)}, []record.Request{ended(119, "")}},
-		{"in JSON behind kubectl's prefix", []string{`[pod/jobs-5d8f7b9c4-x2x9q/app] ` + json}, []record.Request{ended(119, "jobs-5d8f7b9c4-x2x9q")}},
+		{"in JSON behind kubectl's prefix", []string{`[pod/jobs-5d8f7b9c4-x2x9q/app] ` + json}, []record.Request{ended(119, "jobs-5d8f7b9c4-x2x9q/app")}},
 		{"in Docker's file", []string{`{"log":"` + run + ` elapsed=0.381 INFO: done\n","stream":"stdout","time":"2026-11-20T08:00:00.5Z"}`}, []record.Request{ended(119, "")}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -112,7 +112,7 @@ func TestRunsOfCeleryAreRequests(t *testing.T) {
 		{name: "without its result", line: line + `succeeded in 0.081s`, codes: "no_timezone"},
 		{name: "that fails", line: line + `raised unexpected: OSError()`, codes: "no_timezone"},
 		{name: "that is tried again", line: line + `retry: Retry in 180s`, codes: "no_timezone"},
-		{name: "behind kubectl's prefix", before: `[pod/celery-5ac05b6eb-t286v/celery] 2026-11-20T`, line: done, container: "celery-5ac05b6eb-t286v"},
+		{name: "behind kubectl's prefix", before: `[pod/celery-5ac05b6eb-t286v/celery] 2026-11-20T`, line: done, container: "celery-5ac05b6eb-t286v/celery"},
 		{name: "on Heroku", before: `2026-11-20T`, line: done, container: "worker.1"},
 		{name: "behind Docker Compose", before: `jobs-1  | 2026-11-20T`, line: done, container: "jobs-1"},
 	} {

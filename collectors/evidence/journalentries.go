@@ -8,6 +8,7 @@ import (
 
 	"github.com/valyala/fastjson"
 
+	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/jsondoc"
@@ -185,7 +186,7 @@ func (*journalReader) header(b []byte, at record.Time, host, tag, pid []byte) []
 func (p *journalReader) speaker(host, tag, container, instance []byte) *speaker {
 	names := metrics.Labels{Container: strings.TrimPrefix(string(container), "/"), Instance: string(instance), Host: string(host)}
 	if parts := strings.Split(names.Container, "_"); len(parts) >= 5 && parts[0] == "k8s" {
-		names.Container = p.log.pods.Name(parts[2], parts[1])
+		names.Container = containers.InPod(parts[2], parts[1])
 	}
 	if len(container) > 0 {
 		return newSpeaker(names)

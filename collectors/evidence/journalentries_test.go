@@ -131,7 +131,7 @@ func TestEntriesOfTheJournalAreOfWhoSpoke(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"a process of a machine", words.asJSON(""), "heap_limit of node-a at 123ms"},
 		{"a container of Docker", words.asJSON(`,"CONTAINER_NAME":"web-1","CONTAINER_ID_FULL":"` + cid + `"`), "heap_limit of web-1 at 123ms"},
-		{"a pod of Kubernetes with Docker", words.asJSON(`,"CONTAINER_NAME":"k8s_app_web-5d8f7b9c4-x2x9q_prod_0a_0"`), "heap_limit of web-5d8f7b9c4-x2x9q at 123ms"},
+		{"a pod of Kubernetes with Docker", words.asJSON(`,"CONTAINER_NAME":"k8s_app_web-5d8f7b9c4-x2x9q_prod_0a_0"`), "heap_limit of web-5d8f7b9c4-x2x9q/app at 123ms"},
 		{"JSON of a container", said{"123000", "node-a", "3f1c", "17", pinoLine}.asJSON(`,"CONTAINER_NAME":"web-1"`), "GET /a of web-1 at 100ms"},
 		{"bytes", strings.Replace(words.asJSON(""), quoted(wordsLine), `[112,97,110,105,99,58,32,120]`, 1), "exception of node-a at 123ms"},
 		{"a message that was set twice", strings.Replace(words.asJSON(""), quoted(wordsLine), `["panic: x","y"]`, 1), "exception of node-a at 123ms"},

@@ -26,7 +26,7 @@ func TestCallsOfGRPCAreRequests(t *testing.T) {
 		want       seen
 	}{
 		{"an end, version 2", v2, finished},
-		{"behind kubectl's prefix", `[pod/stock-5d8f7b9c4-x2x9q/app] 2026-11-20T08:00:00.6Z ` + v2, of(finished, func(s *seen) { s.Container = "stock-5d8f7b9c4-x2x9q" })},
+		{"behind kubectl's prefix", `[pod/stock-5d8f7b9c4-x2x9q/app] 2026-11-20T08:00:00.6Z ` + v2, of(finished, func(s *seen) { s.Container = "stock-5d8f7b9c4-x2x9q/app" })},
 		{
 			"a beginning", `{"level":"info","ts":1795161600.5,"msg":"started call",` + call + `,"grpc.request.id":"31a5ade7","grpc.time_ms":"0.012"}`,
 			started,

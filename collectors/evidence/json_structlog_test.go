@@ -17,7 +17,7 @@ func TestDjangoStructlogBeginsAndEndsItsRequests(t *testing.T) {
 	started.Start, started.Phase = started.End, record.Started
 	finished.Outcome, finished.Status, finished.Warnings = record.Answered, 200, "no_duration "
 	failed, podStarted := finished, started
-	failed.Status, podStarted.Container = 500, "web-5d8f7b9c4-x2x9q"
+	failed.Status, podStarted.Container = 500, "web-5d8f7b9c4-x2x9q/app"
 	for _, c := range []struct {
 		name, line string
 		want       seen

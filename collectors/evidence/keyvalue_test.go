@@ -47,7 +47,7 @@ func TestRequestsAreReadFromPairsAsLoggersWriteThem(t *testing.T) {
 		{
 			"a pod's log with its prefix, and go-kit's names",
 			`[pod/web-5d8f7b9c4-x2x9q/app] ts=2026-11-20T08:00:00Z caller=http.go:12 level=info method=GET uri=/x status_code=204 took=3ms`,
-			seen{Start: "2026-11-20T07:59:59.997Z", End: end, Status: 204, Method: "GET", Path: "/x", Container: "web-5d8f7b9c4-x2x9q"},
+			seen{Start: "2026-11-20T07:59:59.997Z", End: end, Status: 204, Method: "GET", Path: "/x", Container: "web-5d8f7b9c4-x2x9q/app"},
 		},
 		{
 			"Spring Boot's text, with method and path as words",
@@ -67,7 +67,7 @@ func TestRequestsAreReadFromPairsAsLoggersWriteThem(t *testing.T) {
 		{
 			"behind kubectl's prefix",
 			`[pod/web-5d8f7b9c4-x2x9q/app] 2026-11-20T08:00:00.000Z  INFO 1 --- [main] c.acme.Filter : Served "POST /v1/x" status=201 duration_us=30000`,
-			seen{Start: "2026-11-20T07:59:59.97Z", End: end, Status: 201, Method: "POST", Path: "/v1/x", Container: "web-5d8f7b9c4-x2x9q"},
+			seen{Start: "2026-11-20T07:59:59.97Z", End: end, Status: 201, Method: "POST", Path: "/v1/x", Container: "web-5d8f7b9c4-x2x9q/app"},
 		},
 		{
 			"on Heroku",

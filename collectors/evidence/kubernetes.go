@@ -8,7 +8,6 @@ import (
 
 	"github.com/valyala/fastjson"
 
-	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/warning"
@@ -145,6 +144,9 @@ func (k *kubernetesReader) object(line int64, raw []byte) error {
 	return nil
 }
 
+// maxPods bounds the pods whose namespaces are remembered.
+const maxPods = 100_000
+
 // place warns of pods that bear one name in several namespaces: records know pods by their names alone, as routers and logs do.
 func (k *kubernetesReader) place(pos record.Pos, object *fastjson.Value, raw []byte) error {
 	pod, space := object.GetStringBytes("name"), object.GetStringBytes("namespace")
@@ -155,7 +157,7 @@ func (k *kubernetesReader) place(pos record.Pos, object *fastjson.Value, raw []b
 	switch {
 	case known && first != string(space):
 		return warning.Tell(k.story, pos, "several_namespaces", "pods of one name stand in several namespaces, and are looked at as one container: ask for one namespace at a time", raw)
-	case !known && len(k.spaces) < containers.MaxPods:
+	case !known && len(k.spaces) < maxPods:
 		if k.spaces == nil {
 			k.spaces = map[string]string{}
 		}

@@ -59,7 +59,7 @@ func TestPodsTellHowTheirContainersEnded(t *testing.T) {
 	want := base
 	want.Time, want.Kind, want.Exited, want.ExitCode, want.Signal = formattest.At(t, "2026-11-16T13:47:57Z"), record.CrashOOMKill, true, 137, "SIGKILL"
 	want.LimitBytes, want.Uptime = 128<<20, 17*time.Minute+47*time.Second
-	want.Container, want.Instance = "web-5d8f-abcde", "bbbb"
+	want.Container, want.Instance = "web-5d8f-abcde/app", "bbbb"
 	if diff := cmp.Diff([]record.Crash{want}, sink.Crashes, ignoring); diff != "" {
 		t.Errorf("crashes (-want +got):\n%s", diff)
 	}
@@ -80,13 +80,16 @@ func TestPodsTellHowTheirContainersEnded(t *testing.T) {
 	if stopped != 1 {
 		t.Errorf("%d stopped", stopped)
 	}
-	wantUps := map[string]string{"aaaa": "web-5d8f-abcde", "bbbb": "web-5d8f-abcde", "cccc": "web-5d8f-abcde/istio-proxy", "dddd": "web-5d8f-abcde/istio-proxy"}
+	wantUps := map[string]string{"aaaa": "web-5d8f-abcde/app", "bbbb": "web-5d8f-abcde/app", "cccc": "web-5d8f-abcde/istio-proxy", "dddd": "web-5d8f-abcde/istio-proxy"}
 	if diff := cmp.Diff(wantUps, ups); diff != "" {
 		t.Errorf("lives (-want +got):\n%s", diff)
 	}
+	if diff := cmp.Diff([]string{"web-5d8f-abcde/app"}, sink.Mains); diff != "" {
+		t.Errorf("the container that the pod is there for (-want +got):\n%s", diff)
+	}
 	restarts, limits := 0.0, 0
 	for _, s := range sink.Samples {
-		if s.Metric == record.Restarts && s.Container == "web-5d8f-abcde" {
+		if s.Metric == record.Restarts && s.Container == "web-5d8f-abcde/app" {
 			restarts = s.Value
 		}
 		if s.Metric == record.MemoryLimit && s.Value == 128<<20 {
@@ -103,7 +106,7 @@ func TestASinglePodAndACrashLoopAreRead(t *testing.T) {
 	"status":{"containerStatuses":[{"name":"app","restartCount":7,"state":{"waiting":{"reason":"CrashLoopBackOff","message":"back-off 5m0s"}},
 	"lastState":{"terminated":{"exitCode":1,"reason":"Error","startedAt":"2026-11-16T13:47:50Z","finishedAt":"2026-11-16T13:47:57Z"}}}]}}`
 	sink := formattest.MustRead(t, kubernetesJSON{}, "pod.json", text)
-	if len(sink.Crashes) != 1 || sink.Crashes[0].Kind != record.CrashExit || sink.Crashes[0].ExitCode != 1 || sink.Crashes[0].Container != "web-0" {
+	if len(sink.Crashes) != 1 || sink.Crashes[0].Kind != record.CrashExit || sink.Crashes[0].ExitCode != 1 || sink.Crashes[0].Container != "web-0/app" {
 		t.Errorf("crashes %+v", sink.Crashes)
 	}
 	found := false
@@ -133,7 +136,7 @@ func TestPodsTellTheirAddress(t *testing.T) {
 	for _, l := range sink.Lifecycles {
 		got[l.Container] = l.Address
 	}
-	want := map[string]string{"web-0": "10.42.0.11", "web-0/proxy": "", "on-the-node": "", "on-the-node/proxy": "", "done": "", "done/proxy": "", "broken": "", "broken/proxy": ""}
+	want := map[string]string{"web-0/app": "10.42.0.11", "web-0/proxy": "", "on-the-node/app": "", "on-the-node/proxy": "", "done/app": "", "done/proxy": "", "broken/app": "", "broken/proxy": ""}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("addresses (-want +got):\n%s", diff)
 	}
@@ -241,6 +244,11 @@ func TestEventsOfKubernetesTellLivesAndDeaths(t *testing.T) {
 	life := func(k record.LifecycleKind, reason string) *record.Lifecycle {
 		return &record.Lifecycle{Time: when, Kind: k, ExitCode: -1, Reason: reason, Container: "web-0", Host: "node-a"}
 	}
+	appLife := func(k record.LifecycleKind, reason string) *record.Lifecycle {
+		l := life(k, reason)
+		l.Container = "web-0/app"
+		return l
+	}
 	crash := func(k record.CrashKind) *record.Crash {
 		return &record.Crash{Time: when, Kind: k, ExitCode: -1, Container: "web-0", Host: "node-a"}
 	}
@@ -254,15 +262,15 @@ func TestEventsOfKubernetesTellLivesAndDeaths(t *testing.T) {
 		crash       *record.Crash
 		life        *record.Lifecycle
 	}{
-		{"a liveness probe kills", pod + `,"reason":"Killing","message":"Container app failed liveness probe, will be restarted"`, crash(record.CrashHealthCheck), nil},
-		{"a stop as asked", pod + `,"reason":"Killing","message":"Stopping container app"`, nil, life(record.Stopping, "Killing")},
+		{"a liveness probe kills", pod + `,"reason":"Killing","message":"Container app failed liveness probe, will be restarted"`, &record.Crash{Time: when, Kind: record.CrashHealthCheck, ExitCode: -1, Container: "web-0/app", Host: "node-a"}, nil},
+		{"a stop as asked", pod + `,"reason":"Killing","message":"Stopping container app"`, nil, appLife(record.Stopping, "Killing")},
 		{"a probe fails", pod + `,"reason":"Unhealthy","message":"Readiness probe failed: HTTP probe failed with statuscode: 503"`, nil, life(record.HealthCheckFailed, "Unhealthy")},
 		{"a probe has no answer", pod + `,"reason":"Unhealthy","message":"Liveness probe failed: Get \"http://10.42.1.32:8080/healthz\": context deadline exceeded"`, nil, probe},
 		{"a probe is refused", pod + `,"reason":"Unhealthy","message":"Readiness probe failed: dial tcp 10.42.1.32:8080: connect: connection refused"`, nil, probe},
-		{"a memory kill", pod + `,"reason":"OOMKilled","message":"Container app was OOMKilled"`, &record.Crash{Time: when, Kind: record.CrashOOMKill, Exited: true, ExitCode: -1, Container: "web-0", Host: "node-a"}, nil},
+		{"a memory kill", pod + `,"reason":"OOMKilled","message":"Container app was OOMKilled"`, &record.Crash{Time: when, Kind: record.CrashOOMKill, Exited: true, ExitCode: -1, Container: "web-0/app", Host: "node-a"}, nil},
 		{"a back-off is an end", pod + `,"reason":"BackOff","message":"Back-off restarting failed container"`, &record.Crash{Time: when, Kind: record.CrashOther, Exited: true, ExitCode: -1, Container: "web-0", Host: "node-a"}, nil},
 		{"a back-off of an image is not", pod + `,"reason":"BackOff","message":"Back-off pulling image \"x\""`, nil, nil},
-		{"started", pod + `,"reason":"Started","message":"Started container app"`, nil, life(record.Up, "Started")},
+		{"started", pod + `,"reason":"Started","message":"Started container app"`, nil, appLife(record.Up, "Started")},
 		{"evicted for memory", pod + `,"reason":"Evicted","message":"The node was low on resource: memory."`, crash(record.CrashOOMKill), life(record.MemoryPressure, record.NodeOutOfMemory)},
 		{"evicted for disk", pod + `,"reason":"Evicted","message":"The node was low on resource: ephemeral-storage."`, nil, life(record.Stopping, "Evicted")},
 		{"evicted for memory, as newer kubelets say it", pod + `,"reason":"Evicted","message":"The node was low on resource: memory. Threshold quantity: 100Mi, available: 53Mi. Container app was using 5Gi, request is 0, has larger consumption of memory. "`, evicted, life(record.MemoryPressure, record.NodeOutOfMemory)},
@@ -330,7 +338,7 @@ func TestMergedStartsAreCounted(t *testing.T) {
 		{Time: formattest.At(t, "2026-11-16T13:47:57Z"), Kind: record.Up, Reason: "Started", Merged: 3},
 	}
 	for i := range want {
-		want[i].Container, want[i].ExitCode = "web-0", -1
+		want[i].Container, want[i].ExitCode = "web-0/app", -1
 	}
 	if diff := cmp.Diff(want, sink.Lifecycles, ignoring); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -357,7 +365,7 @@ func TestEventsTellOneStory(t *testing.T) {
 		{
 			"the kernel's kill is of the pod that starts again",
 			[]string{killed, event("Pod", "web-0", "Started", "13:00:09", "13:00:09", 1, "Started container app"), before("web-0"), event("Pod", "web-1", "Started", "13:05:00", "13:05:00", 1, "Started container app")},
-			[]string{"web-0 oom_kill 13:00:00"}, "", 0,
+			[]string{"web-0/app oom_kill 13:00:00"}, "", 0,
 		},
 		{
 			"of two pods that start again it may be either",
@@ -372,22 +380,22 @@ func TestEventsTellOneStory(t *testing.T) {
 		{
 			"of a new pod and one that was there before, it is that",
 			[]string{killed, event("Pod", "web-9", "Started", "13:00:05", "13:00:05", 1, "Started container app"), event("Pod", "web-0", "Unhealthy", "12:59:50", "12:59:50", 1, "Readiness probe failed"), event("Pod", "web-0", "Started", "13:00:09", "13:00:09", 1, "Started container app")},
-			[]string{"web-0 oom_kill 13:00:00"}, "", 0,
+			[]string{"web-0/app oom_kill 13:00:00"}, "", 0,
 		},
 		{
 			"merged starts, of which the first was before the kill",
 			[]string{killed, event("Pod", "web-0", "Started", "12:40:00", "13:00:09", 2, "Started container app")},
-			[]string{"web-0 oom_kill 13:00:00"}, "", 0,
+			[]string{"web-0/app oom_kill 13:00:00"}, "", 0,
 		},
 		{
 			"a back-off after a death that is told",
 			[]string{event("Pod", "web-0", "BackOff", "13:00:04", "13:00:04", 1, backOff), killed, before("web-0")},
-			[]string{"web-0 oom_kill 13:00:00"}, "", 0,
+			[]string{"web-0/app oom_kill 13:00:00"}, "", 0,
 		},
 		{
 			"merged back-offs, of which the first can be placed",
 			[]string{event("Pod", "web-0", "BackOff", "13:00:04", "13:44:00", 7, backOff)},
-			[]string{"web-0 unknown 13:00:04"}, "merged_events", 6,
+			[]string{"web-0/app unknown 13:00:04"}, "merged_events", 6,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -411,7 +419,7 @@ func TestAStartTellsOfWhichContainer(t *testing.T) {
 	for message, want := range map[string]string{"Started container app": "Started container app", "Container started": "Container started: app"} {
 		sink := formattest.MustRead(t, kubernetesJSON{}, "events.json", `{"apiVersion":"v1","kind":"Event","reason":"Started","message":"`+message+`","lastTimestamp":"2026-11-16T13:47:57Z",
 			"involvedObject":{"kind":"Pod","name":"web-0","fieldPath":"spec.containers{app}"}}`)
-		if len(sink.Lifecycles) != 1 || sink.Lifecycles[0].Text != want || sink.Lifecycles[0].Container != "web-0" {
+		if len(sink.Lifecycles) != 1 || sink.Lifecycles[0].Text != want || sink.Lifecycles[0].Container != "web-0/app" {
 			t.Errorf("%q: %+v", message, sink.Lifecycles)
 		}
 	}
@@ -487,7 +495,7 @@ func TestRecordedPodsAndEventsOfOthers(t *testing.T) {
 		crashes[filepath.Base(name)] = sink.Crashes
 	}
 	c := crashes["message-oomkill-pod.json"]
-	if len(c) != 1 || c[0].Kind != record.CrashOOMKill || c[0].LimitBytes != 100<<20 || c[0].Container != "oom-kill-job3-gbb89" || c[0].Host != "minikube" ||
+	if len(c) != 1 || c[0].Kind != record.CrashOOMKill || c[0].LimitBytes != 100<<20 || c[0].Container != "oom-kill-job3-gbb89/memory-eater" || c[0].Host != "minikube" ||
 		c[0].Time != formattest.At(t, "2023-07-11T04:43:25Z") || c[0].Instance != "84d3d308bb9a5765e637884194e718d297046f156a377cf6145a9397d5e469b7" {
 		t.Errorf("the memory kill: %+v", c)
 	}
@@ -543,20 +551,21 @@ func TestEventsAreOfTheContainerThatTheyName(t *testing.T) {
 		name  string
 		items []string
 		want  []string // the containers of the deaths
+		mains []string
 	}{
-		{"the only container", []string{event("BackOff", app, "13:47:57", appLoop)}, []string{"web-0"}},
-		{"nothing is named", []string{event("BackOff", "", "13:47:57", "Back-off restarting failed container")}, []string{"web-0"}},
-		{"the main one began first", []string{appBegins, shipperBegins, event("BackOff", app, "13:47:57", appLoop)}, []string{"web-0"}},
-		{"the other began second", []string{appBegins, shipperBegins, event("BackOff", shipper, "13:47:57", shipLoop)}, []string{"web-0/shipper"}},
-		{"its death is told before", []string{event("BackOff", shipper, "13:47:57", shipLoop), shipperBegins, later, event("Created", app, "12:59:59", "Created container app")}, []string{"web-0/shipper"}},
-		{"the message alone names it", []string{appBegins, shipperBegins, event("BackOff", "", "13:47:57", shipLoop)}, []string{"web-0/shipper"}},
-		{"a probe's message names it", []string{appBegins, shipperBegins, event("Killing", "", "13:47:57", shipProbe)}, []string{"web-0/shipper"}},
-		{"the pod says which is its main one", []string{shipperBegins, later, pod, event("BackOff", shipper, "13:47:57", shipLoop)}, []string{"web-0/shipper"}},
-		{"the pod comes after its events", []string{event("BackOff", shipper, "13:47:57", shipLoop), event("BackOff", app, "13:58:57", appLoop), pod}, []string{"web-0/shipper", "web-0"}},
-		{"the first of the pod is a known companion", []string{proxied, event("BackOff", app, "13:47:57", appLoop)}, []string{"web-0"}},
-		{"a known companion alone", []string{event("BackOff", "spec.containers{istio-proxy}", "13:47:57", "Back-off restarting failed container istio-proxy in pod web-0_shop(1)")}, []string{"web-0/istio-proxy"}},
-		{"an initialisation", []string{event("BackOff", "spec.initContainers{migrate}", "13:47:57", "Back-off restarting failed container migrate in pod web-0_shop(1)"), appBegins}, []string{"web-0/migrate"}},
-		{"who was the largest of an evicted pod", []string{appBegins, shipperBegins, event("Evicted", "", "13:47:57", "The node was low on resource: memory. Container shipper was using 5Gi, which exceeds its request of 0. ")}, []string{"web-0"}},
+		{"the only container", []string{event("BackOff", app, "13:47:57", appLoop)}, []string{"web-0/app"}, []string{"web-0/app"}},
+		{"nothing is named", []string{event("BackOff", "", "13:47:57", "Back-off restarting failed container")}, []string{"web-0"}, nil},
+		{"the main one began first", []string{appBegins, shipperBegins, event("BackOff", app, "13:47:57", appLoop)}, []string{"web-0/app"}, []string{"web-0/app"}},
+		{"the other began second", []string{appBegins, shipperBegins, event("BackOff", shipper, "13:47:57", shipLoop)}, []string{"web-0/shipper"}, []string{"web-0/app"}},
+		{"its death is told before", []string{event("BackOff", shipper, "13:47:57", shipLoop), shipperBegins, later, event("Created", app, "12:59:59", "Created container app")}, []string{"web-0/shipper"}, []string{"web-0/app"}},
+		{"the message alone names it", []string{appBegins, shipperBegins, event("BackOff", "", "13:47:57", shipLoop)}, []string{"web-0/shipper"}, []string{"web-0/app"}},
+		{"a probe's message names it", []string{appBegins, shipperBegins, event("Killing", "", "13:47:57", shipProbe)}, []string{"web-0/shipper"}, []string{"web-0/app"}},
+		{"the pod says which is its main one", []string{shipperBegins, later, pod, event("BackOff", shipper, "13:47:57", shipLoop)}, []string{"web-0/shipper"}, []string{"web-0/app", "web-0/shipper"}},
+		{"the pod comes after its events", []string{event("BackOff", shipper, "13:47:57", shipLoop), event("BackOff", app, "13:58:57", appLoop), pod}, []string{"web-0/shipper", "web-0/app"}, []string{"web-0/app", "web-0/shipper"}},
+		{"the first of the pod is a known companion", []string{proxied, event("BackOff", app, "13:47:57", appLoop)}, []string{"web-0/app"}, []string{"web-0/app", "web-0/app"}},
+		{"a known companion alone", []string{event("BackOff", "spec.containers{istio-proxy}", "13:47:57", "Back-off restarting failed container istio-proxy in pod web-0_shop(1)")}, []string{"web-0/istio-proxy"}, nil},
+		{"an initialisation", []string{event("BackOff", "spec.initContainers{migrate}", "13:47:57", "Back-off restarting failed container migrate in pod web-0_shop(1)"), appBegins}, []string{"web-0/migrate"}, []string{"web-0/app"}},
+		{"who was the largest of an evicted pod", []string{appBegins, shipperBegins, event("Evicted", "", "13:47:57", "The node was low on resource: memory. Container shipper was using 5Gi, which exceeds its request of 0. ")}, []string{"web-0"}, []string{"web-0/app"}},
 	} {
 		sink := formattest.MustRead(t, kubernetesJSON{}, "all.json", `{"apiVersion":"v1","kind":"List","items":[`+strings.Join(c.items, ",\n")+`]}`)
 		var got []string
@@ -565,6 +574,9 @@ func TestEventsAreOfTheContainerThatTheyName(t *testing.T) {
 		}
 		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Errorf("%s: deaths (-want +got):\n%s", c.name, diff)
+		}
+		if diff := cmp.Diff(c.mains, sink.Mains); diff != "" { // what a description says comes before what began first
+			t.Errorf("%s: main containers (-want +got):\n%s", c.name, diff)
 		}
 	}
 }
@@ -578,7 +590,7 @@ func TestMergedEventsOfACompanionAreAllItsOwn(t *testing.T) {
 	for _, l := range sink.Lifecycles {
 		got = append(got, fmt.Sprint(l.Container, " ", l.Kind, " ", l.Merged))
 	}
-	if diff := cmp.Diff([]string{"web-0 up 0", "web-0/shipper up 0", "web-0/shipper up 2"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"web-0/app up 0", "web-0/shipper up 0", "web-0/shipper up 2"}, got); diff != "" {
 		t.Errorf("starts (-want +got):\n%s", diff)
 	}
 	if len(sink.Crashes) != 1 || sink.Crashes[0].Container != "web-0/shipper" {

@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"bytes"
+	"cmp"
 
 	"github.com/valyala/fastjson"
 
@@ -98,6 +99,14 @@ func (e *kubernetesEventRead) since() record.Time {
 		return e.first
 	}
 	return e.last
+}
+
+// beginsBefore reports whether the container of an event began before that of another: what tells of a beginning, then what was told first.
+func (e *kubernetesEventRead) beginsBefore(o *kubernetesEventRead) bool {
+	if e.begins() != o.begins() {
+		return e.begins()
+	}
+	return cmp.Or(cmp.Compare(e.since(), o.since()), cmp.Compare(e.origin.Pos.Line, o.origin.Pos.Line)) < 0
 }
 
 // tell makes the records.

@@ -35,7 +35,7 @@ func kubernetesPod(pos record.Pos, v *fastjson.Value, sink *kubernetesStory) err
 	main := ""
 	for _, c := range spec.GetArray("containers") {
 		name := string(c.GetStringBytes("name"))
-		if main == "" || containers.IsSidecar(main) && !containers.IsSidecar(name) {
+		if main == "" || record.IsSidecar(main) && !record.IsSidecar(name) {
 			main = name
 		}
 		if l, ok := parseQuantity(jsondoc.Text(c.Get("resources", "limits", "memory"))); ok && l > 0 {
@@ -45,13 +45,17 @@ func kubernetesPod(pos record.Pos, v *fastjson.Value, sink *kubernetesStory) err
 	if def := meta.GetStringBytes("annotations", "kubectl.kubernetes.io/default-container"); len(def) > 0 {
 		main = string(def)
 	}
-	sink.pods.SetMain(string(base.Container), main)
+	if main != "" {
+		if err := sink.Sink.Lifecycle(record.MainOf(pos, containers.InPod(string(base.Container), main), record.Described)); err != nil {
+			return err
+		}
+	}
 	for _, list := range []string{"containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"} {
 		for _, c := range status.GetArray(list) {
 			o := base
 			name := string(c.GetStringBytes("name"))
+			o.Container = []byte(containers.InPod(string(base.Container), name))
 			if list != "containerStatuses" || (main != "" && name != main) {
-				o.Container = append(append(bytes.Clone(base.Container), '/'), name...)
 				o.Address = nil // a proxy reaches the main one
 			}
 			if err := kubernetesContainer(&o, c, limits[name], sink); err != nil {

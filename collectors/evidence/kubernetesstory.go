@@ -1,32 +1,30 @@
 package evidence
 
 import (
-	"bytes"
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
 	"lastcall/collectors/evidence/internal/containers"
+	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
 // kubernetesStory is the Sink of one Kubernetes document. Some things say little by themselves, and enough beside the others: a kill that a
 // node tells of, without the pod, is that of the pod that starts again; a back-off tells of an end only where nothing else does; an evicted
-// pod tells of the same end as its event, and worse; and which container of a pod an event is about means something once it is known which
-// is the main one. They are held, in bounds, until the document ends.
+// pod tells of the same end as its event, and worse. They are held, in bounds, until the document ends.
 type kubernetesStory struct {
 	record.Sink
 	kills    []*record.Crash // on a node, of a container that nothing names
 	backOffs []*record.Crash
 	evicted  []evictedPod
-	told     map[string]bool // by container: an event tells that it was evicted
-	pods     *containers.PodNames
-	events   []*kubernetesEventRead   // of containers of pods
-	held     int                      // bytes of them
-	begins   []podBegin               // what tells that a container ended and begins anew
-	ends     map[string][]record.Time // by container: deaths and stops
-	seen     map[string]record.Time   // by container: the first that is told of it
+	told     map[string]bool                 // by container: an event tells that it was evicted
+	first    map[string]*kubernetesEventRead // by pod: of the container that began first
+	begins   []podBegin                      // what tells that a container ended and begins anew
+	ends     map[string][]record.Time        // deaths and stops: by container, and by "pod/" those of all containers of a pod
+	seen     map[string]record.Time          // by pod: the first that is told of it
 	ended    int
 }
 
@@ -53,15 +51,8 @@ const (
 	nodeClocks = 5 * time.Second
 )
 
-// podKeeper is a Sink that knows the main containers of pods of which other documents told.
-type podKeeper interface{ podNames() *containers.PodNames }
-
 func newKubernetesStory(next record.Sink) *kubernetesStory {
-	pods := &containers.PodNames{}
-	if k, ok := next.(podKeeper); ok && k.podNames() != nil {
-		pods = k.podNames()
-	}
-	return &kubernetesStory{Sink: next, pods: pods, ends: map[string][]record.Time{}, seen: map[string]record.Time{}}
+	return &kubernetesStory{Sink: next, ends: map[string][]record.Time{}, seen: map[string]record.Time{}}
 }
 
 // Crash implements record.Sink.
@@ -98,49 +89,25 @@ func (s *kubernetesStory) backOff(c *record.Crash) error {
 	return s.Sink.Crash(c)
 }
 
-// maxHeldEvents bounds the texts of the events that are held, in bytes.
-const maxHeldEvents = 16 << 20
-
-// ofContainer takes an event that names a container of a pod.
+// ofContainer takes an event that names a container of a pod. Where no pod tells which is its main one, that is the first that began: the
+// kubelet starts them in the order of the pod's description. One that is the only one named has begun before.
 func (s *kubernetesStory) ofContainer(e *kubernetesEventRead) error {
-	o := &e.origin
-	n := len(o.Container) + len(o.Host) + len(e.inner) + len(e.msg)
-	if len(s.events) >= maxStoryEvents || s.held+n > maxHeldEvents {
-		if pod, inner := string(o.Container), string(e.inner); s.pods.Main(pod) != "" || containers.IsSidecar(inner) {
-			o.Container = []byte(s.pods.Name(pod, inner))
+	pod, inner := string(e.origin.Container), string(e.inner)
+	e.origin.Container = []byte(containers.InPod(pod, inner))
+	if first, known := s.first[pod]; !record.IsSidecar(inner) && (known && e.beginsBefore(first) || !known && len(s.first) < maxStoryEvents) {
+		if s.first == nil {
+			s.first = map[string]*kubernetesEventRead{}
 		}
-		return e.tell(s)
+		s.first[pod] = &kubernetesEventRead{origin: origin.Origin{Pos: e.origin.Pos, Container: e.origin.Container}, reason: e.reason, first: e.first, last: e.last}
 	}
-	s.held += n
-	o.Container, o.Host = bytes.Clone(o.Container), bytes.Clone(o.Host)
-	e.inner, e.msg = bytes.Clone(e.inner), bytes.Clone(e.msg)
-	s.events = append(s.events, e)
-	return nil
+	return e.tell(s)
 }
 
-// tellEvents names the containers of the events that are held. Where no pod tells which is its main one, that is the first that began: the
-// kubelet starts them in the order of the pod's description. One that is the only one named has begun before.
-func (s *kubernetesStory) tellEvents() error {
-	var names containers.PodNames
-	for _, e := range s.events {
-		pod := string(e.origin.Container)
-		names.SetMain(pod, s.pods.Main(pod))
-	}
-	inOrder := slices.SortedStableFunc(slices.Values(s.events), func(a, b *kubernetesEventRead) int {
-		if x, y := a.begins(), b.begins(); x != y {
-			if x {
-				return -1
-			}
-			return 1
-		}
-		return cmp.Or(cmp.Compare(a.since(), b.since()), cmp.Compare(a.origin.Pos.Line, b.origin.Pos.Line))
-	})
-	for _, e := range inOrder {
-		names.Name(string(e.origin.Container), string(e.inner))
-	}
-	for _, e := range s.events {
-		e.origin.Container = []byte(names.Name(string(e.origin.Container), string(e.inner)))
-		if err := e.tell(s); err != nil {
+// tellMains says which containers of pods began first.
+func (s *kubernetesStory) tellMains() error {
+	for _, pod := range slices.Sorted(maps.Keys(s.first)) {
+		o := &s.first[pod].origin
+		if err := s.Sink.Lifecycle(record.MainOf(o.Pos, string(o.Container), record.BegunFirst)); err != nil {
 			return err
 		}
 	}
@@ -194,6 +161,9 @@ func (s *kubernetesStory) evictedSometime(pos record.Pos, container string) erro
 }
 
 func (s *kubernetesStory) saw(container string, at record.Time) {
+	if pod, inner := podOf(container); inner {
+		container = pod // an event may name either
+	}
 	if first, known := s.seen[container]; container == "" || at == 0 || known && first <= at || !known && len(s.seen) >= maxStoryEvents {
 		return
 	}
@@ -207,15 +177,19 @@ func (s *kubernetesStory) begin(at record.Time, host, container string) {
 }
 
 func (s *kubernetesStory) end(container string, at record.Time) {
-	if s.ended < maxStoryEvents && container != "" {
-		s.ended++
-		s.ends[container] = append(s.ends[container], at)
+	if s.ended >= maxStoryEvents || container == "" {
+		return
+	}
+	s.ended++
+	s.ends[container] = append(s.ends[container], at)
+	if pod, inner := podOf(container); inner {
+		s.ends[pod+"/"] = append(s.ends[pod+"/"], at)
 	}
 }
 
 // close passes on what was held.
 func (s *kubernetesStory) close() error {
-	if err := s.tellEvents(); err != nil {
+	if err := s.tellMains(); err != nil {
 		return err
 	}
 	for _, p := range s.evicted {
@@ -242,16 +216,26 @@ func (s *kubernetesStory) close() error {
 		slices.Sort(times)
 	}
 	for _, c := range s.backOffs {
-		times := s.ends[c.Container]
-		i, _ := slices.BinarySearch(times, c.Time.Add(-longestBackOff))
-		if i < len(times) && times[i] <= c.Time.Add(nodeClocks) {
-			continue // the end is known already, and better
+		// The end may be told of the container, of its pod, or of a container where the back-off is told of the pod.
+		other := c.Container + "/"
+		if pod, inner := podOf(c.Container); inner {
+			other = pod
+		}
+		if s.endedBefore(c.Container, c.Time) || s.endedBefore(other, c.Time) {
+			continue // it is known already, and better
 		}
 		if err := s.Sink.Crash(c); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// endedBefore reports whether an end is told that a back-off may come of.
+func (s *kubernetesStory) endedBefore(container string, backOff record.Time) bool {
+	times := s.ends[container]
+	i, _ := slices.BinarySearch(times, backOff.Add(-longestBackOff))
+	return i < len(times) && times[i] <= backOff.Add(nodeClocks)
 }
 
 // startedAgain finds the only container of a node that was there before an instant and begins anew soon after it. One that is told of
@@ -261,7 +245,11 @@ func (s *kubernetesStory) startedAgain(host string, at record.Time) (pod string,
 		return cmp.Or(cmp.Compare(b.host, want.host), cmp.Compare(b.time, want.time))
 	})
 	for ; i < len(s.begins) && s.begins[i].host == host && s.begins[i].time <= at.Add(soonAgain); i++ {
-		if first, known := s.seen[s.begins[i].container]; !known || first >= at {
+		seen := s.begins[i].container
+		if of, inner := podOf(seen); inner {
+			seen = of
+		}
+		if first, known := s.seen[seen]; !known || first >= at {
 			continue
 		}
 		if ok && s.begins[i].container != pod {

@@ -60,8 +60,8 @@ func toldOf(s *recordtest.Sink) string {
 }
 
 func TestPodsAreReadAsKubectlDescribesThem(t *testing.T) {
-	const web = "oom_kill of web-5d8f7b9c4-x2x9q at 16:00:30 exit 137 limit 768; "
-	const lives = "up of web-5d8f7b9c4-x2x9q at 08:58:21 10.42.1.11; up of web-5d8f7b9c4-x2x9q at 16:00:32 10.42.1.11; "
+	const web = "oom_kill of web-5d8f7b9c4-x2x9q/app at 16:00:30 exit 137 limit 768; "
+	const lives = "up of web-5d8f7b9c4-x2x9q/app at 08:58:21 10.42.1.11; up of web-5d8f7b9c4-x2x9q/app at 16:00:32 10.42.1.11; "
 	sidecar := strings.Replace(describedWeb, "Conditions:\n", "  istio-proxy:\n    State:          Running\n      Started:      Tue, 21 Apr 2026 08:58:20 +0000\n    Restart Count:  0\nConditions:\n", 1)
 	for _, c := range []struct{ name, text, want string }{
 		{"a pod", describedWeb, web + lives + "relative_times 1; earlier_restarts 2; "},
@@ -69,7 +69,7 @@ func TestPodsAreReadAsKubectlDescribesThem(t *testing.T) {
 			"relative_times 2; earlier_restarts 4; "},
 		{"with a companion", sidecar, web + lives + "up of web-5d8f7b9c4-x2x9q/istio-proxy at 08:58:20 ; relative_times 1; earlier_restarts 2; "},
 		{"without a time of the end", strings.Replace(describedWeb, "Finished:     Tue, 21 Apr 2026 16:00:30 +0000", "Finished:     soon", 1), lives + "no_time 1; relative_times 1; earlier_restarts 3; "},
-		{"cut short", describedWeb[:strings.Index(describedWeb, "    Ready:")], "oom_kill of web-5d8f7b9c4-x2x9q at 16:00:30 exit 137 limit 0; " + lives},
+		{"cut short", describedWeb[:strings.Index(describedWeb, "    Ready:")], "oom_kill of web-5d8f7b9c4-x2x9q/app at 16:00:30 exit 137 limit 0; " + lives},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := readStored(t, "stdin", c.text)
@@ -84,9 +84,9 @@ func TestTablesOfEvents(t *testing.T) {
 	const timed = "TIME                   TYPE      REASON       OBJECT        MESSAGE\n"
 	for _, c := range []struct{ name, text, want string }{
 		{"with times", timed + "2026-11-18T10:29:41Z   Warning   BackOff      pod/web-0     Back-off restarting failed container app in pod web-0_prod(a657eb8d)\n2026-11-18T11:29:50+01:00 Normal    Started      pod/web-0     Started container app\n",
-			"unknown of web-0 at 10:29:41 exit -1 limit 0; up of web-0 at 10:29:50 ; "},
+			"unknown of web-0/app at 10:29:41 exit -1 limit 0; up of web-0/app at 10:29:50 ; "},
 		{"by the name of the pod alone", timed + "2026-11-18T10:29:41Z   Warning   Unhealthy    web-0     Liveness probe failed: Get \"http://10.42.1.32:8080/healthz\": context deadline exceeded\n", "health_check_failed of web-0 at 10:29:41 10.42.1.32:8080; "},
-		{"an age among times", timed + "2026-11-18T10:29:50Z Normal    Started      pod/web-0     Started container app\n2m1s (x8 over 13h)   Warning   BackOff   pod/web-0   Back-off restarting failed container\n", "up of web-0 at 10:29:50 ; relative_times 1; "},
+		{"an age among times", timed + "2026-11-18T10:29:50Z Normal    Started      pod/web-0     Started container app\n2m1s (x8 over 13h)   Warning   BackOff   pod/web-0   Back-off restarting failed container\n", "up of web-0/app at 10:29:50 ; relative_times 1; "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := readStored(t, "stdin", c.text)

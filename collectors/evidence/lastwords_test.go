@@ -207,7 +207,7 @@ web-1  | FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out
 	sink, _ := formattest.ReadLines(t, lastWordsLog{}, text)
 	want := []record.Crash{
 		{Time: formattest.At(t, "2026-11-16T13:47:50Z"), Kind: record.CrashHeapLimit, ExitCode: -1, Signal: "SIGABRT", Container: "web-1"},
-		{Time: formattest.At(t, "2026-11-16T13:47:57.249Z"), Kind: record.CrashException, ExitCode: -1, Container: "web-5d8f"},
+		{Time: formattest.At(t, "2026-11-16T13:47:57.249Z"), Kind: record.CrashException, ExitCode: -1, Container: "web-5d8f/app"},
 		{Time: formattest.At(t, "2026-11-16T13:47:58.249768066Z"), Kind: record.CrashHeapLimit, ExitCode: -1},
 		{Time: formattest.At(t, "2026-11-16T13:47:59Z"), Kind: record.CrashSegfault, ExitCode: -1, Signal: "SIGSEGV"},
 	}
@@ -319,9 +319,9 @@ func TestPlainOutputBetweenStructuredLinesTakesTheirTimeAndName(t *testing.T) {
 	}
 }
 
-func TestTheNameOfAKubeletsLogIsThePod(t *testing.T) {
+func TestTheNameOfAKubeletsLogIsTheContainer(t *testing.T) {
 	name := "/var/log/containers/web-5d8f-abcde_shop_app-" + cid + ".log"
-	if got := string(containerOfLogFile(&record.Source{Name: name})); got != "web-5d8f-abcde" {
+	if got := string(containerOfLogFile(&record.Source{Name: name})); got != "web-5d8f-abcde/app" {
 		t.Errorf("%q", got)
 	}
 	for _, other := range []string{"app.log", "a_b_c.log", "web-1.log", ""} {

@@ -223,13 +223,13 @@ func splitPlain(line []byte, year func(month, day int) int) plainLine {
 	return l
 }
 
-// containerOfLogFile is the pod whose log a source is by the name that the kubelet gives it; nil where it has another name.
+// containerOfLogFile is the container whose log a source is by the name that the kubelet gives it; nil where it has another name.
 func containerOfLogFile(src *record.Source) []byte {
 	if src == nil {
 		return nil
 	}
-	if pod, _ := kubeletLog(cut.BaseName(src.Name)); pod != "" {
-		return []byte(pod)
+	if pod, container := kubeletLog(cut.BaseName(src.Name)); pod != "" {
+		return []byte(containers.InPod(pod, container))
 	}
 	return nil
 }

@@ -170,7 +170,7 @@ func (p *nomadReader) field(key, value string) error {
 // begin takes the beginning of what is told of a task; companion says that it runs before, after or beside the main ones.
 func (p *nomadReader) begin(task string, companion bool) {
 	p.task = task
-	if p.main == "" && !companion && !containers.IsSidecar(task) {
+	if p.main == "" && !companion && !record.IsSidecar(task) {
 		p.main = task
 	}
 }

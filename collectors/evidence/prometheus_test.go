@@ -39,16 +39,16 @@ go_memstats_heap_alloc_bytes 5
 	}
 	when := formattest.At(t, "2026-11-16T13:47:57.859Z")
 	want := []record.Sample{
-		{Time: when, Metric: record.WorkingSet, Value: 104857600, Container: "web-0"},
+		{Time: when, Metric: record.WorkingSet, Value: 104857600, Container: "web-0/app"},
 		{Time: when, Metric: record.WorkingSet, Value: 5, Container: "web-0/istio-proxy"},
 		{Time: when, Metric: record.RSS, Value: 10, Container: "web-1", Instance: cid},
-		{Time: when, Metric: record.MemoryLimit, Value: 134217728, Container: "web-0"},
-		{Time: when, Metric: record.Restarts, Value: 4, Container: "web-0"},
+		{Time: when, Metric: record.MemoryLimit, Value: 134217728, Container: "web-0/app"},
+		{Time: when, Metric: record.Restarts, Value: 4, Container: "web-0/app"},
 	}
 	if diff := cmp.Diff(want, sink.Samples, ignoring); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	ups := []record.Lifecycle{{Time: formattest.At(t, "2026-11-16T13:33:20Z"), Kind: record.Up, ExitCode: -1, Reason: "start time", Container: "web-0"}}
+	ups := []record.Lifecycle{{Time: formattest.At(t, "2026-11-16T13:33:20Z"), Kind: record.Up, ExitCode: -1, Reason: "start time", Container: "web-0/app"}}
 	if diff := cmp.Diff(ups, sink.Lifecycles, ignoring); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -70,10 +70,10 @@ func TestAnAnswerOfARangeQuery(t *testing.T) {
 	sink := formattest.MustRead(t, prometheus.Query{}, "q.json", text)
 	t0 := formattest.At(t, "2026-11-16T13:47:57.859Z")
 	want := []record.Sample{
-		{Time: t0, Metric: record.WorkingSet, Value: 100, Container: "web-0"},
-		{Time: t0.Add(30 * time.Second), Metric: record.WorkingSet, Value: 300, Container: "web-0"},
-		{Time: t0.Add(10 * time.Second), Metric: record.CPU, Value: 0.5, Container: "web-0"},
-		{Time: t0.Add(30 * time.Second), Metric: record.CPU, Value: 0.2, Container: "web-0"},
+		{Time: t0, Metric: record.WorkingSet, Value: 100, Container: "web-0/app"},
+		{Time: t0.Add(30 * time.Second), Metric: record.WorkingSet, Value: 300, Container: "web-0/app"},
+		{Time: t0.Add(10 * time.Second), Metric: record.CPU, Value: 0.5, Container: "web-0/app"},
+		{Time: t0.Add(30 * time.Second), Metric: record.CPU, Value: 0.2, Container: "web-0/app"},
 		{Time: t0, Metric: record.RSS, Value: 7, Container: "10.0.0.7:9100"},
 	}
 	if diff := cmp.Diff(want, sink.Samples, ignoring); diff != "" {
@@ -121,7 +121,7 @@ func TestTheKubeletsSummary(t *testing.T) {
 		t.Fatalf("recognised as %v (%d)", f, score)
 	}
 	sink := formattest.MustRead(t, containerstats.Kubelet{}, "summary.json", text)
-	s := record.Sample{Time: formattest.At(t, "2026-11-16T13:47:57Z"), Container: "web-0", Host: "node-a"}
+	s := record.Sample{Time: formattest.At(t, "2026-11-16T13:47:57Z"), Container: "web-0/app", Host: "node-a"}
 	with := func(m record.Metric, v float64) record.Sample {
 		x := s
 		x.Metric, x.Value = m, v

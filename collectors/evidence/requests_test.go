@@ -218,12 +218,12 @@ func TestRequestLinesAreReadWithWhatTheySay(t *testing.T) {
 		{
 			"pino behind kubectl logs --prefix",
 			`[pod/web-5d8f/app] {"level":30,"time":1794835850000,"pid":4,"hostname":"web-5d8f","req":{"id":"1","method":"GET","url":"/x"},"res":{"statusCode":200},"responseTime":10,"msg":"request completed"}`,
-			seen{Format: "pino", Start: "2026-11-16T13:30:49.99Z", End: "2026-11-16T13:30:50Z", Layer: app, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", ID: "1", Container: "web-5d8f", Instance: "4", Host: "web-5d8f", RequestsInSink: 1},
+			seen{Format: "pino", Start: "2026-11-16T13:30:49.99Z", End: "2026-11-16T13:30:50Z", Layer: app, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", ID: "1", Container: "web-5d8f/app", Instance: "4", Host: "web-5d8f", RequestsInSink: 1},
 		},
 		{
 			"pino behind kubectl logs --prefix --timestamps",
 			`[pod/web-5d8f/app] 2026-11-16T13:30:50.123456789Z {"level":30,"time":1794835850000,"pid":4,"hostname":"web-5d8f","req":{"id":"1","method":"GET","url":"/x"},"res":{"statusCode":200},"responseTime":10,"msg":"request completed"}`,
-			seen{Format: "pino", Start: "2026-11-16T13:30:49.99Z", End: "2026-11-16T13:30:50Z", Layer: app, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", ID: "1", Container: "web-5d8f", Instance: "4", Host: "web-5d8f", RequestsInSink: 1},
+			seen{Format: "pino", Start: "2026-11-16T13:30:49.99Z", End: "2026-11-16T13:30:50Z", Layer: app, Outcome: record.Answered, Status: 200, Method: "GET", Path: "/x", ID: "1", Container: "web-5d8f/app", Instance: "4", Host: "web-5d8f", RequestsInSink: 1},
 		},
 		{
 			"pino of a companion behind kubectl logs --prefix",

@@ -93,7 +93,6 @@ type storedLog struct {
 	sink *tally
 	lent bool // the sink is another's, who tells of its warnings
 	logs []format.LineFormat
-	pods *containers.PodNames
 	file *speaker // who wrote the lines of which the store does not say it
 
 	d     *dispatcher // nil before the first lines are handed on
@@ -122,16 +121,13 @@ func newStoredLog(ctx context.Context, src *record.Source, logs []format.LineFor
 	if s.sink, s.lent = sink.(*tally); !s.lent {
 		s.sink = newTally(sink, src, record.Query{})
 	}
-	if s.pods = s.sink.podNames(); s.pods == nil {
-		s.pods = &containers.PodNames{}
-	}
 	s.file = newSpeaker(metrics.Labels{Container: string(s.sink.file)})
 	return s
 }
 
 // speaker is who bears the labels.
 func (s *storedLog) speaker(l *metrics.LabelSet) *speaker {
-	names := l.Resolve(s.pods)
+	names := l.Resolve()
 	if names.Container == "" {
 		names.Container = s.file.names.Container
 	}
@@ -273,10 +269,10 @@ func (s *storedLog) shipped(from *speaker, text []byte) (*speaker, []byte) {
 	}
 	names := from.names
 	if pod := k.GetStringBytes("pod_name"); len(pod) > 0 {
-		names.Container = s.pods.Name(string(pod), string(k.GetStringBytes("container_name")))
+		names.Container = containers.InPod(string(pod), string(k.GetStringBytes("container_name")))
 		names.Instance = string(k.GetStringBytes("docker_id"))
 	} else if id := task[bytes.LastIndexByte(task, '/')+1:]; len(id) > 0 {
-		names = ecsNames(string(id), string(v.GetStringBytes("container_name")), s.pods)
+		names = ecsNames(string(id), string(v.GetStringBytes("container_name")))
 	}
 	if names != from.names {
 		from = newSpeaker(names)

@@ -92,7 +92,7 @@ const (
 )
 
 func TestLinesThatAStoreGivesBackHaveItsTimeAndTheirContainer(t *testing.T) {
-	const pod, labels = "web-5d8f7b9c4-x2x9q", `{"namespace":"prod","pod":"web-5d8f7b9c4-x2x9q","container":"app"}`
+	const pod, labels = "web-5d8f7b9c4-x2x9q/app", `{"namespace":"prod","pod":"web-5d8f7b9c4-x2x9q","container":"app"}`
 	const stream = "ecs/api/" + storedTask
 	for _, w := range []struct {
 		name, format, container string
@@ -103,11 +103,11 @@ func TestLinesThatAStoreGivesBackHaveItsTimeAndTheirContainer(t *testing.T) {
 		{"logcli", "loki-lines", pod, func(line string) string { return logcliText(labels, line) }},
 		{"logcli behind jq", "loki-lines", pod, func(line string) string { return indented(t, logcliText(labels, line)) }},
 		{"Explore", "loki-lines", pod, func(line string) string { return exploreText(labels, line) }},
-		{"CloudWatch", "cloudwatch-logs", storedTask, func(line string) string { return cloudWatchText(stream, line) }},
-		{"CloudWatch, laid out for people", "cloudwatch-logs", storedTask, func(line string) string { return indented(t, cloudWatchText(stream, line)) }},
-		{"Insights", "cloudwatch-insights", storedTask, func(line string) string { return insightsText(stream, line) }},
-		{"Insights, laid out for people", "cloudwatch-insights", storedTask, func(line string) string { return indented(t, insightsText(stream, line)) }},
-		{"aws logs tail", "cloudwatch-tail", storedTask, func(line string) string { return "2026-11-20T09:00:00.123000+00:00 " + stream + " " + line + "\n" }},
+		{"CloudWatch", "cloudwatch-logs", storedTask + "/api", func(line string) string { return cloudWatchText(stream, line) }},
+		{"CloudWatch, laid out for people", "cloudwatch-logs", storedTask + "/api", func(line string) string { return indented(t, cloudWatchText(stream, line)) }},
+		{"Insights", "cloudwatch-insights", storedTask + "/api", func(line string) string { return insightsText(stream, line) }},
+		{"Insights, laid out for people", "cloudwatch-insights", storedTask + "/api", func(line string) string { return indented(t, insightsText(stream, line)) }},
+		{"aws logs tail", "cloudwatch-tail", storedTask + "/api", func(line string) string { return "2026-11-20T09:00:00.123000+00:00 " + stream + " " + line + "\n" }},
 	} {
 		for _, c := range []struct{ name, line, want string }{
 			{"a request with a time of its own", pinoLine, "GET /a of C at 100ms"},
@@ -156,9 +156,9 @@ func indented(t testing.TB, text string) string {
 
 func TestLabelsOfLokiNameTheContainer(t *testing.T) {
 	for _, c := range []struct{ name, labels, want string }{
-		{"a pod", `{"app":"web","namespace":"prod","pod":"web-1","container":"app"}`, "web-1"},
+		{"a pod", `{"app":"web","namespace":"prod","pod":"web-1","container":"app"}`, "web-1/app"},
 		{"a companion in a pod", `{"pod":"web-1","container":"istio-proxy"}`, "web-1/istio-proxy"},
-		{"OpenTelemetry's names", `{"k8s_pod_name":"web-1","k8s_container_name":"app","service_name":"web"}`, "web-1"},
+		{"OpenTelemetry's names", `{"k8s_pod_name":"web-1","k8s_container_name":"app","service_name":"web"}`, "web-1/app"},
 		{"Docker's", `{"container_name":"/web-1","host":"node-a","compose_service":"web"}`, "web-1"},
 		{"Promtail's", `{"container":"web-1","job":"docker","instance":"node-a"}`, "web-1"},
 		{"a target alone", `{"job":"app","instance":"web-1"}`, "web-1"},
@@ -197,11 +197,11 @@ func TestLabelsOfLokiNameTheContainer(t *testing.T) {
 func TestStreamsOfCloudWatchNameTheContainer(t *testing.T) {
 	const id = "3f1c9a0b3f1c9a0b3f1c9a0b3f1c9a0b3f1c9a0b3f1c9a0b3f1c9a0b3f1c9a0b"
 	for _, c := range []struct{ name, stream, want string }{
-		{"a task", "ecs/api/" + storedTask, storedTask},
-		{"a prefix of several parts", "prod/shop/api/" + storedTask, storedTask},
-		{"an old task", "ecs/api/23e3dc7a-ec2b-a6b6-6722-236aae1f078a", "23e3dc7a-ec2b-a6b6-6722-236aae1f078a"},
+		{"a task", "ecs/api/" + storedTask, storedTask + "/api"},
+		{"a prefix of several parts", "prod/shop/api/" + storedTask, storedTask + "/api"},
+		{"an old task", "ecs/api/23e3dc7a-ec2b-a6b6-6722-236aae1f078a", "23e3dc7a-ec2b-a6b6-6722-236aae1f078a/api"},
 		{"a companion in a task", "ecs/envoy/" + storedTask, storedTask + "/envoy"},
-		{"a pod", "ip-10-0-1-2.ec2.internal-application.var.log.containers.web-5d8f7b9c4-x2x9q_prod_app-" + id + ".log", "web-5d8f7b9c4-x2x9q"},
+		{"a pod", "ip-10-0-1-2.ec2.internal-application.var.log.containers.web-5d8f7b9c4-x2x9q_prod_app-" + id + ".log", "web-5d8f7b9c4-x2x9q/app"},
 		{"Docker's driver", id, id},
 		{"an instance", "i-0abc123", "i-0abc123"},
 		{"a function", "2026/11/20/[$LATEST]3f1c9a0b3f1c9a0b3f1c9a0b3f1c9a0b", ""},
@@ -228,21 +228,20 @@ func TestATaskIsTheSameInItsLogAndInItsDescription(t *testing.T) {
 	var all recordtest.Sink
 	tasks := ecsTaskText(`"exitCode":134,`, "", "EssentialContainerExited", "")
 	tasks = strings.Replace(tasks, `"log_router"`, `"sidecar"`, 1) // which is the main one, by the order of the description
-	tally := newTally(&all, &record.Source{}, record.Query{})
-	tally.pods = newStoredLog(context.Background(), nil, nil, &all).pods
-	if err := (ecsTasks{}).Parse(context.Background(), &record.Source{}, strings.NewReader(tasks), tally); err != nil {
+	if err := (ecsTasks{}).Parse(context.Background(), &record.Source{}, strings.NewReader(tasks), &all); err != nil {
 		t.Fatal(err)
 	}
-	for stream, want := range map[string]string{"ecs/sidecar/" + storedTask: storedTask, "ecs/api/" + storedTask: storedTask + "/api"} {
-		if got := namesOfStream(stream, tally.pods).Container; got != want {
-			t.Errorf("%s is %s, want %s", stream, got, want)
-		}
+	if len(all.Mains) != 1 || all.Mains[0] != namesOfStream("ecs/sidecar/"+storedTask).Container {
+		t.Errorf("%v", all.Mains)
+	}
+	if got := namesOfStream("ecs/api/" + storedTask).Container; all.Crashes[0].Container != got {
+		t.Errorf("%+v, want %s", all.Crashes, got)
 	}
 }
 
 func TestALineThatAShipperWrappedIsOpened(t *testing.T) {
 	for _, c := range []struct{ name, line, want string }{
-		{"Fluent Bit", `{"log":` + quoted(wordsLine+"\n") + `,"stream":"stderr","kubernetes":{"pod_name":"web-1","container_name":"app","docker_id":"3f1c"}}`, "heap_limit of web-1 at 123ms"},
+		{"Fluent Bit", `{"log":` + quoted(wordsLine+"\n") + `,"stream":"stderr","kubernetes":{"pod_name":"web-1","container_name":"app","docker_id":"3f1c"}}`, "heap_limit of web-1/app at 123ms"},
 		{"Fluent Bit, of JSON", `{"log":` + quoted(pinoLine) + `,"kubernetes":{"pod_name":"web-1"}}`, "GET /a of web-1 at 100ms"},
 		{"FireLens", `{"log":` + quoted(wordsLine) + `,"source":"stderr","container_name":"/ecs-api-41-api-8af","ecs_task_arn":"arn:aws:ecs:eu-west-1:1:task/prod/` + storedTask + `"}`, "heap_limit of " + storedTask + " at 123ms"},
 		{"without a line", `{"log":"","kubernetes":{"pod_name":"web-1"}}`, "unrecognised_lines 1"},
@@ -369,7 +368,7 @@ func TestAnswersOfStoresThatAreNotAsDescribed(t *testing.T) {
 		{"results without times", `{"results":[[{"field":"@message","value":` + quoted("2026-11-20T09:00:00.123Z "+wordsLine) + `}]],"status":"Complete"}`, of},
 		{"an end without a time", `{"results":[[{"field":"@message","value":` + quoted(wordsLine) + `}]],"status":"Complete"}`, "no_time 1"},
 		{"a message of several lines", cloudWatchText("web-1", "2026-11-20 09:00:00 ERROR\n"+wordsLine+"\n"), said + "; unrecognised_lines 1"},
-		{"a message of several lines, printed", "2026-11-20T09:00:00.123000+00:00 ecs/api/" + storedTask + " ERROR\n" + wordsLine + "\n", "heap_limit of " + storedTask + " at 123ms; unrecognised_lines 1"},
+		{"a message of several lines, printed", "2026-11-20T09:00:00.123000+00:00 ecs/api/" + storedTask + " ERROR\n" + wordsLine + "\n", "heap_limit of " + storedTask + "/api at 123ms; unrecognised_lines 1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := readStored(t, "saved", c.text)

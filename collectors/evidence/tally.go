@@ -7,7 +7,6 @@ import (
 	"slices"
 	"sync"
 
-	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/record"
 )
 
@@ -84,9 +83,8 @@ type tally struct {
 	seenMany                    bool        // they name several
 
 	ends  endsTold
-	pods  *containers.PodNames // of all documents of the run; nil: of none
-	names fileNames            // of containers that this source told of
-	file  []byte               // the container whose log this is, by the name of the file; see fileNames
+	names fileNames // of containers that this source told of
+	file  []byte    // the container whose log this is, by the name of the file; see fileNames
 
 	parent *tally
 	mu     sync.Mutex // guards joined
@@ -173,6 +171,9 @@ func (t *tally) Crash(c *record.Crash) error {
 }
 
 func (t *tally) Lifecycle(l *record.Lifecycle) error {
+	if l.Kind == record.MainContainer {
+		return t.fail(t.next.Lifecycle(l)) // it happened at no time
+	}
 	if l.Kind == record.Stopped {
 		t.ends.add(l.Container, endTold{l.Time, true, false, l.Pos})
 	}
@@ -239,9 +240,6 @@ func (t *tally) containerOfFile() []byte {
 	}
 	return t.file
 }
-
-// podNames implements podKeeper.
-func (t *tally) podNames() *containers.PodNames { return t.pods }
 
 // Forget implements format.Forgetful.
 func (t *tally) Forget() {

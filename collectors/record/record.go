@@ -254,7 +254,9 @@ const (
 	MembersChanged    LifecycleKind = "members_changed" // a dependency's list of live instances was refreshed
 	MemoryPressure    LifecycleKind = "memory_pressure" // over quota, not yet killed (Heroku R14)
 	HostDown          LifecycleKind = "host_down"
-	LifecycleOther    LifecycleKind = "other"
+	// MainContainer is no event, and has no time: it says which container the others of its pod are companions of (see MainOf).
+	MainContainer  LifecycleKind = "main_container"
+	LifecycleOther LifecycleKind = "other"
 )
 
 // Lifecycle is one event in the life of a container, or of a whole service when Container is empty.

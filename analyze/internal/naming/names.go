@@ -24,8 +24,10 @@ var dotted = regexp.MustCompile(`^[a-z][a-z0-9_-]*\.[0-9]+$`)
 // Resolve brings the names of all records together, and returns what it learned. from and to bound the window that was asked for; 0 where
 // it was not.
 func Resolve(ev *intake.Evidence, from, to record.Time) (*Canon, error) {
+	unclear := namePods(ev)
 	tiePods(ev)
 	c := newCanon(ev)
+	c.unclear = unclear
 	var err error
 	if c.Tied, err = c.tieByBreaks(ev, from, to); err != nil {
 		return nil, err
@@ -43,6 +45,8 @@ type Canon struct {
 	turns map[string]bool   // addresses that containers had in turn, which stand for all of them
 	// counted are the kills whose container is known by the count of its restarts.
 	counted map[Sign]bool
+	// unclear are the pods, by key, of which nothing tells which of their containers what is told of the pod alone is about.
+	unclear map[string][]string
 	// Tied is how many containers were known by when their connections broke.
 	Tied int
 }
@@ -273,6 +277,28 @@ func (c *Canon) apply(ev *intake.Evidence) {
 		ev.Profiles[i].Container = c.Of(ev.Profiles[i].Container)
 	}
 	c.tieProcesses(ev, processes)
+	renameMeasured(ev, c.Of)
+}
+
+// rename gives small records other names, those of containers; two that get one name are one.
+func rename(ev *intake.Evidence, of func(string) string) {
+	for i := range ev.Crashes {
+		ev.Crashes[i].Container = of(ev.Crashes[i].Container)
+	}
+	for i := range ev.Events {
+		ev.Events[i].Container = of(ev.Events[i].Container)
+	}
+	for i := range ev.Jobs {
+		ev.Jobs[i].Container = of(ev.Jobs[i].Container)
+	}
+	for i := range ev.Profiles {
+		ev.Profiles[i].Container = of(ev.Profiles[i].Container)
+	}
+	renameMeasured(ev, of)
+}
+
+// renameMeasured is rename for curves and for when instances were seen.
+func renameMeasured(ev *intake.Evidence, of func(string) string) {
 	merged := map[intake.SeriesKey]*intake.Series{}
 	keys := make([]intake.SeriesKey, 0, len(ev.Series))
 	for k := range ev.Series {
@@ -293,7 +319,7 @@ func (c *Canon) apply(ev *intake.Evidence) {
 	})
 	for _, k := range keys {
 		nk := k
-		nk.Container = c.Of(k.Container)
+		nk.Container = of(k.Container)
 		if o := merged[nk]; o != nil {
 			o.Points = append(o.Points, ev.Series[k].Points...)
 			continue
@@ -303,7 +329,7 @@ func (c *Canon) apply(ev *intake.Evidence) {
 	ev.Series = merged
 	seen := map[intake.SeenKey]*intake.Sighting{}
 	for k, v := range ev.Seen {
-		nk := intake.SeenKey{Container: c.Of(k.Container), Instance: k.Instance}
+		nk := intake.SeenKey{Container: of(k.Container), Instance: k.Instance}
 		if o := seen[nk]; o != nil {
 			o.Add(v.First)
 			o.Add(v.Last)

@@ -88,6 +88,8 @@ func (q *inquiry) actions() {
 			add("mitigate", "rival.host-memory", "Look at what else takes memory on the machine at "+listSome(at, 3)+" (the kernel's log lists every process and who asked), and reserve what the containers need.")
 		case 2*faults > n:
 			add("observe", "burst.open-at-onset", "Read what the processes wrote just before "+listSome(at, 3)+": they ended by an error, and its first line and trace say where.")
+		case len(q.untied.Containers) > 0:
+			add("observe", "burst.open-at-onset", "Save what tells which container of the pods died (kubectl get pods -o json), and ask again with it.")
 		default:
 			add("observe", "burst.open-at-onset", "Look at what the processes do without a request just before "+listSome(at, 3)+" (jobs, timers, consumers), and let the runtime write a heap snapshot when memory runs out.")
 		}

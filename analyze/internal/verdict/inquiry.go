@@ -30,7 +30,7 @@ type inquiry struct {
 	heap   *heap.Result // nil where there are no profiles
 	hang   *hang.Result // nil where no calls end at one constant duration
 	host   hostLost
-	untied untied
+	untied traffic.Untied
 	// shortages are the kills that a kernel or node tells of as those of a machine that ran out of memory.
 	shortages map[naming.Sign]bool
 	services  map[string]string // by container, where a source tells
@@ -65,9 +65,6 @@ type hostLost struct {
 	candidate candidate
 	deaths    []int
 }
-
-// untied is what died and the addresses that requests name where nothing ties the two, see [traffic.Traffic.Untied].
-type untied struct{ dead, addresses []string }
 
 // class is the kind of explanation that a death asks for.
 type class int
@@ -321,9 +318,9 @@ func (q *inquiry) readInflight() {
 			q.beganAnew(c)
 		}
 	}
-	q.untied.dead, q.untied.addresses = q.traffic.Untied()
+	q.untied = q.traffic.Untied()
 	for c, deaths := range q.open.deaths {
-		if len(q.untied.dead) > 0 {
+		if len(q.untied.Dead) > 0 {
 			continue // whose requests those are is not known
 		}
 		// Where many finished requests have no path, the endpoints of the others seem never to be open at a quiet moment.

@@ -259,11 +259,11 @@ func (q *inquiry) warningRows() {
 	if q.measured.Counts.Total > 0 && !q.traffic.Containers.Named {
 		own("no_container", q.measured.Counts.Total, "requests do not say which container served them: all containers are looked at as one, which proves less")
 	}
-	if dead := q.unheard(); len(dead) > 0 && len(q.untied.dead) == 0 {
+	if dead := q.unheard(); len(dead) > 0 && len(q.untied.Dead) == 0 {
 		own("requests_missing", int64(len(dead)), fmt.Sprintf("containers died of which there is no request, while others like them serve (%s): did they never come up, or is their log missing? Their deaths speak against every endpoint", listSome(dead, 4)))
 	}
-	if len(q.untied.dead) > 0 {
-		own("untied_addresses", int64(len(q.untied.addresses)), fmt.Sprintf("requests name what served them by address (%s), and no source ties those to what died (%s): which requests were open at a death is not known; save what has both (docker inspect, kubectl get pods -o json), or log the name of the container", listSome(q.untied.addresses, 4), listSome(q.untied.dead, 4)))
+	if len(q.untied.Addresses) > 0 {
+		own("untied_addresses", int64(len(q.untied.Addresses)), fmt.Sprintf("requests name what served them by address (%s), and no source ties those to what died (%s): which requests were open at a death is not known; save what has both (docker inspect, kubectl get pods -o json), or log the name of the container", listSome(q.untied.Addresses, 4), listSome(q.untied.Dead, 4)))
 	}
 	rows := []finding.Warning{}
 	add := func(x *record.Warning) {

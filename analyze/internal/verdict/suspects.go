@@ -477,7 +477,7 @@ func (q *inquiry) clear(s *finding.Suspect, e int, res *inflight.Result, deaths 
 		s.Role = finding.Victim
 		s.Reasons = append(s.Reasons, fmt.Sprintf("%d of the %d open requests began after the slow-down; usually it takes %s", after, open, seconds(usual)), arithmetic)
 	case s.CrashesWith == 0:
-		if len(q.untied.dead) > 0 {
+		if len(q.untied.Dead) > 0 {
 			s.Reasons = append(s.Reasons, "nothing tells which requests were open when a container died; usually it takes "+seconds(usual))
 			break
 		}

@@ -541,6 +541,7 @@ func (q *inquiry) undetermined(deaths []int, c class, res *inflight.Result, grad
 		s += ": the requests do not say which container served them"
 	case q.traffic.Layer == record.LayerApp && !q.hasStarts():
 		s += ": only finished requests are logged, and the request that kills never finishes"
+	case len(q.untied.Dead) > 0: // see tellUntied
 	case res != nil && res.Leader > 0 && grade == finding.Possible:
 		named = res.Leader
 		s += fmt.Sprintf("; %s comes closest, which is not enough to accuse it", q.traffic.Endpoints.Names[res.Leader])
@@ -570,12 +571,13 @@ func (q *inquiry) undetermined(deaths []int, c class, res *inflight.Result, grad
 	return candidate{verdict: finding.Verdict{Cause: finding.Undetermined, Grade: g, Summary: s + "."}, deaths: deaths, class: c, endpoint: -1, named: named}
 }
 
-// onlyCompanions reports whether all that died are companions of pods of which nothing else died.
+// onlyCompanions reports whether all that died are companions of pods, of which nothing else died and which serve no request.
 func (q *inquiry) onlyCompanions(deaths []int) bool {
 	return !slices.ContainsFunc(deaths, func(d int) bool {
 		_, companion := life.PodOf(q.traffic.Life.Deaths[d].Container)
 		_, together := q.diedWith(d)
-		return !companion || together
+		served := q.traffic.Containers.Index(q.traffic.Life.Deaths[d].Container)
+		return !companion || together || served != 0 && q.measured.Serves[served]
 	})
 }
 
@@ -653,15 +655,19 @@ func (q *inquiry) hangRise() float64 {
 
 // tellUntied says in the verdict and in the checks that the open requests could not be asked.
 func (q *inquiry) tellUntied() {
-	if len(q.untied.dead) == 0 {
+	if len(q.untied.Dead) == 0 {
 		return
 	}
 	if v := &q.report.Verdict; v.Cause == finding.Undetermined {
-		v.Summary += " The requests name only addresses, and nothing ties those to what died."
+		if len(q.untied.Addresses) > 0 {
+			v.Summary += " The requests name only addresses, and nothing ties those to what died."
+		} else {
+			v.Summary += " The requests name the containers of the pods, and nothing tells which of those died."
+		}
 	}
 	for i := range q.report.Checks {
 		if c := &q.report.Checks[i]; c.Rule == "burst.open-at-onset" && c.Outcome == finding.NotPossible {
-			c.Detail = fmt.Sprintf("the requests name %s, and nothing ties those addresses to %s", listSome(q.untied.addresses, 4), listSome(q.untied.dead, 4))
+			c.Detail = fmt.Sprintf("the requests name %s, and nothing ties those to %s", listSome(slices.Concat(q.untied.Addresses, q.untied.Containers), 4), listSome(q.untied.Dead, 4))
 		}
 	}
 }

@@ -18,7 +18,8 @@ type Sink struct {
 	Requests   []record.Request
 	Samples    []record.Sample
 	Crashes    []record.Crash
-	Lifecycles []record.Lifecycle
+	Lifecycles []record.Lifecycle // but for what is no event
+	Mains      []string           // of record.MainContainer the names
 	Jobs       []record.Job
 	Exposures  []record.Exposure
 	Profiles   []record.Profile
@@ -79,6 +80,10 @@ func (s *Sink) Lifecycle(v *record.Lifecycle) error {
 	c.Container, c.Instance, c.Service = strings.Clone(c.Container), strings.Clone(c.Instance), strings.Clone(c.Service)
 	c.Host, c.Version, c.Text = strings.Clone(c.Host), strings.Clone(c.Version), strings.Clone(c.Text)
 	c.Reason = strings.Clone(c.Reason)
+	if c.Kind == record.MainContainer {
+		s.Mains = append(s.Mains, c.Container)
+		return s.Fail
+	}
 	s.Lifecycles = append(s.Lifecycles, c)
 	return s.Fail
 }
@@ -148,6 +153,7 @@ func (s *Sink) Join() error {
 	root.Samples = append(root.Samples, s.Samples...)
 	root.Crashes = append(root.Crashes, s.Crashes...)
 	root.Lifecycles = append(root.Lifecycles, s.Lifecycles...)
+	root.Mains = append(root.Mains, s.Mains...)
 	root.Jobs = append(root.Jobs, s.Jobs...)
 	root.Exposures = append(root.Exposures, s.Exposures...)
 	root.Profiles = append(root.Profiles, s.Profiles...)

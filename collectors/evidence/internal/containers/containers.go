@@ -3,7 +3,6 @@ package containers
 
 import (
 	"bytes"
-	"strings"
 
 	"lastcall/collectors/evidence/internal/number"
 )
@@ -99,52 +98,15 @@ func IsPodName(b []byte) bool {
 	return IsName(b)
 }
 
-// MaxPods bounds the pods remembered; further ones go by their own name whatever the container.
-const MaxPods = 100_000
-
-// IsSidecar knows the companions that meshes and agents put into pods.
-func IsSidecar(container string) bool {
-	switch container {
-	case "istio-proxy", "istio-init", "linkerd-proxy", "linkerd-init", "envoy", "envoy-sidecar", "consul-connect-envoy-sidecar", "cloud-sql-proxy", "cloudsql-proxy",
-		"vault-agent", "datadog-agent", "datadog-init", "fluent-bit", "fluentd", "filebeat", "otel-collector", "otc-container", "jaeger-agent", "kube-rbac-proxy",
-		"config-reloader", "aws-for-fluent-bit", "log_router", "ecs-service-connect", "daprd", "oauth2-proxy", "nginx-sidecar":
-		return true
-	}
-	return false
-}
-
-// PodNames gives what is told of the containers of pods the names under which all of it is filed: the main container of a pod is the pod, the
-// others are "pod/container". The main one is that which the pod's own description names, otherwise the first that is seen and is no known
-// companion. The zero value is ready.
-type PodNames struct {
-	main map[string]string
-}
-
-// SetMain says which container of a pod is its main one.
-func (p *PodNames) SetMain(pod, container string) {
-	if _, known := p.main[pod]; container == "" || !known && len(p.main) >= MaxPods {
-		return
-	}
-	if p.main == nil {
-		p.main = map[string]string{}
-	}
-	p.main[strings.Clone(pod)] = strings.Clone(container)
-}
-
-// Main is the main container of a pod; empty where it is not known yet.
-func (p *PodNames) Main(pod string) string { return p.main[pod] }
-
-// Name is the name of a container of a pod; one of both may be empty.
-func (p *PodNames) Name(pod, container string) string {
-	main, known := p.main[pod]
+// InPod is the name under which what is told of a container of a pod is filed, "pod/container"; one of both may be empty. Which container of
+// a pod is the one that it is there for is not asked here: sources tell of them in any order, and some of one of them alone. What tells
+// that by a description says so ([record.MainContainer]).
+func InPod(pod, container string) string {
 	switch {
 	case pod == "":
 		return container
-	case container == "" || container == pod || known && main == container:
+	case container == "" || container == pod:
 		return pod
-	case known || IsSidecar(container):
-		return pod + "/" + container
 	}
-	p.SetMain(pod, container)
-	return pod
+	return pod + "/" + container
 }

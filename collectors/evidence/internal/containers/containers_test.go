@@ -42,27 +42,15 @@ func TestCgroupPathsNameThePod(t *testing.T) {
 	}
 }
 
-func TestThePodGoesByTheNameOfItsMainContainer(t *testing.T) {
-	var p PodNames
-	p.SetMain("web-0", "app")
-	p.SetMain("web-1", "envoy")
-	p.SetMain("web-2", "")
+func TestAContainerIsNamedWithItsPod(t *testing.T) {
 	for _, c := range []struct{ pod, container, want string }{
-		{"web-0", "shipper", "web-0/shipper"},
-		{"web-0", "app", "web-0"},
+		{"web-0", "app", "web-0/app"},
 		{"web-0", "", "web-0"},
-		{"web-1", "envoy", "web-1"}, // the pod says so, companion or not
-		{"web-1", "other", "web-1/other"},
-		{"web-2", "istio-proxy", "web-2/istio-proxy"},
-		{"web-2", "first", "web-2"},
-		{"web-2", "second", "web-2/second"},
+		{"web-0", "web-0", "web-0"},
 		{"", "alone", "alone"},
 	} {
-		if got := p.Name(c.pod, c.container); got != c.want {
+		if got := InPod(c.pod, c.container); got != c.want {
 			t.Errorf("%s of %s: %q, want %q", c.container, c.pod, got, c.want)
 		}
-	}
-	if p.Main("web-0") != "app" || p.Main("web-2") != "first" || p.Main("web-9") != "" {
-		t.Errorf("main ones are %q, %q and %q", p.Main("web-0"), p.Main("web-2"), p.Main("web-9"))
 	}
 }

@@ -55,7 +55,6 @@ type kubeletPod struct {
 func (Kubelet) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
 	w := jsondoc.NewWalker(ctx, r)
 	var node string
-	var names containers.PodNames
 	var n int64
 	return w.Objects(func(key string) error {
 		switch key {
@@ -73,16 +72,16 @@ func (Kubelet) Parse(ctx context.Context, src *record.Source, r io.Reader, sink 
 				if _, err := w.Decode(&p); err != nil {
 					return err
 				}
-				return p.emit(record.Pos{Source: src, Line: n}, node, &names, sink)
+				return p.emit(record.Pos{Source: src, Line: n}, node, sink)
 			})
 		}
 		return w.Skip()
 	})
 }
 
-func (p *kubeletPod) emit(pos record.Pos, node string, names *containers.PodNames, sink record.Sink) error {
+func (p *kubeletPod) emit(pos record.Pos, node string, sink record.Sink) error {
 	for _, c := range p.Containers {
-		o := origin.Origin{Pos: pos, Container: []byte(names.Name(p.Ref.Name, c.Name)), Host: []byte(node)}
+		o := origin.Origin{Pos: pos, Container: []byte(containers.InPod(p.Ref.Name, c.Name)), Host: []byte(node)}
 		if t, _, ok := stamp.Parse([]byte(c.Start)); ok {
 			o.Time = t
 			if err := sink.Lifecycle(o.Lifecycle(record.Up, record.StartTime, nil)); err != nil {

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/metrics"
@@ -74,7 +73,6 @@ type queryReader struct {
 	sink record.Sink
 	w    *jsondoc.Walker
 	set  *metrics.Set
-	pods containers.PodNames
 	n    int64
 }
 
@@ -146,7 +144,7 @@ func (d *queryReader) series() error {
 	var l metrics.LabelSet
 	addTags(&l, strings.Split(s.Scope, ","))
 	addTags(&l, s.TagSet)
-	names := l.Resolve(&d.pods)
+	names := l.Resolve()
 	if names.Container == "" && len(points) > 0 {
 		err := warning.Tell(d.sink, pos, "no_container", "a series over the whole fleet; ask Datadog for it by the tag that names a container", []byte(fmt.Sprintf("%s{%s}", name, s.Scope)))
 		if err != nil {

@@ -9,7 +9,6 @@ import (
 	"path"
 	"strings"
 
-	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/metrics"
@@ -74,7 +73,6 @@ type timeseriesReader struct {
 	sink    record.Sink
 	w       *jsondoc.Walker
 	set     *metrics.Set
-	pods    containers.PodNames
 	n       int64
 	queries []string
 	answers []timeseriesAttributes
@@ -212,7 +210,7 @@ func (d *timeseriesReader) flush() error {
 			}
 			var l metrics.LabelSet
 			addTags(&l, s.GroupTags)
-			names := l.Resolve(&d.pods)
+			names := l.Resolve()
 			if names.Container == "" && len(points) > 0 {
 				if err := warning.Tell(d.sink, record.Pos{Source: d.src, Line: d.n}, "no_container", "a series over the whole fleet; ask Datadog for it by the tag that names a container", []byte(name)); err != nil {
 					return err

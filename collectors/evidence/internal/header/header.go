@@ -3,6 +3,7 @@ package header
 
 import (
 	"bytes"
+	"lastcall/collectors/record"
 
 	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
@@ -126,22 +127,20 @@ func tagPID(tag []byte) (pid []byte, ok bool) {
 	return nil, true
 }
 
-// Kubectl takes apart what `kubectl logs --prefix` puts before a line, "[pod/web-5d8f/app] ". The container is the pod, or a companion
-// within it, as the events of Kubernetes name them.
+// Kubectl takes apart what `kubectl logs --prefix` puts before a line, "[pod/web-5d8f/app] ". It names the container as
+// the events of Kubernetes do, "web-5d8f/app".
 func Kubectl(line []byte) (container, rest []byte, ok bool) {
 	tag, rest, ok := cut.Bracketed(line)
 	if !ok || !cut.HasPrefix(tag, "pod/") {
 		return nil, nil, false
 	}
 	container = tag[len("pod/"):]
-	if pod, inner, ok := bytes.Cut(container, []byte("/")); ok && !containers.IsSidecar(string(inner)) {
-		container = pod
-	}
 	return container, rest, len(container) > 0
 }
 
 // Stern takes apart what stern puts before a line, "web-5d8f7b9c4-x2x9q app ", and the namespace before that where it follows several.
-// Only a name as Kubernetes gives it to pods tells that from a sentence.
+// Only a name as Kubernetes gives it to pods tells that from a sentence, and what follows it may be any word: only known companions are
+// named with their pod.
 func Stern(line []byte) (container, rest []byte, ok bool) {
 	pod, rest := cut.Word(line)
 	if !containers.IsPodName(pod) {
@@ -156,7 +155,7 @@ func Stern(line []byte) (container, rest []byte, ok bool) {
 	if !containers.IsName(inner) {
 		return nil, nil, false
 	}
-	if containers.IsSidecar(string(inner)) {
+	if record.IsSidecar(string(inner)) {
 		pod = append(append(bytes.Clone(pod), '/'), inner...)
 	}
 	return pod, rest, true

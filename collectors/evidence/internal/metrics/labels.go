@@ -100,7 +100,7 @@ func (l *LabelSet) Add(name, value string) {
 
 // Resolve names the container by the most exact label there is: the pod (with its container), the container, the process, the
 // container's id, the scraped target, and the host last, which stands for a container only where each runs on one of its own.
-func (l *LabelSet) Resolve(pods *containers.PodNames) Labels {
+func (l *LabelSet) Resolve() Labels {
 	out := Labels{Instance: l.instance, Service: l.service, Host: l.host, Version: l.version}
 	if out.Instance == "" {
 		out.Instance = l.pid
@@ -111,7 +111,7 @@ func (l *LabelSet) Resolve(pods *containers.PodNames) Labels {
 		if inner == "" {
 			inner = l.container
 		}
-		out.Container = pods.Name(l.pod, inner)
+		out.Container = containers.InPod(l.pod, inner)
 	case l.container != "":
 		out.Container = l.container
 	case l.kubeContainer != "":
@@ -182,11 +182,11 @@ func (l *LabelSet) addTags(tags string) {
 }
 
 // ResolveWritten is ResolveProm for labels in the manner of Prometheus, and Resolve for others, which are always a container's own.
-func (l *LabelSet) ResolveWritten(pods *containers.PodNames) (Labels, bool) {
+func (l *LabelSet) ResolveWritten() (Labels, bool) {
 	if l.prom {
-		return l.ResolveProm(pods)
+		return l.ResolveProm()
 	}
-	return l.Resolve(pods), true
+	return l.Resolve(), true
 }
 
 // MetricOfQuery takes the metric out of a query such as "max:runtime.node.mem.heap_used{service:api} by {container}.rollup(max, 20)".

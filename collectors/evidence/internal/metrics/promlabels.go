@@ -72,7 +72,7 @@ func (l *LabelSet) AddProm(key, value string) {
 
 // ResolveProm is Resolve for the labels of Prometheus; ok is false for series that are no container's own: the pause container, the
 // sum over a pod or a slice of the machine, one of several CPUs.
-func (l *LabelSet) ResolveProm(pods *containers.PodNames) (Labels, bool) {
+func (l *LabelSet) ResolveProm() (Labels, bool) {
 	switch {
 	case l.kubeContainer == "POD":
 		return Labels{}, false
@@ -88,6 +88,6 @@ func (l *LabelSet) ResolveProm(pods *containers.PodNames) (Labels, bool) {
 	if l.pod != "" {
 		l.container = "" // cAdvisor's "name" is the runtime's own: k8s_app_web-1_default_…
 	}
-	out := l.Resolve(pods)
+	out := l.Resolve()
 	return out, true
 }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"slices"
 
-	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/metrics"
@@ -68,7 +67,6 @@ type queryReader struct {
 	sink record.Sink
 	w    *jsondoc.Walker
 	set  *metrics.Set
-	pods containers.PodNames
 	heap metrics.HeapPools
 	n    int64
 }
@@ -147,7 +145,7 @@ func (p *queryReader) series() error {
 			pool, ok = l.HeapPool()
 		}
 	}
-	names, own := l.ResolveProm(&p.pods)
+	names, own := l.ResolveProm()
 	if !ok || !own {
 		p.set.Skip(name, len(points))
 		return nil

@@ -6,7 +6,6 @@ import (
 	"math"
 	"strconv"
 
-	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/metrics"
@@ -75,7 +74,6 @@ func (Text) NewParser(src *record.Source) format.LineParser {
 type expositionParser struct {
 	src   *record.Source
 	known map[string]metrics.Meaning
-	pods  containers.PodNames
 	heaps metrics.HeapPools
 }
 
@@ -83,7 +81,7 @@ type expositionParser struct {
 func (Text) Sequential() bool { return true }
 
 // Forget implements format.Forgetful.
-func (p *expositionParser) Forget() { p.pods, p.heaps = containers.PodNames{}, metrics.HeapPools{} }
+func (p *expositionParser) Forget() { p.heaps = metrics.HeapPools{} }
 
 // ParseLine implements LineParser.
 func (p *expositionParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
@@ -133,7 +131,7 @@ func (p *expositionParser) ParseLine(lineNo int64, line []byte, sink record.Sink
 			return true, nil
 		}
 	}
-	names, ok := l.ResolveProm(&p.pods)
+	names, ok := l.ResolveProm()
 	if !ok {
 		return true, nil
 	}
@@ -156,7 +154,7 @@ func (p *expositionParser) Finish(sink record.Sink) error {
 
 // started tells when a process or container began.
 func (p *expositionParser) started(pos record.Pos, l *metrics.LabelSet, at float64, sink record.Sink) error {
-	names, ok := l.ResolveProm(&p.pods)
+	names, ok := l.ResolveProm()
 	t, isTime := stamp.Epoch(at)
 	if !ok || !isTime || names.Container == "" {
 		return nil

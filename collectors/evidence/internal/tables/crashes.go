@@ -135,7 +135,7 @@ func (c *crashTable) row(pos record.Pos, row []string, sink record.Sink) error {
 	for _, x := range c.labels {
 		l.Add(x.name, strings.TrimSpace(strings.Clone(cellAt(row, x.column))))
 	}
-	names := l.Resolve(&containers.PodNames{})
+	names := l.Resolve()
 	o := origin.Origin{
 		Pos: pos, Time: t, Container: []byte(names.Container), Instance: []byte(names.Instance), Service: []byte(names.Service),
 		Host: []byte(names.Host), Version: []byte(names.Version),

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"lastcall/collectors/evidence/internal/bounded"
-	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/jsondoc"
@@ -262,7 +261,6 @@ type table struct {
 	unzoned    bool        // whether the missing zone was told
 
 	clock  stamp.Clock
-	pods   containers.PodNames
 	key    []byte                    // scratch
 	named  map[string]metrics.Labels // by the label cells of a row: rows of one container repeat them
 	known  map[string]longSeries
@@ -343,7 +341,7 @@ func newTable(header []string, rows [][]string, file string) *table {
 					pool, known = own.HeapPool()
 				}
 			}
-			names, isOwn := own.ResolveWritten(&t.pods)
+			names, isOwn := own.ResolveWritten()
 			switch {
 			case known && isOwn && m.Pool:
 				found = addHeapColumn(found, metricColumn{column: i, name: name, meaning: m, labels: &names}, pool)
@@ -612,7 +610,7 @@ func (t *table) series(name string, u metrics.Unit) longSeries {
 	metric, own, ok := metrics.SplitSeries(name)
 	switch {
 	case ok:
-		names, isOwn := own.ResolveWritten(&t.pods)
+		names, isOwn := own.ResolveWritten()
 		if m, known := metrics.MeaningOfColumn(metric, u); known && isOwn {
 			s = longSeries{meaning: m, labels: &names, bare: u == metrics.NoUnit && needsValues(name, m)}
 		} else if metric == "" && isOwn && t.assumed != nil {
@@ -732,7 +730,7 @@ func (t *table) names(row []string) metrics.Labels {
 			l.AddMany(strings.Clone(cellAt(row, c.column)))
 		}
 	}
-	out := l.Resolve(&t.pods)
+	out := l.Resolve()
 	if len(t.named) < maxNamed {
 		t.named[string(t.key)] = out
 	}
