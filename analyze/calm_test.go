@@ -55,6 +55,31 @@ func TestNothingIsWrongOnlyWhereEveryEndIsExplained(t *testing.T) {
 	}
 }
 
+// TestNothingIsWrongIsNotSaidOfEndsWithoutTimes: kubectl's tables have ages, and tell of ends all the same.
+func TestNothingIsWrongIsNotSaidOfEndsWithoutTimes(t *testing.T) {
+	src := &record.Source{Name: "pods.txt", Format: "kubernetes-pods-table"}
+	for _, ends := range []int64{0, 3} {
+		r := look(t, analyze.Options{}, func(s record.Sink) {
+			for i := range 60 {
+				if err := s.Sample(&record.Sample{Time: dawn.Add(time.Duration(i) * time.Minute), Metric: record.RSS, Value: 100 << 20, Container: "web-0"}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := s.Lifecycle(&record.Lifecycle{Time: dawn.Add(time.Minute), Kind: record.Stopped, Container: "web-1", ExitCode: 0}); err != nil { // and something was restarted as asked
+				t.Fatal(err)
+			}
+			if ends > 0 {
+				if err := s.Warn(&record.Warning{Code: "untimed_ends", Count: ends, Pos: record.Pos{Source: src, Line: 2}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+		if said := strings.Contains(r.Verdict.Summary, "ended 3 time(s)"); said != (ends > 0) || said != (r.Verdict.Cause == finding.Undetermined) {
+			t.Errorf("%d ends: %s, %s: %s", ends, r.Verdict.Cause, r.Verdict.Grade, r.Verdict.Summary)
+		}
+	}
+}
+
 // TestAContainerThatThrashesIsNoHungDependency: connections to a container that does not answer are tried again after the same times, as
 // calls to a peer that hangs end after the same time.
 func TestAContainerThatThrashesIsNoHungDependency(t *testing.T) {

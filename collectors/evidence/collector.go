@@ -453,6 +453,10 @@ func (r *run) opened(ctx context.Context, name string, src io.Reader) (err error
 	if table, ok := errors.AsType[tables.Error](err); ok {
 		return r.refuse(&PathError{Path: name, Err: table, Hint: tables.Hint, Sample: warning.Example(firstText(in.Head()))}, "table_not_used")
 	}
+	if errors.Is(err, errAges) {
+		hint, sample, cause := refusal(name, in.Head())
+		return r.refuse(&PathError{Path: name, Err: cause, Hint: hint, Sample: sample}, "unknown_format")
+	}
 	broken := err
 	bug, isBug := errors.AsType[*panics.Error](broken)
 	if isBug && (!known || t.isSilent()) {

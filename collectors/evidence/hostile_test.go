@@ -537,7 +537,6 @@ func TestRefusalsSayWhatItIsAndWhatToDo(t *testing.T) {
 	for _, c := range []struct{ name, text, want, sample string }{
 		{"events.txt", "LAST SEEN   TYPE      REASON    OBJECT      MESSAGE\n37m         Warning   BackOff   pod/api-7   Back-off\n", "kubectl get events -o json > events.json", "LAST SEEN"},
 		{"all.txt", "NAMESPACE   LAST SEEN   TYPE      REASON    OBJECT      MESSAGE\nshop   37m         Warning   BackOff   pod/api-7   Back-off\n", "kubectl get events -o json", "LAST SEEN"},
-		{"pods.txt", "NAME    READY   STATUS    RESTARTS      AGE\napi-7   1/1     Running   2 (37m ago)   21h\n", "kubectl get pods -o json > pods.json", "READY"},
 		{"top.txt", "NAME    CPU(cores)   MEMORY(bytes)\napi-7   15m          212Mi\n", "as CSV", "MEMORY(bytes)"},
 		{"describe.txt", "Name:         api-7\nNamespace:    shop\n    Last State:     Terminated\n", "kubectl get pods -o json", "Name:"},
 		{"ps.txt", "CONTAINER ID   IMAGE     COMMAND   CREATED   STATUS    PORTS     NAMES\n3f1c   api:1   x   2 hours ago   Up   1   web-1\n", "docker events --since 24h", "IMAGE"},

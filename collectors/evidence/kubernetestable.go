@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"strings"
 
@@ -19,7 +20,7 @@ import (
 //	TIME                   TYPE      REASON       OBJECT        MESSAGE
 //	2026-11-18T10:29:41Z   Warning   BackOff      pod/web-0     Back-off restarting failed container app in pod web-0_prod(a657eb8d-…)
 //
-// By itself kubectl prints ages ("2m1s (x8 over 13h)"), which place nothing: such a table is refused, and such lines among others are counted.
+// By itself kubectl prints ages ("2m1s (x8 over 13h)"), which place nothing: such lines are counted, and those of them that tell of ends.
 // Each event is put into the form that the API gives it, and read as that.
 type kubernetesTable struct{}
 
@@ -32,7 +33,7 @@ func (kubernetesTable) Name() string { return "kubernetes-table" }
 func (kubernetesTable) Sniff(head []byte) int {
 	header, rest, _ := bytes.Cut(bytes.TrimLeft(head, "\r\n"), []byte("\n"))
 	first, _, _ := bytes.Cut(rest, []byte("\n"))
-	if _, timed := eventOfTable(first); timed && isEventsHeader(header) {
+	if _, timed := eventOfTable(first); timed && isEventsHeader(header) || isAgedHeader(header) {
 		return 95
 	}
 	return 0
@@ -44,22 +45,36 @@ func isEventsHeader(line []byte) bool {
 	return len(words) == 5 && words[1] == "TYPE" && words[2] == "REASON" && words[3] == "OBJECT" && words[4] == "MESSAGE"
 }
 
+// isAgedHeader recognises the heads of the columns as kubectl prints them by itself.
+func isAgedHeader(line []byte) bool {
+	return hasColumns(strings.Fields(string(line[:min(len(line), 300)])), "LAST SEEN TYPE REASON OBJECT MESSAGE")
+}
+
+// errAges is why a table is refused that places nothing, and of which no line tells of an end.
+var errAges = errors.New("its events have ages instead of times")
+
 // Parse implements WholeFormat.
 func (kubernetesTable) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
 	events := &kubernetesReader{src: src, story: newKubernetesStory(sink)}
-	aged, firstAged := int64(0), int64(0)
-	example := ""
+	var aged, ended record.Warning
+	timed := false
+	ends := map[string]int64{} // by object
 	stats, err := eachLine(ctx, r, func(no int64, line []byte) error {
-		if len(bytes.TrimSpace(line)) == 0 || isEventsHeader(line) {
+		if len(bytes.TrimSpace(line)) == 0 || isEventsHeader(line) || isAgedHeader(line) {
 			return nil
 		}
 		raw, ok := eventOfTable(line)
 		if !ok {
-			if aged++; aged == 1 {
-				firstAged, example = no, cut.Clip(line, 200)
+			tell := &aged
+			if object, n := endsOfAgedEvent(line); n > 0 && (ends[object] > 0 || len(ends) < maxPods) {
+				tell, ends[object] = &ended, max(ends[object], n) // a start and a back-off tell of one end
+			}
+			if tell.Count++; tell.Count == 1 {
+				tell.Pos, tell.Example = record.Pos{Source: src, Line: no}, cut.Clip(line, 200)
 			}
 			return nil
 		}
+		timed = true
 		return events.object(no, raw)
 	})
 	if closeErr := events.story.close(); err == nil {
@@ -68,8 +83,19 @@ func (kubernetesTable) Parse(ctx context.Context, src *record.Source, r io.Reade
 	if err == nil && stats.TooLong > 0 {
 		err = sink.Warn(lineTooLong(src, stats))
 	}
-	if err == nil && aged > 0 {
-		err = sink.Warn(&record.Warning{Code: relativeTimes, Count: aged, Pos: record.Pos{Source: src, Line: firstAged}, Text: relativeTimesText, Example: example})
+	ended.Count = 0
+	for _, n := range ends {
+		ended.Count += n
+	}
+	if err == nil && !timed && aged.Count > 0 && ended.Count == 0 {
+		return errAges
+	}
+	aged.Code, aged.Text = relativeTimes, relativeTimesText
+	ended.Code, ended.Text = untimedEnds, untimedEndsText
+	for _, w := range []*record.Warning{&ended, &aged} {
+		if err == nil && w.Count > 0 {
+			err = sink.Warn(w)
+		}
 	}
 	return err
 }

@@ -81,12 +81,20 @@ func TestPodsAreReadAsKubectlDescribesThem(t *testing.T) {
 }
 
 func TestTablesOfEvents(t *testing.T) {
+	const aged = "LAST SEEN   TYPE      REASON    OBJECT      MESSAGE\n"
+	const podsHead = "NAME   READY   STATUS   RESTARTS   AGE\n"
 	const timed = "TIME                   TYPE      REASON       OBJECT        MESSAGE\n"
 	for _, c := range []struct{ name, text, want string }{
 		{"with times", timed + "2026-11-18T10:29:41Z   Warning   BackOff      pod/web-0     Back-off restarting failed container app in pod web-0_prod(a657eb8d)\n2026-11-18T11:29:50+01:00 Normal    Started      pod/web-0     Started container app\n",
 			"unknown of web-0/app at 10:29:41 exit -1 limit 0; up of web-0/app at 10:29:50 ; "},
 		{"by the name of the pod alone", timed + "2026-11-18T10:29:41Z   Warning   Unhealthy    web-0     Liveness probe failed: Get \"http://10.42.1.32:8080/healthz\": context deadline exceeded\n", "health_check_failed of web-0 at 10:29:41 10.42.1.32:8080; "},
-		{"an age among times", timed + "2026-11-18T10:29:50Z Normal    Started      pod/web-0     Started container app\n2m1s (x8 over 13h)   Warning   BackOff   pod/web-0   Back-off restarting failed container\n", "up of web-0/app at 10:29:50 ; relative_times 1; "},
+		{"an age among times", timed + "2026-11-18T10:29:50Z Normal    Started      pod/web-0     Started container app\n2m1s (x8 over 13h)   Warning   BackOff   pod/web-0   Back-off restarting failed container\n", "up of web-0/app at 10:29:50 ; untimed_ends 1; "},
+		{"an age that tells of no end", timed + "2026-11-18T10:29:50Z Normal    Started      pod/web-0     Started container app\n2m1s   Warning   Unhealthy   pod/web-0   Readiness probe failed\n", "up of web-0/app at 10:29:50 ; relative_times 1; "},
+		{"ages, a merged start and a back-off of one pod, and an old one", aged + "2m1s (x8 over 3d)   Normal   Started   pod/web-0   Started container app\n40s   Warning   BackOff   pod/web-0   Back-off restarting failed container\n5d   Warning   Evicted   pod/web-1   The node was low on resource: memory.\n3m   Normal   Pulled   pod/web-0   x\n",
+			"relative_times 2; untimed_ends 7; "},
+		{"of all namespaces", "NAMESPACE   " + aged + "shop-day   67m   Warning   NodeNotReady   pod/web-0   Node is not ready\nshop-day   67m   Warning   NodeNotReady   pod/web-1   Node is not ready\n", "untimed_ends 2; "},
+		{"pods", podsHead + "web-0   1/1   Running   2 (7h16m ago)   31h\nweb-1   0/1   CrashLoopBackOff   5 (40s ago)   31h\nweb-2   1/1   Running   9 (3d4h ago)   40d\nweb-3   0/1   OOMKilled   0   4m\nweb-4   1/1   Running   0   4m\n", "untimed_ends 8; "},
+		{"pods of all namespaces, as older kubectl prints them, and with their nodes", "NAMESPACE   NAME   READY   STATUS   RESTARTS   AGE   IP   NODE\nshop   web-0   1/1   Running   3   31h   10.0.0.1   node-a\nshop   web-1   0/1   CrashLoopBackOff   0   31h   <none>   node-a\n", "untimed_ends 4; "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := readStored(t, "stdin", c.text)
@@ -101,8 +109,11 @@ func FuzzKubernetesText(f *testing.F) {
 	f.Add([]byte(describedWeb))
 	f.Add([]byte("TIME TYPE REASON OBJECT MESSAGE\n2026-11-18T10:29:41Z Warning BackOff pod/web-0 Back-off restarting failed container app in pod web-0_prod(a657eb8d)\n2m1s (x8 over 13h) Normal Started pod/web-0 x\n"))
 	f.Add([]byte("Name:  a\nNamespace:  b\nContainers:\n  x:\n    State:  Waiting\n      Reason:  CrashLoopBackOff\n    Restart Count:  -1\n    Limits:\n      memory:  1e400\n"))
+	f.Add([]byte("NAME READY STATUS RESTARTS AGE\nweb-0 1/1 Running 2 (7h16m ago) 31h\nweb-1 0/1 OOMKilled -1 (x\n"))
+	f.Add([]byte("LAST SEEN TYPE REASON OBJECT MESSAGE\n2m1s (x8 over 13h) Normal Started pod/web-0 x\n3d Warning BackOff pod/web-0 restarting failed\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		formattest.FuzzDocument(t, kubernetesDescribe{}, data)
 		formattest.FuzzDocument(t, kubernetesTable{}, data)
+		formattest.FuzzDocument(t, podsTable{}, data)
 	})
 }

@@ -71,7 +71,6 @@ var packings = [...]struct{ magic, name, command string }{
 // printedTables are tables that tools print on a terminal, by words of their headers, in order.
 var printedTables = [...]struct{ columns, command, lacks, instead string }{
 	{"LAST SEEN TYPE REASON OBJECT", "kubectl get events", "it has ages instead of times", "kubectl get events -o json > events.json"},
-	{"NAME READY STATUS RESTARTS AGE", "kubectl get pods", "it has ages instead of times", "kubectl get pods -o json > pods.json"},
 	{"NAME CPU(cores) MEMORY(bytes)", "kubectl top pods", "it has no times", "a metrics query over the hours before the crash, as CSV or JSON (Grafana: Inspect, Data, Download CSV)"},
 	{"CONTAINER ID IMAGE COMMAND CREATED STATUS", "docker ps", "it has ages instead of times",
 		"docker inspect $(docker ps -aq) > containers.json; docker events --since 24h --until 0s --format json > events.json"},

@@ -23,6 +23,7 @@ func smallFormats(zone *time.Location) []format.Format {
 		kubernetesJSON{},
 		kubernetesDescribe{},
 		kubernetesTable{},
+		podsTable{},
 		dockerEvents{},
 		dockerInspect{},
 		ecsTasks{},

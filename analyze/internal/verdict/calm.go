@@ -269,6 +269,16 @@ func (q *inquiry) unread() (names []string) {
 	return slices.Compact(names)
 }
 
+// untimedEnds counts the ends of containers of which a source keeps no time.
+func (q *inquiry) untimedEnds() (n int64) {
+	for like, w := range q.traffic.Evidence.Warnings {
+		if like.Code == "untimed_ends" {
+			n += w.Count
+		}
+	}
+	return n
+}
+
 // shortOfMemory counts how often a source told that memory ran short, and names the containers.
 func (q *inquiry) shortOfMemory() (times int, on []string) {
 	for i := range q.traffic.Evidence.Events {
@@ -311,7 +321,9 @@ func (q *inquiry) grewAlone() (names []string) {
 // calmWithout decides when nothing died and memory shows no leak.
 func (q *inquiry) calmWithout(c *candidate, silent, again, planned int) {
 	hasMemory, noMemory := q.memoryRead()
-	switch {
+	switch untimed := q.untimedEnds(); {
+	case untimed > 0:
+		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: fmt.Sprintf("Containers ended %d time(s), and the table that tells it says neither when nor how: save what has times (kubectl get pods -o json, kubectl get events -o json).", untimed)}
 	case again > 0 && silent > planned:
 		// Kubernetes tells of what it stops, so these ended by themselves or were killed for memory.
 		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: fmt.Sprintf("Containers started again %d time(s), and no source says how they ended before: the platform's log tells it, and of the last end of each kubectl get pods -o json or docker inspect.", again)}
