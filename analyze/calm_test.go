@@ -31,6 +31,8 @@ func TestNothingIsWrongOnlyWhereEveryEndIsExplained(t *testing.T) {
 		"deleted and there anew": {[]event{{"web-0", time.Minute, record.Up, "Started"}, {"web-0", 39 * time.Minute, record.Stopping, "Killing"}, {"web-0", 40 * time.Minute, record.Up, "Started"}}, finding.None, finding.Conclusive, ""},
 		"a rollout": {[]event{{"web-0", 40 * time.Minute, record.Stopped, ""}, {"web-1", 41 * time.Minute, record.Up, "Started"}},
 			finding.PlannedRestart, finding.Likely, "nothing else is wrong"},
+		"put off its node for disk":                       {[]event{{"web-0", 40 * time.Minute, record.Stopping, "Evicted"}}, finding.Undetermined, finding.Insufficient, "1 time(s) a pod was put off its node, “Evicted container app”"},
+		"put off its node, as the pod and its event tell": {[]event{{"web-0", 40 * time.Minute, record.Stopping, "Evicted"}, {"web-0", 40*time.Minute + time.Second, record.Stopped, "Evicted"}}, finding.Undetermined, finding.Insufficient, "1 time(s) a pod was put off its node"},
 		"a rollout, and one that started again": {[]event{{"web-0", 40 * time.Minute, record.Stopped, ""}, {"web-1", 41 * time.Minute, record.Up, "Started"}, {"web-1", 50 * time.Minute, record.Up, "Started"}},
 			finding.PlannedRestart, finding.Possible, "no source says why 1"},
 	} {

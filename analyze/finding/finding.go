@@ -385,10 +385,14 @@ type Step struct {
 type Restart struct {
 	Time      time.Time `json:"time"`
 	Container string    `json:"container"`
-	// Reason is "deploy", "scale", "cycling", "maintenance", "stopped" or StoppedReporting.
+	// Reason is "deploy", "scale", "cycling", "maintenance", "stopped", Evicted or StoppedReporting.
 	Reason string `json:"reason"`
 	Detail string `json:"detail,omitempty"`
 }
+
+// Evicted is the reason of an end that nobody asked for: the kubelet put a pod off its node, for disk or process ids. For memory it is a
+// crash.
+const Evicted = "evicted"
 
 // StoppedReporting is the reason of an end that no source explains: nothing more was seen of an instance, and another one followed.
 const StoppedReporting = "stopped_reporting"

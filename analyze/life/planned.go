@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode"
 
+	"lastcall/analyze/finding"
 	"lastcall/collectors/record"
 )
 
@@ -163,6 +164,8 @@ func (c *container) stoppedAsAsked(d *Death, stop *record.Lifecycle) {
 func (c *container) reason(at record.Time, word string) string {
 	w := strings.ToLower(word)
 	switch {
+	case word == evictedReason:
+		return finding.Evicted
 	case strings.Contains(w, "deploy") || strings.Contains(w, "release") || strings.Contains(w, "rollout"):
 		return reasonDeploy
 	case strings.Contains(w, "scale") || strings.Contains(w, "scaling"):

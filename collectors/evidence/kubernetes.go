@@ -109,7 +109,10 @@ func (k *kubernetesReader) document() error {
 	if err != nil {
 		return err
 	}
-	if kind := string(fields["kind"]); kind != `"Pod"` && kind != `"Event"` {
+	// Exporters of events write them without their kind.
+	_, involved := fields["involvedObject"]
+	_, regarding := fields["regarding"]
+	if kind := string(fields["kind"]); kind != `"Pod"` && kind != `"Event"` && !(kind == "" && (involved || regarding)) {
 		return nil
 	}
 	raw, err := json.Marshal(fields)

@@ -319,6 +319,17 @@ func TestEventsOfKubernetesTellLivesAndDeaths(t *testing.T) {
 	}
 }
 
+// TestEventsOfExportersHaveNoKind: they write a line for each.
+func TestEventsOfExportersHaveNoKind(t *testing.T) {
+	text := `{"metadata":{"name":"web-0.1"},"reason":"Started","message":"Started container app","lastTimestamp":"2026-11-16T13:47:57Z","count":1,"involvedObject":{"kind":"Pod","name":"web-0","fieldPath":"spec.containers{app}"}}
+{"metadata":{"name":"web-0.2"},"reason":"Killing","message":"Container app failed liveness probe, will be restarted","lastTimestamp":"2026-11-16T13:50:00Z","count":1,"involvedObject":{"kind":"Pod","name":"web-0","fieldPath":"spec.containers{app}"}}
+`
+	sink := formattest.MustRead(t, kubernetesJSON{}, "events.ndjson", text)
+	if len(sink.Lifecycles) != 1 || len(sink.Crashes) != 1 || sink.Crashes[0].Kind != record.CrashHealthCheck || sink.Crashes[0].Pos.Line != 2 {
+		t.Errorf("%+v %+v", sink.Lifecycles, sink.Crashes)
+	}
+}
+
 func TestMergedEventsSayWhatIsMissing(t *testing.T) {
 	sink := formattest.MustRead(t, kubernetesJSON{}, "events.json", `{"apiVersion":"v1","kind":"Event","involvedObject":{"kind":"Pod","name":"web-0"},"reason":"Unhealthy",
 	"message":"Liveness probe failed","firstTimestamp":"2026-11-16T13:40:00Z","lastTimestamp":"2026-11-16T13:47:57Z","count":16}`)

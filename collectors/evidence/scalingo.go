@@ -66,7 +66,7 @@ func (p *scalingoParser) ParseLine(lineNo int64, line []byte, sink record.Sink) 
 	}
 	p.origin = origin.Origin{Pos: record.Pos{Source: p.src, Line: lineNo}, Time: t}
 	o := &p.origin
-	if string(tag) == "system" || string(tag) == "manager" {
+	if isScalingoPlatform(tag) {
 		_, err := scalingoEvent(o, tag, body, sink)
 		return true, err
 	}
@@ -76,6 +76,15 @@ func (p *scalingoParser) ParseLine(lineNo int64, line []byte, sink record.Sink) 
 	o.Container = tag
 	handled, err := p.words.parse(o, body, sink)
 	return handled || err != nil || !othersMayTake(body), err
+}
+
+// isScalingoPlatform recognises the tags under which the platform itself speaks; what copies its log may name it in full.
+func isScalingoPlatform(tag []byte) bool {
+	switch string(tag) {
+	case "system", "manager", "platform", "scalingo", "scalingo-platform":
+		return true
+	}
+	return false
 }
 
 func isScalingoRouter(tag []byte) bool {
@@ -104,7 +113,7 @@ var othersWords = [...][]byte{railsStarted, railsCompleted, railsUnrouted, []byt
 // scalingoMessage handles an event as it stands in a message that has lost its own time: "[system] [web-1] Container web-1 …".
 func scalingoMessage(o *origin.Origin, msg []byte, sink record.Sink) (bool, error) {
 	tag, body, ok := cut.Bracketed(msg)
-	if !ok || (string(tag) != "system" && string(tag) != "manager") || !cut.HasPrefix(msg[len(tag)+2:], " ") {
+	if !ok || !isScalingoPlatform(tag) || !cut.HasPrefix(msg[len(tag)+2:], " ") {
 		return false, nil
 	}
 	return scalingoEvent(o, tag, body, sink)

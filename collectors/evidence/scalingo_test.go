@@ -66,6 +66,11 @@ func TestScalingosLinesTellLivesAndDeaths(t *testing.T) {
 			crash: &record.Crash{Time: when, Kind: record.CrashAbort, Exited: true, ExitCode: 134, Signal: "SIGABRT", Container: "web-1", Instance: "dc317786f4c6"},
 		},
 		{
+			name:  "the platform is named in full",
+			line:  head + "[scalingo-platform] [web-1] Container web-1 crashed, exit code 134",
+			crash: &record.Crash{Time: when, Kind: record.CrashAbort, Exited: true, ExitCode: 134, Signal: "SIGABRT", Container: "web-1"},
+		},
+		{
 			name:  "out of memory is said by the platform",
 			line:  head + "[system] [web-1] Container web-1 (dc317786f4c6) crashed, exit status 137 (out of memory)",
 			crash: &record.Crash{Time: when, Kind: record.CrashOOMKill, Exited: true, ExitCode: 137, Signal: "SIGKILL", Container: "web-1", Instance: "dc317786f4c6"},

@@ -25,8 +25,11 @@ func (q *inquiry) calm() candidate {
 		return q.hungCandidate(nil)
 	}
 	silent, again, planned := 0, 0, 0
+	var evicted []life.Restart
 	for _, s := range q.traffic.Life.Restarts {
 		switch {
+		case s.Reason == finding.Evicted:
+			evicted = append(evicted, s)
 		case s.Reason != finding.StoppedReporting:
 			planned++
 		case s.Again:
@@ -83,6 +86,10 @@ func (q *inquiry) calm() candidate {
 			return c
 		}
 	}
+	if len(evicted) > 0 && c.verdict.Cause.Harmless() {
+		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: fmt.Sprintf("Nothing crashed, but %d time(s) a pod was put off its node, “%s”, and nothing says what used it up.", len(evicted), clip(strings.TrimSpace(evicted[0].Detail), 160))}
+		return c
+	}
 	if len(q.failing) > 0 && c.verdict.Cause.Harmless() {
 		q.tellFailing(&c)
 		return c
@@ -137,7 +144,7 @@ func (q *inquiry) failedAfterRestarts() (string, bool) {
 	}
 	var asked []*life.Restart
 	for i := range q.traffic.Life.Restarts {
-		if s := &q.traffic.Life.Restarts[i]; s.Reason != finding.StoppedReporting {
+		if s := &q.traffic.Life.Restarts[i]; s.Reason != finding.StoppedReporting && s.Reason != finding.Evicted {
 			asked = append(asked, s)
 		}
 	}

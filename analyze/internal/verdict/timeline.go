@@ -98,7 +98,10 @@ func (q *inquiry) restartEvents() (out []finding.Event) {
 	for i := range q.traffic.Life.Restarts {
 		s := &q.traffic.Life.Restarts[i]
 		e := observed(s.Time, finding.EventRestart, fmt.Sprintf("%s ended as asked (%s)", s.Container, s.Reason), s.Pos, s.Container)
-		if s.Reason == finding.StoppedReporting {
+		switch s.Reason {
+		case finding.Evicted:
+			e.Text = s.Container + " was put off its node (evicted)"
+		case finding.StoppedReporting:
 			e.Observed = false
 			e.Text = s.Container + " stopped reporting; another instance followed"
 			if s.Again {
