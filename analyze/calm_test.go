@@ -371,3 +371,66 @@ func TestMemoryThatGrowsAloneIsTold(t *testing.T) {
 		}
 	}
 }
+
+// TestRequestsThatNeverEndAreToldWhereNothingTellsOfDeaths: without a platform's log, and without words of the runtime, the requests that never
+// ended are all that a death leaves. Lines that were lost leave the same of all endpoints, and a stream never ends.
+func TestRequestsThatNeverEndAreToldWhereNothingTellsOfDeaths(t *testing.T) {
+	src := &record.Source{Name: "app.log", Format: "pino"}
+	for _, c := range []struct {
+		name string
+		lost func(path string, i int) bool // whether the end of a request is missing, the i-th of its path
+		told string                        // the platform tells of a life
+		says bool
+	}{
+		{"all end", func(string, int) bool { return false }, "", false},
+		{"one in twenty exports", func(path string, i int) bool { return path == "/export" && i%20 == 7 }, "", true},
+		{"and a platform that tells of no death", func(path string, i int) bool { return path == "/export" && i%20 == 7 }, "web-1", false},
+		{"two exports", func(path string, i int) bool { return path == "/export" && i%60 == 7 }, "", false},
+		{"one line of a thousand", func(_ string, i int) bool { return i%500 == 7 }, "", false},
+		{"a stream", func(path string, _ int) bool { return path == "/export" }, "", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := look(t, analyze.Options{}, func(s record.Sink) {
+				line, of := int64(0), map[string]int{}
+				give := func(path string, at record.Time) {
+					of[path]++
+					for _, phase := range []record.Phase{record.Started, record.Completed} {
+						if phase == record.Completed && c.lost(path, of[path]) {
+							continue
+						}
+						line++
+						x := record.Request{Pos: record.Pos{Source: src, Line: line}, Layer: record.LayerApp, Phase: phase, Start: at, Method: []byte("GET"), Path: []byte(path),
+							ID: fmt.Append(nil, path, of[path]), Container: []byte("web-1")}
+						if phase == record.Completed {
+							x.End, x.Status, x.Outcome = at.Add(40*time.Millisecond), 200, record.Answered
+						}
+						if err := s.Request(&x); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				for i := range 12_000 {
+					at := dawn.Add(time.Duration(i) * time.Second)
+					give("/usual", at)
+					if i%100 == 0 {
+						give("/export", at.Add(time.Millisecond))
+					}
+				}
+				for i := range 200 {
+					if err := s.Sample(&record.Sample{Time: dawn.Add(time.Duration(i) * time.Minute), Metric: record.RSS, Value: 100 << 20, Container: "web-1"}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if c.told != "" {
+					if err := s.Lifecycle(&record.Lifecycle{Time: dawn, Kind: record.Up, Container: c.told, ExitCode: -1}); err != nil {
+						t.Fatal(err)
+					}
+				}
+			})
+			says := strings.Contains(r.Verdict.Summary, "requests of GET /export began and never ended")
+			if says != c.says || says && (r.Verdict.Grade != finding.Possible || r.Verdict.Endpoint != nil) || r.Verdict.Cause != finding.None {
+				t.Errorf("%s, %s: %s", r.Verdict.Cause, r.Verdict.Grade, r.Verdict.Summary)
+			}
+		})
+	}
+}

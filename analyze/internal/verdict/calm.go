@@ -103,6 +103,17 @@ func (q *inquiry) calm() candidate {
 		c.verdict.Grade = lower(c.verdict.Grade, finding.Possible)
 		c.verdict.Summary += fmt.Sprintf(" Of what was given, %s could not be read: what it tells is not known.", listSome(names, 3))
 	}
+	if e, n, all := q.neverEnded(); n > 0 && c.verdict.Cause.Harmless() && !q.traffic.Life.Told {
+		began := fmt.Sprintf("%d of %d requests of %s began and never ended by the log, and of all others %d: a process that dies leaves that, and so does a caller that goes away.",
+			n, q.measured.Counts.PerEndpoint[e], q.traffic.Endpoints.Names[e], all-n)
+		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "requests.unended", Outcome: finding.Neutral, Detail: began})
+		if q.falls().times() > 1 {
+			c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: "No crash was told of, but memory fell at once from far above its usual level, and " + began}
+			return c
+		}
+		c.verdict.Grade = lower(c.verdict.Grade, finding.Possible)
+		c.verdict.Summary += " But " + began
+	}
 	if slow, ok := q.measured.Latency.Slowest(); ok && c.verdict.Cause.Harmless() {
 		c.verdict.Grade = lower(c.verdict.Grade, finding.Possible)
 		c.verdict.Summary += fmt.Sprintf(" But from %s to %s requests took far longer than usual (median %s, usually %s), and nothing says why.", clockTime(slow.From), clockTime(slow.To), seconds(slow.Median), seconds(slow.Usual))
@@ -263,6 +274,55 @@ func (q *inquiry) hangIsFallout() bool {
 		}
 	}
 	return n >= failedTimes*q.hang.Calls && 2*before >= n
+}
+
+const (
+	// unendedLeast: fewer requests that never end are lines that were lost.
+	unendedLeast = 3
+	// unendedMost of an endpoint's requests, or of all: it is how they are logged (streams, a log of starts).
+	unendedMost, unendedOfAll = 0.5, 0.01
+	// unendedChance: lines that are lost are lost of all endpoints alike.
+	unendedChance = 1e-4
+	// mayYetEnd is how long before the end of the evidence a request may have begun that is still being served.
+	mayYetEnd = 10 * time.Minute
+)
+
+// neverEnded finds the endpoint whose requests began and never ended far more often than those of others, where nearly all do end. n is how
+// many of its, all how many there are; n is 0 where there is none.
+func (q *inquiry) neverEnded() (endpoint, n, all int) {
+	if !q.hasStarts() {
+		return 0, 0, 0
+	}
+	unended := make([]int, len(q.measured.Counts.PerEndpoint))
+	for i := range q.traffic.Pending {
+		if p := &q.traffic.Pending[i]; p.Phase == record.Started && p.DoneAt() == 0 && p.Start < q.traffic.Window.To.Add(-mayYetEnd) && p.Endpoint > 0 && int(p.Endpoint) < len(unended) {
+			unended[p.Endpoint]++
+			all++
+		}
+	}
+	total := int(q.measured.Counts.Total)
+	if all == 0 || float64(all) > unendedOfAll*float64(total) {
+		return 0, 0, 0
+	}
+	best := unendedChance
+	for e, a := range unended {
+		of := int(q.measured.Counts.PerEndpoint[e])
+		if a < unendedLeast || float64(a) > unendedMost*float64(of) || total <= of {
+			continue
+		}
+		if p := stat.Fisher(a, of, all-a, total-of); p < best {
+			best, endpoint, n = p, e, a
+		}
+	}
+	return endpoint, n, all
+}
+
+func unendedRule() finding.Rule {
+	return finding.Rule{ID: "requests.unended", Title: "Requests that never end", Question: "No source tells of deaths: does the log show requests that began and never ended?",
+		Test: "How often requests of one endpoint never ended, against those of all others, by Fisher's exact test.",
+		Thresholds: []finding.Threshold{{Name: "probability by chance", Value: "less than 0.01 %", Why: "lines that are lost are lost of all endpoints alike"},
+			{Name: "requests", Value: fmt.Sprintf("%d at least, at most %.0f%% of the endpoint's and %.0f%% of all", unendedLeast, 100*unendedMost, 100*unendedOfAll), Why: "streams are logged as they begin, and some log starts alone"}},
+		Source: "method of the project", Limits: "A caller that goes away leaves the same in many logs: nobody is accused by it."}
 }
 
 // unread returns the sources of which nothing was understood.

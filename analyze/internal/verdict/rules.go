@@ -68,6 +68,7 @@ func ownRules() []finding.Rule {
 			Thresholds: []finding.Threshold{{Name: "odds", Value: fmt.Sprint(calmOdds), Why: "in generated fleets that only warm up, one in some hundred accused somebody without it"}, {Name: "likely, conclusive", Value: fmt.Sprintf("%g, %g", likelyP, conclusiveP), Why: "as elsewhere"}},
 			Source:     "method of the project", Limits: "A small leak is told a day later."},
 		afterRestartRule(),
+		unendedRule(),
 		traffic.LatencyRule(),
 		traffic.FailingRule(),
 		{ID: "hang.stale-members", Title: "A list of live instances that did not notice", Question: "Did clients go on calling an instance that was gone?",
