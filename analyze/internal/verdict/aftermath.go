@@ -201,8 +201,8 @@ func (q *inquiry) explainAfter(deaths []int) (candidate, bool) {
 	name := q.traffic.Endpoints.Names[a.endpoint]
 	detail := fmt.Sprintf("%s had been answered within %s before %d of %d deaths, where its pace brings that about before %s (probability %s)",
 		name, seconds(a.within.Seconds()), a.with, a.of, num(a.chance), percent(a.posterior))
-	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "crash.after-answer", Outcome: finding.Supports, Detail: detail})
-	return candidate{deaths: deaths, class: byFault, endpoint: a.endpoint, named: a.endpoint, by: onAnswers, after: a, verdict: finding.Verdict{
+	asked := finding.Check{Rule: "crash.after-answer", Outcome: finding.Supports, Detail: detail}
+	return candidate{deaths: deaths, class: byFault, endpoint: a.endpoint, named: a.endpoint, by: onAnswers, after: a, checks: []finding.Check{asked}, verdict: finding.Verdict{
 		Cause: finding.RequestCrash, Grade: finding.Likely, Endpoint: &q.traffic.Endpoints.Names[a.endpoint],
 		Summary: fmt.Sprintf("%s crashed %s after its answer: it had been answered within %s before %d of %d deaths, and no request was open at them that explains it.",
 			name, q.containersText(old), seconds(a.within.Seconds()), a.with, a.of)}}, true

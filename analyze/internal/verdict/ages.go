@@ -89,15 +89,14 @@ func agesOf(old []float64) (a ages) {
 	return a
 }
 
-// agesDiffer reports whether lives whose memory is known ended at ages that growth with time alone does not make, and says so.
-func (q *inquiry) agesDiffer(deaths []int) bool {
+// agesDiffer reports whether lives whose memory is known ended at ages that growth with time alone does not make.
+func (q *inquiry) agesDiffer(deaths []int) (finding.Check, bool) {
 	age := q.agesAt(slices.DeleteFunc(slices.Clone(deaths), func(d int) bool { return q.shapeAtDeath(d) == finding.ShapeInsufficient }))
 	if !age.differ() {
-		return false
+		return finding.Check{}, false
 	}
-	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "rival.ages", Outcome: finding.Contradicts,
-		Detail: fmt.Sprintf("%d lives that did not begin together each ended after %s on average, half of them further apart than %s of that: what grows with time alone ends them at one age", age.n, minutes(age.mean.Round(time.Second)), percent(age.quartiles))})
-	return true
+	return finding.Check{Rule: "rival.ages", Outcome: finding.Contradicts,
+		Detail: fmt.Sprintf("%d lives that did not begin together each ended after %s on average, half of them further apart than %s of that: what grows with time alone ends them at one age", age.n, minutes(age.mean.Round(time.Second)), percent(age.quartiles))}, true
 }
 
 // lastStraw reports whether the leader may have been no more than what came when memory was full already, where lives end at one age:
@@ -235,34 +234,33 @@ func (q *inquiry) mayAddUp(c class, deaths []int) bool {
 }
 
 // weighAges lowers the grade of the leader of a class where the ages at death say that it may be no more than the last straw.
-func (q *inquiry) weighAges(c class, deaths []int, grade finding.Grade, why []string) (ages, finding.Grade, []string) {
+func (q *inquiry) weighAges(c class, deaths []int, g *graded) ages {
 	res := q.open.results[c]
-	if res != nil && res.Leader > 0 && grade.Rank() >= finding.Possible.Rank() && q.mayAddUp(c, deaths) {
+	if res != nil && res.Leader > 0 && g.above(finding.Insufficient) && q.mayAddUp(c, deaths) {
 		who, culprits := q.traffic.Endpoints.Names[res.Leader], []int{res.Leader}
 		if res.Second >= 0 {
 			who, culprits = who+" and "+q.traffic.Endpoints.Names[res.Second], append(culprits, res.Second)
 		}
 		if s := q.strawOf(c, culprits...); s.late() {
-			grade, why = lower(grade, finding.Possible), append(why, s.String())
-			q.report.Checks = append(q.report.Checks, finding.Check{Rule: "rival.ages", Outcome: finding.Contradicts, Detail: who + ": " + s.String()})
+			g.lower(finding.Possible, s.String())
+			g.checks = append(g.checks, finding.Check{Rule: "rival.ages", Outcome: finding.Contradicts, Detail: who + ": " + s.String()})
 		}
 	}
 	all := append(slices.Clone(deaths), q.open.later[c]...)
 	again := res != nil && res.Leader > 0 && q.supportOf(res, deaths).again
 	age := q.agesOfClass(c, all, again)
 	if !age.alike() {
-		return age, grade, why
+		return age
 	}
 	outcome := finding.Neutral
 	if q.lastStraw(age, res, deaths, all) {
-		if grade.Rank() >= finding.Possible.Rank() {
+		if g.above(finding.Insufficient) {
 			outcome = finding.Contradicts
-			why = append(why, age.String()+", and it was answered in them as well")
+			g.lower(finding.Possible, age.String()+", and it was answered in them as well")
 		}
-		grade = lower(grade, finding.Possible)
 	}
-	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "rival.ages", Outcome: outcome, Detail: age.String() + ", whatever was asked of them: what ends them adds up with time"})
-	return age, grade, why
+	g.checks = append(g.checks, finding.Check{Rule: "rival.ages", Outcome: outcome, Detail: age.String() + ", whatever was asked of them: what ends them adds up with time"})
+	return age
 }
 
 // agesOfClass returns the ages at the deaths of a class; again is true where one request came back at them.

@@ -111,15 +111,11 @@ func (q *inquiry) crowdOf(calls []traffic.Call, spells [][]int) (c crowd, alike 
 	return c, alike
 }
 
-// tellAtOnce says of an accused endpoint that it takes several of its requests at once, if it does.
-func (q *inquiry) tellAtOnce(e int) string {
+// atOnce reports whether it takes several requests of an endpoint at once to kill, and how many.
+func (q *inquiry) atOnce(e int) (c crowd, ok bool) {
 	calls := q.measured.Calls(q.traffic, e)
-	c, _ := q.crowdOf(calls, q.spells(e, calls))
-	if !c.tells() {
-		return ""
-	}
-	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "burst.at-once", Outcome: finding.Supports, Detail: q.traffic.Endpoints.Names[e] + ": " + c.String()})
-	return fmt.Sprintf(" It takes several at once: %d had begun together at the deaths, %d at other times (medians).", c.fatal, c.usual)
+	c, _ = q.crowdOf(calls, q.spells(e, calls))
+	return c, c.tells()
 }
 
 func atOnceRule() finding.Rule {

@@ -75,7 +75,7 @@ func (q *inquiry) calm() candidate {
 			how = fmt.Sprintf("%d of %d requests failed (cut, given up on or refused)", q.measured.Counts.Failed, q.measured.Counts.Total)
 			if after, ok := q.failedAfterRestarts(); ok {
 				c.verdict = finding.Verdict{Cause: finding.PlannedRestart, Grade: finding.Possible, Summary: "No crash was seen, but " + how + ": " + after}
-				q.report.Checks = append(q.report.Checks, finding.Check{Rule: "errors.after-restart", Outcome: finding.Supports, Detail: after})
+				c.checks = append(c.checks, finding.Check{Rule: "errors.after-restart", Outcome: finding.Supports, Detail: after})
 				return c
 			}
 		case many(q.measured.Counts.ServerErrors) || q.measured.ManyFailures():
@@ -106,7 +106,7 @@ func (q *inquiry) calm() candidate {
 	if e, n, all := q.neverEnded(); n > 0 && c.verdict.Cause.Harmless() && !q.traffic.Life.Told {
 		began := fmt.Sprintf("%d of %d requests of %s began and never ended by the log, and of all others %d: a process that dies leaves that, and so does a caller that goes away.",
 			n, q.measured.Counts.PerEndpoint[e], q.traffic.Endpoints.Names[e], all-n)
-		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "requests.unended", Outcome: finding.Neutral, Detail: began})
+		c.checks = append(c.checks, finding.Check{Rule: "requests.unended", Outcome: finding.Neutral, Detail: began})
 		if q.falls().times() > 1 {
 			c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: "No crash was told of, but memory fell at once from far above its usual level, and " + began}
 			return c
@@ -220,7 +220,7 @@ func (q *inquiry) tellFailing(c *candidate) {
 	if planned {
 		c.verdict.Summary += fmt.Sprintf(" %d container(s) ended as asked (%s).", len(q.traffic.Life.Restarts), q.restartReasons())
 	}
-	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "errors.stretch", Outcome: finding.Neutral, Detail: what})
+	c.checks = append(c.checks, finding.Check{Rule: "errors.stretch", Outcome: finding.Neutral, Detail: what})
 }
 
 // calmOdds are the odds of a leak where nothing died, against where memory killed: most of what grows on a calm day fills or warms up, and the
@@ -232,7 +232,7 @@ func (q *inquiry) doubtLeak(c *candidate, died string) {
 	p := q.memory.growth.Endpoints[0].Posterior
 	p = p * calmOdds / (p*calmOdds + 1 - p)
 	if p < conclusiveP {
-		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "leak.calm", Outcome: finding.Contradicts,
+		c.checks = append(c.checks, finding.Check{Rule: "leak.calm", Outcome: finding.Contradicts,
 			Detail: fmt.Sprintf("%s, and most of what grows on a calm day fills or warms up: the probability of this leak is %s rather than %s", died, percent(p), percent(q.memory.growth.Endpoints[0].Posterior))})
 	}
 	switch {

@@ -86,7 +86,7 @@ func (q *inquiry) tellClock(c *candidate) {
 		return
 	}
 	c.verdict.Summary += fmt.Sprintf(" They keep to a clock: %s; look at what a timer starts then.", k)
-	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "rival.clock", Outcome: finding.Supports,
+	c.checks = append(c.checks, finding.Check{Rule: "rival.clock", Outcome: finding.Supports,
 		Detail: k.String() + ": a job, a timer, or whatever is sent then"})
 }
 

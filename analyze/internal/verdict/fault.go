@@ -13,24 +13,27 @@ func (q *inquiry) explainFault(deaths []int) []candidate {
 		return q.explainMemory(byFault, deaths)
 	}
 	res := q.open.results[byFault]
-	grade, why := q.gradeInflight(res, deaths)
+	g := q.gradeInflight(res, deaths)
 	if res != nil && res.Leader > 0 && openAt(res) == 0 {
-		grade = lower(grade, finding.Possible) // what was over is weighed by its answers: see explainAfter
+		g.grade = lower(g.grade, finding.Possible) // what was over is weighed by its answers: see explainAfter
 	}
-	age, grade, why := q.weighAges(byFault, deaths, grade, why)
-	if grade.Rank() >= finding.Likely.Rank() {
+	age := q.weighAges(byFault, deaths, &g)
+	if g.accuses() {
+		cause := finding.RequestCrash
 		if q.mayBeFull(deaths) {
-			return q.withSecond(q.howKilled(deaths, q.shapesAt(deaths).bursty), byFault, deaths, res, grade, why)
+			var asked []finding.Check
+			cause, asked = q.howKilled(deaths, q.shapesAt(deaths).bursty)
+			g.checks = append(g.checks, asked...)
 		}
-		return q.withSecond(finding.RequestCrash, byFault, deaths, res, grade, why)
+		return q.withSecond(cause, byFault, deaths, res, g)
 	}
 	if c, ok := q.explainAfter(deaths); ok {
-		return []candidate{c}
+		return []candidate{c.following(g.checks)}
 	}
 	if q.onlyExits(deaths) && q.memory.growth.Gate.Open && q.endedFull(deaths) {
-		return []candidate{q.explainLeak(deaths, len(deaths))}
+		return []candidate{q.explainLeak(deaths, len(deaths)).following(g.checks)}
 	}
-	return []candidate{q.withAges(age, q.undetermined(deaths, byFault, res, grade, why))}
+	return []candidate{q.withAges(age, q.undetermined(deaths, byFault, res, g))}
 }
 
 // onlyExits reports whether processes ended with no more than a code: so does a runtime that is told to exit when its memory is full.

@@ -75,8 +75,8 @@ func (h *hostMemory) String() string {
 	return s
 }
 
-// tellHostMemory writes down what was found, if anything was.
-func (q *inquiry) tellHostMemory(h *hostMemory, deaths []int) {
+// tell writes down what was found, if anything was.
+func (h *hostMemory) tell(g *graded, deaths []int) {
 	if len(h.deaths) == 0 {
 		return
 	}
@@ -84,7 +84,7 @@ func (q *inquiry) tellHostMemory(h *hostMemory, deaths []int) {
 	if h.most(deaths) {
 		outcome = finding.Contradicts
 	}
-	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "rival.host-memory", Outcome: outcome,
+	g.checks = append(g.checks, finding.Check{Rule: "rival.host-memory", Outcome: outcome,
 		Detail: fmt.Sprintf("at %d of %d deaths ", len(h.deaths), len(deaths)) + h.String() + fmt.Sprintf("; %d are known to have held little of their limit when killed, and no more than before", h.small)})
 }
 

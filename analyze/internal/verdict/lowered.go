@@ -70,9 +70,9 @@ func (q *inquiry) limitLowered(deaths []int) (candidate, bool) {
 	if explained >= 2 && explained == len(deaths) {
 		grade = finding.Likely
 	}
-	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "capacity.limit-lowered", Outcome: finding.Supports,
-		Detail: fmt.Sprintf("%d of %d that died for memory had a limit of %s; containers like them had taken %s before, with a limit of %s, and lived", explained, len(deaths), mib(float64(now)), mib(needed), mib(float64(before)))})
-	return candidate{deaths: deaths, class: byMemory, endpoint: -1, named: -1, verdict: finding.Verdict{Cause: finding.Capacity, Grade: grade,
+	asked := finding.Check{Rule: "capacity.limit-lowered", Outcome: finding.Supports,
+		Detail: fmt.Sprintf("%d of %d that died for memory had a limit of %s; containers like them had taken %s before, with a limit of %s, and lived", explained, len(deaths), mib(float64(now)), mib(needed), mib(float64(before)))}
+	return candidate{deaths: deaths, class: byMemory, endpoint: -1, named: -1, checks: []finding.Check{asked}, verdict: finding.Verdict{Cause: finding.Capacity, Grade: grade,
 		Summary: fmt.Sprintf("The memory limit was lowered from %s to %s, and %s died of it: as much as %s had been taken before.", mib(float64(before)), mib(float64(now)), q.containersText(deaths), mib(needed))}}, true
 }
 

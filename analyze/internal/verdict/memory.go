@@ -104,31 +104,32 @@ func (q *inquiry) explainMemory(c class, deaths []int) []candidate {
 	shape := q.shapesAt(deaths)
 	leaky, bursty, known := shape.leaky, shape.bursty, shape.known
 	res := q.open.results[c]
-	grade, why := q.gradeInflight(res, deaths)
+	g := q.gradeInflight(res, deaths)
 	all := append(slices.Clone(deaths), q.open.later[c]...)
-	age, grade, why := q.weighAges(c, deaths, grade, why)
+	age := q.weighAges(c, deaths, &g)
 	host := q.hostMemory(deaths)
-	q.tellHostMemory(&host, deaths)
+	host.tell(&g, deaths)
 	if host.most(deaths) {
-		grade = lower(grade, finding.Possible)
-		why = append(why, host.String())
+		g.lower(finding.Possible, host.String())
 	}
-	q.check("memory.shape", known > 0, finding.Neutral, fmt.Sprintf("of %s, memory had grown steadily before %d, jumped before %d, and was level when last read before %d", countText(len(deaths), "death"), leaky, bursty, shape.level),
-		q.noShape(deaths))
+	curves := finding.Check{Rule: "memory.shape", Outcome: finding.Neutral,
+		Detail: fmt.Sprintf("of %s, memory had grown steadily before %d, jumped before %d, and was level when last read before %d", countText(len(deaths), "death"), leaky, bursty, shape.level)}
+	if known == 0 {
+		curves.Outcome, curves.Detail = finding.NotPossible, q.noShape(deaths)
+	}
+	g.checks = append(g.checks, curves)
 	none := func() candidate {
-		return q.withAges(age, q.undetermined(deaths, c, res, grade, why))
+		return q.withAges(age, q.undetermined(deaths, c, res, g))
 	}
 	if host.most(deaths) {
 		return []candidate{none()}
 	}
-	// An explanation that is not taken takes what it wrote with it.
-	before := len(q.report.Checks)
 	var leak *candidate
+	asked := g.checks // but for what is asked of a leak, which tells nothing of the load
 	if q.memory.growth.Gate.Open && 2*leaky >= known && leaky > bursty {
-		c := q.explainLeak(deaths, leaky)
+		c := q.explainLeak(deaths, leaky).following(g.checks)
 		if held := q.heldOpen(&c, deaths); held != "" {
-			q.report.Checks = slices.Delete(q.report.Checks, before, len(q.report.Checks))
-			q.report.Checks = append(q.report.Checks, finding.Check{Rule: "leak.still-open", Outcome: finding.Contradicts, Detail: held})
+			g.checks = append(slices.Clone(g.checks), finding.Check{Rule: "leak.still-open", Outcome: finding.Contradicts, Detail: held})
 		} else if c.verdict.Cause != finding.Undetermined {
 			return []candidate{c}
 		} else {
@@ -136,22 +137,19 @@ func (q *inquiry) explainMemory(c class, deaths []int) []candidate {
 		}
 	}
 	// A fleet that dies under too much load dies with its busiest requests open: only the surest accusation stands against that.
-	ofLeak := len(q.report.Checks)
-	if c, ok := q.capacity(all); ok {
-		if grade.Rank() < finding.Likely.Rank() || c.verdict.Grade.Rank() >= finding.Likely.Rank() && grade.Rank() < finding.Conclusive.Rank() {
-			q.report.Checks = slices.Delete(q.report.Checks, before, ofLeak)
-			return []candidate{c}
-		}
-		q.report.Checks = q.report.Checks[:ofLeak]
+	if c, ok := q.capacity(all); ok && (!g.accuses() || c.verdict.Grade.Rank() >= finding.Likely.Rank() && !g.sure()) {
+		return []candidate{c.following(asked)}
 	}
 	if leak != nil {
 		return []candidate{*leak}
 	}
-	if grade.Rank() >= finding.Likely.Rank() {
-		return q.withSecond(q.howKilled(deaths, bursty), c, deaths, res, grade, why)
+	if g.accuses() {
+		how, asked := q.howKilled(deaths, bursty)
+		g.checks = append(slices.Clone(g.checks), asked...)
+		return q.withSecond(how, c, deaths, res, g)
 	}
 	if q.memory.growth.Gate.Open && leaky > bursty {
-		c := q.explainLeak(deaths, leaky)
+		c := q.explainLeak(deaths, leaky).following(g.checks)
 		if c.verdict.Cause != finding.Undetermined {
 			c.verdict.Grade = lower(c.verdict.Grade, finding.Possible)
 		}
@@ -164,17 +162,17 @@ func (q *inquiry) explainMemory(c class, deaths []int) []candidate {
 		return []candidate{c}
 	}
 	if c, ok := q.limitLowered(deaths); ok {
-		return []candidate{c}
+		return []candidate{c.following(g.checks)}
 	}
 	if c, ok := q.hungBefore(deaths); ok {
-		return []candidate{c}
+		return []candidate{c.following(g.checks)}
 	}
 	return []candidate{none()}
 }
 
 // howKilled says how a request killed containers of which no source says that memory was the reason: by memory if the curves jump
 // or end near the limit, by holding the event loop if they stay level and the runtime fell silent, and otherwise it cannot be told.
-func (q *inquiry) howKilled(deaths []int, bursty int) finding.Cause {
+func (q *inquiry) howKilled(deaths []int, bursty int) (finding.Cause, []finding.Check) {
 	named, aborted, level, known := 0, 0, 0, 0
 	for _, d := range deaths {
 		if q.traffic.Life.Deaths[d].Kind == record.CrashAbort {
@@ -192,25 +190,22 @@ func (q *inquiry) howKilled(deaths []int, bursty int) finding.Cause {
 	}
 	// Those of which only the next start tells are of no other kind.
 	if told := len(deaths) - q.inferred(deaths); told > 0 && 2*named >= told || 2*bursty >= len(deaths) {
-		return finding.RequestBurst
+		return finding.RequestBurst, nil
 	}
 	if 2*aborted >= len(deaths) {
-		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "memory.shape", Outcome: finding.NotPossible,
-			Detail: "the processes aborted, and neither last words nor memory readings say whether their heap was full"})
-		return finding.Undetermined
+		return finding.Undetermined, []finding.Check{{Rule: "memory.shape", Outcome: finding.NotPossible,
+			Detail: "the processes aborted, and neither last words nor memory readings say whether their heap was full"}}
 	}
 	n, silent := q.silences(deaths)
 	switch {
 	case known > 0 && 2*level > known && n > 0 && 2*silent > n:
-		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "stall.silence", Outcome: finding.Supports,
-			Detail: fmt.Sprintf("no source says why the containers were killed, but memory was well below its limit before %d of %d deaths and the runtime's metrics had fallen silent before %d of %d: something held the event loop", level, known, silent, n)})
-		return finding.CPUStall
+		return finding.CPUStall, []finding.Check{{Rule: "stall.silence", Outcome: finding.Supports,
+			Detail: fmt.Sprintf("no source says why the containers were killed, but memory was well below its limit before %d of %d deaths and the runtime's metrics had fallen silent before %d of %d: something held the event loop", level, known, silent, n)}}
 	case known > 0 && 2*level <= known:
-		return finding.RequestBurst
+		return finding.RequestBurst, nil
 	}
-	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "stall.silence", Outcome: finding.NotPossible,
-		Detail: "no source says why the containers were killed, and no memory readings tell a burst of memory from a held event loop"})
-	return finding.Undetermined
+	return finding.Undetermined, []finding.Check{{Rule: "stall.silence", Outcome: finding.NotPossible,
+		Detail: "no source says why the containers were killed, and no memory readings tell a burst of memory from a held event loop"}}
 }
 
 func (q *inquiry) burstOutcome() finding.Outcome {
@@ -237,7 +232,7 @@ func (q *inquiry) explainLeak(deaths []int, leaky int) candidate {
 	if len(deaths) > 0 {
 		tail = fmt.Sprintf(" until %s died", q.containersText(deaths))
 	}
-	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "memory.leak", Outcome: finding.Supports, Detail: g.Gate.Why})
+	c.checks = append(c.checks, finding.Check{Rule: "memory.leak", Outcome: finding.Supports, Detail: g.Gate.Why})
 	v := finding.Verdict{Cause: g.Cause, Grade: g.Grade}
 	switch g.Cause {
 	case finding.RequestLeak:
@@ -265,8 +260,13 @@ func (q *inquiry) explainLeak(deaths []int, leaky int) candidate {
 	default:
 		v.Cause = finding.Undetermined
 	}
+	uneven, differ := finding.Check{}, false
+	if v.Cause == finding.BackgroundLeak {
+		uneven, differ = q.agesDiffer(deaths)
+	}
 	switch {
-	case v.Cause == finding.BackgroundLeak && q.agesDiffer(deaths):
+	case differ:
+		c.checks = append(c.checks, uneven)
 		v.Cause, v.Grade = finding.Undetermined, finding.Possible
 		v.Summary = fmt.Sprintf("%s%s grew%s, but not with time alone, as lives ended at very different ages; the evidence cannot say what makes it grow.", strings.ToUpper(who[:1]), who[1:], tail)
 	case v.Cause == finding.Undetermined:
@@ -281,7 +281,7 @@ func (q *inquiry) explainLeak(deaths []int, leaky int) candidate {
 	if v.Endpoint == nil {
 		outcome = finding.Neutral
 	}
-	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "leak.attribution", Outcome: outcome, Detail: g.Explanation})
+	c.checks = append(c.checks, finding.Check{Rule: "leak.attribution", Outcome: outcome, Detail: g.Explanation})
 	c.verdict = v
 	return c
 }
@@ -367,9 +367,9 @@ func (q *inquiry) nameCode(c *candidate) {
 	detail := fmt.Sprintf("%s holds what grew (%s, %d profiles)", lead.Function, mib(float64(lead.GrowthBytes)), lead.Profiles)
 	switch {
 	case lead.Endpoint == nil || c.named < 0 && c.endpoint < 0:
-		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "heap.growth", Outcome: finding.Neutral, Detail: detail + "; its name does not tie it to one endpoint"})
+		c.checks = append(c.checks, finding.Check{Rule: "heap.growth", Outcome: finding.Neutral, Detail: detail + "; its name does not tie it to one endpoint"})
 	case *lead.Endpoint == q.traffic.Endpoints.Names[max(c.named, c.endpoint)]:
-		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "heap.growth", Outcome: finding.Supports, Detail: detail + ", and ties to the same endpoint"})
+		c.checks = append(c.checks, finding.Check{Rule: "heap.growth", Outcome: finding.Supports, Detail: detail + ", and ties to the same endpoint"})
 		// Two independent kinds of evidence for one endpoint: the grade rises by one step.
 		switch {
 		case !sure:
@@ -384,12 +384,14 @@ func (q *inquiry) nameCode(c *candidate) {
 				c.verdict.Summary = fmt.Sprintf("%s leaks: both its traffic and the heap profiles (%s) point to it.", q.traffic.Endpoints.Names[c.named], lead.Function)
 			} else {
 				c.by = onOpenRequests
-				c.verdict.Cause = q.howKilled(c.deaths, 0)
+				var asked []finding.Check
+				c.verdict.Cause, asked = q.howKilled(c.deaths, 0)
+				c.checks = append(c.checks, asked...)
 				c.verdict.Summary = fmt.Sprintf("%s killed %s: both its open requests and the heap profiles (%s) point to it.", q.traffic.Endpoints.Names[c.named], q.containersText(c.deaths), lead.Function)
 			}
 		}
 	default:
-		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "heap.growth", Outcome: finding.Contradicts, Detail: detail + ", and its name ties to " + *lead.Endpoint})
+		c.checks = append(c.checks, finding.Check{Rule: "heap.growth", Outcome: finding.Contradicts, Detail: detail + ", and its name ties to " + *lead.Endpoint})
 		if sure && c.verdict.Grade == finding.Conclusive {
 			c.verdict.Grade = finding.Likely
 		}

@@ -26,11 +26,11 @@ func (q *inquiry) inPlanned(from, to record.Time) (life.Span, bool) {
 
 // plannedTraffic says, of every planned window, what should have stopped and did not: which endpoints still had requests, from how
 // many callers, and which connections broke or hung instead of being drained.
-func (q *inquiry) plannedTraffic() error {
+func (q *inquiry) plannedTraffic() (checks []finding.Check, err error) {
 	for _, w := range q.traffic.Life.Planned {
 		a, err := q.traffic.ArrivedIn(w)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if q.measured.Counts.Total == 0 {
 			continue
@@ -65,7 +65,7 @@ func (q *inquiry) plannedTraffic() error {
 				detail += fmt.Sprintf("; %d took 10 s or more", a.Slow)
 			}
 		}
-		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "planned.traffic", Outcome: finding.Neutral, Detail: detail})
+		checks = append(checks, finding.Check{Rule: "planned.traffic", Outcome: finding.Neutral, Detail: detail})
 	}
-	return nil
+	return checks, nil
 }

@@ -166,8 +166,8 @@ func (q *inquiry) hostFailure() (candidate, []int) {
 		grade = finding.Possible
 		detail += ", but each was killed by a signal, as happens to what takes too much memory, and no host is named"
 	}
-	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "rival.host", Outcome: finding.Supports, Detail: detail})
-	return candidate{deaths: best, class: lost, endpoint: -1, named: -1, verdict: finding.Verdict{Cause: finding.HostFailure, Grade: grade,
+	asked := finding.Check{Rule: "rival.host", Outcome: finding.Supports, Detail: detail}
+	return candidate{deaths: best, class: lost, endpoint: -1, named: -1, checks: []finding.Check{asked}, verdict: finding.Verdict{Cause: finding.HostFailure, Grade: grade,
 		Summary: fmt.Sprintf("%s failed: %s ended within %s of each other; no request is to blame.", name, who, minutes(hostWindow))}}, best
 }
 
@@ -219,9 +219,9 @@ func (q *inquiry) staleMembers(deaths []int) (candidate, bool) {
 			if !refreshedWithout(e, x.Container, pool) {
 				continue
 			}
-			q.report.Checks = append(q.report.Checks, finding.Check{Rule: "hang.stale-members", Outcome: finding.Supports,
-				Detail: fmt.Sprintf("%s was lost at %s, and the list of live instances of %s was refreshed without it only %s later", x.Container, clockTime(x.Time), pool, minutes(e.Time.Sub(x.Time)))})
-			return candidate{deaths: deaths, class: lost, endpoint: -1, named: -1, verdict: finding.Verdict{Cause: finding.HungDependency, Grade: finding.Likely,
+			asked := finding.Check{Rule: "hang.stale-members", Outcome: finding.Supports,
+				Detail: fmt.Sprintf("%s was lost at %s, and the list of live instances of %s was refreshed without it only %s later", x.Container, clockTime(x.Time), pool, minutes(e.Time.Sub(x.Time)))}
+			return candidate{deaths: deaths, class: lost, endpoint: -1, named: -1, checks: []finding.Check{asked}, verdict: finding.Verdict{Cause: finding.HungDependency, Grade: finding.Likely,
 				Summary: fmt.Sprintf("%s hung and was lost, and its clients kept it on their list of live instances for %s: slow requests meanwhile are fallout, no endpoint is to blame.", q.containersText(deaths), minutes(e.Time.Sub(x.Time)))}}, true
 		}
 	}
@@ -303,8 +303,8 @@ func (q *inquiry) capacity(deaths []int) (candidate, bool) {
 	default:
 		return candidate{}, false
 	}
-	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "capacity.peak", Outcome: finding.Supports, Detail: detail})
-	return candidate{deaths: deaths, class: byMemory, endpoint: -1, named: -1, verdict: v}, true
+	return candidate{deaths: deaths, class: byMemory, endpoint: -1, named: -1, verdict: v,
+		checks: []finding.Check{{Rule: "capacity.peak", Outcome: finding.Supports, Detail: detail}}}, true
 }
 
 // pool counts the containers that died, and those that serve in the same pools.

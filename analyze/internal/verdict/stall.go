@@ -12,7 +12,7 @@ import (
 // explainStall explains deaths by health check: something held the CPU or the event loop, memory was full, or what it called hung.
 func (q *inquiry) explainStall(deaths []int) []candidate {
 	res := q.open.results[byStall]
-	grade, why := q.gradeInflight(res, deaths)
+	var asked []finding.Check
 	short := 0
 	known := 0
 	for _, d := range deaths {
@@ -28,7 +28,7 @@ func (q *inquiry) explainStall(deaths []int) []candidate {
 		if short > 0 {
 			outcome = finding.Contradicts
 		}
-		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "stall.memory-flat", Outcome: outcome,
+		asked = append(asked, finding.Check{Rule: "stall.memory-flat", Outcome: outcome,
 			Detail: fmt.Sprintf("memory was near its limit before %d of %d deaths by health check", short, known)})
 	}
 	if n, silent := q.silences(deaths); n > 0 {
@@ -36,29 +36,31 @@ func (q *inquiry) explainStall(deaths []int) []candidate {
 		if silent*2 > n {
 			outcome = finding.Supports
 		}
-		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "stall.silence", Outcome: outcome,
+		asked = append(asked, finding.Check{Rule: "stall.silence", Outcome: outcome,
 			Detail: fmt.Sprintf("the runtime's own metrics fell silent %s or more before %d of %d deaths, as they do when the event loop is held", minutes(stallSilence), silent, n)})
 	}
 	if short*2 > known && known > 0 {
-		return q.explainMemory(byStall, deaths)
+		return following(asked, q.explainMemory(byStall, deaths))
 	}
 	// A heap that is full is collected without end, far below the limit of the container.
 	if q.memory.growth.Gate.Open && 2*q.shapesAt(deaths).leaky > len(deaths) && q.endedFull(deaths) {
-		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "memory.leak", Outcome: finding.Supports,
+		asked = append(asked, finding.Check{Rule: "memory.leak", Outcome: finding.Supports,
 			Detail: fmt.Sprintf("memory had grown to one level before each of %s by health check: a full heap is collected without end, and answers nobody", countText(len(deaths), "death"))})
-		return q.explainMemory(byStall, deaths)
+		return following(asked, q.explainMemory(byStall, deaths))
 	}
-	age, grade, why := q.weighAges(byStall, deaths, grade, why)
-	if grade.Rank() >= finding.Likely.Rank() {
+	g := q.gradeInflight(res, deaths)
+	g.checks = append(asked, g.checks...)
+	age := q.weighAges(byStall, deaths, &g)
+	if g.accuses() {
 		if c, ok := q.onlyWaits(deaths, res.Leader); ok {
-			return []candidate{c}
+			return []candidate{c.following(g.checks)}
 		}
-		return q.withSecond(finding.CPUStall, byStall, deaths, res, grade, why)
+		return q.withSecond(finding.CPUStall, byStall, deaths, res, g)
 	}
 	if q.hang != nil {
-		return []candidate{q.hungCandidate(deaths)}
+		return []candidate{q.hungCandidate(deaths).following(g.checks)}
 	}
-	return []candidate{q.withAges(age, q.undetermined(deaths, byStall, res, grade, why))}
+	return []candidate{q.withAges(age, q.undetermined(deaths, byStall, res, g))}
 }
 
 const (
@@ -89,9 +91,9 @@ func (q *inquiry) onlyWaits(deaths []int, endpoint int) (candidate, bool) {
 		return candidate{}, false
 	}
 	name := q.traffic.Endpoints.Names[endpoint]
-	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "stall.others-answered", Outcome: finding.Contradicts,
-		Detail: fmt.Sprintf("before %d of %d deaths other requests were answered while %s was open: it did not hold the CPU or the event loop", waits, asked, name)})
-	return candidate{deaths: deaths, class: byStall, endpoint: -1, named: endpoint, verdict: finding.Verdict{Cause: finding.Undetermined, Grade: finding.Possible,
+	told := finding.Check{Rule: "stall.others-answered", Outcome: finding.Contradicts,
+		Detail: fmt.Sprintf("before %d of %d deaths other requests were answered while %s was open: it did not hold the CPU or the event loop", waits, asked, name)}
+	return candidate{deaths: deaths, class: byStall, endpoint: -1, named: endpoint, checks: []finding.Check{told}, verdict: finding.Verdict{Cause: finding.Undetermined, Grade: finding.Possible,
 		Summary: fmt.Sprintf("Health checks killed %s while requests of %s waited, and others were answered meanwhile, so it seems to hold no CPU. Something that it calls may hang, until waiting requests fill all workers.", q.containersText(deaths), name)}}, true
 }
 

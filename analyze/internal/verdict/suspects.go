@@ -320,11 +320,7 @@ func (q *inquiry) describe(s *finding.Suspect, e int, culprit, hung bool, c *can
 			c.after.describe(s)
 			s.Reasons = append(s.Reasons, "what it leaves running ends the process when its request is over: none need be open at the death")
 		case onOpenRequests:
-			_, why := q.gradeInflight(res, deaths)
-			s.Reasons = append(s.Reasons, arithmetic)
-			if e == res.Leader {
-				s.Reasons = append(s.Reasons, why...)
-			}
+			s.Reasons = append(append(s.Reasons, arithmetic), c.why...)
 		default:
 			s.Reasons = append(s.Reasons, "a leak needs no request open at the death: what counts is what its requests leave behind")
 		}

@@ -2,13 +2,15 @@
 // the report.
 //
 //	inquiry.go   asks the detectors
-//	verdict.go   weighs all of it: cause, endpoint, grade, checks (calm.go, fault.go, memory.go: by kind of death)
+//	verdict.go   weighs all of it and decides (calm.go, fault.go, memory.go, stall.go, vanished.go: by kind of death)
+//	grade.go     how sure the open requests are of whom they point to
 //	rivals.go    what else explains deaths (also ages.go, hostmemory.go, lowered.go, planned.go)
 //	suspects.go  the ranked rows, with the reason that clears each; pattern.go: one request from crash to crash
 //	second.go    a second look, with paths that differ in one segment taken as one, when nothing stood out
 //	story.go     all that explains the verdict rather than makes it (crashes.go, timeline.go, actions.go, charts.go)
 //
-// It reads what was gathered and measured, and changes none of it.
+// A question returns its answer, and with it the check that tells it; what was asked on the way to an explanation stays with that one, and
+// goes with it when it is not taken. Only [inquiry.decide] and what tells the story write to the report.
 package verdict
 
 import (
@@ -55,6 +57,21 @@ type candidate struct {
 	named int
 	by    basis
 	after aftermath // where it rests on answers
+	// why says how sure the open requests are of its endpoint; checks are what was asked on the way to it, with the answers.
+	why    []string
+	checks []finding.Check
+}
+
+// following returns the explanation with what was asked before it.
+func (c candidate) following(checks []finding.Check) candidate {
+	c.checks = slices.Concat(checks, c.checks)
+	return c
+}
+
+// following returns explanations, the first of which tells what was asked before them.
+func following(checks []finding.Check, of []candidate) []candidate {
+	of[0] = of[0].following(checks)
+	return of
 }
 
 // explains reports whether it says why, or who.
@@ -107,6 +124,7 @@ func (q *inquiry) decide() error {
 			q.tellClock(c)
 		}
 		q.nameCode(&cands[i])
+		r.Checks = append(r.Checks, cands[i].checks...)
 	}
 	sort.SliceStable(cands, func(i, j int) bool {
 		a, b := &cands[i], &cands[j]
@@ -148,10 +166,12 @@ func (q *inquiry) decide() error {
 		return err
 	}
 	q.serial(main)
-	q.generalChecks(main)
-	if err := q.plannedTraffic(); err != nil {
+	r.Checks = append(r.Checks, q.generalChecks(main)...)
+	planned, err := q.plannedTraffic()
+	if err != nil {
 		return err
 	}
+	r.Checks = append(r.Checks, planned...)
 	// Deaths of several kinds may be asked the same, with the same answer.
 	told := map[finding.Check]bool{}
 	r.Checks = slices.DeleteFunc(r.Checks, func(c finding.Check) bool {
@@ -184,231 +204,6 @@ func (q *inquiry) giveLater(to []candidate, later []int) {
 	to[0].verdict.Summary += " " + more + " followed in the same story."
 }
 
-// inferred counts the deaths of which only the start after them tells.
-func (q *inquiry) inferred(deaths []int) int {
-	n := 0
-	for _, d := range deaths {
-		if q.traffic.Life.Deaths[d].Unfinished > 0 {
-			n++
-		}
-	}
-	return n
-}
-
-// toldSupport counts the deaths that some source tells of and that support the leader of an evaluation.
-func (q *inquiry) toldSupport(res *inflight.Result, deaths []int) (n int) {
-	for i, d := range deaths {
-		if q.traffic.Life.Deaths[d].Unfinished == 0 && res.Endpoints[res.Leader].LR[i] >= inflight.Supported {
-			n++
-		}
-	}
-	return n
-}
-
-// support is what speaks for the leader of an evaluation.
-type support struct {
-	supported, explained int          // deaths that support it; those that support it or the one that it shares the deaths with
-	chains               map[int]bool // the stories of those
-	inStories            int          // deaths of these stories
-	// again is true where one and the same request of the leader was open at death after death.
-	again bool
-}
-
-func (q *inquiry) supportOf(res *inflight.Result, deaths []int) support {
-	s := support{chains: map[int]bool{}}
-	s.again = res.Same != nil && res.Same.Endpoint == res.Leader && res.Same.EValue >= sameLikely
-	for i, d := range deaths {
-		own := res.Endpoints[res.Leader].LR[i] >= inflight.Supported
-		if own {
-			s.supported++
-		}
-		if own || res.Second >= 0 && res.Endpoints[res.Second].LR[i] >= inflight.Supported {
-			s.explained++
-			s.chains[q.open.cases[d].Chain] = true
-		}
-	}
-	for _, d := range deaths {
-		if s.chains[q.open.cases[d].Chain] {
-			s.inStories++
-		}
-	}
-	return s
-}
-
-// gradeInflight grades the leader of an evaluation and says why.
-func (q *inquiry) gradeInflight(res *inflight.Result, deaths []int) (g finding.Grade, why []string) {
-	if res == nil || res.Leader < 0 {
-		return finding.Insufficient, []string{"no requests with a container were seen"}
-	}
-	lead := &res.Endpoints[res.Leader]
-	p := lead.Posterior
-	s := q.supportOf(res, deaths)
-	switch {
-	case p >= conclusiveP && s.supported >= conclusiveCrash && res.LeaveOneOut >= leaveOneOutP && (len(s.chains) >= 2 || s.again):
-		g = finding.Conclusive
-	case p >= likelyP && (s.supported >= 2 || p >= conclusiveP):
-		g = finding.Likely
-	case p >= possibleP:
-		g = finding.Possible
-	default:
-		g = finding.Insufficient
-	}
-	why = append(why, fmt.Sprintf("probability %s that it is the culprit, over %d crash(es) with %d that support it", percent(p), len(deaths), s.supported))
-	if s.again {
-		if g.Rank() < finding.Likely.Rank() && p >= possibleP {
-			g = finding.Likely
-		}
-		if res.Same.EValue >= sameConclusive && res.Same.Hops >= 3 && p >= likelyP {
-			g = finding.Conclusive
-		}
-		why = append(why, fmt.Sprintf("one and the same request was open at %d of the crashes, on one container after the other", res.Same.Hops))
-	}
-	if len(s.chains) == 1 && len(deaths) > 1 && !s.again && g == finding.Likely {
-		why = append(why, "all crashes are one story, each within 20 minutes of the one before, so they count for less than as many independent ones")
-	}
-	g, less := q.lowerInflight(res, deaths, s, g)
-	return g, append(why, less...)
-}
-
-// lowerInflight lowers the grade of the leader of an evaluation for all that speaks against it, and says what does.
-func (q *inquiry) lowerInflight(res *inflight.Result, deaths []int, s support, g finding.Grade) (_ finding.Grade, why []string) {
-	lead := &res.Endpoints[res.Leader]
-	// A culprit explains its story: when most deaths of the stories that support it do not, it is more likely one of many victims.
-	if float64(s.explained) < storyShare*float64(s.inStories) && !s.again {
-		g = lower(g, finding.Possible)
-		why = append(why, fmt.Sprintf("it supports only %d of the %d deaths that came with them", s.supported, s.inStories))
-	}
-	if res.Second >= 0 {
-		// Two explain more by luck than one: they must leave little over, and the second must stand where the first is not asked.
-		_, _, rest := byLeader(res, deaths)
-		second, _ := secondOf(res, rest)
-		g = lower(g, finding.Likely)
-		disputed, of := contested(res, res.Second, q.contestants(deaths))
-		if second != res.Second || 2*disputed > of || float64(s.explained) < sureShare*float64(len(deaths)) {
-			g = lower(g, finding.Possible)
-		}
-		why = append(why, fmt.Sprintf("it and %s share the crashes: %d of %d support one of the two", q.traffic.Endpoints.Names[res.Second], s.explained, len(deaths)))
-	}
-	if load := q.loadRival(deaths); load >= rivalE && (load > lead.EValue || float64(s.supported) < sureShare*float64(len(deaths))) && len(deaths) >= minDeathsForLoad {
-		g = lower(g, finding.Possible)
-		why = append(why, "the load was at its peak before the crashes, which explains them as well")
-	}
-	if len(res.Partners) > 0 {
-		names := make([]string, 0, 3)
-		for _, e := range res.Partners[:min(3, len(res.Partners))] {
-			names = append(names, q.traffic.Endpoints.Names[e])
-		}
-		why = append(why, "no crash separates it from "+strings.Join(names, ", "))
-		// As good an alternative: say both rather than one.
-		if other := res.Endpoints[res.Partners[0]]; other.EValue*3 >= lead.EValue {
-			g = lower(g, finding.Possible)
-		}
-	}
-	if n := q.inferred(deaths); 2*n > len(deaths) && q.toldSupport(res, deaths) < conclusiveCrash && g.Rank() > finding.Likely.Rank() {
-		g = finding.Likely
-		why = append(why, fmt.Sprintf("no source tells of %d of the deaths: containers started again with requests open", n))
-	}
-	if n, there := q.atUntoldEnds(res, deaths); n >= untoldEnds && untoldEnds*there <= n && !s.again && g.Rank() > finding.Possible.Rank() {
-		g = finding.Possible
-		why = append(why, fmt.Sprintf("containers started again in their place %d more times, of which nobody says why, and it was cut off at %d of those", n, there))
-	}
-	if m, ok := q.byClock(res, deaths); ok && m.speaksAgainst() && !s.again && g.Rank() > finding.Possible.Rank() {
-		g = finding.Possible
-		why = append(why, m.String())
-		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "rival.same-stroke", Outcome: finding.Contradicts, Detail: q.traffic.Endpoints.Names[res.Leader] + ": " + m.String()})
-	}
-	if contested, _ := contested(res, res.Leader, q.contestants(deaths)); 2*contested > s.supported && !s.again && g.Rank() > finding.Possible.Rank() {
-		g = finding.Possible
-		why = append(why, fmt.Sprintf("at %d of the %d crashes that support it others stand out as well, as where everything is slow", contested, s.supported))
-	}
-	if q.traffic.Layer == record.LayerApp && !q.hasStarts() {
-		g = lower(g, finding.Possible)
-		why = append(why, "only finished requests are logged, and the one that kills never finishes")
-	}
-	return g, why
-}
-
-// untoldEnds is how many ends that nobody tells of speak against what was there at no more than a third of them.
-const untoldEnds = 3
-
-// atUntoldEnds counts the ends of which all that is known is that the platform started the container again in its place, and those at which
-// requests of the leader, or of the one that shares the deaths with it, were cut off. Of what kills at the deaths that are told of much the
-// same is expected there, but not of what fails its health checks: Kubernetes always tells of that.
-func (q *inquiry) atUntoldEnds(res *inflight.Result, deaths []int) (n, there int) {
-	if slices.ContainsFunc(deaths, func(d int) bool { return q.traffic.Life.Deaths[d].Kind == record.CrashHealthCheck }) {
-		return 0, 0
-	}
-	cut := map[string][]record.Time{} // when requests of theirs ended, or are last known to be open
-	for i := range q.traffic.Pending {
-		p := &q.traffic.Pending[i]
-		if e := int(p.Endpoint); p.Container != 0 && (e == res.Leader || e == res.Second) {
-			name := q.traffic.Containers.Names[p.Container]
-			cut[name] = append(cut[name], max(p.Start, p.End))
-		}
-	}
-	for i := range q.traffic.Life.Restarts {
-		s := &q.traffic.Life.Restarts[i]
-		if !s.TellsOfOne() {
-			continue
-		}
-		n++
-		if slices.ContainsFunc(cut[s.Container], func(t record.Time) bool { return t > s.Time.Add(-restartDelay) && t < s.Time.Add(restartSlack) }) {
-			there++
-		}
-	}
-	return n, there
-}
-
-const (
-	// restartDelay is how long Kubernetes waits at most before it starts again what ended, and a minute; restartSlack is for clocks, and for
-	// lines of requests to what was down.
-	restartDelay = 6 * time.Minute
-	restartSlack = 5 * time.Second
-)
-
-// contested counts the deaths that support an endpoint and, not much less, as many others as least as well, of all that support it. A culprit
-// stands out alone, but for what happens to be sent with it; where a container has been slow for so long that base rates say little, many do.
-func contested(res *inflight.Result, of, least int) (n, supported int) {
-	for i, lr := range res.Endpoints[of].LR {
-		if lr < inflight.Supported {
-			continue
-		}
-		supported++
-		others := 0
-		for e := range res.Endpoints {
-			if x := res.Endpoints[e].LR[i]; e != of && x >= inflight.Supported && x*standsOut > lr {
-				others++
-			}
-		}
-		if others >= least {
-			n++
-		}
-	}
-	return n, supported
-}
-
-// contestants is how many others must stand out at a death for it to be contested. Before an error that ends a process at once nothing is
-// slow, and what is rare enough stands out where chance has it open: one of those tells nothing.
-func (q *inquiry) contestants(deaths []int) int {
-	if len(deaths) > 0 && classOf(&q.traffic.Life.Deaths[deaths[0]]) == byFault && !q.mayBeFull(deaths) {
-		return 2
-	}
-	return 1
-}
-
-// hasStarts reports whether the evidence could show a request that never ended: starts are logged, or a router cut or gave up.
-func (q *inquiry) hasStarts() bool {
-	if q.traffic.Layer == record.LayerRouter || 2*q.traffic.Evidence.Starts > q.measured.Counts.Total {
-		return true // also where all those that began ended
-	}
-	for i := range q.traffic.Pending {
-		if q.traffic.Pending[i].Phase == record.Started || q.traffic.Pending[i].Outcome == record.Cut || q.traffic.Pending[i].Outcome == record.GaveUp {
-			return true
-		}
-	}
-	return false
-}
-
 // explain finds the explanation of the deaths of one class; more than one when several culprits share them.
 func (q *inquiry) explain(c class, deaths []int) []candidate {
 	switch c {
@@ -418,13 +213,6 @@ func (q *inquiry) explain(c class, deaths []int) []candidate {
 		return q.explainFault(deaths)
 	}
 	return q.explainMemory(c, deaths)
-}
-
-func lower(g, atMost finding.Grade) finding.Grade {
-	if g.Rank() > atMost.Rank() {
-		return atMost
-	}
-	return g
 }
 
 // byLeader splits the deaths into those that the leader explains and the rest, with their places among the cases.
@@ -475,9 +263,9 @@ func secondOf(res *inflight.Result, rest []int) (second, supported int) {
 }
 
 // withSecond accuses the leader of its crashes, and looks for a second culprit among the rest.
-func (q *inquiry) withSecond(cause finding.Cause, c class, deaths []int, res *inflight.Result, grade finding.Grade, why []string) []candidate {
+func (q *inquiry) withSecond(cause finding.Cause, c class, deaths []int, res *inflight.Result, g graded) []candidate {
 	mine, rest, restIdx := byLeader(res, deaths)
-	out := []candidate{q.accuse(cause, c, mine, res, grade, why, deaths)}
+	out := []candidate{q.accuse(cause, c, mine, res, g, deaths)}
 	if second, supported := secondOf(res, restIdx); second > 0 && (!q.mayAddUp(c, deaths) || !q.strawOf(c, second).late() && !q.strawOf(c, res.Leader, second).late()) {
 		out[0].verdict.Summary += fmt.Sprintf(" A second culprit, %s, explains %d of the others.", q.traffic.Endpoints.Names[second], supported)
 		return append(out, candidate{deaths: rest, class: c, endpoint: second, named: second, by: onOpenRequests, verdict: finding.Verdict{
@@ -500,7 +288,7 @@ func openAt(res *inflight.Result) (n int) {
 	return n
 }
 
-func (q *inquiry) accuse(cause finding.Cause, c class, mine []int, res *inflight.Result, grade finding.Grade, why []string, all []int) candidate {
+func (q *inquiry) accuse(cause finding.Cause, c class, mine []int, res *inflight.Result, g graded, all []int) candidate {
 	name := q.traffic.Endpoints.Names[res.Leader]
 	open := openAt(res)
 	verb := map[finding.Cause]string{
@@ -513,13 +301,19 @@ func (q *inquiry) accuse(cause finding.Cause, c class, mine []int, res *inflight
 	if same := res.Same; same != nil && same.Endpoint == res.Leader && same.EValue >= sameLikely {
 		s += fmt.Sprintf(", the same request retried from container to container (%d times)", same.Hops)
 	}
-	v := finding.Verdict{Cause: cause, Grade: grade, Endpoint: &q.traffic.Endpoints.Names[res.Leader], Summary: s + "." + q.tellAtOnce(res.Leader)}
-	q.report.Checks = append(q.report.Checks, finding.Check{Rule: "burst.open-at-onset", Outcome: finding.Supports, Detail: name + ": " + strings.Join(why, "; ")})
-	return candidate{verdict: v, deaths: mine, class: c, endpoint: res.Leader, named: res.Leader, by: onOpenRequests}
+	s += "."
+	checks := slices.Clone(g.checks)
+	if many, ok := q.atOnce(res.Leader); ok {
+		s += fmt.Sprintf(" It takes several at once: %d had begun together at the deaths, %d at other times (medians).", many.fatal, many.usual)
+		checks = append(checks, finding.Check{Rule: "burst.at-once", Outcome: finding.Supports, Detail: name + ": " + many.String()})
+	}
+	checks = append(checks, finding.Check{Rule: "burst.open-at-onset", Outcome: finding.Supports, Detail: name + ": " + strings.Join(g.why, "; ")})
+	return candidate{verdict: finding.Verdict{Cause: cause, Grade: g.grade, Endpoint: &q.traffic.Endpoints.Names[res.Leader], Summary: s}, deaths: mine, class: c,
+		endpoint: res.Leader, named: res.Leader, by: onOpenRequests, why: g.why, checks: checks}
 }
 
 // undetermined says that the evidence cannot tell, and what would.
-func (q *inquiry) undetermined(deaths []int, c class, res *inflight.Result, grade finding.Grade, why []string) candidate {
+func (q *inquiry) undetermined(deaths []int, c class, res *inflight.Result, g graded) candidate {
 	s := q.deathsText(deaths) + " died"
 	if kinds := q.kindsText(deaths); kinds != "" {
 		s += " (" + kinds + ")"
@@ -542,7 +336,7 @@ func (q *inquiry) undetermined(deaths []int, c class, res *inflight.Result, grad
 	case q.traffic.Layer == record.LayerApp && !q.hasStarts():
 		s += ": only finished requests are logged, and the request that kills never finishes"
 	case len(q.untied.Dead) > 0: // see tellUntied
-	case res != nil && res.Leader > 0 && grade == finding.Possible:
+	case res != nil && res.Leader > 0 && g.grade == finding.Possible:
 		named = res.Leader
 		s += fmt.Sprintf("; %s comes closest, which is not enough to accuse it", q.traffic.Endpoints.Names[res.Leader])
 	case alone:
@@ -554,21 +348,24 @@ func (q *inquiry) undetermined(deaths []int, c class, res *inflight.Result, grad
 		}
 		s += ": no request stands out among those that were open"
 	}
-	if grade == finding.Possible && named >= 0 {
-		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "burst.open-at-onset", Outcome: finding.Neutral, Detail: q.traffic.Endpoints.Names[named] + ": " + strings.Join(why, "; ")})
-	} else if alone {
-		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "burst.open-at-onset", Outcome: finding.Neutral,
-			Detail: fmt.Sprintf("%s was open at the onset of %s, which is too few (probability that none is at fault: %s)", q.traffic.Endpoints.Names[res.Leader], fewText(deaths), percent(res.Nobody))})
-	} else if res != nil && res.Leader >= 0 {
-		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "burst.open-at-onset", Outcome: q.burstOutcome(), Detail: fmt.Sprintf("no endpoint was open at the onsets more than chance brings about (probability that none is at fault: %s)", percent(res.Nobody))})
-	} else {
-		q.report.Checks = append(q.report.Checks, finding.Check{Rule: "burst.open-at-onset", Outcome: finding.NotPossible, Detail: strings.Join(why, "; ")})
+	asked := finding.Check{Rule: "burst.open-at-onset", Outcome: finding.Neutral}
+	switch {
+	case named >= 0:
+		asked.Detail = q.traffic.Endpoints.Names[named] + ": " + strings.Join(g.why, "; ")
+	case alone:
+		asked.Detail = fmt.Sprintf("%s was open at the onset of %s, which is too few (probability that none is at fault: %s)", q.traffic.Endpoints.Names[res.Leader], fewText(deaths), percent(res.Nobody))
+	case res != nil && res.Leader >= 0:
+		asked.Outcome = q.burstOutcome()
+		asked.Detail = fmt.Sprintf("no endpoint was open at the onsets more than chance brings about (probability that none is at fault: %s)", percent(res.Nobody))
+	default:
+		asked.Outcome, asked.Detail = finding.NotPossible, strings.Join(g.why, "; ")
 	}
-	g := finding.Insufficient
+	grade := finding.Insufficient
 	if named >= 0 {
-		g = finding.Possible
+		grade = finding.Possible
 	}
-	return candidate{verdict: finding.Verdict{Cause: finding.Undetermined, Grade: g, Summary: s + "."}, deaths: deaths, class: c, endpoint: -1, named: named}
+	return candidate{verdict: finding.Verdict{Cause: finding.Undetermined, Grade: grade, Summary: s + "."}, deaths: deaths, class: c, endpoint: -1, named: named,
+		why: g.why, checks: append(slices.Clone(g.checks), asked)}
 }
 
 // onlyCompanions reports whether all that died are companions of pods, of which nothing else died and which serve no request.
@@ -603,17 +400,12 @@ func (q *inquiry) endpointIndex(name string) int {
 	return -1
 }
 
-func (q *inquiry) check(rule string, possible bool, outcome finding.Outcome, detail, missing string) {
-	if !possible {
-		outcome, detail = finding.NotPossible, missing
-	}
-	q.report.Checks = append(q.report.Checks, finding.Check{Rule: rule, Outcome: outcome, Detail: detail})
-}
-
 // generalChecks says what else was looked at.
-func (q *inquiry) generalChecks(main *candidate) {
+func (q *inquiry) generalChecks(main *candidate) (checks []finding.Check) {
 	deaths := main.deaths
-	r := q.report
+	tell := func(rule string, outcome finding.Outcome, detail string) {
+		checks = append(checks, finding.Check{Rule: rule, Outcome: outcome, Detail: detail})
+	}
 	if len(q.traffic.Life.Deaths) > 0 {
 		if q.measured.Counts.Total > 0 {
 			load := q.loadRival(deaths)
@@ -626,22 +418,23 @@ func (q *inquiry) generalChecks(main *candidate) {
 					out = finding.Supports
 				}
 			}
-			r.Checks = append(r.Checks, finding.Check{Rule: "rival.load", Outcome: out, Detail: detail})
+			tell("rival.load", out, detail)
 		}
 		if n := len(q.traffic.Life.Restarts); n > 0 {
-			r.Checks = append(r.Checks, finding.Check{Rule: "rival.planned", Outcome: finding.Neutral, Detail: fmt.Sprintf("%d end(s) of containers were planned or silent (%s) and are left out of the crashes", n, q.restartReasons())})
+			tell("rival.planned", finding.Neutral, fmt.Sprintf("%d end(s) of containers were planned or silent (%s) and are left out of the crashes", n, q.restartReasons()))
 		} else {
-			r.Checks = append(r.Checks, finding.Check{Rule: "rival.planned", Outcome: finding.Neutral, Detail: "no planned restart, deploy or maintenance was seen near the crashes"})
+			tell("rival.planned", finding.Neutral, "no planned restart, deploy or maintenance was seen near the crashes")
 		}
 	}
 	switch {
 	case q.hang != nil && main.verdict.Cause == finding.HungDependency:
-		r.Checks = append(r.Checks, finding.Check{Rule: "hang.constant-duration", Outcome: finding.Supports, Detail: fmt.Sprintf("%d calls on %d endpoints ended after %.2f s, %.0f times as often as at other times", q.hang.Calls, q.hang.Endpoints, q.hang.Constant.Seconds(), q.hangRise())})
+		tell("hang.constant-duration", finding.Supports, fmt.Sprintf("%d calls on %d endpoints ended after %.2f s, %.0f times as often as at other times", q.hang.Calls, q.hang.Endpoints, q.hang.Constant.Seconds(), q.hangRise()))
 	case q.hang != nil:
-		r.Checks = append(r.Checks, finding.Check{Rule: "hang.constant-duration", Outcome: finding.Neutral, Detail: fmt.Sprintf("%d calls on %d endpoints ended after the same %.2f s between %s and %s: a timeout somewhere", q.hang.Calls, q.hang.Endpoints, q.hang.Constant.Seconds(), clockTime(q.hang.From), clockTime(q.hang.To))})
+		tell("hang.constant-duration", finding.Neutral, fmt.Sprintf("%d calls on %d endpoints ended after the same %.2f s between %s and %s: a timeout somewhere", q.hang.Calls, q.hang.Endpoints, q.hang.Constant.Seconds(), clockTime(q.hang.From), clockTime(q.hang.To)))
 	case q.measured.Counts.Total > 0:
-		r.Checks = append(r.Checks, finding.Check{Rule: "hang.constant-duration", Outcome: finding.Neutral, Detail: "no constant duration at which calls of many endpoints end"})
+		tell("hang.constant-duration", finding.Neutral, "no constant duration at which calls of many endpoints end")
 	}
+	return checks
 }
 
 func (q *inquiry) hangRise() float64 {
