@@ -141,15 +141,12 @@ func (c *container) endsByEvents() {
 			}
 		case record.Stopping:
 			// A pod that is put off its node does not come back, and often nothing else tells of its end.
-			if e.Reason == evictedReason && !c.diedAt.near(e.Time, grace) && !c.restartedAt.near(e.Time, grace) {
+			if e.Reason == record.Evicted && !c.diedAt.near(e.Time, grace) && !c.restartedAt.near(e.Time, grace) {
 				c.addRestart(Restart{Time: e.Time, Instance: e.Instance, Reason: finding.Evicted, Detail: e.Text, Pos: e.Pos})
 			}
 		}
 	}
 }
-
-// evictedReason is Kubernetes' word for a pod that the kubelet put off its node.
-const evictedReason = "Evicted"
 
 // lost makes a death of the event that tells that the platform lost a container; failed are the health checks that failed before.
 func lost(e *record.Lifecycle, failed []*record.Lifecycle) Death {

@@ -164,7 +164,7 @@ func (c *container) stoppedAsAsked(d *Death, stop *record.Lifecycle) {
 func (c *container) reason(at record.Time, word string) string {
 	w := strings.ToLower(word)
 	switch {
-	case word == evictedReason:
+	case word == record.Evicted:
 		return finding.Evicted
 	case strings.Contains(w, "deploy") || strings.Contains(w, "release") || strings.Contains(w, "rollout"):
 		return reasonDeploy

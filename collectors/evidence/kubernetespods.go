@@ -206,7 +206,7 @@ func kubernetesEvicted(o *origin.Origin, status *fastjson.Value, sink *kubernete
 	msg := status.GetStringBytes("message")
 	o.Time = evictionTime(status)
 	if !evictedForMemory(msg) {
-		return sink.evict(evictedPod{stop: o.Stopped(-1, "Evicted", msg)})
+		return sink.evict(evictedPod{stop: o.Stopped(-1, record.Evicted, msg)})
 	}
 	c, shortage := evictedCrash(o, msg)
 	c.Exited = true

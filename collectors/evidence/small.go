@@ -28,6 +28,7 @@ func smallFormats(zone *time.Location) []format.Format {
 		dockerInspect{},
 		ecsTasks{},
 		ecsEvents{},
+		renderEvents{},
 		cloudWatchStatistics{},
 		nomadAlloc{zone},
 		kernelOOM{zone},

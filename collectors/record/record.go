@@ -295,6 +295,9 @@ const RestartedItself = "ended by itself and was restarted"
 // NodeOutOfMemory is the reason of a MemoryPressure that is the machine's and no container's. It comes beside the Crash of who was killed.
 const NodeOutOfMemory = "the node ran out of memory"
 
+// Evicted is the reason of an end that nobody asked for: the platform put a container off its node, for its disk, say.
+const Evicted = "Evicted"
+
 // Job is one run of background work that a log tells of (a cron, a queue consumer): an explanation that rivals requests.
 type Job struct {
 	Pos        Pos
