@@ -44,7 +44,7 @@ func isPodsHeader(line []byte) bool {
 // untimedEnds is the code of ends that a source tells of without their times.
 const (
 	untimedEnds     = "untimed_ends"
-	untimedEndsText = "ends of containers that kubectl's tables tell of with an age instead of a time; save them with their times (kubectl get pods -o json; kubectl get events -o json)"
+	untimedEndsText = "ends of containers that a table tells of with an age instead of a time; save them with their times (kubectl get pods -o json; kubectl get events -o json; docker inspect)"
 )
 
 // Parse implements WholeFormat.

@@ -26,6 +26,7 @@ func smallFormats(zone *time.Location) []format.Format {
 		podsTable{},
 		dockerEvents{},
 		dockerInspect{},
+		dockerPS{},
 		ecsTasks{},
 		ecsEvents{},
 		renderEvents{},

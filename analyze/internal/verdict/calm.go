@@ -390,7 +390,7 @@ func (q *inquiry) calmWithout(c *candidate, silent, again, planned int) {
 	hasMemory, noMemory := q.memoryRead()
 	switch untimed := q.untimedEnds(); {
 	case untimed > 0:
-		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: fmt.Sprintf("Containers ended %d time(s), and the table that tells it says neither when nor how: save what has times (kubectl get pods -o json, kubectl get events -o json).", untimed)}
+		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: fmt.Sprintf("Containers ended %d time(s), and the table that tells it says neither when nor how: save what has times (kubectl get pods -o json, kubectl get events -o json; docker inspect).", untimed)}
 	case again > 0 && silent > planned:
 		// Kubernetes tells of what it stops, so these ended by themselves or were killed for memory.
 		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: fmt.Sprintf("Containers started again %d time(s), and no source says how they ended before: the platform's log tells it, and of the last end of each kubectl get pods -o json or docker inspect.", again)}
