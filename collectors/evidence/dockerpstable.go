@@ -19,7 +19,7 @@ import (
 //	9b1c7be2d1aa   shop:1.42    "node app.js"  3 hours ago    Restarting (1) 5 seconds ago           shop-worker-1
 //
 // It has ages instead of times, as [podsTable]: that containers ended is all that it tells. Ends of two days or more are left out, and so are
-// those with status 0, and 143, with which most runtimes end when they are asked to.
+// those with status 0, and 143, with which most runtimes end when they are asked to. A table of which nothing is left is refused.
 type dockerPS struct{}
 
 var _ format.WholeFormat = dockerPS{}
@@ -61,7 +61,10 @@ func (dockerPS) Parse(ctx context.Context, src *record.Source, r io.Reader, sink
 	if err == nil && stats.TooLong > 0 {
 		err = sink.Warn(lineTooLong(src, stats))
 	}
-	if err == nil && told.Count > 0 {
+	if err == nil && told.Count == 0 {
+		return errAges
+	}
+	if err == nil {
 		err = sink.Warn(&told)
 	}
 	return err

@@ -51,7 +51,7 @@ func isAgedHeader(line []byte) bool {
 }
 
 // errAges is why a table is refused that places nothing, and of which no line tells of an end.
-var errAges = errors.New("its events have ages instead of times")
+var errAges = errors.New("it has ages instead of times")
 
 // Parse implements WholeFormat.
 func (kubernetesTable) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
