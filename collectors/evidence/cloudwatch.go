@@ -1,7 +1,6 @@
 package evidence
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -36,11 +35,11 @@ func (cloudWatchEvents) Name() string { return "cloudwatch-logs" }
 
 // Sniff implements Format.
 func (cloudWatchEvents) Sniff(head []byte) int {
-	if !jsondoc.IsObject(head) || !keyIs(head, "events", "[") {
+	if !jsondoc.IsObject(head) || !jsondoc.HasKey(head, "events", "[") {
 		return 0
 	}
-	if keyIs(head, "message", `"`) && keyIs(head, "timestamp", "") && (keyIs(head, "ingestionTime", "") || keyIs(head, "logStreamName", `"`)) ||
-		keyIs(head, "searchedLogStreams", "") || keyIs(head, "nextForwardToken", `"`) {
+	if jsondoc.HasKey(head, "message", `"`) && jsondoc.HasKey(head, "timestamp", "") && (jsondoc.HasKey(head, "ingestionTime", "") || jsondoc.HasKey(head, "logStreamName", `"`)) ||
+		jsondoc.HasKey(head, "searchedLogStreams", "") || jsondoc.HasKey(head, "nextForwardToken", `"`) {
 		return sureOfStored
 	}
 	return 0
@@ -182,8 +181,8 @@ func (cloudWatchInsights) Name() string { return "cloudwatch-insights" }
 
 // Sniff implements Format.
 func (cloudWatchInsights) Sniff(head []byte) int {
-	if jsondoc.IsObject(head) && keyIs(head, "results", "[") &&
-		(keyIs(head, "field", `"@`) || keyIs(head, "statistics", "{") && keyIs(head, "recordsMatched", "")) {
+	if jsondoc.IsObject(head) && jsondoc.HasKey(head, "results", "[") &&
+		(jsondoc.HasKey(head, "field", `"@`) || jsondoc.HasKey(head, "statistics", "{") && jsondoc.HasKey(head, "recordsMatched", "")) {
 		return sureOfStored
 	}
 	return 0
@@ -267,7 +266,7 @@ func (f cloudWatchTail) Parse(ctx context.Context, src *record.Source, r io.Read
 	var clock stamp.Clock
 	var last record.Time
 	var from *speaker
-	stats, err := eachLine(ctx, r, func(no int64, line []byte) error {
+	stats, err := format.EachLine(ctx, r, func(no int64, line []byte) error {
 		message := line
 		if at, stream, text, ok := tailLine(line, &clock); ok {
 			last, from, message = at, streams.speaker(string(stream)), text
@@ -331,7 +330,7 @@ func namesOfStream(stream string) metrics.Labels {
 // ecsStream takes the name of a stream of ECS apart, "prefix/container/task"; the prefix may hold slashes. id is empty for other streams.
 func ecsStream(stream string) (id, container string) {
 	i := strings.LastIndexByte(stream, '/')
-	if i < 0 || !isTaskID(stream[i+1:]) {
+	if i < 0 || !containers.IsTaskID(stream[i+1:]) {
 		return "", ""
 	}
 	before := stream[:i]
@@ -340,14 +339,6 @@ func ecsStream(stream string) (id, container string) {
 		return "", ""
 	}
 	return stream[i+1:], before[j+1:]
-}
-
-// isTaskID recognises the ids of tasks: 32 hexadecimal digits, among older ones with dashes.
-func isTaskID(s string) bool {
-	if len(s) != 32 && len(s) != 36 {
-		return false
-	}
-	return len(strings.ReplaceAll(s, "-", "")) == 32 && containers.IsID(bytes.ReplaceAll([]byte(s), []byte("-"), nil))
 }
 
 // ecsNames are the names of a container of a task, as ecsTasks gives them. Docker's name of it on a host, "ecs-api-41-api-8af…", is not the

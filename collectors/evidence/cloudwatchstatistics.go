@@ -26,7 +26,7 @@ func (cloudWatchStatistics) Name() string { return "cloudwatch-statistics" }
 
 // Sniff implements Format.
 func (cloudWatchStatistics) Sniff(head []byte) int {
-	if jsondoc.IsObject(head) && keyIs(head, "Label", `"`) && keyIs(head, "Datapoints", "[") {
+	if jsondoc.IsObject(head) && jsondoc.HasKey(head, "Label", `"`) && jsondoc.HasKey(head, "Datapoints", "[") {
 		return 95
 	}
 	return 0

@@ -21,8 +21,10 @@ import (
 	"strings"
 	"time"
 
+	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/jsondoc"
+	"lastcall/collectors/evidence/internal/orchestrator"
 	"lastcall/collectors/evidence/internal/tables"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/internal/lines"
@@ -353,7 +355,7 @@ func formatName(f format.Format, head []byte) string {
 // recognise returns the format that is surest of the head; nil when none knows it.
 func (r *run) recognise(head []byte) (best format.Format) {
 	score := 0
-	head = plainHead(head)
+	head = cut.PlainHead(head)
 	for _, f := range r.formats {
 		if s := f.Sniff(head); s > score {
 			best, score = f, s
@@ -451,9 +453,9 @@ func (r *run) opened(ctx context.Context, name string, src io.Reader) (err error
 	r.names.addAll(&t.names)
 	r.ends.addAll(&t.ends)
 	if table, ok := errors.AsType[tables.Error](err); ok {
-		return r.refuse(&PathError{Path: name, Err: table, Hint: tables.Hint, Sample: warning.Example(firstText(in.Head()))}, "table_not_used")
+		return r.refuse(&PathError{Path: name, Err: table, Hint: tables.Hint, Sample: warning.Example(cut.FirstText(in.Head()))}, "table_not_used")
 	}
-	if errors.Is(err, errAges) {
+	if errors.Is(err, orchestrator.ErrAges) {
 		hint, sample, cause := refusal(name, in.Head())
 		return r.refuse(&PathError{Path: name, Err: cause, Hint: hint, Sample: sample}, "unknown_format")
 	}
@@ -501,9 +503,9 @@ func (r *run) opened(ctx context.Context, name string, src io.Reader) (err error
 		missing = holdsNothing
 		w := record.Warning{
 			Code: "no_records", Pos: record.Pos{Source: source, Line: 1}, Count: 1, Text: "sources whose lines are understood, and none tells of a request, a death or a measurement; this is how the first begins",
-			Example: warning.Example(firstText(in.Head())),
+			Example: warning.Example(cut.FirstText(in.Head())),
 		}
-		if _, ok := best.(kubernetesJSON); ok && isEmptyList(in.Head()) {
+		if _, ok := best.(orchestrator.Kubernetes); ok && isEmptyList(in.Head()) {
 			missing, w.Text = "its list is empty", emptyKubernetesList
 		}
 		if err := t.Warn(&w); err != nil {

@@ -45,7 +45,7 @@ func TestAnAnswerOfTheMetricsQuery(t *testing.T) {
 		sample(record.Sample{Container: "web-2", Service: "api"}, t0.Add(-20*time.Second), record.CPU, 0.25),
 		sample(record.Sample{Container: "web-1"}, t0.Add(-20*time.Second), record.EventLoopDelayMax, 0.25),
 	}
-	if diff := cmp.Diff(want, sink.Samples, ignoring); diff != "" {
+	if diff := cmp.Diff(want, sink.Samples, formattest.Ignoring()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if sink.WarningCount("metric_not_used") != 1 {
@@ -73,7 +73,7 @@ func TestAnAnswerOfTheTimeseriesQuery(t *testing.T) {
 		}
 		sink := formattest.MustRead(t, datadogmetrics.Timeseries{}, "x.json", text)
 		want := []record.Sample{at(one, 0, 1), at(one, 2, 3), at(two, 0, 10), at(two, 1, 20), at(two, 2, 30)}
-		if diff := cmp.Diff(want, sink.Samples, ignoring); diff != "" {
+		if diff := cmp.Diff(want, sink.Samples, formattest.Ignoring()); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})

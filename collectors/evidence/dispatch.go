@@ -17,7 +17,7 @@ import (
 // worthScanning reports whether an input whose head no format knows may still hold lines that one knows: text that is no document.
 // The crash may stand in the last line of a log that is chatter up to there.
 func worthScanning(head []byte) bool {
-	if looksBinary(head) {
+	if cut.LooksBinary(head) {
 		return false
 	}
 	b := bytes.TrimLeft(head, " \t\r\n")
@@ -35,22 +35,11 @@ func worthScanning(head []byte) bool {
 	return b[0] == '{' && json.Valid(bytes.TrimSpace(first)) || bytes.HasPrefix(bytes.TrimLeft(rest, " \t\r\n"), []byte(`{"`))
 }
 
-// looksBinary reports whether the head is no text: NULs or many control characters.
-func looksBinary(head []byte) bool {
-	control := 0
-	for _, c := range head {
-		if c == 0 || c < 0x20 && c != '\t' && c != '\n' && c != '\r' && c != 0x1b && c != '\f' {
-			control++
-		}
-	}
-	return control*50 > len(head)
-}
-
 // lines reads an input line by line. Every line is offered to the formats in one fixed order, so that the result does not depend on
 // what came before it: first the one that was recognised, then the others.
 func (r *run) lines(ctx context.Context, src *record.Source, best format.Format, in *lines.Reader, t *tally) (known bool, err error) {
 	src.Format = "text"
-	head := plainHead(in.Head())
+	head := cut.PlainHead(in.Head())
 	if best != nil {
 		src.Format = formatName(best, head)
 	}
@@ -101,30 +90,14 @@ func (r *run) lines(ctx context.Context, src *record.Source, best format.Format,
 		}
 	}
 	if err == nil && stats.TooLong > 0 {
-		err = t.Warn(lineTooLong(src, stats))
+		err = t.Warn(warning.LineTooLong(src, stats))
 	}
 	return known, err
-}
-
-// lineTooLong tells of lines that were not read.
-func lineTooLong(src *record.Source, stats lines.Stats) *record.Warning {
-	return &record.Warning{
-		Code: "line_too_long", Pos: record.Pos{Source: src, Line: stats.FirstTooLong}, Count: stats.TooLong,
-		Text: "lines of more than 16 MiB were left out", Example: warning.Example(stats.TooLongHead),
-	}
 }
 
 // headed is a format that the head of an input tells how to read the rest of it.
 type headed interface {
 	forHead(head []byte) format.LineFormat
-}
-
-// plainHead is a head of text without colours, as its lines are read.
-func plainHead(head []byte) []byte {
-	if bytes.IndexByte(head, 0x1b) < 0 || looksBinary(head) {
-		return head
-	}
-	return cut.AppendPlain(nil, head)
 }
 
 // isLast reports whether a format takes lines only after all others refused them. Such formats stand at the end of the registry.
@@ -437,7 +410,7 @@ func (d *dispatcher) behindHeader(no int64, l *journalLine) (handled bool, err e
 func (d *dispatcher) miss(no int64, line []byte, isJSON bool) {
 	switch {
 	case len(bytes.TrimSpace(line)) == 0:
-	case looksBinary(line):
+	case cut.LooksBinary(line):
 		d.binary.see(no, line)
 	case isJSON && !json.Valid(line):
 		d.malformed.see(no, line)

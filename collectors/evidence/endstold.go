@@ -7,12 +7,11 @@ import (
 	"strings"
 	"time"
 
+	"lastcall/collectors/evidence/internal/containers"
+	"lastcall/collectors/evidence/internal/orchestrator"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
-
-// earlierRestarts is the code of the warning of restarts whose ends a source counts and does not keep. It has one container for an example.
-const earlierRestarts = "earlier_restarts"
 
 // endsTold are the ends of containers that a run tells of, and the ends of which some source keeps no time: of restarts, and of evicted
 // pods. What a pod or `docker inspect` has forgotten the events of the same run may tell of, so that the warning waits until all is read. The
@@ -42,7 +41,7 @@ func (e *endsTold) add(container string, end endTold) {
 		e.of = map[string][]endTold{}
 	}
 	e.of[container] = append(e.of[container], end)
-	if pod, inner := podOf(container); inner {
+	if pod, inner := containers.PodOf(container); inner {
 		e.of[pod+"/"] = append(e.of[pod+"/"], end)
 	}
 	e.count++
@@ -70,15 +69,10 @@ func (e *endsTold) addAll(other *endsTold) {
 func (e *endsTold) ends(container string) []endTold {
 	own := e.of[container]
 	other := e.of[container+"/"]
-	if pod, inner := podOf(container); inner {
+	if pod, inner := containers.PodOf(container); inner {
 		other = e.of[pod]
 	}
 	return slices.Concat(own, other)
-}
-
-func podOf(container string) (pod string, inner bool) {
-	pod, _, inner = strings.Cut(container, "/")
-	return pod, inner && pod != ""
 }
 
 // place gives last words without a time, as `docker compose logs` has them unless it is asked for times, those of the ends that other
@@ -180,7 +174,7 @@ func (e *endsTold) elsewhere(container string, pos record.Pos) (n int64) {
 		// The nearest of the others is this end as well.
 		near := -1
 		for i, t := range others {
-			if d := t.Sub(at).Abs(); d <= soonAgain && (near < 0 || d < others[near].Sub(at).Abs()) {
+			if d := t.Sub(at).Abs(); d <= orchestrator.SoonAgain && (near < 0 || d < others[near].Sub(at).Abs()) {
 				near = i
 			}
 		}
@@ -194,7 +188,7 @@ func (e *endsTold) elsewhere(container string, pos record.Pos) (n int64) {
 // leadsTo reports whether what is no end by itself has one soon after it.
 func leadsTo(end endTold, later []endTold, pos record.Pos) bool {
 	for _, l := range later {
-		if l.time.Sub(end.time) > soonAgain {
+		if l.time.Sub(end.time) > orchestrator.SoonAgain {
 			return false
 		}
 		if l.pos != pos {

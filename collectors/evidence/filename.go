@@ -31,7 +31,7 @@ func (n *fileNames) add(container string) {
 		n.known = map[string]struct{}{}
 	}
 	n.known[strings.Clone(container)] = struct{}{}
-	if pod, inner := podOf(container); inner {
+	if pod, inner := containers.PodOf(container); inner {
 		n.known[strings.Clone(pod)] = struct{}{}
 	}
 }

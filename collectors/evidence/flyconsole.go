@@ -7,6 +7,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/kernel"
 	"lastcall/collectors/evidence/internal/metrics"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/origin"
@@ -35,7 +36,7 @@ func (flyConsole) Name() string { return "fly-logs-text" }
 // Sniff implements Format.
 func (flyConsole) Sniff(head []byte) int {
 	var clock stamp.Clock
-	return sureOfAll(format.SniffLines(plainHead(head), func(line []byte) bool {
+	return sureOfAll(format.SniffLines(cut.PlainHead(head), func(line []byte) bool {
 		_, ok := readFlyLine(line, &clock)
 		return ok
 	}))
@@ -82,7 +83,7 @@ func isLowerWord(b []byte) bool {
 // Parse implements WholeFormat.
 func (f flyConsole) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
 	p := &flyConsoleReader{log: newStoredLog(ctx, src, f.logs, sink)}
-	stats, err := eachLine(ctx, r, p.line)
+	stats, err := format.EachLine(ctx, r, p.line)
 	if err == nil {
 		err = p.log.tooLong(stats)
 	}
@@ -137,7 +138,7 @@ func flyKernel(message []byte) (text []byte, ok bool) {
 // that many share, memory that ran out above the process is still its container's.
 func flyKilled(o *origin.Origin, text []byte, sink record.Sink) error {
 	c := o.Crash(record.CrashOOMKill, text)
-	c.Exited, c.Signal, c.UsedBytes = true, "SIGKILL", rssOfKilled(text)
+	c.Exited, c.Signal, c.UsedBytes = true, "SIGKILL", kernel.RSSOfKilled(text)
 	return sink.Crash(c)
 }
 

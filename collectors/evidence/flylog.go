@@ -35,7 +35,7 @@ func (flyLog) Name() string { return "fly-logs" }
 
 // Sniff implements Format.
 func (flyLog) Sniff(head []byte) int {
-	if !keyIs(head, "fly", "{") {
+	if !jsondoc.HasKey(head, "fly", "{") {
 		return 0
 	}
 	if jsondoc.IsSpread(head) {
@@ -52,7 +52,7 @@ func isFlyLine(line []byte) bool {
 // Parse implements WholeFormat.
 func (f flyLog) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
 	p := &flyReader{log: newStoredLog(ctx, src, f.logs, sink)}
-	stats, err := eachLine(ctx, r, p.line)
+	stats, err := format.EachLine(ctx, r, p.line)
 	if err == nil {
 		err = p.log.tooLong(stats)
 	}

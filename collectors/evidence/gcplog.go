@@ -45,7 +45,7 @@ func (gcpLog) Name() string { return "gcp-logging" }
 
 // Sniff implements Format.
 func (gcpLog) Sniff(head []byte) int {
-	if !keyIs(head, "logName", `"`) || !keyIs(head, "resource", "{") || !jsondoc.IsJSON(head) {
+	if !jsondoc.HasKey(head, "logName", `"`) || !jsondoc.HasKey(head, "resource", "{") || !jsondoc.IsJSON(head) {
 		return 0
 	}
 	if jsondoc.IsSpread(head) {
@@ -63,7 +63,7 @@ func isGCPEntry(line []byte) bool {
 // Parse implements WholeFormat.
 func (f gcpLog) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
 	p := &gcpReader{log: newStoredLog(ctx, src, f.logs, sink)}
-	stats, err := eachLine(ctx, r, p.entry)
+	stats, err := format.EachLine(ctx, r, p.entry)
 	if err == nil {
 		err = p.log.tooLong(stats)
 	}

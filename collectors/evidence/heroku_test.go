@@ -12,104 +12,104 @@ import (
 func TestHerokusLinesTellLivesAndDeaths(t *testing.T) {
 	when := formattest.At(t, "2026-11-17T13:33:28.051376Z")
 	const head = "2026-11-17T13:33:28.051376+00:00 "
-	checkLines(t, herokuPlatform{}, []lineCase{
+	formattest.CheckLines(t, herokuPlatform{}, []formattest.LineCase{
 		{
-			name:  "an exit has its status",
-			line:  head + "heroku[web.4]: Process exited with status 134",
-			crash: &record.Crash{Time: when, Kind: record.CrashAbort, Exited: true, ExitCode: 134, Signal: "SIGABRT", Container: "web.4"},
+			Name:  "an exit has its status",
+			Line:  head + "heroku[web.4]: Process exited with status 134",
+			Crash: &record.Crash{Time: when, Kind: record.CrashAbort, Exited: true, ExitCode: 134, Signal: "SIGABRT", Container: "web.4"},
 		},
 		{
-			name:  "a state of crashed has none",
-			line:  head + "heroku[web.4]: State changed from up to crashed",
-			crash: &record.Crash{Time: when, Kind: record.CrashOther, Exited: true, ExitCode: -1, Container: "web.4"},
+			Name:  "a state of crashed has none",
+			Line:  head + "heroku[web.4]: State changed from up to crashed",
+			Crash: &record.Crash{Time: when, Kind: record.CrashOther, Exited: true, ExitCode: -1, Container: "web.4"},
 		},
 		{
-			name:  "R15 announces a kill for memory",
-			line:  head + "heroku[web.4]: Error R15 (Memory quota vastly exceeded)",
-			crash: &record.Crash{Time: when, Kind: record.CrashOOMKill, ExitCode: -1, Container: "web.4"},
+			Name:  "R15 announces a kill for memory",
+			Line:  head + "heroku[web.4]: Error R15 (Memory quota vastly exceeded)",
+			Crash: &record.Crash{Time: when, Kind: record.CrashOOMKill, ExitCode: -1, Container: "web.4"},
 		},
 		{
-			name:      "R14 is pressure",
-			line:      head + "heroku[web.4]: Error R14 (Memory quota exceeded)",
-			lifecycle: &record.Lifecycle{Time: when, Kind: record.MemoryPressure, ExitCode: -1, Reason: "R14", Container: "web.4"},
+			Name:      "R14 is pressure",
+			Line:      head + "heroku[web.4]: Error R14 (Memory quota exceeded)",
+			Lifecycle: &record.Lifecycle{Time: when, Kind: record.MemoryPressure, ExitCode: -1, Reason: "R14", Container: "web.4"},
 		},
 		{
-			name:  "R10 is a kill of what does not answer",
-			line:  head + "heroku[web.4]: Error R10 (Boot timeout) -> Web process failed to bind to $PORT within 60 seconds of launch",
-			crash: &record.Crash{Time: when, Kind: record.CrashHealthCheck, ExitCode: -1, Container: "web.4"},
+			Name:  "R10 is a kill of what does not answer",
+			Line:  head + "heroku[web.4]: Error R10 (Boot timeout) -> Web process failed to bind to $PORT within 60 seconds of launch",
+			Crash: &record.Crash{Time: when, Kind: record.CrashHealthCheck, ExitCode: -1, Container: "web.4"},
 		},
 		{
-			name:      "an exit after SIGTERM is a stop",
-			line:      head + "heroku[web.4]: Process exited with status 143",
-			lifecycle: &record.Lifecycle{Time: when, Kind: record.Stopped, ExitCode: 143, Container: "web.4"},
+			Name:      "an exit after SIGTERM is a stop",
+			Line:      head + "heroku[web.4]: Process exited with status 143",
+			Lifecycle: &record.Lifecycle{Time: when, Kind: record.Stopped, ExitCode: 143, Container: "web.4"},
 		},
 		{
-			name:      "cycling is planned",
-			line:      head + "heroku[web.4]: Cycling",
-			lifecycle: &record.Lifecycle{Time: when, Kind: record.Cycling, ExitCode: -1, Container: "web.4"},
+			Name:      "cycling is planned",
+			Line:      head + "heroku[web.4]: Cycling",
+			Lifecycle: &record.Lifecycle{Time: when, Kind: record.Cycling, ExitCode: -1, Container: "web.4"},
 		},
 		{
-			name:      "a stop is asked for",
-			line:      head + "heroku[web.4]: Stopping all processes with SIGTERM",
-			lifecycle: &record.Lifecycle{Time: when, Kind: record.Stopping, ExitCode: -1, Reason: "SIGTERM", Container: "web.4"},
+			Name:      "a stop is asked for",
+			Line:      head + "heroku[web.4]: Stopping all processes with SIGTERM",
+			Lifecycle: &record.Lifecycle{Time: when, Kind: record.Stopping, ExitCode: -1, Reason: "SIGTERM", Container: "web.4"},
 		},
 		{
-			name:      "up",
-			line:      head + "heroku[web.4]: State changed from starting to up",
-			lifecycle: &record.Lifecycle{Time: when, Kind: record.Up, ExitCode: -1, Container: "web.4"},
+			Name:      "up",
+			Line:      head + "heroku[web.4]: State changed from starting to up",
+			Lifecycle: &record.Lifecycle{Time: when, Kind: record.Up, ExitCode: -1, Container: "web.4"},
 		},
 		{
-			name:      "starting, once for the two lines that tell of it",
-			line:      head + "heroku[web.4]: State changed from crashed to starting\n" + head + "heroku[web.4]: Starting process with command `npm start`",
-			lifecycle: &record.Lifecycle{Time: when, Kind: record.Starting, ExitCode: -1, Reason: "was crashed", Container: "web.4"},
+			Name:      "starting, once for the two lines that tell of it",
+			Line:      head + "heroku[web.4]: State changed from crashed to starting\n" + head + "heroku[web.4]: Starting process with command `npm start`",
+			Lifecycle: &record.Lifecycle{Time: when, Kind: record.Starting, ExitCode: -1, Reason: "was crashed", Container: "web.4"},
 		},
 		{
-			name:      "a deploy of the incidents",
-			line:      head + "heroku[api]: Deploy v312 by user ci@example.org",
-			lifecycle: &record.Lifecycle{Time: when, Kind: record.Deploy, ExitCode: -1, Version: "v312"},
+			Name:      "a deploy of the incidents",
+			Line:      head + "heroku[api]: Deploy v312 by user ci@example.org",
+			Lifecycle: &record.Lifecycle{Time: when, Kind: record.Deploy, ExitCode: -1, Version: "v312"},
 		},
 		{
-			name:      "a deploy as Heroku prints it",
-			line:      head + "app[api]: Deploy 7e2f3aa1 by user ci@example.org",
-			lifecycle: &record.Lifecycle{Time: when, Kind: record.Deploy, ExitCode: -1, Version: "7e2f3aa1"},
+			Name:      "a deploy as Heroku prints it",
+			Line:      head + "app[api]: Deploy 7e2f3aa1 by user ci@example.org",
+			Lifecycle: &record.Lifecycle{Time: when, Kind: record.Deploy, ExitCode: -1, Version: "7e2f3aa1"},
 		},
 		{
-			name:      "a release is created",
-			line:      head + "app[api]: Release v312 created by user ci@example.org",
-			lifecycle: &record.Lifecycle{Time: when, Kind: record.Deploy, ExitCode: -1, Reason: "release", Version: "v312"},
+			Name:      "a release is created",
+			Line:      head + "app[api]: Release v312 created by user ci@example.org",
+			Lifecycle: &record.Lifecycle{Time: when, Kind: record.Deploy, ExitCode: -1, Reason: "release", Version: "v312"},
 		},
 		{
-			name:      "a release is complete",
-			line:      head + "heroku[api]: Release v312 complete",
-			lifecycle: &record.Lifecycle{Time: when, Kind: record.DeployFinished, ExitCode: -1, Version: "v312"},
+			Name:      "a release is complete",
+			Line:      head + "heroku[api]: Release v312 complete",
+			Lifecycle: &record.Lifecycle{Time: when, Kind: record.DeployFinished, ExitCode: -1, Version: "v312"},
 		},
 		{
-			name:      "scaling",
-			line:      head + "app[api]: Scaled to web@4:Standard-1X by user ci@example.org",
-			lifecycle: &record.Lifecycle{Time: when, Kind: record.Scale, ExitCode: -1, Reason: "to web@4:Standard-1X by user ci@example.org"},
+			Name:      "scaling",
+			Line:      head + "app[api]: Scaled to web@4:Standard-1X by user ci@example.org",
+			Lifecycle: &record.Lifecycle{Time: when, Kind: record.Scale, ExitCode: -1, Reason: "to web@4:Standard-1X by user ci@example.org"},
 		},
 		{
-			name:  "last words of a dyno",
-			line:  head + "app[web.4]: FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory",
-			crash: &record.Crash{Time: when, Kind: record.CrashHeapLimit, ExitCode: -1, Signal: "SIGABRT", Container: "web.4"},
+			Name:  "last words of a dyno",
+			Line:  head + "app[web.4]: FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory",
+			Crash: &record.Crash{Time: when, Kind: record.CrashHeapLimit, ExitCode: -1, Signal: "SIGABRT", Container: "web.4"},
 		},
 		{
-			name:  "raw, from a log drain, with its octet count",
-			line:  "83 <40>1 " + head + "host heroku web.4 - State changed from up to crashed",
-			crash: &record.Crash{Time: when, Kind: record.CrashOther, Exited: true, ExitCode: -1, Container: "web.4"},
+			Name:  "raw, from a log drain, with its octet count",
+			Line:  "83 <40>1 " + head + "host heroku web.4 - State changed from up to crashed",
+			Crash: &record.Crash{Time: when, Kind: record.CrashOther, Exited: true, ExitCode: -1, Container: "web.4"},
 		},
 		{
-			name:  "raw, without it, with structured data",
-			line:  "<190>1 " + head + "host app web.4 - - Error: Segmentation fault\n<190>1 " + head + "host app web.4 - Segmentation fault (core dumped)",
-			crash: &record.Crash{Time: when, Kind: record.CrashSegfault, ExitCode: -1, Signal: "SIGSEGV", Container: "web.4"},
+			Name:  "raw, without it, with structured data",
+			Line:  "<190>1 " + head + "host app web.4 - - Error: Segmentation fault\n<190>1 " + head + "host app web.4 - Segmentation fault (core dumped)",
+			Crash: &record.Crash{Time: when, Kind: record.CrashSegfault, ExitCode: -1, Signal: "SIGSEGV", Container: "web.4"},
 		},
 		{
-			name:  "behind a host name",
-			line:  head + "d.1234 heroku[web.4]: Process exited with status 137",
-			crash: &record.Crash{Time: when, Kind: record.CrashOther, Exited: true, ExitCode: 137, Signal: "SIGKILL", Container: "web.4"},
+			Name:  "behind a host name",
+			Line:  head + "d.1234 heroku[web.4]: Process exited with status 137",
+			Crash: &record.Crash{Time: when, Kind: record.CrashOther, Exited: true, ExitCode: 137, Signal: "SIGKILL", Container: "web.4"},
 		},
-		{name: "the change of state tells of the start", line: head + "heroku[web.4]: Starting process with command `npm start`"},
-		{name: "samples of an add-on are nobody's memory", line: head + "app[heroku-postgres]: source=DATABASE sample#current_transaction=1 sample#memory-postgres=1kB"},
+		{Name: "the change of state tells of the start", Line: head + "heroku[web.4]: Starting process with command `npm start`"},
+		{Name: "samples of an add-on are nobody's memory", Line: head + "app[heroku-postgres]: source=DATABASE sample#current_transaction=1 sample#memory-postgres=1kB"},
 	})
 }
 
@@ -146,7 +146,7 @@ func TestHerokusMemoryLinesGiveUseAndQuota(t *testing.T) {
 		{Time: formattest.At(t, "2026-11-17T13:33:30.5Z"), Metric: record.RSS, Value: 691 * mb, Container: "web.5", Instance: "heroku.1"},
 		{Time: formattest.At(t, "2026-11-17T13:33:31Z"), Metric: record.RSS, Value: 1030 * mb, Container: "web.4"},
 	}
-	if diff := cmp.Diff(want, sink.Samples, ignoring); diff != "" {
+	if diff := cmp.Diff(want, sink.Samples, formattest.Ignoring()); diff != "" {
 		t.Errorf("samples (-want +got):\n%s", diff)
 	}
 	if l := sink.Lifecycles; len(l) != 2 || l[0].UsedBytes != 531*mb || l[0].LimitBytes != 512*mb || l[1].UsedBytes != 0 {

@@ -8,6 +8,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/jsondoc"
+	"lastcall/collectors/evidence/internal/kernel"
 	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
@@ -41,13 +42,13 @@ func (journald) NewParser(src *record.Source) format.LineParser { return &journa
 type journalParser struct {
 	src      *record.Source
 	parser   fastjson.Parser
-	report   kernelReport
+	report   kernel.Report
 	messages messageReader
 }
 
 // Forget implements format.Forgetful.
 func (p *journalParser) Forget() {
-	p.report = kernelReport{}
+	p.report = kernel.Report{}
 	p.messages.words.Forget()
 }
 
@@ -78,7 +79,7 @@ func (p *journalParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (
 	host := v.GetStringBytes("_HOSTNAME")
 	if string(v.GetStringBytes("SYSLOG_IDENTIFIER")) == "kernel" || string(v.GetStringBytes("_TRANSPORT")) == "kernel" {
 		o := origin.Origin{Pos: pos, Time: t, Host: host}
-		_, err := p.report.line(&o, msg, sink)
+		_, err := p.report.Line(&o, msg, sink)
 		return true, err
 	}
 	if !messageMayMatter(msg) {

@@ -37,7 +37,7 @@ func (journalEntries) Name() string { return "journald" }
 
 // Sniff implements Format.
 func (journalEntries) Sniff(head []byte) int {
-	if !keyIs(head, "__REALTIME_TIMESTAMP", "") {
+	if !jsondoc.HasKey(head, "__REALTIME_TIMESTAMP", "") {
 		return 0
 	}
 	head, _ = io.ReadAll(flatEntries(bytes.NewReader(head), head))
@@ -61,7 +61,7 @@ func journalObject(line []byte) []byte {
 // Parse implements WholeFormat.
 func (f journalEntries) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
 	p := &journalReader{log: newStoredLog(ctx, src, f.logs, sink)}
-	stats, err := eachLine(ctx, r, p.entry)
+	stats, err := format.EachLine(ctx, r, p.entry)
 	if err == nil {
 		err = p.log.tooLong(stats)
 	}

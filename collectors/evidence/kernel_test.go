@@ -36,7 +36,7 @@ func TestAKernelReportOfAContainer(t *testing.T) {
 		Time: formattest.At(t, "2026-11-16T13:47:57.2Z"), Kind: record.CrashOOMKill, Exited: true, ExitCode: -1, Signal: "SIGKILL", Host: "node-a",
 		Container: cid[:12], Instance: cid, UsedBytes: 128 << 20, LimitBytes: 128 << 20,
 	}}
-	if diff := cmp.Diff(want, sink.Crashes, ignoring); diff != "" {
+	if diff := cmp.Diff(want, sink.Crashes, formattest.Ignoring()); diff != "" {
 		t.Fatalf("crashes (-want +got):\n%s", diff)
 	}
 	if text := sink.Crashes[0].Text; !strings.Contains(text, "Killed process 123 (node)") || !strings.Contains(text, "asked for memory: php-fpm") {
@@ -87,7 +87,7 @@ func TestASegmentationFaultInTheKernelsLog(t *testing.T) {
 		{Time: formattest.At(t, "2026-11-16T13:47:57Z"), Kind: record.CrashSegfault, Exited: true, ExitCode: -1, Signal: "SIGSEGV", Host: "node-a", Instance: "4242"},
 		{Time: formattest.At(t, "2026-11-16T13:47:58Z"), Kind: record.CrashSegfault, Exited: true, ExitCode: -1, Signal: "SIGILL", Host: "node-a", Instance: "4243"},
 	}
-	if diff := cmp.Diff(want, sink.Crashes, ignoring); diff != "" {
+	if diff := cmp.Diff(want, sink.Crashes, formattest.Ignoring()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -232,7 +232,7 @@ func TestSignsOfDeathAreReadInTheZoneThatIsAskedFor(t *testing.T) {
 	}{
 		{"dmesg -T", "[Mon Nov 16 22:47:57 2026] Memory cgroup out of memory: Killed process 4242 (node) total-vm:1kB, anon-rss:520000kB, file-rss:1kB\n", kernelOOM{zone}},
 		{"last words", "2026-11-16 22:47:57 fatal error: runtime: out of memory\n", lastWordsLog{zone}},
-		{"an event", `{"time":"2026-11-16T22:47:57","type":"container_crashed","container":"web-1","exit_code":137}` + "\n", platformEvents{zone}},
+		{"an event", `{"time":"2026-11-16T22:47:57","type":"container_crashed","container":"web-1","exit_code":137}` + "\n", named(zone, "platform-events")},
 	} {
 		sink, unhandled := formattest.ReadLines(t, c.format, c.text)
 		if len(unhandled) > 0 || len(sink.Crashes) != 1 || sink.Crashes[0].Time != want {

@@ -150,7 +150,7 @@ func TestServersThatListenAreUp(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := []record.Lifecycle{{Time: 5, Kind: record.Up, Reason: record.Listening, ExitCode: -1, Container: "web-1", Instance: "23082", Service: "api", Host: "h", Version: "v311"}}
-		if diff := cmp.Diff(want, sink.Lifecycles, ignoring); diff != "" {
+		if diff := cmp.Diff(want, sink.Lifecycles, formattest.Ignoring()); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", msg, diff)
 		}
 	}
@@ -180,7 +180,7 @@ func TestPlatformLinesThatTravelAsMessages(t *testing.T) {
 		{"app[web.1]: FATAL ERROR: Reached heap limit Allocation failed", record.Crash{Time: when, Kind: record.CrashHeapLimit, ExitCode: -1, Signal: "SIGABRT", Container: "web.1", Service: "api", Version: "v1"}},
 	} {
 		sink := saySomething(t, c.msg)
-		if diff := cmp.Diff([]record.Crash{c.want}, sink.Crashes, ignoring); diff != "" {
+		if diff := cmp.Diff([]record.Crash{c.want}, sink.Crashes, formattest.Ignoring()); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", c.msg, diff)
 		}
 	}
@@ -211,7 +211,7 @@ web-1  | FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out
 		{Time: formattest.At(t, "2026-11-16T13:47:58.249768066Z"), Kind: record.CrashHeapLimit, ExitCode: -1},
 		{Time: formattest.At(t, "2026-11-16T13:47:59Z"), Kind: record.CrashSegfault, ExitCode: -1, Signal: "SIGSEGV"},
 	}
-	if diff := cmp.Diff(want, sink.Crashes, ignoring); diff != "" {
+	if diff := cmp.Diff(want, sink.Crashes, formattest.Ignoring()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if sink.WarningCount("no_timezone") != 1 {
@@ -314,7 +314,7 @@ func TestPlainOutputBetweenStructuredLinesTakesTheirTimeAndName(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []record.Crash{{Time: 42, Kind: record.CrashHeapLimit, ExitCode: -1, Signal: "SIGABRT", Container: "web-7", Instance: "23082"}}
-	if diff := cmp.Diff(want, sink.Crashes, ignoring); diff != "" {
+	if diff := cmp.Diff(want, sink.Crashes, formattest.Ignoring()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -38,9 +38,9 @@ func (lokiStreams) Name() string { return "loki" }
 func (lokiStreams) Sniff(head []byte) int {
 	switch {
 	case !jsondoc.IsObject(head):
-	case keyIs(head, "resultType", `"streams"`):
+	case jsondoc.HasKey(head, "resultType", `"streams"`):
 		return sureOfStored
-	case keyIs(head, "result", "[") && keyIs(head, "stream", "{") && keyIs(head, "values", "[") && !keyIs(head, "resultType", `"`):
+	case jsondoc.HasKey(head, "result", "[") && jsondoc.HasKey(head, "stream", "{") && jsondoc.HasKey(head, "values", "[") && !jsondoc.HasKey(head, "resultType", `"`):
 		return sureOfStored
 	}
 	return 0
@@ -195,7 +195,7 @@ func (lokiLines) Name() string { return "loki-lines" }
 
 // Sniff implements Format.
 func (lokiLines) Sniff(head []byte) int {
-	if !keyIs(head, "line", `"`) || !keyIs(head, "timestamp", `"`) {
+	if !jsondoc.HasKey(head, "line", `"`) || !jsondoc.HasKey(head, "timestamp", `"`) {
 		return 0
 	}
 	if jsondoc.IsSpread(head) {
@@ -235,7 +235,7 @@ func onlyLokiLine(parser *fastjson.Parser, line []byte) bool {
 // Parse implements WholeFormat.
 func (f lokiLines) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
 	p := &lokiLineReader{log: newStoredLog(ctx, src, f.logs, sink)}
-	stats, err := eachLine(ctx, r, p.line)
+	stats, err := format.EachLine(ctx, r, p.line)
 	if err == nil {
 		err = p.log.tooLong(stats)
 	}

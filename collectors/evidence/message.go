@@ -3,6 +3,7 @@ package evidence
 import (
 	"bytes"
 
+	"lastcall/collectors/evidence/internal/kernel"
 	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/record"
 )
@@ -31,8 +32,8 @@ func (m *messageReader) parse(pos record.Pos, t record.Time, container, instance
 		return handled, err
 	}
 	if bytes.Contains(msg, []byte("illed process ")) || bytes.Contains(msg, []byte("oom-kill:")) {
-		var k kernelReport
-		if handled, err = k.line(&o, msg, sink); handled || err != nil {
+		var k kernel.Report
+		if handled, err = k.Line(&o, msg, sink); handled || err != nil {
 			return handled, err
 		}
 	}

@@ -119,7 +119,7 @@ func TestTablesAreReadInTheFormsThatPeopleSave(t *testing.T) {
 				t.Fatalf("recognised as %v (%d)", f, score)
 			}
 			sink := formattest.MustRead(t, tables.Metrics{}, "m.csv", c.text)
-			if diff := cmp.Diff(c.want, sink.Samples, ignoring); diff != "" {
+			if diff := cmp.Diff(c.want, sink.Samples, formattest.Ignoring()); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -219,7 +219,7 @@ func TestListsOfCrashesAreRead(t *testing.T) {
 		{Time: formattest.At(t, "2026-11-16T13:47:57.86Z"), Kind: record.CrashOther, Exited: true, ExitCode: -1, Container: "web-1"},
 		{Time: formattest.At(t, "2026-11-16T13:49:57.074Z"), Kind: record.CrashOther, Exited: true, ExitCode: -1, Container: "web-4"},
 	}
-	if diff := cmp.Diff(want, sink.Crashes, ignoring); diff != "" {
+	if diff := cmp.Diff(want, sink.Crashes, formattest.Ignoring()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if sink.Crashes[0].Pos.Line != 1 || sink.Crashes[1].Pos.Line != 2 {
@@ -231,7 +231,7 @@ func TestListsOfCrashesAreRead(t *testing.T) {
 	}
 	sink = formattest.MustRead(t, tables.Crashes{}, "crashes.csv", headed)
 	want = []record.Crash{{Time: formattest.At(t, "2026-11-16T13:47:57.86Z"), Kind: record.CrashOOMKill, Exited: true, ExitCode: 137, Signal: "SIGKILL", Container: "web-1", Instance: "dc317786f4c6"}}
-	if diff := cmp.Diff(want, sink.Crashes, ignoring); diff != "" {
+	if diff := cmp.Diff(want, sink.Crashes, formattest.Ignoring()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if sink.WarningCount("malformed_line") != 1 {

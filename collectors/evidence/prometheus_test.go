@@ -45,11 +45,11 @@ go_memstats_heap_alloc_bytes 5
 		{Time: when, Metric: record.MemoryLimit, Value: 134217728, Container: "web-0/app"},
 		{Time: when, Metric: record.Restarts, Value: 4, Container: "web-0/app"},
 	}
-	if diff := cmp.Diff(want, sink.Samples, ignoring); diff != "" {
+	if diff := cmp.Diff(want, sink.Samples, formattest.Ignoring()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	ups := []record.Lifecycle{{Time: formattest.At(t, "2026-11-16T13:33:20Z"), Kind: record.Up, ExitCode: -1, Reason: "start time", Container: "web-0/app"}}
-	if diff := cmp.Diff(ups, sink.Lifecycles, ignoring); diff != "" {
+	if diff := cmp.Diff(ups, sink.Lifecycles, formattest.Ignoring()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if sink.WarningCount("no_time") != 1 {
@@ -76,7 +76,7 @@ func TestAnAnswerOfARangeQuery(t *testing.T) {
 		{Time: t0.Add(30 * time.Second), Metric: record.CPU, Value: 0.2, Container: "web-0/app"},
 		{Time: t0, Metric: record.RSS, Value: 7, Container: "10.0.0.7:9100"},
 	}
-	if diff := cmp.Diff(want, sink.Samples, ignoring); diff != "" {
+	if diff := cmp.Diff(want, sink.Samples, formattest.Ignoring()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if sink.WarningCount("unnamed_series") != 1 || sink.WarningCount("metric_not_used") != 1 {
@@ -99,7 +99,7 @@ func TestStatisticsOfDockerAreSamples(t *testing.T) {
 		return x
 	}
 	want := []record.Sample{with(record.RSS, 120), with(record.WorkingSet, 150), with(record.MemoryLimit, 1000), with(record.CPU, 0.4)}
-	if diff := cmp.Diff(want, sink.Samples, ignoring); diff != "" {
+	if diff := cmp.Diff(want, sink.Samples, formattest.Ignoring()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if sink.WarningCount("no_time") != 1 {
@@ -108,7 +108,7 @@ func TestStatisticsOfDockerAreSamples(t *testing.T) {
 	cli := `{"time":"2026-11-16T13:47:57.859Z","CPUPerc":"12.50%","Container":"` + cid + `","ID":"` + cid + `","MemPerc":"1%","MemUsage":"1.5MiB / 2GiB","Name":"web-1","PIDs":"1"}`
 	sink = formattest.MustRead(t, containerstats.Docker{}, "stats.json", cli)
 	want = []record.Sample{with(record.WorkingSet, 1.5*(1<<20)), with(record.MemoryLimit, 2<<30), with(record.CPU, 0.125)}
-	if diff := cmp.Diff(want, sink.Samples, ignoring); diff != "" {
+	if diff := cmp.Diff(want, sink.Samples, formattest.Ignoring()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -128,7 +128,7 @@ func TestTheKubeletsSummary(t *testing.T) {
 		return x
 	}
 	want := []record.Sample{with(record.CPU, 0.25), with(record.RSS, 90), with(record.WorkingSet, 100), with(record.MemoryLimit, 128)}
-	if diff := cmp.Diff(want, sink.Samples, ignoring); diff != "" {
+	if diff := cmp.Diff(want, sink.Samples, formattest.Ignoring()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if len(sink.Lifecycles) != 1 || sink.Lifecycles[0].Time != formattest.At(t, "2026-11-16T13:00:00Z") {

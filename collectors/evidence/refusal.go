@@ -37,7 +37,7 @@ func refusal(name string, head []byte) (hint, sample string, cause error) {
 	line := bytes.TrimRight(cut.FirstLine(text), "\r ")
 	columns := strings.Fields(string(line[:min(len(line), 300)]))
 	for _, t := range printedTables {
-		if hasColumns(columns, t.columns) {
+		if cut.HasColumns(columns, t.columns) {
 			return "save it with: " + t.instead, warning.Example(line), unreadable("it is the table that `" + t.command + "` prints for people: " + t.lacks)
 		}
 	}
@@ -50,7 +50,7 @@ func refusal(name string, head []byte) (hint, sample string, cause error) {
 	case bytes.HasPrefix(lower, []byte("<!doctype html")), bytes.HasPrefix(lower, []byte("<html")):
 		return "save the log or the answer itself, not the page that shows it (a page to log in at, perhaps)", warning.Example(line), unreadable("it is a web page")
 	}
-	if len(line) > 1 && !looksBinary(head) && utf8.Valid(line) {
+	if len(line) > 1 && !cut.LooksBinary(head) && utf8.Valid(line) {
 		sample = warning.Example(line)
 	}
 	return hintFormat, sample, ErrUnknownFormat
@@ -75,20 +75,6 @@ var printedTables = [...]struct{ columns, command, lacks, instead string }{
 	{"CONTAINER ID IMAGE COMMAND CREATED STATUS", "docker ps", "it has ages instead of times",
 		"docker inspect $(docker ps -aq) > containers.json; docker events --since 24h --until 0s --format json > events.json"},
 	{"CONTAINER ID NAME CPU % MEM USAGE", "docker stats", "it has no times", "docker stats --format json (with a time before each line), or a metrics query over the hours before the crash"},
-}
-
-// hasColumns reports whether a header has the words in their order, others between them.
-func hasColumns(header []string, words string) bool {
-	for want := range strings.FieldsSeq(words) {
-		found := false
-		for len(header) > 0 && !found {
-			found, header = header[0] == want, header[1:]
-		}
-		if !found {
-			return false
-		}
-	}
-	return true
 }
 
 // shellWord quotes a file's name for the command line, where it must be.
@@ -126,6 +112,3 @@ func (t *tally) isSilent() bool {
 	}
 	return len(t.warns) == 0
 }
-
-// firstText is the first line of a head that holds anything.
-func firstText(head []byte) []byte { return cut.FirstLine(bytes.TrimLeft(head, " \t\r\n")) }

@@ -3,164 +3,115 @@ package evidence
 import (
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
-
-	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/formattest"
 	"lastcall/collectors/record"
 )
 
-// ignoring leaves out of comparisons what every record repeats.
-var ignoring = cmp.Options{
-	cmpopts.IgnoreFields(record.Crash{}, "Pos", "Text"), cmpopts.IgnoreFields(record.Lifecycle{}, "Pos", "Text"), cmpopts.IgnoreFields(record.Sample{}, "Pos"),
-	cmpopts.IgnoreFields(record.Job{}, "Pos"), cmpopts.EquateEmpty(),
-}
-
-// lineCase is one line and the one record it gives, or none.
-type lineCase struct {
-	name      string
-	line      string
-	crash     *record.Crash
-	lifecycle *record.Lifecycle
-}
-
-func checkLines(t *testing.T, f format.LineFormat, cases []lineCase) {
-	t.Helper()
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			sink, unhandled := formattest.ReadLines(t, f, c.line)
-			if len(unhandled) > 0 {
-				t.Fatalf("not handled: %q", unhandled)
-			}
-			var crashes []record.Crash
-			if c.crash != nil {
-				crashes = []record.Crash{*c.crash}
-			}
-			var lives []record.Lifecycle
-			if c.lifecycle != nil {
-				lives = []record.Lifecycle{*c.lifecycle}
-			}
-			if diff := cmp.Diff(crashes, sink.Crashes, ignoring); diff != "" {
-				t.Errorf("crashes (-want +got):\n%s", diff)
-			}
-			if diff := cmp.Diff(lives, sink.Lifecycles, ignoring); diff != "" {
-				t.Errorf("lifecycle (-want +got):\n%s", diff)
-			}
-			for _, x := range sink.Crashes {
-				if x.Pos.Line == 0 || x.Pos.Source == nil || x.Text == "" {
-					t.Errorf("crash without position or text: %+v", x)
-				}
-			}
-		})
-	}
-}
-
 func TestScalingosLinesTellLivesAndDeaths(t *testing.T) {
 	when := formattest.At(t, "2026-11-16T13:47:57.85998291Z")
 	const head = "2026-11-16 13:47:57.859982910 +0000 UTC "
-	checkLines(t, scalingoPlatform{}, []lineCase{
+	formattest.CheckLines(t, scalingoPlatform{}, []formattest.LineCase{
 		{
-			name:  "a crash has its status, container and instance",
-			line:  head + "[system] [web-1] Container web-1 (dc317786f4c6) crashed, exit status 134",
-			crash: &record.Crash{Time: when, Kind: record.CrashAbort, Exited: true, ExitCode: 134, Signal: "SIGABRT", Container: "web-1", Instance: "dc317786f4c6"},
+			Name:  "a crash has its status, container and instance",
+			Line:  head + "[system] [web-1] Container web-1 (dc317786f4c6) crashed, exit status 134",
+			Crash: &record.Crash{Time: when, Kind: record.CrashAbort, Exited: true, ExitCode: 134, Signal: "SIGABRT", Container: "web-1", Instance: "dc317786f4c6"},
 		},
 		{
-			name:  "the platform is named in full",
-			line:  head + "[scalingo-platform] [web-1] Container web-1 crashed, exit code 134",
-			crash: &record.Crash{Time: when, Kind: record.CrashAbort, Exited: true, ExitCode: 134, Signal: "SIGABRT", Container: "web-1"},
+			Name:  "the platform is named in full",
+			Line:  head + "[scalingo-platform] [web-1] Container web-1 crashed, exit code 134",
+			Crash: &record.Crash{Time: when, Kind: record.CrashAbort, Exited: true, ExitCode: 134, Signal: "SIGABRT", Container: "web-1"},
 		},
 		{
-			name:  "out of memory is said by the platform",
-			line:  head + "[system] [web-1] Container web-1 (dc317786f4c6) crashed, exit status 137 (out of memory)",
-			crash: &record.Crash{Time: when, Kind: record.CrashOOMKill, Exited: true, ExitCode: 137, Signal: "SIGKILL", Container: "web-1", Instance: "dc317786f4c6"},
+			Name:  "out of memory is said by the platform",
+			Line:  head + "[system] [web-1] Container web-1 (dc317786f4c6) crashed, exit status 137 (out of memory)",
+			Crash: &record.Crash{Time: when, Kind: record.CrashOOMKill, Exited: true, ExitCode: 137, Signal: "SIGKILL", Container: "web-1", Instance: "dc317786f4c6"},
 		},
 		{
-			name:  "137 alone is a kill by anybody",
-			line:  head + "[system] [web-1] Container web-1 (dc317786f4c6) crashed, exit status 137",
-			crash: &record.Crash{Time: when, Kind: record.CrashOther, Exited: true, ExitCode: 137, Signal: "SIGKILL", Container: "web-1", Instance: "dc317786f4c6"},
+			Name:  "137 alone is a kill by anybody",
+			Line:  head + "[system] [web-1] Container web-1 (dc317786f4c6) crashed, exit status 137",
+			Crash: &record.Crash{Time: when, Kind: record.CrashOther, Exited: true, ExitCode: 137, Signal: "SIGKILL", Container: "web-1", Instance: "dc317786f4c6"},
 		},
 		{
-			name:  "an exit with 1 is an exit and no more",
-			line:  head + "[system] [worker-12] Container worker-12 (dc317786f4c6) crashed, exit status 1",
-			crash: &record.Crash{Time: when, Kind: record.CrashExit, Exited: true, ExitCode: 1, Container: "worker-12", Instance: "dc317786f4c6"},
+			Name:  "an exit with 1 is an exit and no more",
+			Line:  head + "[system] [worker-12] Container worker-12 (dc317786f4c6) crashed, exit status 1",
+			Crash: &record.Crash{Time: when, Kind: record.CrashExit, Exited: true, ExitCode: 1, Container: "worker-12", Instance: "dc317786f4c6"},
 		},
 		{
-			name:  "the memory limit is named before the kill",
-			line:  head + "[system] [web-1] Container web-1 exceeds its memory limit: 129MB/128MB, killing",
-			crash: &record.Crash{Time: when, Kind: record.CrashOOMKill, ExitCode: -1, Container: "web-1", UsedBytes: 129 << 20, LimitBytes: 128 << 20},
+			Name:  "the memory limit is named before the kill",
+			Line:  head + "[system] [web-1] Container web-1 exceeds its memory limit: 129MB/128MB, killing",
+			Crash: &record.Crash{Time: when, Kind: record.CrashOOMKill, ExitCode: -1, Container: "web-1", UsedBytes: 129 << 20, LimitBytes: 128 << 20},
 		},
 		{
-			name:  "a kill by the health check is announced",
-			line:  head + "[system] [web-6] Container does not answer health checks, killing",
-			crash: &record.Crash{Time: when, Kind: record.CrashHealthCheck, ExitCode: -1, Container: "web-6"},
+			Name:  "a kill by the health check is announced",
+			Line:  head + "[system] [web-6] Container does not answer health checks, killing",
+			Crash: &record.Crash{Time: when, Kind: record.CrashHealthCheck, ExitCode: -1, Container: "web-6"},
 		},
 		{
-			name:      "a failed health check is no crash",
-			line:      head + "[system] [web-6] Health check failed (2): timeout",
-			lifecycle: &record.Lifecycle{Time: when, Kind: record.HealthCheckFailed, ExitCode: -1, Reason: "timeout", Container: "web-6"},
+			Name:      "a failed health check is no crash",
+			Line:      head + "[system] [web-6] Health check failed (2): timeout",
+			Lifecycle: &record.Lifecycle{Time: when, Kind: record.HealthCheckFailed, ExitCode: -1, Reason: "timeout", Container: "web-6"},
 		},
 		{
-			name:      "starting",
-			line:      head + "[system] [web-6] Starting container web-6 (fcd862237af1)",
-			lifecycle: &record.Lifecycle{Time: when, Kind: record.Starting, ExitCode: -1, Container: "web-6", Instance: "fcd862237af1"},
+			Name:      "starting",
+			Line:      head + "[system] [web-6] Starting container web-6 (fcd862237af1)",
+			Lifecycle: &record.Lifecycle{Time: when, Kind: record.Starting, ExitCode: -1, Container: "web-6", Instance: "fcd862237af1"},
 		},
 		{
-			name:      "up, with a pod's name",
-			line:      head + "[system] [api-dc317786f-k4nnr] Container api-dc317786f-k4nnr (90fb508272d8) is up, booted in 7s",
-			lifecycle: &record.Lifecycle{Time: when, Kind: record.Up, ExitCode: -1, Container: "api-dc317786f-k4nnr", Instance: "90fb508272d8"},
+			Name:      "up, with a pod's name",
+			Line:      head + "[system] [api-dc317786f-k4nnr] Container api-dc317786f-k4nnr (90fb508272d8) is up, booted in 7s",
+			Lifecycle: &record.Lifecycle{Time: when, Kind: record.Up, ExitCode: -1, Container: "api-dc317786f-k4nnr", Instance: "90fb508272d8"},
 		},
 		{
-			name:      "the reason of a stop is no instance",
-			line:      head + "[system] [web-1] Stopping container web-1 (deploy)",
-			lifecycle: &record.Lifecycle{Time: when, Kind: record.Stopping, ExitCode: -1, Reason: "deploy", Container: "web-1"},
+			Name:      "the reason of a stop is no instance",
+			Line:      head + "[system] [web-1] Stopping container web-1 (deploy)",
+			Lifecycle: &record.Lifecycle{Time: when, Kind: record.Stopping, ExitCode: -1, Reason: "deploy", Container: "web-1"},
 		},
 		{
-			name:      "a stop as asked is no crash",
-			line:      head + "[system] [web-1] Container web-1 (dc317786f4c6) stopped, exit status 143",
-			lifecycle: &record.Lifecycle{Time: when, Kind: record.Stopped, ExitCode: 143, Container: "web-1", Instance: "dc317786f4c6"},
+			Name:      "a stop as asked is no crash",
+			Line:      head + "[system] [web-1] Container web-1 (dc317786f4c6) stopped, exit status 143",
+			Lifecycle: &record.Lifecycle{Time: when, Kind: record.Stopped, ExitCode: 143, Container: "web-1", Instance: "dc317786f4c6"},
 		},
 		{
-			name:      "a lost container is no crash of its process",
-			line:      head + "[system] [directory-2] Container directory-2 unreachable, rescheduling",
-			lifecycle: &record.Lifecycle{Time: when, Kind: record.Unreachable, ExitCode: -1, Reason: "unreachable", Container: "directory-2"},
+			Name:      "a lost container is no crash of its process",
+			Line:      head + "[system] [directory-2] Container directory-2 unreachable, rescheduling",
+			Lifecycle: &record.Lifecycle{Time: when, Kind: record.Unreachable, ExitCode: -1, Reason: "unreachable", Container: "directory-2"},
 		},
 		{
-			name:      "a deployment begins",
-			line:      head + "[manager] Deployment of v347 by ci@example.org started",
-			lifecycle: &record.Lifecycle{Time: when, Kind: record.Deploy, ExitCode: -1, Version: "v347"},
+			Name:      "a deployment begins",
+			Line:      head + "[manager] Deployment of v347 by ci@example.org started",
+			Lifecycle: &record.Lifecycle{Time: when, Kind: record.Deploy, ExitCode: -1, Version: "v347"},
 		},
 		{
-			name:      "a deployment ends",
-			line:      head + "[manager] Deployment of v347 finished",
-			lifecycle: &record.Lifecycle{Time: when, Kind: record.DeployFinished, ExitCode: -1, Version: "v347"},
+			Name:      "a deployment ends",
+			Line:      head + "[manager] Deployment of v347 finished",
+			Lifecycle: &record.Lifecycle{Time: when, Kind: record.DeployFinished, ExitCode: -1, Version: "v347"},
 		},
 		{
-			name:      "a deployment fails",
-			line:      head + "[manager] Deployment of v347 failed",
-			lifecycle: &record.Lifecycle{Time: when, Kind: record.DeployFinished, ExitCode: -1, Reason: "failed", Version: "v347"},
+			Name:      "a deployment fails",
+			Line:      head + "[manager] Deployment of v347 failed",
+			Lifecycle: &record.Lifecycle{Time: when, Kind: record.DeployFinished, ExitCode: -1, Reason: "failed", Version: "v347"},
 		},
 		{
-			name:      "a dependency's list changes",
-			line:      head + "[manager] Service list of directory refreshed: directory-1,directory-3",
-			lifecycle: &record.Lifecycle{Time: when, Kind: record.MembersChanged, ExitCode: -1, Reason: "directory-1,directory-3", Service: "directory"},
+			Name:      "a dependency's list changes",
+			Line:      head + "[manager] Service list of directory refreshed: directory-1,directory-3",
+			Lifecycle: &record.Lifecycle{Time: when, Kind: record.MembersChanged, ExitCode: -1, Reason: "directory-1,directory-3", Service: "directory"},
 		},
 		{
-			name:      "scaling",
-			line:      head + "[manager] Scaling web from 4 to 8 containers",
-			lifecycle: &record.Lifecycle{Time: when, Kind: record.Scale, ExitCode: -1, Reason: "Scaling web from 4 to 8 containers"},
+			Name:      "scaling",
+			Line:      head + "[manager] Scaling web from 4 to 8 containers",
+			Lifecycle: &record.Lifecycle{Time: when, Kind: record.Scale, ExitCode: -1, Reason: "Scaling web from 4 to 8 containers"},
 		},
 		{
-			name:      "an event that is not understood is kept as such",
-			line:      head + "[system] [web-1] Something new happened",
-			lifecycle: &record.Lifecycle{Time: when, Kind: record.LifecycleOther, ExitCode: -1, Container: "web-1"},
+			Name:      "an event that is not understood is kept as such",
+			Line:      head + "[system] [web-1] Something new happened",
+			Lifecycle: &record.Lifecycle{Time: when, Kind: record.LifecycleOther, ExitCode: -1, Container: "web-1"},
 		},
 		{
-			name:  "last words of a container",
-			line:  head + "[web-1] FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory",
-			crash: &record.Crash{Time: when, Kind: record.CrashHeapLimit, ExitCode: -1, Signal: "SIGABRT", Container: "web-1"},
+			Name:  "last words of a container",
+			Line:  head + "[web-1] FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory",
+			Crash: &record.Crash{Time: when, Kind: record.CrashHeapLimit, ExitCode: -1, Signal: "SIGABRT", Container: "web-1"},
 		},
-		{name: "chatter of a container says nothing", line: head + "[web-1] npm start"},
+		{Name: "chatter of a container says nothing", Line: head + "[web-1] npm start"},
 	})
 }
 

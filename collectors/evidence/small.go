@@ -6,6 +6,7 @@ import (
 	"lastcall/collectors/evidence/internal/containerstats"
 	"lastcall/collectors/evidence/internal/datadogmetrics"
 	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/orchestrator"
 	"lastcall/collectors/evidence/internal/prometheus"
 	"lastcall/collectors/evidence/internal/tables"
 )
@@ -13,25 +14,15 @@ import (
 // smallFormats lists the formats of everything but requests: lives and deaths, metrics, profiles. zone is that of times that name
 // none.
 func smallFormats(zone *time.Location) []format.Format {
-	return []format.Format{
+	all := []format.Format{
 		sidekiqLog{zone}, // also of what a platform received
 		celeryLog{zone},
 		scalingoPlatform{},
 		herokuPlatform{},
-		platformEvents{zone},
-		platformEventList{zone},
-		kubernetesJSON{},
-		kubernetesDescribe{},
-		kubernetesTable{},
-		podsTable{},
-		dockerEvents{},
-		dockerInspect{},
-		dockerPS{},
-		ecsTasks{},
-		ecsEvents{},
-		renderEvents{},
+	}
+	all = append(all, orchestrator.Formats(zone)...)
+	return append(all,
 		cloudWatchStatistics{},
-		nomadAlloc{zone},
 		kernelOOM{zone},
 		systemdLog{zone},
 		journald{},
@@ -46,7 +37,7 @@ func smallFormats(zone *time.Location) []format.Format {
 		tables.Crashes{Zone: zone},
 		pprofProfile{},
 		lastWordsLog{zone},
-	}
+	)
 }
 
 // What carries something from one line to a later one can forget it.
@@ -54,7 +45,6 @@ var (
 	_ format.Forgetful = (*scalingoParser)(nil)
 	_ format.Forgetful = (*herokuParser)(nil)
 	_ format.Forgetful = (*kernelParser)(nil)
-	_ format.Forgetful = (*dockerParser)(nil)
 	_ format.Forgetful = (*journalParser)(nil)
 	_ format.Forgetful = (*systemdParser)(nil)
 	_ format.Forgetful = (*springParser)(nil)
@@ -68,9 +58,6 @@ var (
 var (
 	_ format.LineFormat = scalingoPlatform{}
 	_ format.LineFormat = herokuPlatform{}
-	_ format.LineFormat = platformEvents{}
-	_ format.LineFormat = dockerEvents{}
-	_ format.LineFormat = dockerInspect{}
 	_ format.LineFormat = kernelOOM{}
 	_ format.LineFormat = journald{}
 	_ format.LineFormat = systemdLog{}
@@ -84,7 +71,5 @@ var (
 	_ format.WholeFormat = cloudWatchEvents{}
 	_ format.WholeFormat = cloudWatchInsights{}
 	_ format.WholeFormat = cloudWatchTail{}
-	_ format.WholeFormat = platformEventList{}
-	_ format.WholeFormat = kubernetesJSON{}
 	_ format.WholeFormat = pprofProfile{}
 )

@@ -1,6 +1,8 @@
 package evidence
 
 import (
+	"time"
+
 	"lastcall/collectors/evidence/internal/format"
 )
 
@@ -16,4 +18,14 @@ func bestFormat(head []byte) (format.Format, int) {
 		}
 	}
 	return best, score
+}
+
+// named is the format of lines of this name.
+func named(zone *time.Location, name string) format.LineFormat {
+	for _, f := range smallFormats(zone) {
+		if f, ok := f.(format.LineFormat); ok && f.Name() == name {
+			return f
+		}
+	}
+	panic("no format of lines is called " + name)
 }

@@ -4,16 +4,17 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"io"
 	"slices"
 	"strings"
 
 	"github.com/valyala/fastjson"
 
 	"lastcall/collectors/evidence/internal/containers"
+	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/metrics"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/internal/lines"
 	"lastcall/collectors/record"
 )
@@ -200,7 +201,7 @@ func (s *storedLog) chain() []format.LineFormat {
 		_, text := s.shipped(l.from, s.text[l.start:l.end])
 		head = append(append(head, text...), '\n')
 	}
-	head = plainHead(head)
+	head = cut.PlainHead(head)
 	var best format.LineFormat
 	score := 0
 	for _, f := range s.logs {
@@ -307,7 +308,7 @@ func (s *storedLog) tooLong(stats lines.Stats) error {
 	if stats.TooLong == 0 {
 		return nil
 	}
-	return s.sink.Warn(lineTooLong(s.src, stats))
+	return s.sink.Warn(warning.LineTooLong(s.src, stats))
 }
 
 // pos is a place in the source.
@@ -319,20 +320,6 @@ func lineOf(w *jsondoc.Walker, number int64) int64 {
 		return line
 	}
 	return number
-}
-
-// keyIs reports whether a JSON text has a key with a value that begins so, whatever blanks stand between.
-func keyIs(head []byte, key, value string) bool {
-	for rest := head; ; {
-		i := bytes.Index(rest, []byte(`"`+key+`"`))
-		if i < 0 {
-			return false
-		}
-		rest = bytes.TrimLeft(rest[i+len(key)+2:], " \t\r\n")
-		if after, ok := bytes.CutPrefix(rest, []byte(":")); ok && bytes.HasPrefix(bytes.TrimLeft(after, " \t\r\n"), []byte(value)) {
-			return true
-		}
-	}
 }
 
 // sureOfStored is more than what formats of lines and Prometheus's answers say of a head: what they know in it stands in the lines that are
@@ -353,35 +340,4 @@ func sureOfAll(score int) int {
 		return sureOfStored
 	}
 	return 0
-}
-
-// eachLine calls f with every line of r that is not empty; JSON that is laid out for people, or in an array, comes one object a line.
-func eachLine(ctx context.Context, r io.Reader, f func(no int64, line []byte) error) (lines.Stats, error) {
-	in, err := lines.NewReader(r)
-	if err != nil {
-		return lines.Stats{}, err
-	}
-	defer in.Close()
-	var from io.Reader = in
-	if jsondoc.IsSpread(in.Head()) {
-		from = jsondoc.NewFlattener(in)
-	}
-	return lines.Scan(ctx, from, lines.Options{Workers: 1}, func() lines.Worker { return lineFunc(f) })
-}
-
-// lineFunc is a function as a worker.
-type lineFunc func(no int64, line []byte) error
-
-// Lines implements lines.Worker.
-func (f lineFunc) Lines(first int64, data []byte) error {
-	for no := first; len(data) > 0; no++ {
-		var line []byte
-		if line, data = lines.Next(data); len(line) == 0 {
-			continue
-		}
-		if err := f(no, line); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -225,16 +225,14 @@ func TestStreamsOfCloudWatchNameTheContainer(t *testing.T) {
 }
 
 func TestATaskIsTheSameInItsLogAndInItsDescription(t *testing.T) {
-	var all recordtest.Sink
-	tasks := ecsTaskText(`"exitCode":134,`, "", "EssentialContainerExited", "")
-	tasks = strings.Replace(tasks, `"log_router"`, `"sidecar"`, 1) // which is the main one, by the order of the description
-	if err := (ecsTasks{}).Parse(context.Background(), &record.Source{}, strings.NewReader(tasks), &all); err != nil {
-		t.Fatal(err)
-	}
+	// The first container of a description is the main one.
+	all := readStored(t, "tasks.json", `{"tasks":[{"taskArn":"arn:aws:ecs:eu-west-1:123456789012:task/prod/`+storedTask+`","group":"service:api","lastStatus":"STOPPED",
+	"startedAt":"2026-11-20T08:00:00Z","containers":[{"name":"sidecar","lastStatus":"STOPPED","exitCode":0},{"name":"api","lastStatus":"STOPPED","exitCode":134}],
+	"stoppedAt":"2026-11-20T09:00:12Z","executionStoppedAt":"2026-11-20T09:00:00Z","stopCode":"EssentialContainerExited"}],"failures":[]}`)
 	if len(all.Mains) != 1 || all.Mains[0] != namesOfStream("ecs/sidecar/"+storedTask).Container {
 		t.Errorf("%v", all.Mains)
 	}
-	if got := namesOfStream("ecs/api/" + storedTask).Container; all.Crashes[0].Container != got {
+	if got := namesOfStream("ecs/api/" + storedTask).Container; len(all.Crashes) != 1 || all.Crashes[0].Container != got {
 		t.Errorf("%+v, want %s", all.Crashes, got)
 	}
 }

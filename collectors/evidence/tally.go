@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"lastcall/collectors/evidence/internal/orchestrator"
 	"lastcall/collectors/record"
 )
 
@@ -260,7 +261,7 @@ func (t *tally) Warn(w *record.Warning) error {
 		c.Pos.Source = t.src
 	}
 	c.Count = max(c.Count, 1)
-	if c.Code == earlierRestarts || c.Text == evictedWithoutTime {
+	if c.Code == orchestrator.EarlierRestarts || c.Text == orchestrator.EvictedWithoutTime {
 		t.ends.untold = append(t.ends.untold, c) // until all inputs are read: others may tell of the ends
 		return nil
 	}

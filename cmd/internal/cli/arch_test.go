@@ -33,7 +33,7 @@ func TestImportsGoOneWay(t *testing.T) {
 			!within(pkg, "lastcall/analyze/internal")
 	}
 	const evidence = "lastcall/collectors/evidence/internal/"
-	formats := []string{evidence + "containerstats", evidence + "datadogmetrics", evidence + "prometheus", evidence + "tables"}
+	formats := []string{evidence + "containerstats", evidence + "datadogmetrics", evidence + "orchestrator", evidence + "prometheus", evidence + "tables"}
 	for _, f := range formats {
 		if imports[f] == nil {
 			t.Errorf("go list does not know the package of formats %s", f)

@@ -1,4 +1,4 @@
-package evidence
+package orchestrator_test
 
 import (
 	"errors"
@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"lastcall/collectors/evidence/internal/formattest"
+	"lastcall/collectors/evidence/internal/orchestrator"
 )
 
 func TestDockersTableTellsThatContainersEnded(t *testing.T) {
@@ -36,17 +37,17 @@ func TestDockersTableTellsThatContainersEnded(t *testing.T) {
 		{"odd", of("Exited (one) 4 minutes ago", "Exited (", "Exit 137"), 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if f, score := bestFormat([]byte(c.text)); f == nil || f.Name() != "docker-ps" {
-				t.Fatalf("recognised as %v (%d)", f, score)
-			}
-			sink, err := formattest.Read(t, dockerPS{}, "ps.txt", []byte(c.text))
-			if refused := errors.Is(err, errAges); refused != (c.want == 0) || err != nil && !refused {
+			sink, err := formattest.Read(t, orchestrator.DockerPS{}, "ps.txt", []byte(c.text))
+			if refused := errors.Is(err, orchestrator.ErrAges); refused != (c.want == 0) || err != nil && !refused {
 				t.Errorf("error %v", err)
+			}
+			if err == nil {
+				recognised(t, c.text, "docker-ps")
 			}
 			var got int64
 			for _, w := range sink.Warnings {
 				got += w.Count
-				if w.Code != untimedEnds || w.Example == "" || w.Pos.Line < 2 {
+				if w.Code != orchestrator.UntimedEnds || w.Example == "" || w.Pos.Line < 2 {
 					t.Errorf("%+v", w)
 				}
 			}
@@ -60,5 +61,5 @@ func TestDockersTableTellsThatContainersEnded(t *testing.T) {
 func FuzzDockerPS(f *testing.F) {
 	f.Add([]byte("CONTAINER ID IMAGE COMMAND CREATED STATUS PORTS NAMES\na b c d     Exited (137) 1 second ago x\na\xff\xffb c Restarting (1)"))
 	f.Add([]byte("NAME IMAGE COMMAND SERVICE CREATED STATUS PORTS\n…………………………………………………………Exited (1"))
-	f.Fuzz(func(t *testing.T, data []byte) { formattest.FuzzDocument(t, dockerPS{}, data) })
+	f.Fuzz(func(t *testing.T, data []byte) { formattest.FuzzDocument(t, orchestrator.DockerPS{}, data) })
 }

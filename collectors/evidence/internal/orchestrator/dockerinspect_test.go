@@ -1,13 +1,10 @@
-package evidence
+package orchestrator_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,6 +12,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/formattest"
 	"lastcall/collectors/evidence/internal/jsondoc"
+	"lastcall/collectors/evidence/internal/orchestrator"
 	"lastcall/collectors/record"
 	"lastcall/collectors/record/recordtest"
 )
@@ -34,7 +32,7 @@ func FuzzDockerInspect(f *testing.F) {
 	f.Add([]byte(inspected))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		sink := &recordtest.Sink{}
-		p := dockerInspect{}.NewParser(&record.Source{Name: "fuzz"})
+		p := orchestrator.DockerInspect{}.NewParser(&record.Source{Name: "fuzz"})
 		for i, line := range strings.Split(flattened(t, string(data)), "\n") {
 			if _, err := p.ParseLine(int64(i+1), []byte(line), sink); err != nil {
 				t.Fatal(err)
@@ -102,14 +100,7 @@ func TestJSONThatIsLaidOutForPeopleIsRead(t *testing.T) {
 		{"a log | jq -s .", "[\n" + strings.ReplaceAll(strings.TrimSpace(pino), "\n", ",\n") + "\n]", "pino", 3, 0, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "x.json")
-			if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			sink := &recordtest.Sink{}
-			if err := New(Options{Paths: []string{path}}).Collect(context.Background(), record.Query{}, sink); err != nil {
-				t.Fatal(err)
-			}
+			sink := collect(t, c.text)
 			if len(sink.Requests) != c.requests || len(sink.Crashes) != c.crashes {
 				t.Fatalf("%d requests, %d crashes, %v", len(sink.Requests), len(sink.Crashes), sink.Warnings)
 			}
@@ -128,7 +119,7 @@ func TestJSONThatIsLaidOutForPeopleIsRead(t *testing.T) {
 }
 
 func TestContainersThatDockerDescribes(t *testing.T) {
-	sink, unhandled := formattest.ReadLines(t, dockerInspect{}, flattened(t, inspected))
+	sink, unhandled := formattest.ReadLines(t, orchestrator.DockerInspect{}, flattened(t, inspected))
 	if len(unhandled) > 0 {
 		t.Fatalf("not read: %q", unhandled)
 	}
@@ -140,7 +131,7 @@ func TestContainersThatDockerDescribes(t *testing.T) {
 		},
 		{Time: formattest.At(t, "2026-11-16T13:49:57Z"), Kind: record.CrashOther, Exited: true, ExitCode: -1, Container: "web-2", Instance: id("4")},
 	}
-	if diff := cmp.Diff(want, sink.Crashes, ignoring); diff != "" {
+	if diff := cmp.Diff(want, sink.Crashes, formattest.Ignoring()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if sink.Crashes[0].Text != "OOMKilled, exit code 137" || len(sink.Lifecycles) != 3 || len(sink.Samples) != 1 || sink.WarningCount("earlier_restarts") != 2 {
@@ -164,7 +155,7 @@ func TestARestartByDockerAloneIsNoCrash(t *testing.T) {
 		{"restarted by hand", "always", `"ExitCode": 0, "OOMKilled": false`, 0, "stopped restarted -1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			sink, unhandled := formattest.ReadLines(t, dockerInspect{}, fmt.Sprintf(`{"Id":"3f","Name":"/web-1","State":{"Status":"running",%s,"StartedAt":"2026-11-16T13:50:00Z","FinishedAt":"2026-11-16T13:49:57Z"},"RestartCount":%d,"HostConfig":{"Memory":0,"RestartPolicy":{"Name":%q}}}`+"\n",
+			sink, unhandled := formattest.ReadLines(t, orchestrator.DockerInspect{}, fmt.Sprintf(`{"Id":"3f","Name":"/web-1","State":{"Status":"running",%s,"StartedAt":"2026-11-16T13:50:00Z","FinishedAt":"2026-11-16T13:49:57Z"},"RestartCount":%d,"HostConfig":{"Memory":0,"RestartPolicy":{"Name":%q}}}`+"\n",
 				c.state, c.restarts, c.policy))
 			if len(unhandled) > 0 {
 				t.Fatalf("not read: %q", unhandled)
@@ -205,7 +196,7 @@ func TestDockerTellsAddresses(t *testing.T) {
 		"one that does not run any longer": {false, `"IPAddress":"172.17.0.2"`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			sink, unhandled := formattest.ReadLines(t, dockerInspect{}, fmt.Sprintf(`{"Id":"3f","Name":"/web-1","State":{"Running":%v,"ExitCode":0,"StartedAt":"2026-11-16T13:50:00Z","FinishedAt":"0001-01-01T00:00:00Z"},"HostConfig":{},"NetworkSettings":{%s}}`+"\n", c.running, c.networks))
+			sink, unhandled := formattest.ReadLines(t, orchestrator.DockerInspect{}, fmt.Sprintf(`{"Id":"3f","Name":"/web-1","State":{"Running":%v,"ExitCode":0,"StartedAt":"2026-11-16T13:50:00Z","FinishedAt":"0001-01-01T00:00:00Z"},"HostConfig":{},"NetworkSettings":{%s}}`+"\n", c.running, c.networks))
 			var got []string
 			ups := 0
 			for _, l := range sink.Lifecycles {

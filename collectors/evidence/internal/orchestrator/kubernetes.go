@@ -1,4 +1,4 @@
-package evidence
+package orchestrator
 
 import (
 	"bytes"
@@ -14,18 +14,18 @@ import (
 	"lastcall/collectors/record"
 )
 
-// kubernetesJSON reads what `kubectl get pods -o json`, `kubectl get events -o json` (or both in one list), a single object, a watch, and
+// Kubernetes reads what `kubectl get pods -o json`, `kubectl get events -o json` (or both in one list), a single object, a watch, and
 // the API itself print. The list is streamed: one object is held at a time.
 //
 // A pod is the container of the records: its name is what routers, logs and metrics usually carry. Where a pod has several
 // containers, the first of its spec goes by the pod's name, the others by "pod/container".
-type kubernetesJSON struct{}
+type Kubernetes struct{}
 
 // Name implements Format.
-func (kubernetesJSON) Name() string { return "kubernetes" }
+func (Kubernetes) Name() string { return "kubernetes" }
 
 // Sniff implements Format.
-func (kubernetesJSON) Sniff(head []byte) int {
+func (Kubernetes) Sniff(head []byte) int {
 	if !jsondoc.IsObject(head) {
 		return 0
 	}
@@ -53,7 +53,7 @@ func (kubernetesJSON) Sniff(head []byte) int {
 }
 
 // Parse implements WholeFormat.
-func (kubernetesJSON) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
+func (Kubernetes) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
 	k := &kubernetesReader{src: src, story: newKubernetesStory(sink), w: jsondoc.NewWalker(ctx, r)}
 	err := k.w.Documents(func(first json.Token) error {
 		if first != json.Delim('{') {

@@ -1,4 +1,4 @@
-package evidence
+package orchestrator
 
 import (
 	"cmp"
@@ -43,8 +43,8 @@ type podBegin struct {
 const (
 	maxStoryKills  = 10_000
 	maxStoryEvents = 100_000
-	// soonAgain is how soon after its end a container starts again, or is said to wait for that.
-	soonAgain = time.Minute
+	// SoonAgain is how soon after its end a container starts again, or is said to wait for that.
+	SoonAgain = time.Minute
 	// longestBackOff is how long a back-off may follow the end that it comes of, with some slack.
 	longestBackOff = 6 * time.Minute
 	// nodeClocks is how much the clock of a node's monitor may be late against that of its kubelet.
@@ -157,11 +157,11 @@ func (s *kubernetesStory) endEvicted(p evictedPod) error {
 }
 
 func (s *kubernetesStory) evictedSometime(pos record.Pos, container string) error {
-	return s.Warn(&record.Warning{Code: "no_time", Pos: pos, Count: 1, Text: evictedWithoutTime, Example: container})
+	return s.Warn(&record.Warning{Code: "no_time", Pos: pos, Count: 1, Text: EvictedWithoutTime, Example: container})
 }
 
 func (s *kubernetesStory) saw(container string, at record.Time) {
-	if pod, inner := podOf(container); inner {
+	if pod, inner := containers.PodOf(container); inner {
 		container = pod // an event may name either
 	}
 	if first, known := s.seen[container]; container == "" || at == 0 || known && first <= at || !known && len(s.seen) >= maxStoryEvents {
@@ -182,7 +182,7 @@ func (s *kubernetesStory) end(container string, at record.Time) {
 	}
 	s.ended++
 	s.ends[container] = append(s.ends[container], at)
-	if pod, inner := podOf(container); inner {
+	if pod, inner := containers.PodOf(container); inner {
 		s.ends[pod+"/"] = append(s.ends[pod+"/"], at)
 	}
 }
@@ -218,7 +218,7 @@ func (s *kubernetesStory) close() error {
 	for _, c := range s.backOffs {
 		// The end may be told of the container, of its pod, or of a container where the back-off is told of the pod.
 		other := c.Container + "/"
-		if pod, inner := podOf(c.Container); inner {
+		if pod, inner := containers.PodOf(c.Container); inner {
 			other = pod
 		}
 		if s.endedBefore(c.Container, c.Time) || s.endedBefore(other, c.Time) {
@@ -244,9 +244,9 @@ func (s *kubernetesStory) startedAgain(host string, at record.Time) (pod string,
 	i, _ := slices.BinarySearchFunc(s.begins, podBegin{time: at, host: host}, func(b, want podBegin) int {
 		return cmp.Or(cmp.Compare(b.host, want.host), cmp.Compare(b.time, want.time))
 	})
-	for ; i < len(s.begins) && s.begins[i].host == host && s.begins[i].time <= at.Add(soonAgain); i++ {
+	for ; i < len(s.begins) && s.begins[i].host == host && s.begins[i].time <= at.Add(SoonAgain); i++ {
 		seen := s.begins[i].container
-		if of, inner := podOf(seen); inner {
+		if of, inner := containers.PodOf(seen); inner {
 			seen = of
 		}
 		if first, known := s.seen[seen]; !known || first >= at {

@@ -1,4 +1,4 @@
-package evidence
+package orchestrator
 
 import (
 	"bytes"
@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/origin"
@@ -31,7 +32,7 @@ func (ecsEvents) Name() string { return "ecs-service-events" }
 
 // Sniff implements Format.
 func (ecsEvents) Sniff(head []byte) int {
-	if jsondoc.IsObject(head) && keyIs(head, "events", "[") && bytes.Contains(head, []byte(`"createdAt"`)) && keyIs(head, "message", `"(service `) {
+	if jsondoc.IsObject(head) && jsondoc.HasKey(head, "events", "[") && bytes.Contains(head, []byte(`"createdAt"`)) && jsondoc.HasKey(head, "message", `"(service `) {
 		return 96 // a service tells of its deployments as well, before its events
 	}
 	return 0
@@ -185,7 +186,7 @@ func ecsTasksIn(message string) []string {
 			return out
 		}
 		id, after, ok := strings.Cut(rest, ")")
-		if ok && isTaskID(id) && !slices.Contains(out, id) && len(out) < 1000 {
+		if ok && containers.IsTaskID(id) && !slices.Contains(out, id) && len(out) < 1000 {
 			out = append(out, id)
 		}
 		message = after

@@ -1,4 +1,4 @@
-package evidence
+package orchestrator_test
 
 import (
 	"strings"
@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"lastcall/collectors/evidence/internal/formattest"
+	"lastcall/collectors/evidence/internal/orchestrator"
 	"lastcall/collectors/record"
 )
 
@@ -23,28 +24,28 @@ func TestEventsOfDockerTellLivesAndDeaths(t *testing.T) {
 		return &record.Lifecycle{Time: when, Kind: k, ExitCode: code, Reason: reason, Container: "web-1", Instance: dockerID, Service: "web"}
 	}
 	const nano = "1794836877859982910"
-	checkLines(t, dockerEvents{}, []lineCase{
+	formattest.CheckLines(t, orchestrator.DockerEvents{}, []formattest.LineCase{
 		{
-			name:  "oom",
-			line:  dockerLine("oom", "", nano),
-			crash: &record.Crash{Time: when, Kind: record.CrashOOMKill, ExitCode: -1, Container: "web-1", Instance: dockerID, Service: "web"},
+			Name:  "oom",
+			Line:  dockerLine("oom", "", nano),
+			Crash: &record.Crash{Time: when, Kind: record.CrashOOMKill, ExitCode: -1, Container: "web-1", Instance: dockerID, Service: "web"},
 		},
 		{
-			name:  "a death",
-			line:  dockerLine("die", `"exitCode":"134",`, nano),
-			crash: &record.Crash{Time: when, Kind: record.CrashAbort, Exited: true, ExitCode: 134, Signal: "SIGABRT", Container: "web-1", Instance: dockerID, Service: "web"},
+			Name:  "a death",
+			Line:  dockerLine("die", `"exitCode":"134",`, nano),
+			Crash: &record.Crash{Time: when, Kind: record.CrashAbort, Exited: true, ExitCode: 134, Signal: "SIGABRT", Container: "web-1", Instance: dockerID, Service: "web"},
 		},
-		{name: "an end with 0 is none", line: dockerLine("die", `"exitCode":"0",`, nano), lifecycle: life(record.Stopped, "", 0)},
-		{name: "start", line: dockerLine("start", "", nano), lifecycle: life(record.Up, "", -1)},
-		{name: "unhealthy", line: dockerLine("health_status: unhealthy", "", nano), lifecycle: life(record.HealthCheckFailed, "health_status: unhealthy", -1)},
-		{name: "healthy", line: dockerLine("health_status: healthy", "", nano), lifecycle: life(record.LifecycleOther, "health_status: healthy", -1)},
-		{name: "a restart that is over", line: dockerLine("restart", "", nano), lifecycle: life(record.LifecycleOther, "restart", -1)},
-		{name: "a signal that asks for something else", line: dockerLine("kill", `"signal":"1",`, nano)},
-		{name: "a command within the container", line: dockerLine("exec_die", `"exitCode":"1",`, nano)},
+		{Name: "an end with 0 is none", Line: dockerLine("die", `"exitCode":"0",`, nano), Lifecycle: life(record.Stopped, "", 0)},
+		{Name: "start", Line: dockerLine("start", "", nano), Lifecycle: life(record.Up, "", -1)},
+		{Name: "unhealthy", Line: dockerLine("health_status: unhealthy", "", nano), Lifecycle: life(record.HealthCheckFailed, "health_status: unhealthy", -1)},
+		{Name: "healthy", Line: dockerLine("health_status: healthy", "", nano), Lifecycle: life(record.LifecycleOther, "health_status: healthy", -1)},
+		{Name: "a restart that is over", Line: dockerLine("restart", "", nano), Lifecycle: life(record.LifecycleOther, "restart", -1)},
+		{Name: "a signal that asks for something else", Line: dockerLine("kill", `"signal":"1",`, nano)},
+		{Name: "a command within the container", Line: dockerLine("exec_die", `"exitCode":"1",`, nano)},
 		{
-			name:  "the text of the same",
-			line:  "2026-11-16T13:47:57.859982910Z container die " + dockerID + " (exitCode=139, image=api:1, maintainer=A (B), name=web-1)",
-			crash: &record.Crash{Time: when, Kind: record.CrashSegfault, Exited: true, ExitCode: 139, Signal: "SIGSEGV", Container: "web-1", Instance: dockerID},
+			Name:  "the text of the same",
+			Line:  "2026-11-16T13:47:57.859982910Z container die " + dockerID + " (exitCode=139, image=api:1, maintainer=A (B), name=web-1)",
+			Crash: &record.Crash{Time: when, Kind: record.CrashSegfault, Exited: true, ExitCode: 139, Signal: "SIGSEGV", Container: "web-1", Instance: dockerID},
 		},
 	})
 }
@@ -57,7 +58,7 @@ func TestADeathThatWasAskedForIsNoCrash(t *testing.T) {
 		dockerLine("start", "", "1794836890000000000"),
 		dockerLine("die", `"exitCode":"137",`, "1794836899000000000"),
 	}, "\n")
-	sink, _ := formattest.ReadLines(t, dockerEvents{}, text)
+	sink, _ := formattest.ReadLines(t, orchestrator.DockerEvents{}, text)
 	if len(sink.Crashes) != 1 || sink.Crashes[0].Pos.Line != 5 {
 		t.Errorf("crashes %+v", sink.Crashes)
 	}
@@ -74,5 +75,5 @@ func FuzzDockerEvents(f *testing.F) {
 	f.Add(dockerLine("die", `"exitCode":"137",`, "1794836899000000000"))
 	f.Add("2026-11-16T13:47:57.859982910Z container die " + dockerID + " (exitCode=139, image=api:1, name=web-1)")
 	f.Add("2026-11-16T13:47:57Z container  (name=)")
-	f.Fuzz(func(t *testing.T, line string) { formattest.FuzzLine(t, dockerEvents{}, line) })
+	f.Fuzz(func(t *testing.T, line string) { formattest.FuzzLine(t, orchestrator.DockerEvents{}, line) })
 }

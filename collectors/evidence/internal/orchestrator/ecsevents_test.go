@@ -1,4 +1,4 @@
-package evidence
+package orchestrator_test
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"lastcall/collectors/evidence/internal/formattest"
+	"lastcall/collectors/evidence/internal/orchestrator"
 )
 
 // ecsEventsText are the events of a service, the newest first, a second apart.
@@ -22,10 +23,10 @@ func ecsEventsText(messages ...string) string {
 
 func TestServicesOfECSTellWhatTheirSchedulerDid(t *testing.T) {
 	const (
-		started   = "(service api) has started 1 tasks: (task " + storedTask + ")."
-		stopped   = "(service api) has stopped 1 running tasks: (task " + storedTask + ")."
-		failed    = "(service api) (task " + storedTask + ") failed container health checks."
-		unhealthy = "(service api) (task " + storedTask + ") (port 80) is unhealthy in (target-group arn:x) due to (reason Health checks failed)"
+		started   = "(service api) has started 1 tasks: (task " + ecsTask + ")."
+		stopped   = "(service api) has stopped 1 running tasks: (task " + ecsTask + ")."
+		failed    = "(service api) (task " + ecsTask + ") failed container health checks."
+		unhealthy = "(service api) (task " + ecsTask + ") (port 80) is unhealthy in (target-group arn:x) due to (reason Health checks failed)"
 		steady    = "(service api) has reached a steady state."
 		completed = "(service api) (deployment ecs-svc/1) deployment completed."
 	)
@@ -37,7 +38,7 @@ func TestServicesOfECSTellWhatTheirSchedulerDid(t *testing.T) {
 		{"both", ecsEventsText(stopped, unhealthy, failed), "health_check -1 of T of api; health_check_failed of T; other of T"},
 		{"unhealthy, and never stopped", ecsEventsText(steady, unhealthy), "health_check_failed of T; other of "},
 		{"a deployment", ecsEventsText(completed), "deploy_finished of "},
-		{"two tasks", ecsEventsText("(service api) has started 2 tasks: (task " + storedTask + ") (task 0" + storedTask[1:] + ")."), "starting of T; starting of 0" + storedTask[1:]},
+		{"two tasks", ecsEventsText("(service api) has started 2 tasks: (task " + ecsTask + ") (task 0" + ecsTask[1:] + ")."), "starting of T; starting of 0" + ecsTask[1:]},
 		{"no task", ecsEventsText("(service api) has started 1 tasks: (task x)."), "other of "},
 		{"the service itself", `{"services":[{"serviceName":"api","deployments":[{"id":"ecs-svc/1","createdAt":"x"}],"events":` +
 			strings.TrimSuffix(strings.TrimPrefix(ecsEventsText(started), "{\n  \"events\":"), "}\n") + `}],"failures":[]}`, "starting of T"},
@@ -46,11 +47,9 @@ func TestServicesOfECSTellWhatTheirSchedulerDid(t *testing.T) {
 		{"of other types", `{"events":[{"createdAt":"2026-11-20T09:00:00Z","message":"(service api) x"},{"createdAt":"2026-11-20T09:00:00Z","message":7},null]}`, "other of ; malformed_line 1; malformed_line 1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if f, score := bestFormat([]byte(c.text)); f == nil || f.Name() != "ecs-service-events" {
-				t.Fatalf("recognised as %v (%d)", f, score)
-			}
-			sink := formattest.MustRead(t, ecsEvents{}, "events.json", c.text)
-			if got, want := nomadSaid(sink), strings.ReplaceAll(c.want, "T", storedTask); got != want {
+			recognised(t, c.text, "ecs-service-events")
+			sink := formattest.MustRead(t, orchestrator.ECSEvents{}, "events.json", c.text)
+			if got, want := nomadSaid(sink), strings.ReplaceAll(c.want, "T", ecsTask); got != want {
 				t.Errorf("got %s, want %s", got, want)
 			}
 			for _, l := range sink.Lifecycles {
@@ -62,29 +61,8 @@ func TestServicesOfECSTellWhatTheirSchedulerDid(t *testing.T) {
 	}
 }
 
-func TestStatisticsOfCloudWatchAreOfNoContainer(t *testing.T) {
-	const text = `{
-    "Label": "MemoryUtilization",
-    "Datapoints": [
-        {"Timestamp": "2026-11-02T06:00:00+00:00", "Average": 22.6641, "Maximum": 24.1063, "Unit": "Percent"},
-        {"Timestamp": "2026-11-02T06:01:00+00:00", "Average": 24.0874, "Maximum": 24.8367, "Unit": "Percent"}
-    ]
-}`
-	if f, score := bestFormat([]byte(text)); f == nil || f.Name() != "cloudwatch-statistics" {
-		t.Fatalf("recognised as %v (%d)", f, score)
-	}
-	sink := formattest.MustRead(t, cloudWatchStatistics{}, "memory.json", text)
-	if len(sink.Warnings) != 1 || sink.WarningCount("no_container") != 2 || len(sink.Samples) != 0 || !strings.Contains(sink.Warnings[0].Example, "MemoryUtilization") {
-		t.Errorf("%+v", sink)
-	}
-}
-
 func FuzzECSEvents(f *testing.F) {
-	f.Add([]byte(ecsEventsText("(service api) has stopped 1 running tasks: (task "+storedTask+").", "(service api) (task "+storedTask+") failed container health checks.")))
+	f.Add([]byte(ecsEventsText("(service api) has stopped 1 running tasks: (task "+ecsTask+").", "(service api) (task "+ecsTask+") failed container health checks.")))
 	f.Add([]byte(`{"services":[{"events":[{"createdAt":1,"message":"(service (task "},7]},{}],"events":{}}`))
-	f.Add([]byte(`{"Label":7,"Datapoints":[{},1]}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		formattest.FuzzDocument(t, ecsEvents{}, data)
-		formattest.FuzzDocument(t, cloudWatchStatistics{}, data)
-	})
+	f.Fuzz(func(t *testing.T, data []byte) { formattest.FuzzDocument(t, orchestrator.ECSEvents{}, data) })
 }

@@ -1,4 +1,4 @@
-package evidence
+package orchestrator
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -30,7 +31,7 @@ func (podsTable) Name() string { return "kubernetes-pods-table" }
 
 // Sniff implements Format.
 func (podsTable) Sniff(head []byte) int {
-	if isPodsHeader(firstText(head)) {
+	if isPodsHeader(cut.FirstText(head)) {
 		return 95
 	}
 	return 0
@@ -38,7 +39,7 @@ func (podsTable) Sniff(head []byte) int {
 
 func isPodsHeader(line []byte) bool {
 	words := strings.Fields(string(line[:min(len(line), 300)]))
-	return len(words) > 0 && (words[0] == "NAME" || words[0] == "NAMESPACE") && hasColumns(words, "NAME READY STATUS RESTARTS AGE")
+	return len(words) > 0 && (words[0] == "NAME" || words[0] == "NAMESPACE") && cut.HasColumns(words, "NAME READY STATUS RESTARTS AGE")
 }
 
 // untimedEnds is the code of ends that a source tells of without their times.
@@ -51,7 +52,7 @@ const (
 func (podsTable) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
 	told := record.Warning{Code: untimedEnds, Text: untimedEndsText}
 	namespaced := false
-	stats, err := eachLine(ctx, r, func(no int64, line []byte) error {
+	stats, err := format.EachLine(ctx, r, func(no int64, line []byte) error {
 		if isPodsHeader(line) {
 			namespaced = cut.HasPrefix(line, "NAMESPACE")
 			return nil
@@ -72,7 +73,7 @@ func (podsTable) Parse(ctx context.Context, src *record.Source, r io.Reader, sin
 		return nil
 	})
 	if err == nil && stats.TooLong > 0 {
-		err = sink.Warn(lineTooLong(src, stats))
+		err = sink.Warn(warning.LineTooLong(src, stats))
 	}
 	if err == nil && told.Count > 0 {
 		err = sink.Warn(&told)

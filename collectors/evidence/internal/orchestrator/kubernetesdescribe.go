@@ -1,4 +1,4 @@
-package evidence
+package orchestrator
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -121,7 +122,7 @@ type describeReader struct {
 // Parse implements WholeFormat.
 func (kubernetesDescribe) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
 	p := &describeReader{pods: &kubernetesReader{src: src, story: newKubernetesStory(sink)}}
-	stats, err := eachLine(ctx, r, p.line)
+	stats, err := format.EachLine(ctx, r, p.line)
 	if err == nil {
 		err = p.flush()
 	}
@@ -129,7 +130,7 @@ func (kubernetesDescribe) Parse(ctx context.Context, src *record.Source, r io.Re
 		err = closeErr
 	}
 	if err == nil && stats.TooLong > 0 {
-		err = sink.Warn(lineTooLong(src, stats))
+		err = sink.Warn(warning.LineTooLong(src, stats))
 	}
 	if err == nil && p.untold > 0 {
 		err = sink.Warn(&record.Warning{Code: relativeTimes, Count: p.untold, Pos: record.Pos{Source: src, Line: 1}, Text: relativeTimesText})

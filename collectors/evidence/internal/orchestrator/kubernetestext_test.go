@@ -1,4 +1,4 @@
-package evidence
+package orchestrator_test
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"lastcall/collectors/evidence/internal/formattest"
+	"lastcall/collectors/evidence/internal/orchestrator"
 	"lastcall/collectors/record/recordtest"
 )
 
@@ -72,7 +73,7 @@ func TestPodsAreReadAsKubectlDescribesThem(t *testing.T) {
 		{"cut short", describedWeb[:strings.Index(describedWeb, "    Ready:")], "oom_kill of web-5d8f7b9c4-x2x9q/app at 16:00:30 exit 137 limit 0; " + lives},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := readStored(t, "stdin", c.text)
+			s := collect(t, c.text)
 			if got := toldOf(s); got != c.want {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
@@ -97,7 +98,7 @@ func TestTablesOfEvents(t *testing.T) {
 		{"pods of all namespaces, as older kubectl prints them, and with their nodes", "NAMESPACE   NAME   READY   STATUS   RESTARTS   AGE   IP   NODE\nshop   web-0   1/1   Running   3   31h   10.0.0.1   node-a\nshop   web-1   0/1   CrashLoopBackOff   0   31h   <none>   node-a\n", "untimed_ends 4; "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := readStored(t, "stdin", c.text)
+			s := collect(t, c.text)
 			if got := toldOf(s); got != c.want {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
@@ -112,8 +113,8 @@ func FuzzKubernetesText(f *testing.F) {
 	f.Add([]byte("NAME READY STATUS RESTARTS AGE\nweb-0 1/1 Running 2 (7h16m ago) 31h\nweb-1 0/1 OOMKilled -1 (x\n"))
 	f.Add([]byte("LAST SEEN TYPE REASON OBJECT MESSAGE\n2m1s (x8 over 13h) Normal Started pod/web-0 x\n3d Warning BackOff pod/web-0 restarting failed\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		formattest.FuzzDocument(t, kubernetesDescribe{}, data)
-		formattest.FuzzDocument(t, kubernetesTable{}, data)
-		formattest.FuzzDocument(t, podsTable{}, data)
+		formattest.FuzzDocument(t, orchestrator.KubernetesDescribe{}, data)
+		formattest.FuzzDocument(t, orchestrator.KubernetesTable{}, data)
+		formattest.FuzzDocument(t, orchestrator.PodsTable{}, data)
 	})
 }

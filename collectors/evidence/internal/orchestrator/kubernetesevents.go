@@ -1,4 +1,4 @@
-package evidence
+package orchestrator
 
 import (
 	"bytes"
@@ -9,6 +9,7 @@ import (
 	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/jsondoc"
+	"lastcall/collectors/evidence/internal/kernel"
 	"lastcall/collectors/evidence/internal/origin"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
@@ -220,8 +221,8 @@ func kubernetesReason(kind, reason string, msg []byte) func(*origin.Origin, reco
 		}
 	case "OOMKilling":
 		return func(o *origin.Origin, sink record.Sink) error {
-			var k kernelReport
-			if handled, err := k.line(o, msg, sink); handled || err != nil {
+			var k kernel.Report
+			if handled, err := k.Line(o, msg, sink); handled || err != nil {
 				return err
 			}
 			return sink.Crash(o.Crash(record.CrashOOMKill, msg))

@@ -1,4 +1,4 @@
-package evidence
+package orchestrator_test
 
 import (
 	"fmt"
@@ -6,11 +6,14 @@ import (
 	"testing"
 
 	"lastcall/collectors/evidence/internal/formattest"
+	"lastcall/collectors/evidence/internal/orchestrator"
 )
+
+const ecsTask = "23e3dc7aec2ba6b66722236aae1f078a"
 
 // ecsTaskText is a task that ended so.
 func ecsTaskText(code, reason, stopCode, stopped string) string {
-	return `{"tasks":[{"taskArn":"arn:aws:ecs:eu-west-1:123456789012:task/prod/23e3dc7aec2ba6b66722236aae1f078a","group":"service:api","cpu":"512","memory":"640",
+	return `{"tasks":[{"taskArn":"arn:aws:ecs:eu-west-1:123456789012:task/prod/` + ecsTask + `","group":"service:api","cpu":"512","memory":"640",
 	"lastStatus":"STOPPED","startedAt":"2026-11-20T08:00:00.268+00:00","containers":[
 	{"name":"log_router","lastStatus":"STOPPED","exitCode":0,"memory":"64"},
 	{"name":"api","lastStatus":"STOPPED","networkInterfaces":[{"attachmentId":"x","privateIpv4Address":"10.0.0.172"}],` + code + `"reason":"` + reason + `"}],
@@ -33,12 +36,10 @@ func TestTasksOfECSTellHowTheyEnded(t *testing.T) {
 		{"running", ecsTaskText("", "", "", ""), ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if f, score := bestFormat([]byte(c.text)); f == nil || f.Name() != "ecs-tasks" {
-				t.Fatalf("recognised as %v (%d)", f, score)
-			}
-			sink := formattest.MustRead(t, ecsTasks{}, "tasks.json", c.text)
+			recognised(t, c.text, "ecs-tasks")
+			sink := formattest.MustRead(t, orchestrator.ECSTasks{}, "tasks.json", c.text)
 			got := ""
-			const task, at = "23e3dc7aec2ba6b66722236aae1f078a", "2026-11-20T09:00:00Z"
+			const task, at = ecsTask, "2026-11-20T09:00:00Z"
 			id := task + "/api"
 			if len(sink.Mains) != 1 || sink.Mains[0] != id {
 				t.Errorf("the task is there for %v", sink.Mains)
@@ -74,5 +75,5 @@ func FuzzECSTasks(f *testing.F) {
 	f.Add([]byte(ecsTaskText(`"exitCode":137,`, "", "EssentialContainerExited", "")))
 	f.Add([]byte(`{"tasks":[{"taskArn":"","containers":[{"exitCode":1e9}]},{"taskArn":"x","containers":[{"exitCode":-1,"memory":"-1"},{"exitCode":1}],"stoppedAt":"1"}],"tasks":{}}`))
 	f.Add([]byte(`{"tasks":[{"taskArn":7,"lastStatus":"","containers":"x"},null,[]]}`))
-	f.Fuzz(func(t *testing.T, data []byte) { formattest.FuzzDocument(t, ecsTasks{}, data) })
+	f.Fuzz(func(t *testing.T, data []byte) { formattest.FuzzDocument(t, orchestrator.ECSTasks{}, data) })
 }

@@ -1,4 +1,4 @@
-package evidence
+package orchestrator_test
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"lastcall/collectors/evidence/internal/formattest"
+	"lastcall/collectors/evidence/internal/orchestrator"
 	"lastcall/collectors/record/recordtest"
 )
 
@@ -78,10 +79,8 @@ func TestAllocationsOfNomadTellHowTheirTasksEnded(t *testing.T) {
 		{"another task", nomadText(done) + "\nTask \"proxy\" (prestart sidecar) is \"running\"\nRecent Events:\nTime  Type  Description\n" + failed, "exit 2 of a18b4d5d/proxy of api; stopped of a18b4d5d"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if f, score := bestFormat([]byte(c.text)); f == nil || f.Name() != "nomad-alloc-status" {
-				t.Fatalf("recognised as %v (%d)", f, score)
-			}
-			sink := formattest.MustRead(t, nomadAlloc{}, "alloc.txt", c.text)
+			recognised(t, c.text, "nomad-alloc-status")
+			sink := formattest.MustRead(t, orchestrator.NomadAlloc{}, "alloc.txt", c.text)
 			if got := nomadSaid(sink); got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
@@ -97,5 +96,5 @@ func TestAllocationsOfNomadTellHowTheirTasksEnded(t *testing.T) {
 func FuzzNomadAlloc(f *testing.F) {
 	f.Add([]byte("nomad alloc status 1\n" + nomadText(`2026-11-20T09:00:00Z  Terminated  Exit Code: 2`, "x", "2026-11-20T09:00:00Z")))
 	f.Add([]byte("ID  = \nCPU  Memory \nCPU 1\nTask \"\nRecent Events:\n2026-11-20 09:00:00  Killing  unhealthy\n2026-11-20 09:00:00 Terminated  Signal: 99"))
-	f.Fuzz(func(t *testing.T, data []byte) { formattest.FuzzDocument(t, nomadAlloc{}, data) })
+	f.Fuzz(func(t *testing.T, data []byte) { formattest.FuzzDocument(t, orchestrator.NomadAlloc{}, data) })
 }

@@ -1,4 +1,4 @@
-package evidence
+package orchestrator_test
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"lastcall/collectors/evidence/internal/formattest"
+	"lastcall/collectors/evidence/internal/orchestrator"
 )
 
 const renderInstance = "srv-cq1m2h08fa8c73d0b9a0-bg852"
@@ -40,10 +41,8 @@ func TestRenderTellsHowInstancesEnded(t *testing.T) {
 		{"no details", `{"id":"evt-1","timestamp":"2026-03-17T08:19:18Z","serviceId":"srv-1","type":"server_failed","details":null}`, "unknown -1 of  of srv-1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if f, score := bestFormat([]byte(c.text)); f == nil || f.Name() != "render-events" {
-				t.Fatalf("recognised as %v (%d)", f, score)
-			}
-			sink, left := formattest.ReadLines(t, renderEvents{}, c.text)
+			recognised(t, c.text, "render-events")
+			sink, left := formattest.ReadLines(t, orchestrator.RenderEvents{}, c.text)
 			if len(left) > 0 {
 				t.Errorf("left over: %q", left)
 			}
@@ -60,7 +59,7 @@ func TestRenderTellsTheLimitOfWhatItKilled(t *testing.T) {
 	for name, text := range map[string]string{
 		"a line": text, "listed": listed, "an answer": "[" + listed + "]", "laid out": "[\n" + pretty(t, listed) + ",\n" + pretty(t, listed) + "]",
 	} {
-		sink := readLog(t, text, 1)
+		sink := collect(t, text)
 		if len(sink.Crashes) == 0 || len(sink.Warnings) > 0 {
 			t.Errorf("%s: %+v, %+v", name, sink.Crashes, sink.Warnings)
 		}
@@ -76,7 +75,7 @@ func FuzzRenderEvents(f *testing.F) {
 	f.Add(renderEvent("server_failed", `"instanceID":"`+renderInstance+`","reason":{"oomKilled":{"memoryLimit":"512Mi"},"evicted":false}`))
 	f.Add(renderEvent("server_failed", `"reason":{"nonZeroExit":1e300}`) + "\n" + renderEvent("deploy_ended", `"deployStatus":"failed"`))
 	f.Fuzz(func(t *testing.T, text string) {
-		sink, _ := formattest.ReadLinesQuietly(renderEvents{}, text)
+		sink, _ := formattest.ReadLinesQuietly(orchestrator.RenderEvents{}, text)
 		formattest.CheckSane(t, sink)
 	})
 }

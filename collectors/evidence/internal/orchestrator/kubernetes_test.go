@@ -1,4 +1,4 @@
-package evidence
+package orchestrator_test
 
 import (
 	"encoding/json"
@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"lastcall/collectors/evidence/internal/formattest"
+	"lastcall/collectors/evidence/internal/orchestrator"
 	"lastcall/collectors/record"
 )
 
@@ -29,7 +30,7 @@ const podList = `{"apiVersion":"v1","kind":"List","items":[
 
 func TestPodsOfOneNameInSeveralNamespacesAreToldOf(t *testing.T) {
 	warned := func(list string) (n int64) {
-		for _, w := range formattest.MustRead(t, kubernetesJSON{}, "pods.json", list).Warnings {
+		for _, w := range formattest.MustRead(t, orchestrator.Kubernetes{}, "pods.json", list).Warnings {
 			if w.Code == "several_namespaces" {
 				n += w.Count
 			}
@@ -51,16 +52,14 @@ func TestPodsOfOneNameInSeveralNamespacesAreToldOf(t *testing.T) {
 }
 
 func TestPodsTellHowTheirContainersEnded(t *testing.T) {
-	if f, score := bestFormat([]byte(podList)); f == nil || f.Name() != "kubernetes" {
-		t.Fatalf("recognised as %v (%d)", f, score)
-	}
-	sink := formattest.MustRead(t, kubernetesJSON{}, "pods.json", podList)
+	recognised(t, podList, "kubernetes")
+	sink := formattest.MustRead(t, orchestrator.Kubernetes{}, "pods.json", podList)
 	base := record.Crash{Service: "shop", Host: "node-a", Version: "v7"}
 	want := base
 	want.Time, want.Kind, want.Exited, want.ExitCode, want.Signal = formattest.At(t, "2026-11-16T13:47:57Z"), record.CrashOOMKill, true, 137, "SIGKILL"
 	want.LimitBytes, want.Uptime = 128<<20, 17*time.Minute+47*time.Second
 	want.Container, want.Instance = "web-5d8f-abcde/app", "bbbb"
-	if diff := cmp.Diff([]record.Crash{want}, sink.Crashes, ignoring); diff != "" {
+	if diff := cmp.Diff([]record.Crash{want}, sink.Crashes, formattest.Ignoring()); diff != "" {
 		t.Errorf("crashes (-want +got):\n%s", diff)
 	}
 	// A status of a stop as asked is no memory kill, whatever the reason says.
@@ -105,7 +104,7 @@ func TestASinglePodAndACrashLoopAreRead(t *testing.T) {
 	text := `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web-0"},"spec":{"containers":[{"name":"app"}]},
 	"status":{"containerStatuses":[{"name":"app","restartCount":7,"state":{"waiting":{"reason":"CrashLoopBackOff","message":"back-off 5m0s"}},
 	"lastState":{"terminated":{"exitCode":1,"reason":"Error","startedAt":"2026-11-16T13:47:50Z","finishedAt":"2026-11-16T13:47:57Z"}}}]}}`
-	sink := formattest.MustRead(t, kubernetesJSON{}, "pod.json", text)
+	sink := formattest.MustRead(t, orchestrator.Kubernetes{}, "pod.json", text)
 	if len(sink.Crashes) != 1 || sink.Crashes[0].Kind != record.CrashExit || sink.Crashes[0].ExitCode != 1 || sink.Crashes[0].Container != "web-0/app" {
 		t.Errorf("crashes %+v", sink.Crashes)
 	}
@@ -130,7 +129,7 @@ func TestPodsTellTheirAddress(t *testing.T) {
 		return `{"kind":"Pod","metadata":{"name":"` + name + `"},"spec":{` + spec + `"containers":[{"name":"app"},{"name":"proxy"}]},"status":{"phase":"` + phase + `","podIP":"10.42.0.11","containerStatuses":[
 		{"name":"app","state":{"running":{"startedAt":"2026-11-16T13:47:50Z"}}},{"name":"proxy","state":{"running":{"startedAt":"2026-11-16T13:47:51Z"}}}]}}`
 	}
-	sink := formattest.MustRead(t, kubernetesJSON{}, "pods.json", `{"apiVersion":"v1","kind":"List","items":[`+pod("web-0", "Running", "")+`,`+pod("on-the-node", "Running", `"hostNetwork":true,`)+`,`+
+	sink := formattest.MustRead(t, orchestrator.Kubernetes{}, "pods.json", `{"apiVersion":"v1","kind":"List","items":[`+pod("web-0", "Running", "")+`,`+pod("on-the-node", "Running", `"hostNetwork":true,`)+`,`+
 		pod("done", "Succeeded", "")+`,`+pod("broken", "Failed", "")+`]}`)
 	got := map[string]string{}
 	for _, l := range sink.Lifecycles {
@@ -153,7 +152,7 @@ func TestAnEvictedPodWasKilledForMemoryWhereItsNodeWasShortOfThat(t *testing.T) 
 		if err != nil {
 			t.Fatal(err)
 		}
-		sink := formattest.MustRead(t, kubernetesJSON{}, "pods.json", `{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web-0"},"spec":{},
+		sink := formattest.MustRead(t, orchestrator.Kubernetes{}, "pods.json", `{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web-0"},"spec":{},
 			"status":{"phase":"Failed","reason":"Evicted","startTime":"2026-11-16T10:00:00Z","conditions":[{"type":"DisruptionTarget","status":"True","lastTransitionTime":"2026-11-16T13:47:57Z"}],"message":`+string(text)+`}}]}`)
 		if len(sink.Crashes) != want || len(sink.Lifecycles) != 1 {
 			t.Fatalf("%q: %d crashes and %d events, want %d and one", message, len(sink.Crashes), len(sink.Lifecycles), want)
@@ -206,7 +205,7 @@ func TestAnEvictedPodEndedWhenItSaysAndNotWhenItBegan(t *testing.T) {
 		{"the event is of another", pod(low) + "," + another, []string{"13:47:57"}, nil, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			sink := formattest.MustRead(t, kubernetesJSON{}, "all.json", `{"apiVersion":"v1","kind":"List","items":[`+c.items+`]}`)
+			sink := formattest.MustRead(t, orchestrator.Kubernetes{}, "all.json", `{"apiVersion":"v1","kind":"List","items":[`+c.items+`]}`)
 			var deaths, stops []string
 			for _, x := range sink.Crashes {
 				if x.Kind == record.CrashOOMKill {
@@ -300,7 +299,7 @@ func TestEventsOfKubernetesTellLivesAndDeaths(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			sink := formattest.MustRead(t, kubernetesJSON{}, "events.json", `{"apiVersion":"v1","kind":"EventList","items":[{`+c.event+`}]}`)
+			sink := formattest.MustRead(t, orchestrator.Kubernetes{}, "events.json", `{"apiVersion":"v1","kind":"EventList","items":[{`+c.event+`}]}`)
 			var crashes []record.Crash
 			if c.crash != nil {
 				crashes = append(crashes, *c.crash)
@@ -309,10 +308,10 @@ func TestEventsOfKubernetesTellLivesAndDeaths(t *testing.T) {
 			if c.life != nil {
 				lives = append(lives, *c.life)
 			}
-			if diff := cmp.Diff(crashes, sink.Crashes, ignoring); diff != "" {
+			if diff := cmp.Diff(crashes, sink.Crashes, formattest.Ignoring()); diff != "" {
 				t.Errorf("crashes (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(lives, sink.Lifecycles, ignoring); diff != "" {
+			if diff := cmp.Diff(lives, sink.Lifecycles, formattest.Ignoring()); diff != "" {
 				t.Errorf("lifecycle (-want +got):\n%s", diff)
 			}
 		})
@@ -324,14 +323,14 @@ func TestEventsOfExportersHaveNoKind(t *testing.T) {
 	text := `{"metadata":{"name":"web-0.1"},"reason":"Started","message":"Started container app","lastTimestamp":"2026-11-16T13:47:57Z","count":1,"involvedObject":{"kind":"Pod","name":"web-0","fieldPath":"spec.containers{app}"}}
 {"metadata":{"name":"web-0.2"},"reason":"Killing","message":"Container app failed liveness probe, will be restarted","lastTimestamp":"2026-11-16T13:50:00Z","count":1,"involvedObject":{"kind":"Pod","name":"web-0","fieldPath":"spec.containers{app}"}}
 `
-	sink := formattest.MustRead(t, kubernetesJSON{}, "events.ndjson", text)
+	sink := formattest.MustRead(t, orchestrator.Kubernetes{}, "events.ndjson", text)
 	if len(sink.Lifecycles) != 1 || len(sink.Crashes) != 1 || sink.Crashes[0].Kind != record.CrashHealthCheck || sink.Crashes[0].Pos.Line != 2 {
 		t.Errorf("%+v %+v", sink.Lifecycles, sink.Crashes)
 	}
 }
 
 func TestMergedEventsSayWhatIsMissing(t *testing.T) {
-	sink := formattest.MustRead(t, kubernetesJSON{}, "events.json", `{"apiVersion":"v1","kind":"Event","involvedObject":{"kind":"Pod","name":"web-0"},"reason":"Unhealthy",
+	sink := formattest.MustRead(t, orchestrator.Kubernetes{}, "events.json", `{"apiVersion":"v1","kind":"Event","involvedObject":{"kind":"Pod","name":"web-0"},"reason":"Unhealthy",
 	"message":"Liveness probe failed","firstTimestamp":"2026-11-16T13:40:00Z","lastTimestamp":"2026-11-16T13:47:57Z","count":16}`)
 	if len(sink.Lifecycles) != 2 || sink.Lifecycles[0].Time != formattest.At(t, "2026-11-16T13:40:00Z") || sink.Lifecycles[1].Time != formattest.At(t, "2026-11-16T13:47:57Z") {
 		t.Errorf("%+v", sink.Lifecycles)
@@ -342,7 +341,7 @@ func TestMergedEventsSayWhatIsMissing(t *testing.T) {
 }
 
 func TestMergedStartsAreCounted(t *testing.T) {
-	sink := formattest.MustRead(t, kubernetesJSON{}, "events.json", `{"apiVersion":"v1","kind":"Event","involvedObject":{"kind":"Pod","name":"web-0"},"reason":"Started",
+	sink := formattest.MustRead(t, orchestrator.Kubernetes{}, "events.json", `{"apiVersion":"v1","kind":"Event","involvedObject":{"kind":"Pod","name":"web-0"},"reason":"Started",
 	"message":"Started container app","firstTimestamp":"2026-11-16T13:40:00Z","lastTimestamp":"2026-11-16T13:47:57Z","count":5}`)
 	want := []record.Lifecycle{
 		{Time: formattest.At(t, "2026-11-16T13:40:00Z"), Kind: record.Up, Reason: "Started"},
@@ -351,7 +350,7 @@ func TestMergedStartsAreCounted(t *testing.T) {
 	for i := range want {
 		want[i].Container, want[i].ExitCode = "web-0/app", -1
 	}
-	if diff := cmp.Diff(want, sink.Lifecycles, ignoring); diff != "" {
+	if diff := cmp.Diff(want, sink.Lifecycles, formattest.Ignoring()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -410,7 +409,7 @@ func TestEventsTellOneStory(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			sink := formattest.MustRead(t, kubernetesJSON{}, "events.json", `{"apiVersion":"v1","kind":"List","items":[`+strings.Join(c.events, ",\n")+`]}`)
+			sink := formattest.MustRead(t, orchestrator.Kubernetes{}, "events.json", `{"apiVersion":"v1","kind":"List","items":[`+strings.Join(c.events, ",\n")+`]}`)
 			var got []string
 			for _, x := range sink.Crashes {
 				got = append(got, fmt.Sprintf("%s %s %s", x.Container, x.Kind, x.Time.Std().Format("15:04:05")))
@@ -428,7 +427,7 @@ func TestEventsTellOneStory(t *testing.T) {
 // TestAStartTellsOfWhichContainer: two containers of a pod go by its name, and the start of one is not that of the other.
 func TestAStartTellsOfWhichContainer(t *testing.T) {
 	for message, want := range map[string]string{"Started container app": "Started container app", "Container started": "Container started: app"} {
-		sink := formattest.MustRead(t, kubernetesJSON{}, "events.json", `{"apiVersion":"v1","kind":"Event","reason":"Started","message":"`+message+`","lastTimestamp":"2026-11-16T13:47:57Z",
+		sink := formattest.MustRead(t, orchestrator.Kubernetes{}, "events.json", `{"apiVersion":"v1","kind":"Event","reason":"Started","message":"`+message+`","lastTimestamp":"2026-11-16T13:47:57Z",
 			"involvedObject":{"kind":"Pod","name":"web-0","fieldPath":"spec.containers{app}"}}`)
 		if len(sink.Lifecycles) != 1 || sink.Lifecycles[0].Text != want || sink.Lifecycles[0].Container != "web-0/app" {
 			t.Errorf("%q: %+v", message, sink.Lifecycles)
@@ -448,7 +447,7 @@ func TestObjectsAreCitedByTheirLine(t *testing.T) {
 		fmt.Fprintf(&b, "\n  {\n\n   \"kind\": \"Event\", \"reason\": \"Started\",\n   \"involvedObject\": {\"kind\": \"Pod\", \"name\": \"web-%d\"},\n   \"eventTime\": \"2026-11-16T13:47:57Z\"%s\n  }", i, strings.Repeat("\n", i%7))
 	}
 	b.WriteString("\n ]\n}\n")
-	sink := formattest.MustRead(t, kubernetesJSON{}, "events.json", b.String())
+	sink := formattest.MustRead(t, orchestrator.Kubernetes{}, "events.json", b.String())
 	if len(sink.Lifecycles) != n {
 		t.Fatalf("%d events", len(sink.Lifecycles))
 	}
@@ -458,7 +457,7 @@ func TestObjectsAreCitedByTheirLine(t *testing.T) {
 			t.Fatalf("event %d is said to be on line %d: %q", i, l.Pos.Line, lines[l.Pos.Line-1])
 		}
 	}
-	sink = formattest.MustRead(t, kubernetesJSON{}, "pod.json", "\n\n"+strings.Replace(podList, "\n", "\n\n", 1))
+	sink = formattest.MustRead(t, orchestrator.Kubernetes{}, "pod.json", "\n\n"+strings.Replace(podList, "\n", "\n\n", 1))
 	if len(sink.Crashes) != 1 || sink.Crashes[0].Pos.Line != 5 {
 		t.Errorf("%+v", sink.Crashes)
 	}
@@ -466,7 +465,7 @@ func TestObjectsAreCitedByTheirLine(t *testing.T) {
 
 func TestATruncatedListIsUsedUpToTheBreak(t *testing.T) {
 	whole := strings.Replace(podList, "\n]}", ",\n{\"kind\":\"Pod\",\"metadata\":{\"na", 1)
-	sink, err := formattest.Read(t, kubernetesJSON{}, "pods.json", []byte(whole))
+	sink, err := formattest.Read(t, orchestrator.Kubernetes{}, "pods.json", []byte(whole))
 	if err == nil || len(sink.Crashes) != 1 {
 		t.Errorf("error %v, %d crashes", err, len(sink.Crashes))
 	}
@@ -474,12 +473,12 @@ func TestATruncatedListIsUsedUpToTheBreak(t *testing.T) {
 
 func TestQuantitiesOfKubernetesAreReadInBytes(t *testing.T) {
 	for in, want := range map[string]int64{"100Mi": 100 << 20, "1Gi": 1 << 30, "128974848": 128974848, "129e6": 129000000, "500M": 500000000, "0.5Gi": 1 << 29, "1500m": 1} {
-		if got, ok := parseQuantity([]byte(in)); !ok || got != want {
+		if got, ok := orchestrator.ParseQuantity([]byte(in)); !ok || got != want {
 			t.Errorf("%s: %d %v", in, got, ok)
 		}
 	}
 	for _, in := range []string{"", "Mi", "1Xi", "-1Mi", "abc"} {
-		if got, ok := parseQuantity([]byte(in)); ok {
+		if got, ok := orchestrator.ParseQuantity([]byte(in)); ok {
 			t.Errorf("%q was read as %d", in, got)
 		}
 	}
@@ -494,11 +493,8 @@ func TestRecordedPodsAndEventsOfOthers(t *testing.T) {
 	crashes := map[string][]record.Crash{}
 	for _, name := range files {
 		data := formattest.File(t, name)
-		if f, score := bestFormat(headOf(data)); f == nil || f.Name() != "kubernetes" {
-			t.Errorf("%s recognised as %v (%d)", filepath.Base(name), f, score)
-			continue
-		}
-		sink, err := formattest.Read(t, kubernetesJSON{}, name, data)
+		recognised(t, string(data), "kubernetes")
+		sink, err := formattest.Read(t, orchestrator.Kubernetes{}, name, data)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -524,10 +520,8 @@ func TestRecordedPodsAndEventsOfOthers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if f, score := bestFormat(data); f == nil || f.Name() != "kubernetes" {
-			t.Errorf("%s recognised as %v (%d)", filepath.Base(name), f, score)
-		}
-		if _, err := formattest.Read(t, kubernetesJSON{}, name, data); err != nil {
+		recognised(t, string(data), "kubernetes")
+		if _, err := formattest.Read(t, orchestrator.Kubernetes{}, name, data); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -540,7 +534,7 @@ func FuzzKubernetes(f *testing.F) {
 	{"kind":"Event","involvedObject":{"kind":"Pod","name":"p","fieldPath":"spec.initContainers{a}"},"source":{"host":"n"},"reason":"BackOff","message":"Back-off restarting failed","eventTime":"2026-11-16T13:47:59Z"}]}`))
 	f.Add([]byte(`{"type":"MODIFIED","object":{"kind":"Pod"}}`))
 	f.Add([]byte(`{"items":{"a":[1,{}]},"kind":"Pod","status":[],"metadata":1}`))
-	f.Fuzz(func(t *testing.T, data []byte) { formattest.FuzzDocument(t, kubernetesJSON{}, data) })
+	f.Fuzz(func(t *testing.T, data []byte) { formattest.FuzzDocument(t, orchestrator.Kubernetes{}, data) })
 }
 
 func TestEventsAreOfTheContainerThatTheyName(t *testing.T) {
@@ -578,7 +572,7 @@ func TestEventsAreOfTheContainerThatTheyName(t *testing.T) {
 		{"an initialisation", []string{event("BackOff", "spec.initContainers{migrate}", "13:47:57", "Back-off restarting failed container migrate in pod web-0_shop(1)"), appBegins}, []string{"web-0/migrate"}, []string{"web-0/app"}},
 		{"who was the largest of an evicted pod", []string{appBegins, shipperBegins, event("Evicted", "", "13:47:57", "The node was low on resource: memory. Container shipper was using 5Gi, which exceeds its request of 0. ")}, []string{"web-0"}, []string{"web-0/app"}},
 	} {
-		sink := formattest.MustRead(t, kubernetesJSON{}, "all.json", `{"apiVersion":"v1","kind":"List","items":[`+strings.Join(c.items, ",\n")+`]}`)
+		sink := formattest.MustRead(t, orchestrator.Kubernetes{}, "all.json", `{"apiVersion":"v1","kind":"List","items":[`+strings.Join(c.items, ",\n")+`]}`)
 		var got []string
 		for _, x := range sink.Crashes {
 			got = append(got, x.Container)
@@ -593,7 +587,7 @@ func TestEventsAreOfTheContainerThatTheyName(t *testing.T) {
 }
 
 func TestMergedEventsOfACompanionAreAllItsOwn(t *testing.T) {
-	sink := formattest.MustRead(t, kubernetesJSON{}, "events.json", `{"apiVersion":"v1","kind":"List","items":[
+	sink := formattest.MustRead(t, orchestrator.Kubernetes{}, "events.json", `{"apiVersion":"v1","kind":"List","items":[
 	{"kind":"Event","involvedObject":{"kind":"Pod","name":"web-0","fieldPath":"spec.containers{app}"},"reason":"Started","message":"Started container app","lastTimestamp":"2026-11-16T13:00:00Z"},
 	{"kind":"Event","involvedObject":{"kind":"Pod","name":"web-0","fieldPath":"spec.containers{shipper}"},"reason":"Started","message":"Started container shipper","firstTimestamp":"2026-11-16T13:00:01Z","lastTimestamp":"2026-11-16T13:48:07Z","count":4},
 	{"kind":"Event","involvedObject":{"kind":"Pod","name":"web-0","fieldPath":"spec.containers{shipper}"},"reason":"BackOff","message":"Back-off restarting failed container shipper in pod web-0","firstTimestamp":"2026-11-16T13:20:00Z","lastTimestamp":"2026-11-16T13:47:57Z","count":3}]}`)

@@ -1,4 +1,4 @@
-package evidence
+package orchestrator
 
 import (
 	"bytes"
@@ -44,7 +44,7 @@ func (nomadAlloc) Name() string { return "nomad-alloc-status" }
 // Sniff implements Format.
 func (nomadAlloc) Sniff(head []byte) int {
 	var id, eval, events bool
-	cut.FirstLines(plainHead(head), format.SniffedLines, func(line []byte) {
+	cut.FirstLines(cut.PlainHead(head), format.SniffedLines, func(line []byte) {
 		key, _, ok := nomadField(line)
 		id = id || ok && key == "ID"
 		eval = eval || ok && key == "Eval ID"
@@ -93,12 +93,12 @@ type nomadReader struct {
 // Parse implements WholeFormat.
 func (f nomadAlloc) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
 	p := &nomadReader{src: src, sink: sink, clock: stamp.Clock{Zone: f.zone}}
-	stats, err := eachLine(ctx, r, p.line)
+	stats, err := format.EachLine(ctx, r, p.line)
 	if err == nil {
 		err = p.flush()
 	}
 	if err == nil && stats.TooLong > 0 {
-		err = sink.Warn(lineTooLong(src, stats))
+		err = sink.Warn(warning.LineTooLong(src, stats))
 	}
 	return err
 }

@@ -1,4 +1,4 @@
-package evidence
+package orchestrator
 
 import (
 	"bytes"
@@ -9,6 +9,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -29,7 +30,7 @@ func (dockerPS) Name() string { return "docker-ps" }
 
 // Sniff implements Format.
 func (dockerPS) Sniff(head []byte) int {
-	if isDockerPSHeader(firstText(head)) {
+	if isDockerPSHeader(cut.FirstText(head)) {
 		return 95
 	}
 	return 0
@@ -37,14 +38,14 @@ func (dockerPS) Sniff(head []byte) int {
 
 func isDockerPSHeader(line []byte) bool {
 	words := strings.Fields(string(line[:min(len(line), 300)]))
-	return len(words) > 0 && (words[0] == "CONTAINER" && hasColumns(words, "IMAGE COMMAND CREATED STATUS NAMES") || words[0] == "NAME" && hasColumns(words, "IMAGE COMMAND SERVICE CREATED STATUS"))
+	return len(words) > 0 && (words[0] == "CONTAINER" && cut.HasColumns(words, "IMAGE COMMAND CREATED STATUS NAMES") || words[0] == "NAME" && cut.HasColumns(words, "IMAGE COMMAND SERVICE CREATED STATUS"))
 }
 
 // Parse implements WholeFormat.
 func (dockerPS) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
 	told := record.Warning{Code: untimedEnds, Text: untimedEndsText}
 	column := -1 // where the states begin
-	stats, err := eachLine(ctx, r, func(no int64, line []byte) error {
+	stats, err := format.EachLine(ctx, r, func(no int64, line []byte) error {
 		if isDockerPSHeader(line) {
 			column = bytes.Index(line, []byte("STATUS"))
 			return nil
@@ -59,10 +60,10 @@ func (dockerPS) Parse(ctx context.Context, src *record.Source, r io.Reader, sink
 		return nil
 	})
 	if err == nil && stats.TooLong > 0 {
-		err = sink.Warn(lineTooLong(src, stats))
+		err = sink.Warn(warning.LineTooLong(src, stats))
 	}
 	if err == nil && told.Count == 0 {
-		return errAges
+		return ErrAges
 	}
 	if err == nil {
 		err = sink.Warn(&told)

@@ -1,16 +1,16 @@
-package evidence
+package orchestrator
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"strings"
 
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/stamp"
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
 
@@ -47,11 +47,8 @@ func isEventsHeader(line []byte) bool {
 
 // isAgedHeader recognises the heads of the columns as kubectl prints them by itself.
 func isAgedHeader(line []byte) bool {
-	return hasColumns(strings.Fields(string(line[:min(len(line), 300)])), "LAST SEEN TYPE REASON OBJECT MESSAGE")
+	return cut.HasColumns(strings.Fields(string(line[:min(len(line), 300)])), "LAST SEEN TYPE REASON OBJECT MESSAGE")
 }
-
-// errAges is why a table is refused that places nothing, and of which no line tells of an end.
-var errAges = errors.New("it has ages instead of times")
 
 // Parse implements WholeFormat.
 func (kubernetesTable) Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error {
@@ -59,7 +56,7 @@ func (kubernetesTable) Parse(ctx context.Context, src *record.Source, r io.Reade
 	var aged, ended record.Warning
 	timed := false
 	ends := map[string]int64{} // by object
-	stats, err := eachLine(ctx, r, func(no int64, line []byte) error {
+	stats, err := format.EachLine(ctx, r, func(no int64, line []byte) error {
 		if len(bytes.TrimSpace(line)) == 0 || isEventsHeader(line) || isAgedHeader(line) {
 			return nil
 		}
@@ -81,14 +78,14 @@ func (kubernetesTable) Parse(ctx context.Context, src *record.Source, r io.Reade
 		err = closeErr
 	}
 	if err == nil && stats.TooLong > 0 {
-		err = sink.Warn(lineTooLong(src, stats))
+		err = sink.Warn(warning.LineTooLong(src, stats))
 	}
 	ended.Count = 0
 	for _, n := range ends {
 		ended.Count += n
 	}
 	if err == nil && !timed && aged.Count > 0 && ended.Count == 0 {
-		return errAges
+		return ErrAges
 	}
 	aged.Code, aged.Text = relativeTimes, relativeTimesText
 	ended.Code, ended.Text = untimedEnds, untimedEndsText

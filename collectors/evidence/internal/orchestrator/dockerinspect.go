@@ -1,4 +1,4 @@
-package evidence
+package orchestrator
 
 import (
 	"bytes"
@@ -98,7 +98,7 @@ func (p *dockerInspectParser) ParseLine(lineNo int64, line []byte, sink record.S
 	}
 	if untold := restarts - told; untold > 0 {
 		return true, sink.Warn(&record.Warning{
-			Code: earlierRestarts, Pos: pos, Count: int64(untold), Example: string(o.Container),
+			Code: EarlierRestarts, Pos: pos, Count: int64(untold), Example: string(o.Container),
 			Text: "restarts of containers of which Docker keeps no end: it tells of the last one only; its events tell of more (docker events --since 24h --until 0s --format json)",
 		})
 	}

@@ -1,4 +1,4 @@
-package evidence
+package orchestrator
 
 import (
 	"bytes"
@@ -131,7 +131,7 @@ func kubernetesContainer(o *origin.Origin, c *fastjson.Value, limit int64, sink 
 	}
 	if untold := int64(min(restarts, 1<<31)) - int64(ends); untold > 0 {
 		err := sink.Warn(&record.Warning{
-			Code: earlierRestarts, Pos: o.Pos, Count: untold, Example: string(o.Container),
+			Code: EarlierRestarts, Pos: o.Pos, Count: untold, Example: string(o.Container),
 			Text: "restarts of containers of which Kubernetes keeps no end: a pod tells of the last one only; the events tell of some more (kubectl get events -o json)",
 		})
 		if err != nil {
@@ -197,8 +197,8 @@ func terminatedText(t *fastjson.Value) []byte {
 	return b
 }
 
-// evictedWithoutTime is told of pods that the kubelet put off their node, where nothing says when. It has one pod for an example.
-const evictedWithoutTime = "pods that were evicted and do not tell when; the events do (kubectl get events -o json)"
+// EvictedWithoutTime is told of pods that the kubelet put off their node, where nothing says when. It has one pod for an example.
+const EvictedWithoutTime = "pods that were evicted and do not tell when; the events do (kubectl get events -o json)"
 
 // kubernetesEvicted tells of a pod that the kubelet put off its node. Only its own words make that a memory kill, and then the node was
 // short of memory.
