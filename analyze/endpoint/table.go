@@ -11,6 +11,9 @@ import (
 // Overflow is the name of the endpoint that takes what does not fit into the table.
 const Overflow = "(other)"
 
+// value stands in templates for segments that are values.
+const value = "{id}"
+
 // Limits of the table.
 const (
 	// MaxRaw bounds the templates held before collapsing: a million different ones must not take the memory.
@@ -25,23 +28,36 @@ const (
 	commonShare = 0.01
 	// manyFanout: so many children are values however often each is asked for. Nobody names a thousand siblings, and each product of a
 	// shop is asked for a few times a day.
-	manyFanout   = 1000
+	manyFanout = 1000
+	// maxFanout bounds the children that are kept under one prefix, as so many are values: those that come later are taken for values at
+	// once. A child that is to keep its name has commonShare of the requests and is among the first, unless it begins late.
+	maxFanout    = 2 * manyFanout
 	fanoutDepths = 12
+	// maxPlaces bounds the prefixes of which children are counted.
+	maxPlaces = 4 * MaxRaw
 	// maxLocal bounds one goroutine's memory of the table.
 	maxLocal = 2 * MaxRaw
 )
 
 // Table interns templates for several goroutines. Ids are dense and start at 0; id 0 is Overflow.
 type Table struct {
-	mu    sync.RWMutex
-	ids   map[string]uint32
-	names []string
-	full  bool // some template did not fit
+	mu     sync.RWMutex
+	ids    map[string]uint32
+	names  []string
+	places map[childOf]uint32 // the children of prefixes, which are numbered; 0 is the empty one
+	fanout []uint16           // by prefix: how many children it has, values apart
+	full   bool               // some template did not fit
+}
+
+// childOf is a segment under the prefix of this number.
+type childOf struct {
+	under   uint32
+	segment string
 }
 
 // NewTable returns a Table that holds Overflow only.
 func NewTable() *Table {
-	return &Table{ids: map[string]uint32{Overflow: 0}, names: []string{Overflow}}
+	return &Table{ids: map[string]uint32{Overflow: 0}, names: []string{Overflow}, places: map[childOf]uint32{}, fanout: []uint16{0}}
 }
 
 // Interner is one goroutine's way into a Table: lookups that hit need no lock.
@@ -101,7 +117,11 @@ func (t *Table) intern(name string) uint32 {
 	if id, ok := t.ids[name]; ok {
 		return id
 	}
-	if len(t.names) >= MaxRaw {
+	name, ok := t.narrowed(name)
+	if id, known := t.ids[name]; known {
+		return id
+	}
+	if !ok || len(t.names) >= MaxRaw {
 		t.full = true
 		return 0
 	}
@@ -109,6 +129,40 @@ func (t *Table) intern(name string) uint32 {
 	t.names = append(t.names, name)
 	t.ids[name] = id
 	return id
+}
+
+// narrowed is a template whose segments are values where their prefix has too many children to be kept; ok is false where it has no place.
+func (t *Table) narrowed(name string) (_ string, ok bool) {
+	_, path, _ := strings.Cut(name, " /")
+	var under uint32
+	for rest, depth := path, 0; depth < fanoutDepths && rest != ""; depth++ {
+		segment, after, more := strings.Cut(rest, "/")
+		next, known := t.places[childOf{under, segment}]
+		if !known {
+			if segment != value && t.fanout[under] >= maxFanout {
+				begin := len(name) - len(rest)
+				name = name[:begin] + value + name[begin+len(segment):]
+				segment = value
+				next, known = t.places[childOf{under, segment}]
+			}
+			if !known {
+				if len(t.fanout) >= maxPlaces {
+					return name, false
+				}
+				next = uint32(len(t.fanout))
+				t.fanout = append(t.fanout, 0)
+				t.places[childOf{under, segment}] = next
+				if segment != value {
+					t.fanout[under]++
+				}
+			}
+		}
+		under, rest = next, after
+		if !more {
+			break
+		}
+	}
+	return name, true
 }
 
 // Len returns the number of raw templates, Overflow included.
@@ -233,7 +287,7 @@ func (t *Table) Collapse(counts []int64) (of []uint32, names []string, overflow 
 		for _, g := range groups {
 			for _, code := range locales(g, entries, depth) {
 				for _, i := range g[code].entries {
-					entries[i].segs[depth] = "{id}"
+					entries[i].segs[depth] = value
 				}
 				delete(g, code)
 			}
@@ -244,7 +298,7 @@ func (t *Table) Collapse(counts []int64) (of []uint32, names []string, overflow 
 			rare := 0
 			for seg, c := range g {
 				total += c.n
-				if c.n < rareHits && seg != "{id}" {
+				if c.n < rareHits && seg != value {
 					rare++
 				}
 			}
@@ -252,11 +306,11 @@ func (t *Table) Collapse(counts []int64) (of []uint32, names []string, overflow 
 				continue
 			}
 			for seg, c := range g {
-				if seg == "{id}" || float64(c.n) >= commonShare*float64(total) && c.n >= rareHits {
+				if seg == value || float64(c.n) >= commonShare*float64(total) && c.n >= rareHits {
 					continue
 				}
 				for _, i := range c.entries {
-					entries[i].segs[depth] = "{id}"
+					entries[i].segs[depth] = value
 				}
 			}
 		}
