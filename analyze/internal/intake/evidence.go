@@ -62,6 +62,8 @@ func (s *Sink) Finish() (*Evidence, error) {
 		return nil, err
 	}
 	ev := &s.kept
+	s.ranLongest.cut(ev.Details)
+	ev.Left.Details, s.ranLongest.left = ev.Left.Details+s.ranLongest.left, 0
 	ev.Log, ev.Unanswered, ev.Endpoints, ev.Containers = s.all.log, s.all.unanswered, s.all.endpoints, s.all.containers.list
 	if !s.all.ordered {
 		s.all.ordered = true

@@ -52,6 +52,8 @@ type Sink struct {
 	begun    map[OpenKey][]begun // starts without an id whose details are kept until their end is seen
 	nBegun   int
 
+	ranLongest longestRunning // without an answer; of these details are kept
+
 	lastSource *record.Source
 	lastID     uint16
 	points     int // of all series
@@ -91,10 +93,7 @@ type begun struct {
 // Limits of what is kept.
 const (
 	defaultMemory = 6 << 20
-	// maxDetails bounds the requests that one goroutine keeps the path, id and caller of, as they may be cited: those that were not
-	// answered. It is about 30 MB.
-	maxDetails = 200_000
-	// MaxOpen bounds the starts without an end that one goroutine remembers.
+	// MaxOpen bounds the starts without an end that one goroutine remembers, with what may be quoted of them.
 	MaxOpen = 500_000
 	// maxUntimed bounds the ends without a duration that one goroutine holds for the starts that others may read while it saw no start
 	// itself: most logs with such ends have no starts at all. It is the ends at the beginning of a chunk.
@@ -199,7 +198,8 @@ func (s *Sink) Request(r *record.Request) error {
 	}
 	s.kept.Finished[rec.Layer%Layers].Add(rec.Container, rec.Start, rec.End)
 	if MayRunOn(rec.Outcome) {
-		s.keep(&rec, r)
+		s.quote(&rec, r)
+		s.ranLongest.add(&rec, s.kept.Details)
 	}
 	pathless := rec.ID != 0 && len(r.Path) == 0 && len(r.Route) == 0
 	untimed := rec.ID != 0 && rec.Start == rec.End
@@ -279,7 +279,7 @@ func (s *Sink) open(rec *reqlog.Rec, r *record.Request) {
 		s.kept.Left.Open++
 		return
 	}
-	s.keep(rec, r)
+	s.quote(rec, r)
 	k := KeyOf(rec)
 	s.kept.Open[k] = append(s.kept.Open[k], *rec)
 	s.nOpen++
@@ -290,7 +290,7 @@ func (s *Sink) open(rec *reqlog.Rec, r *record.Request) {
 func (s *Sink) begin(rec *reqlog.Rec, r *record.Request) error {
 	s.kept.Unnamed++
 	if s.nBegun < MaxOpen {
-		s.keep(rec, r)
+		s.quote(rec, r)
 		k := KeyOf(rec)
 		s.begun[k] = append(s.begun[k], begun{rec.Start, rec.Detail})
 		s.nBegun++
@@ -360,12 +360,8 @@ func beganAt(start, end *reqlog.Rec) bool {
 	return took > 0 && took <= longest && start.Layer == end.Layer && (end.Path == 0 || start.Path == end.Path)
 }
 
-// keep stores what the report may quote of a request.
-func (s *Sink) keep(rec *reqlog.Rec, r *record.Request) {
-	if len(s.kept.Details) >= maxDetails {
-		s.kept.Left.Details++
-		return
-	}
+// quote stores what the report may quote of a request.
+func (s *Sink) quote(rec *reqlog.Rec, r *record.Request) {
 	rec.Detail = s.all.detailID.Add(1)
 	user := r.User
 	if len(user) == 0 {
@@ -536,7 +532,6 @@ func (s *Sink) Join() error {
 	p.kept.Left.Points += s.kept.Left.Points
 	p.kept.Left.Small += s.kept.Left.Small
 	p.kept.Left.Warnings += s.kept.Left.Warnings
-	p.kept.Left.Details += s.kept.Left.Details
 	for at, t := range s.kept.Tallies {
 		if t != nil {
 			p.tally(at).Add(t)
@@ -552,6 +547,7 @@ func (s *Sink) Join() error {
 		p.nOpen += len(q)
 	}
 	maps.Copy(p.kept.Details, s.kept.Details)
+	p.ranLongest.join(&s.ranLongest, p.kept.Details)
 	p.kept.Crashes = append(p.kept.Crashes, s.kept.Crashes...)
 	p.kept.Events = append(p.kept.Events, s.kept.Events...)
 	p.kept.Jobs = append(p.kept.Jobs, s.kept.Jobs...)
