@@ -1,10 +1,3 @@
-// Package evidence reads what people save when a service dies: router, application and platform logs, metrics, events and profiles,
-// as files, folders, archives or a stream. Every input is recognised by its content, never by its name, and every record says which
-// line it came from.
-//
-// There is one file per format: those of metrics in packages of their own beneath internal, those of requests, lives and deaths here,
-// where they share the quick ways through a line. A log may mix several: each line goes to the format that takes it, and what none takes
-// is counted.
 package evidence
 
 import (
@@ -336,20 +329,6 @@ func (r *run) turnOf(in input) (t turn) {
 		return requestsTurn
 	}
 	return t
-}
-
-// isRequestFormat reports whether lines of a format are mostly requests.
-func isRequestFormat(f format.Format) bool {
-	_, ok := f.(interface{ requests() })
-	return ok
-}
-
-// formatName is the name of a format, or of its dialect that the head is written in.
-func formatName(f format.Format, head []byte) string {
-	if d, ok := f.(interface{ Dialect(head []byte) string }); ok {
-		return d.Dialect(head)
-	}
-	return f.Name()
 }
 
 // recognise returns the format that is surest of the head; nil when none knows it.

@@ -95,17 +95,6 @@ func (r *run) lines(ctx context.Context, src *record.Source, best format.Format,
 	return known, err
 }
 
-// headed is a format that the head of an input tells how to read the rest of it.
-type headed interface {
-	forHead(head []byte) format.LineFormat
-}
-
-// isLast reports whether a format takes lines only after all others refused them. Such formats stand at the end of the registry.
-func isLast(f format.Format) bool {
-	_, ok := f.(interface{ last() })
-	return ok
-}
-
 // dispatcher offers lines to parsers, for one goroutine.
 type dispatcher struct {
 	chain   []format.LineFormat
@@ -133,21 +122,6 @@ type dispatcher struct {
 
 	messages                   messageReader // of the texts in Docker's log files
 	unknown, malformed, binary missed
-}
-
-// nextParser is a parser of text that need not be told where a line ends when it is like the ones before.
-type nextParser interface {
-	format.LineParser
-	// parseNext is ParseLine for the line at the beginning of data, if it is one of the usual; otherwise ok is false and nothing is
-	// done. n is the length of the line with its end. It takes no line that begins with a blank or a brace.
-	parseNext(lineNo int64, data []byte, sink record.Sink) (n int, ok bool, err error)
-}
-
-// receivedParser is a parser of text that has no exact time of its own: what received it may tell one.
-type receivedParser interface {
-	format.LineParser
-	// parseAt is ParseLine for a text that was received at a time, 0 where that is unknown.
-	parseAt(lineNo int64, received record.Time, line []byte, sink record.Sink) (handled bool, err error)
 }
 
 // missed counts lines that no parser took.
@@ -212,15 +186,6 @@ func (d *dispatcher) parsers() {
 	if len(d.text) > 0 {
 		d.next, _ = d.text[0].(nextParser)
 	}
-}
-
-// needs is a byte that every line has which a format takes, 0 where none is known: it spares most lines of others the formats of access
-// logs.
-func needs(f format.LineFormat) byte {
-	if n, ok := f.(interface{ needs() byte }); ok {
-		return n.needs()
-	}
-	return 0
 }
 
 // reset forgets what the lines of another chunk said.
