@@ -6,6 +6,7 @@ type (
 	DockerInspect      = dockerInspect
 	DockerPS           = dockerPS
 	ECSEvents          = ecsEvents
+	ECSStateChanges    = ecsStateChanges
 	ECSTasks           = ecsTasks
 	KubernetesDescribe = kubernetesDescribe
 	KubernetesTable    = kubernetesTable

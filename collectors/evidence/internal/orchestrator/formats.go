@@ -23,6 +23,7 @@ func Formats(zone *time.Location) []format.Format {
 		dockerPS{},
 		ecsTasks{},
 		ecsEvents{},
+		ecsStateChanges{},
 		renderEvents{},
 		nomadAlloc{zone},
 	}
