@@ -12,6 +12,7 @@ type (
 	KubernetesTable    = kubernetesTable
 	PodsTable          = podsTable
 	NomadAlloc         = nomadAlloc
+	NomadJSON          = nomadJSON
 	PlatformEventList  = platformEventList
 	PlatformEvents     = platformEvents
 	RenderEvents       = renderEvents

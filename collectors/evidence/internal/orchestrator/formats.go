@@ -26,6 +26,7 @@ func Formats(zone *time.Location) []format.Format {
 		ecsStateChanges{},
 		renderEvents{},
 		nomadAlloc{zone},
+		nomadJSON{},
 	}
 }
 
