@@ -112,6 +112,69 @@ func TestAContainerIsKnownByItsBrokenConnections(t *testing.T) {
 	}
 }
 
+// TestTasksAreKnownByTheAddressAtWhichConnectionsBroke: each dies once, and another one follows at its address.
+func TestTasksAreKnownByTheAddressAtWhichConnectionsBroke(t *testing.T) {
+	own := func(d int) []int { return []int{d % 2} }
+	src := &record.Source{Name: "alb.log", Format: "aws-alb"}
+	for name, c := range map[string]struct {
+		deaths    int
+		brokeWith func(death int) []int // the addresses whose connections break at a death
+		broken    int                   // connections each time
+		after     time.Duration         // of the break, from the death
+		often     bool                  // connections to the third address break every few minutes
+		early     bool                  // a task is measured before the one died that had its address
+		tied      bool
+	}{
+		"each at its own":            {deaths: 6, brokeWith: own, broken: 1, tied: true},
+		"some without a connection":  {deaths: 6, brokeWith: func(d int) []int { return []int{d % 2}[:min(1, d)] }, broken: 1, tied: true},
+		"most without a connection":  {deaths: 6, brokeWith: func(d int) []int { return []int{d % 2}[:d%6/4] }, broken: 1},
+		"two addresses at each":      {deaths: 6, brokeWith: func(int) []int { return []int{0, 1} }, broken: 1},
+		"connections break often":    {deaths: 6, brokeWith: own, broken: 1, often: true},
+		"two deaths may be chance":   {deaths: 2, brokeWith: own, broken: 1},
+		"two at one address":         {deaths: 6, brokeWith: own, broken: 1, early: true},
+		"one connection, 10 s later": {deaths: 6, brokeWith: own, broken: 1, after: 10 * time.Second},
+		"three, 10 s later":          {deaths: 6, brokeWith: own, broken: 3, after: 10 * time.Second, tied: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := look(t, analyze.Options{}, func(s record.Sink) {
+				serve := serving(t, s, src, "10.0.0.%d:80")
+				for i := range 5 * 3600 {
+					at := dawn.Add(time.Duration(i) * time.Second)
+					serve(i%3, "/usual", at, 50*time.Millisecond, record.Answered)
+					if c.often && i%200 == 0 {
+						serve(2, "/usual", at, 50*time.Millisecond, record.Cut)
+					}
+				}
+				for d := range c.deaths {
+					at := dawn.Add(time.Duration(d+1) * 45 * time.Minute)
+					task := fmt.Sprintf("%d4e35ca1db671209ec4f55060f1c989f", d)
+					from := at.Add(-40 * time.Minute)
+					if c.early {
+						from = dawn
+					}
+					if err := s.Sample(&record.Sample{Metric: record.RSS, Value: 200e6, Time: from, Container: task}); err != nil {
+						t.Fatal(err)
+					}
+					if err := s.Crash(killed(task, at)); err != nil {
+						t.Fatal(err)
+					}
+					for _, of := range c.brokeWith(d) {
+						for i := range c.broken {
+							end := at.Add(c.after - time.Duration(i)*100*time.Millisecond)
+							serve(of, []string{"/export", "/usual"}[min(i, 1)], end.Add(-30*time.Second), 30*time.Second, record.Cut)
+						}
+					}
+				}
+			})
+			said := strings.Contains(strings.Join(r.Method, "\n"), "known by their connections")
+			accused := r.Verdict.Endpoint != nil && *r.Verdict.Endpoint == "GET /export"
+			if said != c.tied || accused != (c.tied && c.after == 0) { // what broke later need not be what was open
+				t.Errorf("tied %v, accused %v: %s", said, accused, r.Verdict.Summary)
+			}
+		})
+	}
+}
+
 // serving returns what gives a log's next line: a request of a container by its number, named as names has it.
 func serving(t *testing.T, s record.Sink, src *record.Source, names string) func(of int, path string, start record.Time, dur time.Duration, out record.Outcome) {
 	line := int64(0)

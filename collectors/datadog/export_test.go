@@ -27,8 +27,6 @@ func (o *Options) Patient() { o.retry.attempt = 10 * time.Minute }
 var (
 	SeriesSpans  = seriesSpans
 	FindFacets   = findFacets
-	EventKind    = eventKind
-	ParseEvent   = parseEvent
 	DurationBase = durationBase
 	Quote        = quote
 )

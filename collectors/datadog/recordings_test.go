@@ -14,6 +14,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"lastcall/collectors/evidence"
 	"lastcall/collectors/internal/httpx"
 	"lastcall/collectors/record"
 	"lastcall/collectors/record/recordtest"
@@ -142,8 +143,8 @@ func play(t *testing.T, name string, c cassette, path string, code int) (n int, 
 		})
 		n, err = int(out.items), e
 	case pathEvents:
-		out, e := a.list(ctx, pathEvents, l, func(at time.Time, _ string, item []byte) error {
-			return parseEvent(record.Pos{Source: src}, at, item, sink)
+		out, e := a.list(ctx, pathEvents, l, func(_ time.Time, _ string, item []byte) error {
+			return evidence.ParseDatadogEvent(record.Pos{Source: src}, item, sink)
 		})
 		n, err = int(out.items), e
 		if len(sink.Warnings) > 0 {

@@ -19,6 +19,8 @@ func smallFormats(zone *time.Location) []format.Format {
 		celeryLog{zone},
 		scalingoPlatform{},
 		herokuPlatform{},
+		datadogEventList{},
+		datadogEvents{},
 	}
 	all = append(all, orchestrator.Formats(zone)...)
 	return append(all,
@@ -58,11 +60,13 @@ var (
 var (
 	_ format.LineFormat = scalingoPlatform{}
 	_ format.LineFormat = herokuPlatform{}
+	_ format.LineFormat = datadogEvents{}
 	_ format.LineFormat = kernelOOM{}
 	_ format.LineFormat = journald{}
 	_ format.LineFormat = systemdLog{}
 	_ format.LineFormat = lastWordsLog{}
 
+	_ format.WholeFormat = datadogEventList{}
 	_ format.WholeFormat = journalEntries{}
 	_ format.WholeFormat = gcpLog{}
 	_ format.WholeFormat = flyLog{}

@@ -167,13 +167,19 @@ func newCanon(ev *intake.Evidence) *Canon {
 		}
 	}
 	for k, a := range turns {
-		c.at[a], c.alias[k], c.turns[a] = a, a, true
-		if HexID(k) {
-			c.alias[k[:12]] = a
-		}
+		c.at[a] = a
+		c.takeAddress(k, a)
 	}
 	c.joinProject(ev, shown)
 	return c
+}
+
+// takeAddress has a container, given by its key, go by an address that others have before and after it.
+func (c *Canon) takeAddress(k, address string) {
+	c.alias[k], c.turns[address] = address, true
+	if HexID(k) {
+		c.alias[k[:12]] = address
+	}
 }
 
 // eachName calls f for every name of a container that some record has, often more than once; platform says that it is a platform's word.

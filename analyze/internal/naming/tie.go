@@ -1,6 +1,7 @@
 package naming
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -54,7 +55,18 @@ func (c *Canon) tieByBreaks(ev *intake.Evidence, from, to record.Time) (tied int
 			c.alias[c.key(ev.Containers[raw])] = name
 		}
 	}
-	return len(names), nil
+	if len(names) > 0 {
+		return len(names), nil
+	}
+	first := c.firstSeen(ev)
+	turns := inTurn(signs, first, breaksOf(cut, MinBroken), tieWithin)
+	if len(turns) == 0 {
+		turns = inTurn(signs, first, breaksOf(cut, 1), oneWithin)
+	}
+	for name, address := range turns {
+		c.takeAddress(c.key(name), address)
+	}
+	return len(turns), nil
 }
 
 // pair finds whose connections broke at each death of a container, at no death of another and hardly ever else, by the names of both; only for
@@ -101,6 +113,56 @@ func pair(signs, breaks map[string][]record.Time, within time.Duration, least in
 		return nil
 	}
 	return names
+}
+
+// inTurn finds where each of some containers was that died once, as tasks do that others follow at the same address: the only address at which
+// connections broke then. It finds none where that is so of fewer than half of the containers or of the breaks, or where two were at one
+// address at a time. first says when each container was seen first.
+func inTurn(signs map[string][]record.Time, first map[string]record.Time, breaks map[string][]record.Time, within time.Duration) map[string]string {
+	type moment struct {
+		address string
+		at      record.Time
+	}
+	claims := map[moment][]string{}
+	for name, at := range signs {
+		slices.Sort(at)
+		if len(InRuns(at, oneDeath, itself)) != 1 {
+			continue
+		}
+		var met []moment
+		for address, moments := range breaks {
+			i := slices.IndexFunc(moments, func(m record.Time) bool { return meets(at, m, within) })
+			if i >= 0 {
+				met = append(met, moment{address, moments[i]})
+			}
+		}
+		if len(met) == 1 && AddressOf(met[0].address) != "" {
+			claims[met[0]] = append(claims[met[0]], name)
+		}
+	}
+	of, before := map[string]string{}, map[string][]string{}
+	for m, names := range claims {
+		if len(names) == 1 {
+			of[names[0]] = m.address
+			before[m.address] = append(before[m.address], names[0])
+		}
+	}
+	all := 0
+	for _, moments := range breaks {
+		all += len(moments)
+	}
+	if len(of) < minTies || 2*len(of) < len(signs) || 2*len(of) < all {
+		return nil
+	}
+	for _, names := range before {
+		slices.SortFunc(names, func(a, b string) int { return cmp.Compare(signs[a][0], signs[b][0]) })
+		for i, name := range names[1:] {
+			if seen, ok := first[name]; ok && seen < signs[names[i]][0].Add(-turnSlack) {
+				return nil
+			}
+		}
+	}
+	return of
 }
 
 // Strangers returns, by raw id, the names of containers that only requests know, and all names that requests know.
