@@ -205,7 +205,7 @@ func (s *Sink) Request(r *record.Request) error {
 	untimed := rec.ID != 0 && rec.Start == rec.End
 	switch {
 	case rec.ID != 0 && (pathless || untimed || len(s.kept.Open) > 0):
-		switch closed := s.close(&rec, pathless); {
+		switch closed := s.close(&rec, pathless, false); {
 		case closed:
 		case pathless && len(s.pathless) < MaxOpen: // another goroutine may have read its start
 			s.pathless = append(s.pathless, rec)
@@ -237,9 +237,14 @@ func (s *Sink) findStarts() error {
 	for _, q := range [...]*[]reqlog.Rec{&s.pathless, &s.untimed} {
 		pathless := q == &s.pathless
 		slices.SortFunc(*q, func(a, b reqlog.Rec) int { return reqlog.CompareAll(&a, &b) })
+		// Of ends that two sources tell of, a start is that of its own source's, as it is where one goroutine reads both lines.
+		closed := make([]bool, len(*q))
+		for i := range *q {
+			closed[i] = s.close(&(*q)[i], pathless, true)
+		}
 		for i := range *q {
 			rec := &(*q)[i]
-			if !s.close(rec, pathless) && pathless {
+			if !closed[i] && !s.close(rec, pathless, false) && pathless {
 				s.kept.Left.Paths++
 				rec.Endpoint = 0
 			}
@@ -314,13 +319,13 @@ func (s *Sink) finish(rec *reqlog.Rec) {
 
 // close forgets the start line that an end belongs to, the one that lies closest to the start that the end tells of: some number their
 // requests from one on in every life of a process. An end without a path takes that of its start, and one without a duration its time. It
-// returns false when there is none.
-func (s *Sink) close(rec *reqlog.Rec, pathless bool) bool {
+// returns false when there is none; own asks for one of the same source.
+func (s *Sink) close(rec *reqlog.Rec, pathless, own bool) bool {
 	k := KeyOf(rec)
 	q := s.kept.Open[k]
 	best := -1
 	for i := range q {
-		if SameRequest(&q[i], rec) && (best < 0 || q[i].Start.Sub(rec.Start).Abs() < q[best].Start.Sub(rec.Start).Abs()) {
+		if (!own || q[i].Source == rec.Source) && SameRequest(&q[i], rec) && (best < 0 || q[i].Start.Sub(rec.Start).Abs() < q[best].Start.Sub(rec.Start).Abs()) {
 			best = i
 		}
 	}

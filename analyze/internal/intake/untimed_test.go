@@ -174,3 +174,39 @@ func TestAFileWithoutDurationsGivenTwiceIsOne(t *testing.T) {
 		}
 	}
 }
+
+// TestAStartIsOfTheEndInItsOwnSource: another file, which goroutines of its own read, tells of the same ends without their starts.
+func TestAStartIsOfTheEndInItsOwnSource(t *testing.T) {
+	other := &record.Source{Name: "0.log", Format: "django-structlog"}
+	const n = 20
+	for name, fork := range map[string]func(i int) int{
+		"one goroutine a file":           func(i int) int { return i / (2 * n) },
+		"starts and ends read by others": func(i int) int { return i%2 + 2*(i/(2*n)) },
+	} {
+		for _, back := range []bool{false, true} {
+			var requests []record.Request
+			for i := range n {
+				start, end := untimedPair(i, 3*time.Second)
+				requests = append(requests, start, end)
+			}
+			for i := range n {
+				_, end := untimedPair(i, 3*time.Second)
+				end.Pos.Source, end.Pos.Line = other, int64(i+1)
+				requests = append(requests, end)
+			}
+			ev, out := gather(t, 4, back, requests, fork)
+			for _, r := range out {
+				want := time.Duration(0)
+				if ev.Sources.Name(r.Source) == untimedSource.Name {
+					want = 3 * time.Second
+				}
+				if got := r.End.Sub(r.Start); got != want {
+					t.Errorf("%s, back %v: %v of %s, want %v", name, back, got, ev.Sources.Name(r.Source), want)
+				}
+			}
+			if len(out) != 2*n || len(ev.Open) != 0 {
+				t.Errorf("%s, back %v: %d ends, %d open", name, back, len(out), len(ev.Open))
+			}
+		}
+	}
+}
