@@ -23,9 +23,13 @@ import (
 //	{"event":{"provider":"app"},"fly":{"app":{"instance":"f1ebb097497e5a","name":"shop"},"region":"cdg"},"host":"a1b2","log":{"level":"info"},
 //	 "message":"the line","timestamp":"2026-11-20T09:00:00.123456789Z"}
 //
+// and the entries that `fly logs --json` prints:
+//
+//	{"level":"info","instance":"f1ebb097497e5a","message":"the line","region":"cdg","timestamp":"2026-11-20T09:00:00Z","meta":{"Event":{"Provider":"app"},…}}
+//
 // The container is the machine. What its init says of its end stands in such lines as well, and what Fly.io says from around the machine, which
 // init cannot where the machine ends as a whole. Source: superfly/fly-log-shipper, README;
-// superfly/init-snapshot, src/bin/init.
+// superfly/flyctl, logs/entry.go; superfly/init-snapshot, src/bin/init.
 type flyLog struct{ logs []format.LineFormat }
 
 func (flyLog) requests() {}
@@ -35,7 +39,7 @@ func (flyLog) Name() string { return "fly-logs" }
 
 // Sniff implements Format.
 func (flyLog) Sniff(head []byte) int {
-	if !jsondoc.HasKey(head, "fly", "{") {
+	if !jsondoc.HasKey(head, "fly", "{") && !(jsondoc.HasKey(head, "instance", `"`) && jsondoc.HasKey(head, "meta", "{")) {
 		return 0
 	}
 	if jsondoc.IsSpread(head) {
@@ -46,7 +50,16 @@ func (flyLog) Sniff(head []byte) int {
 
 // isFlyLine is the cheap test.
 func isFlyLine(line []byte) bool {
-	return len(line) > 2 && line[0] == '{' && bytes.Contains(line, []byte(`"fly"`)) && bytes.Contains(line, []byte(`"message"`)) && bytes.Contains(line, []byte(`"timestamp"`))
+	has := func(key string) bool { return bytes.Contains(line, []byte(key)) }
+	return len(line) > 2 && line[0] == '{' && has(`"message"`) && has(`"timestamp"`) && (has(`"fly"`) || has(`"instance"`) && has(`"region"`) && has(`"meta"`))
+}
+
+// flyNames are the application, the machine and who speaks of it: the application itself ("app") or what runs the machine.
+func flyNames(v *fastjson.Value) (app, machine, provider string) {
+	if v.Get("fly") != nil {
+		return string(v.GetStringBytes("fly", "app", "name")), string(v.GetStringBytes("fly", "app", "instance")), string(v.GetStringBytes("event", "provider"))
+	}
+	return "", string(v.GetStringBytes("instance")), string(jsondoc.Text(jsondoc.FirstOf(jsondoc.FirstOf(v.Get("meta"), "Event", "event"), "Provider", "provider")))
 }
 
 // Parse implements WholeFormat.
@@ -85,7 +98,7 @@ func (p *flyReader) line(no int64, line []byte) error {
 		return tell("a line of Fly.io's log without a usable time was left out")
 	}
 	p.last = at
-	app, machine := string(v.GetStringBytes("fly", "app", "name")), string(v.GetStringBytes("fly", "app", "instance"))
+	app, machine, provider := flyNames(v)
 	from := p.speakers.of(app+"\x00"+machine, func() *speaker {
 		names := metrics.Labels{Container: machine, Service: app}
 		if machine == "" {
@@ -98,7 +111,7 @@ func (p *flyReader) line(no int64, line []byte) error {
 	if handled, err := flyMessage(&o, msg, p.log.sink); handled || err != nil {
 		return err
 	}
-	if provider := v.GetStringBytes("event", "provider"); len(provider) > 0 && string(provider) != "app" {
+	if provider != "" && provider != "app" {
 		return flyAround(&o, msg, p.log.sink)
 	}
 	if text, ok := flyKernel(msg); ok {

@@ -1,6 +1,8 @@
 package evidence
 
 import (
+	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -38,9 +40,30 @@ func TestLinesOfFlyAreOfTheirMachine(t *testing.T) {
 		{"of other types", `{"fly":{"app":7},"message":"` + wordsLine + `","timestamp":"` + storedAt + `"}`, "heap_limit of  at 123ms"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got, want := storedSaid(t, readStored(t, "stdin", c.text+"\n")), strings.ReplaceAll(c.want, "M", "f1ebb097497e5a"); got != want {
+			want := strings.ReplaceAll(c.want, "M", "f1ebb097497e5a")
+			if got := storedSaid(t, readStored(t, "stdin", c.text+"\n")); got != want {
 				t.Errorf("got %s, want %s", got, want)
+			}
+			if entry := flyEntry(c.text); entry != "" {
+				if got := storedSaid(t, readStored(t, "stdin", indented(t, entry))); got != want {
+					t.Errorf("as fly logs --json prints it: got %s, want %s", got, want)
+				}
 			}
 		})
 	}
+}
+
+// flyEntry is what `fly logs --json` prints of a line of flyText; empty where it is none.
+func flyEntry(text string) string {
+	var line struct {
+		Event struct{ Provider string }
+		Fly   struct{ App struct{ Instance string } }
+
+		Message, Timestamp string
+	}
+	if json.Unmarshal([]byte(text), &line) != nil {
+		return ""
+	}
+	return fmt.Sprintf(`{"level":"info","instance":%q,"message":%s,"region":"cdg","timestamp":%q,"meta":{"Instance":"","Region":"","Event":{"Provider":%q},"URL":{"Full":""}}}`,
+		line.Fly.App.Instance, quoted(line.Message), line.Timestamp, line.Event.Provider)
 }

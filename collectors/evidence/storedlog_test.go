@@ -459,6 +459,7 @@ func FuzzStoredLogs(f *testing.F) {
 		f.Add([]byte(said{"123000", "node-a", "shop", "17", line}.asJSON("")))
 		f.Add([]byte("\x1e" + said{"123000", "node-a", "systemd", "1", line}.asJSON(`,"UNIT":"shop.service"`)))
 		f.Add([]byte(flyText("app", line)))
+		f.Add([]byte(flyEntry(flyText("app", line))))
 		f.Add([]byte("[" + gcpText("stdout", `"textPayload":`+quoted(line)) + "," + gcpRequest("503", "") + "," + gcpText("varlog%2Fsystem", `"textPayload":`+quoted(line)) + "]"))
 		f.Add([]byte(insightsText("2026/11/20/[$LATEST]3f1c", line)))
 		f.Add([]byte("2026-11-20T09:00:00.123000+00:00 ecs/api/" + storedTask + " " + line))
