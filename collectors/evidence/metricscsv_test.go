@@ -197,6 +197,20 @@ func TestWhatATableMeasuresIsNotGuessedSilently(t *testing.T) {
 	}
 }
 
+// Machines of Fly.io, allocations of Nomad and tasks of Amazon ECS are called by numbers that may begin with a digit.
+func TestColumnsAreNamedByIDs(t *testing.T) {
+	for id, taken := range map[string]bool{
+		"23baa2ab6053cc": true, "b1b7a8465ecc22": true, "5456bd7a": true, "5456bd7a-1d7e-55ca-8ba5-4e0e5697e7be": true, "23e3dc7aec2ba6b66722236aae1f078a": true,
+		"20261114091743": false, "12345678": false, "1234-5678": false, "23baa2": false,
+	} {
+		text := "Time,web-1," + id + "\n2026-11-14 09:17:43,215384916,215384916\n"
+		sink := formattest.MustRead(t, tables.Metrics{}, "memory.csv", text)
+		if got := len(sink.Samples) == 2 && sink.Samples[1].Container == id; got != taken {
+			t.Errorf("%s: taken %v, want %v: %+v", id, got, taken, sink.Samples)
+		}
+	}
+}
+
 func TestATableThatGivesNothingIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "data.csv")
 	if err := os.WriteFile(path, []byte("time,alpha,beta\n2026-11-14 09:17:43,41,42\n"), 0o600); err != nil {

@@ -220,6 +220,9 @@ func meaningOfFile(name string) (m metrics.Meaning, ok bool) {
 
 // mayNameContainer reports whether the name of a column may be a container's, rather than that of something measured.
 func mayNameContainer(name string) bool {
+	if id := strings.ReplaceAll(name, "-", ""); containers.IsID([]byte(id)) && strings.ContainsAny(id, "abcdef") && strings.ContainsAny(id, "0123456789") {
+		return true // of a machine, an allocation or a task; many begin with a digit
+	}
 	if !containers.IsName([]byte(name)) {
 		return false
 	}
