@@ -68,6 +68,8 @@ type lastWordsParser struct {
 
 	year func(month, day int) int
 
+	panic goPanic
+
 	last     record.Time // of the last line that had a time
 	lastLine int64
 	sign     int64
@@ -76,6 +78,7 @@ type lastWordsParser struct {
 // Forget implements format.Forgetful.
 func (p *lastWordsParser) Forget() {
 	p.words.Forget()
+	p.panic = goPanic{}
 	p.last, p.lastLine, p.sign = 0, 0, 0
 }
 
@@ -108,7 +111,13 @@ func (p *lastWordsParser) parseAt(lineNo int64, received record.Time, line []byt
 	if l.stamp.Time != 0 {
 		p.last, p.lastLine = l.stamp.Time, lineNo
 	}
-	matters := lineMayMatter(l.body)
+	if p.panic.crash.Time != 0 {
+		o := origin.Origin{Pos: record.Pos{Source: p.src, Line: lineNo}, Container: l.container}
+		if c := p.panic.next(&o, l.body); c != nil {
+			return true, sink.Crash(c)
+		}
+	}
+	matters := lineMayMatter(l.body) && !(l.logged && cut.HasPrefix(l.body, "panic: ")) // one that was recovered
 	if !matters && !isUpperStart(l.body) {
 		return p.follows(lineNo, l.body), nil
 	}
@@ -150,6 +159,7 @@ func (p *lastWordsParser) parseAt(lineNo int64, received record.Time, line []byt
 		return p.follows(lineNo, l.body), nil
 	}
 	p.sign = lineNo
+	p.panic.begin(o, l.body)
 	if l.stamp.Time != 0 && !l.stamp.Zoned {
 		if err := warning.TellZone(sink, o.Pos, p.clock.Zone, line); err != nil {
 			return true, err
@@ -175,6 +185,7 @@ type plainLine struct {
 	container []byte
 	host, pid []byte
 	body      []byte
+	logged    bool // with the time as Go's log writes it: by the application, not by its runtime
 }
 
 // splitPlain cuts prefixes off: those of Docker Compose and kubectl, a time, the stream tag of a container runtime, the header of syslog.
@@ -211,7 +222,7 @@ func splitPlain(line []byte, year func(month, day int) int) plainLine {
 		}
 		rest = rest[1:]
 	}
-	l.stamp = st
+	l.stamp, l.logged = st, body[4] == '/'
 	rest = bytes.TrimLeft(rest, " ")
 	for _, tag := range []string{"stderr F ", "stdout F ", "stderr P ", "stdout P "} {
 		rest = bytes.TrimPrefix(rest, []byte(tag))

@@ -22,10 +22,15 @@ type Stamp struct {
 	Zoned bool
 }
 
-// Read reads an ISO 8601 / RFC 3339 time, or one in the form Go and Scalingo print ("2026-11-16 13:47:57.85 +0000 UTC"), from
-// the beginning of b. It allocates nothing. Fractions beyond nanoseconds are cut. A date alone is not a time.
+// Read reads an ISO 8601 / RFC 3339 time, or one in the forms in which Go and Scalingo print times ("2026-11-16 13:47:57.85 +0000 UTC") and
+// in which Go's log and nginx' errors begin ("2026/11/16 13:47:57.85"), from the beginning of b. It allocates nothing. Fractions beyond
+// nanoseconds are cut. A date alone is not a time.
 func Read(b []byte) (Stamp, bool) {
-	if len(b) < 19 || b[4] != '-' || b[7] != '-' || (b[10] != 'T' && b[10] != ' ' && b[10] != 't') || b[13] != ':' || b[16] != ':' {
+	if len(b) < 19 || b[13] != ':' || b[16] != ':' {
+		return Stamp{}, false
+	}
+	dashed := b[4] == '-' && b[7] == '-' && (b[10] == 'T' || b[10] == ' ' || b[10] == 't')
+	if !dashed && !(b[4] == '/' && b[7] == '/' && b[10] == ' ') {
 		return Stamp{}, false
 	}
 	year, ok1 := number.Digits(b[0:4])

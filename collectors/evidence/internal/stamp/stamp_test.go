@@ -47,7 +47,7 @@ func FuzzStampsAgreeWithTheStandardLibrary(f *testing.F) {
 		if want.Year() < 1973 || want.Year() > 2259 {
 			return
 		}
-		for _, layout := range []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999 -0700 MST"} {
+		for _, layout := range []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999 -0700 MST", "2006/01/02 15:04:05.999999999"} {
 			text := want.Format(layout)
 			got, ok := Read([]byte(text))
 			if !ok || int64(got.Time) != ns || got.N != len(text) {
