@@ -18,6 +18,7 @@ import (
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/orchestrator"
+	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/tables"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/internal/lines"
@@ -151,6 +152,7 @@ type run struct {
 	used     int // inputs of a known format
 	names    fileNames
 	ends     endsTold
+	dated    record.Time // the latest of the times with which the heads of files begin
 }
 
 // input is one file to read.
@@ -325,6 +327,7 @@ func (r *run) turnOf(in input) (t turn) {
 		return t
 	}
 	defer d.Close()
+	r.dated = max(r.dated, stamp.FirstIn(d.Head()))
 	if _, best := r.open(d); best == nil || isRequestFormat(best) {
 		return requestsTurn
 	}
@@ -405,7 +408,7 @@ func (r *run) opened(ctx context.Context, name string, src io.Reader) (err error
 	if isTar(outer.Head()) {
 		return r.tar(ctx, name, outer)
 	}
-	source := &record.Source{Name: name}
+	source := &record.Source{Name: name, Near: cmp.Or(stamp.FirstIn(outer.Head()), r.dated)}
 	t := newTally(r.sink, source, r.query)
 	if t.file = containerOfLogFile(source); t.file == nil {
 		t.file = r.names.containerOf(name)

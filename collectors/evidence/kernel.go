@@ -74,7 +74,7 @@ func (p *kernelParser) Forget() { p.report = kernel.Report{} }
 // ParseLine implements LineParser.
 func (p *kernelParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
 	if p.year == nil {
-		p.year = stamp.YearFinder(modified(p.src))
+		p.year = yearsOf(p.src)
 	}
 	h, body, ok := splitKernel(line, p.year)
 	if !ok {
@@ -102,6 +102,14 @@ func (p *kernelParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (b
 		return true, warning.Tell(sink, p.origin.Pos, "no_year", warning.NoYear, line)
 	}
 	return true, nil
+}
+
+// yearsOf gives the dates of a source their years.
+func yearsOf(src *record.Source) func(month, day int) int {
+	if src != nil && src.Near != 0 {
+		return stamp.NearestYear(src.Near)
+	}
+	return stamp.YearFinder(modified(src))
 }
 
 // modified is when a file was last written; zero for anything that is no file.

@@ -268,7 +268,7 @@ func hasAny(object []byte, pairs [][]byte) bool {
 func (p *keyValueParser) syslogTime(before []byte) (record.Time, bool) {
 	before = header.TrimPriority(before)
 	if p.year == nil {
-		p.year = stamp.YearFinder(modified(p.src))
+		p.year = yearsOf(p.src)
 	}
 	st, ok := stamp.ReadSyslog(before, p.year)
 	return st.Time, ok

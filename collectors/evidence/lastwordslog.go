@@ -98,7 +98,7 @@ func (p *lastWordsParser) ParseLine(lineNo int64, line []byte, sink record.Sink)
 // parseAt implements receivedParser: the time of whoever received the line stands in for one that names no zone.
 func (p *lastWordsParser) parseAt(lineNo int64, received record.Time, line []byte, sink record.Sink) (bool, error) {
 	if p.year == nil {
-		p.year = stamp.YearFinder(modified(p.src))
+		p.year = yearsOf(p.src)
 	}
 	l := splitPlain(line, p.year)
 	switch {

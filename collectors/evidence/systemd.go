@@ -130,7 +130,7 @@ func (p *systemdParser) time(lineNo int64, line []byte, sink record.Sink) (t rec
 		return t, false, err
 	}
 	if p.year == nil {
-		p.year = stamp.YearFinder(modified(p.src))
+		p.year = yearsOf(p.src)
 	}
 	st, _ := stamp.ReadSyslog(line, p.year)
 	if st.Time != 0 {

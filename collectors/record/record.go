@@ -57,6 +57,8 @@ type Source struct {
 	Name string
 	// Format is the recognised format, such as "scalingo-router", "pino", "datadog-logs", "metrics-csv".
 	Format string
+	// Near is a time that the evidence tells, for what in it names no year; 0 where none is known.
+	Near Time
 }
 
 // Pos says where a record was read. The zero Pos means unknown.

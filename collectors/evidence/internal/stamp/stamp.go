@@ -243,6 +243,44 @@ func Parse(b []byte) (t record.Time, zoned, ok bool) {
 	return 0, false, false
 }
 
+// FirstIn returns the first time with a year, or in milliseconds since 1970, that stands anywhere in a text; 0 where there is none.
+func FirstIn(text []byte) record.Time {
+	var c Clock
+	for i, b := range text {
+		if !number.IsDigit(b) || i > 0 && number.IsDigit(text[i-1]) {
+			continue
+		}
+		rest := text[i:]
+		if s, ok := Read(rest); ok {
+			return s.Time
+		}
+		if t, _, ok := c.ReadAccess(rest); ok {
+			return t
+		}
+		const millis = len("1794836877859")
+		if b == '1' && len(rest) >= millis && number.IsDigits(rest[:millis]) && (len(rest) == millis || !number.IsDigit(rest[millis])) {
+			if v, ok := number.Digits64(rest[:millis]); ok {
+				return record.Time(v * 1e6)
+			}
+		}
+	}
+	return 0
+}
+
+// NearestYear gives a year to dates without one: that in which the date lies nearest to a time.
+func NearestYear(near record.Time) func(month, day int) int {
+	at := near.Std().UTC()
+	return func(month, day int) int {
+		best, least := 0, time.Duration(math.MaxInt64)
+		for y := at.Year() - 1; y <= at.Year()+1; y++ {
+			if d := time.Date(y, time.Month(month), day, 12, 0, 0, 0, time.UTC).Sub(at).Abs(); d < least {
+				best, least = y, d
+			}
+		}
+		return best
+	}
+}
+
 // YearFinder gives a year to dates without one: that of the latest occurrence of the date that is not after `now` (plus a day, for
 // zones). now comes from the evidence itself, never from the clock of the machine that reads it.
 func YearFinder(now time.Time) func(month, day int) int {

@@ -40,7 +40,7 @@ func TellZone(sink record.Sink, pos record.Pos, zone *time.Location, text []byte
 const (
 	NoZone = "timestamps without a time zone; they were taken as UTC"
 	NoTime = "a sign of a crash or a value without a time cannot be placed and was left out; save the log with timestamps"
-	NoYear = "timestamps without a year; it was taken from the modification time of the file"
+	NoYear = "timestamps without a year; it was taken from the other times of the evidence, or else from the modification time of the file"
 	// NoTimezone is of requests and logs, NoZone of lives and metrics.
 	NoTimezone = "the time names no zone; it was taken as UTC unless told otherwise"
 )
