@@ -143,3 +143,37 @@ func TestReadingsThatFallAtOnceAreNoClearAnswer(t *testing.T) {
 		}
 	}
 }
+
+// Memory that rises steadily, over and over, to one level and falls to where it began is that of processes that end when they are full, or
+// looks the same; to other levels each time it is more likely a collection, and says no more than that it fell.
+func TestTeethOfOneHeightAreNotNothing(t *testing.T) {
+	for name, c := range map[string]struct {
+		spread float64 // of the highest levels
+		teeth  int     // of each container
+		to     float64 // of the highest level is left
+		want   finding.Cause
+	}{
+		"one level":         {0.03, 3, 0.4, finding.Undetermined},
+		"many levels":       {0.30, 3, 0.4, finding.None},
+		"too few":           {0.03, 1, 0.4, finding.None},
+		"fallen not so far": {0.03, 3, 0.6, finding.None},
+	} {
+		r := look(t, analyze.Options{}, func(s record.Sink) {
+			at, high := dawn, 0
+			for tooth := range c.teeth {
+				for i := range 300 {
+					for of := range 2 {
+						peak := 300e6 * (1 - c.spread*float64((high+of)%4)/3)
+						v := c.to*300e6 + (peak-c.to*300e6)*float64(i)/299
+						_ = s.Sample(&record.Sample{Time: at, Metric: record.RSS, Value: v, Container: fmt.Sprintf("web-%d", of+1)})
+					}
+					at = at.Add(time.Minute)
+				}
+				high += tooth + 1
+			}
+		})
+		if r.Verdict.Cause != c.want || strings.Contains(r.Verdict.Summary, "rose to one level") != (c.want == finding.Undetermined) {
+			t.Errorf("%s: %s (%s): %s", name, r.Verdict.Cause, r.Verdict.Grade, r.Verdict.Summary)
+		}
+	}
+}

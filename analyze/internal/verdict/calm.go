@@ -491,6 +491,8 @@ const (
 	farAbove = 1.5
 	// fallenTo: of a reading so much is left in the next one.
 	fallenTo = 0.5
+	// exactlyAlike: levels that lie so near together are one limit; what memory is read at before a kill differs by a reading's growth.
+	exactlyAlike = 0.05
 	// begunAgain: of the first reading a process has so much when it begins anew.
 	begunAgain = 1.3
 )
@@ -505,9 +507,14 @@ type falls struct {
 
 func (f falls) times() int { return len(f.from) }
 
-// asRestarted reports whether these look like processes that ended when they were full: from one level each, to where they had begun.
+// asRestarted reports whether these look like processes that ended when they were full: from one level each, to where they had begun. A level
+// that is exact need not be far above the usual one: memory that rises steadily is half as high as that at most times.
 func (f falls) asRestarted() bool {
-	return len(f.from) >= fullDeaths && f.back == len(f.from) && f.far == len(f.from) && slices.Max(f.from)-slices.Min(f.from) <= fullAlike*stat.Median(f.from)
+	if len(f.from) < fullDeaths || f.back < len(f.from) {
+		return false
+	}
+	apart := (slices.Max(f.from) - slices.Min(f.from)) / stat.Median(f.from)
+	return apart <= exactlyAlike || apart <= fullAlike && f.far == len(f.from)
 }
 
 func (q *inquiry) falls() (f falls) {
