@@ -77,7 +77,7 @@ func TestCollapseMakesValuesOfManyRareChildrenAndKeepsCommonOnes(t *testing.T) {
 	add("/users/me", 10)
 	add("/areas/fr/list", 10)
 	add("/areas/en-gb/list", 10)
-	of, names, overflow := tab.Collapse(counts)
+	of, names, overflow := tab.Collapse(counts, nil)
 	if overflow != 0 {
 		t.Fatalf("overflow = %d", overflow)
 	}
@@ -87,6 +87,40 @@ func TestCollapseMakesValuesOfManyRareChildrenAndKeepsCommonOnes(t *testing.T) {
 	}
 	if got := names[of[in.ID([]byte("GET"), []byte("/reports/aa-word/csv"), nil)]]; got != "GET /reports/{id}/csv" {
 		t.Errorf("a rare child became %q", got)
+	}
+}
+
+// Those who look for weak spots ask for hundreds of names: that makes no values of the few that there are.
+func TestNamesThatAreAlwaysRefusedMakeNoValuesOfOthers(t *testing.T) {
+	for name, c := range map[string]struct {
+		junk int
+		want []string
+	}{
+		"many": {400, []string{Overflow, "GET /", "GET /export", "GET /items/{id}", "GET /items/{id}/x", "GET /{id}", "GET /{id}/x"}},
+		"few":  {3, []string{Overflow, "GET /", "GET /export", "GET /items/{id}", "GET /items/{id}/x", "GET /s", "GET /sb-", "GET /sb-/x", "GET /sc-"}},
+	} {
+		tab := NewTable()
+		in := tab.Interner()
+		counts, refused := make([]int64, 2000), make([]bool, 2000)
+		add := func(path string, n int64, no bool) {
+			id := in.ID([]byte("GET"), []byte(path), nil)
+			counts[id] += n
+			refused[id] = no
+		}
+		add("/", 10_000, false)
+		add("/export", 2, false)
+		for i := range 100 {
+			add("/items/"+slug(i), 1, false)
+		}
+		add("/items/"+slug(200)+"/x", 1, true) // of an item that nobody else asked for
+		for i := range c.junk {
+			add("/"+slug(i), 1, true)
+		}
+		add("/"+slug(1)+"/x", 1, true)
+		_, names, _ := tab.Collapse(counts, refused)
+		if !slices.Equal(names, c.want) {
+			t.Errorf("%s: %q, want %q", name, names, c.want)
+		}
 	}
 }
 
@@ -121,7 +155,7 @@ func TestMoreValuesThanTheTableHoldsAreOneEndpointInAnyOrder(t *testing.T) {
 		if tab.Full() || tab.Len() > 5*maxFanout {
 			t.Errorf("%d templates, full %v", tab.Len(), tab.Full())
 		}
-		of, names, _ := tab.Collapse(counts[:tab.Len()])
+		of, names, _ := tab.Collapse(counts[:tab.Len()], nil)
 		total := map[string]int64{}
 		for raw, n := range counts[:tab.Len()] {
 			total[names[of[raw]]] += n
@@ -275,7 +309,7 @@ func TestLanguagesBesideOtherNamesAreOneParameter(t *testing.T) {
 			ids[p] = in.ID([]byte("GET"), []byte(p), nil)
 			counts[ids[p]] += 100
 		}
-		of, names, _ := table.Collapse(counts)
+		of, names, _ := table.Collapse(counts, nil)
 		out := map[string]string{}
 		for p, id := range ids {
 			out[p] = names[of[id]]
@@ -330,7 +364,7 @@ func TestAThousandSiblingsAreValuesHoweverOftenEachIsAskedFor(t *testing.T) {
 			}
 		}
 		seldom := ask("/verwaltung/katalog/import", 7)
-		of, names, _ := table.Collapse(counts)
+		of, names, _ := table.Collapse(counts, nil)
 		if got := names[of[first]] == "GET /produkte/{id}"; got != c.merged {
 			t.Errorf("%d siblings: %s", c.siblings, names[of[first]])
 		}

@@ -30,8 +30,9 @@ const (
 	// shop is asked for a few times a day.
 	manyFanout = 1000
 	// maxFanout bounds the children that are kept under one prefix, as so many are values: those that come later are taken for values at
-	// once. A child that is to keep its name has commonShare of the requests and is among the first, unless it begins late.
-	maxFanout    = 2 * manyFanout
+	// once. A child that is to keep its name has commonShare of the requests and is among the first, unless it begins late; the bound is
+	// above manyFanout for what those who look for weak spots ask for before.
+	maxFanout    = 5 * manyFanout
 	fanoutDepths = 12
 	// maxPlaces bounds the prefixes of which children are counted.
 	maxPlaces = 4 * MaxRaw
@@ -193,6 +194,8 @@ type entry struct {
 	method string
 	segs   []string
 	n      int64 // requests
+	// refused says that all of them were answered as if there were no such endpoint: how many there are of these says nothing about others.
+	refused bool
 }
 
 const (
@@ -248,10 +251,46 @@ func locales(children map[string]*child, entries []entry, at int) (codes []strin
 	return codes
 }
 
+// placeRefused gives the templates that only refused requests have the segments at a depth that the others have there. What is none of these
+// is a value where there are many.
+func placeRefused(entries []entry, depth int) {
+	known, strange := map[string]map[string]bool{}, map[string]map[string]bool{}
+	put := func(in map[string]map[string]bool, e *entry) {
+		prefix := strings.Join(e.segs[:depth], "/")
+		if in[prefix] == nil {
+			in[prefix] = map[string]bool{}
+		}
+		in[prefix][e.segs[depth]] = true
+	}
+	for i := range entries {
+		if e := &entries[i]; len(e.segs) > depth {
+			if e.refused {
+				put(strange, e)
+			} else {
+				put(known, e)
+			}
+		}
+	}
+	if len(strange) == 0 {
+		return
+	}
+	for i := range entries {
+		e := &entries[i]
+		if !e.refused || len(e.segs) <= depth {
+			continue
+		}
+		prefix := strings.Join(e.segs[:depth], "/")
+		if of := known[prefix]; !of[e.segs[depth]] && (of[value] || len(strange[prefix]) > minFanout) {
+			e.segs[depth] = value
+		}
+	}
+}
+
 // Collapse looks at all templates with their numbers of requests and returns, for each raw id, the id of its endpoint in names.
+// refused tells of which raw templates all requests were answered as if there were no such endpoint; nil where none were.
 // names is sorted, so that the answer does not depend on the order in which templates were seen; names[0] is Overflow.
 // overflow is how many endpoints were put into Overflow because there are too many.
-func (t *Table) Collapse(counts []int64) (of []uint32, names []string, overflow int64) {
+func (t *Table) Collapse(counts []int64, refused []bool) (of []uint32, names []string, overflow int64) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	entries := make([]entry, 0, len(t.names)-1)
@@ -261,13 +300,14 @@ func (t *Table) Collapse(counts []int64) (of []uint32, names []string, overflow 
 		if raw < len(counts) {
 			e.n = counts[raw]
 		}
+		e.refused = raw < len(refused) && refused[raw]
 		entries = append(entries, e)
 	}
 	// One depth at a time, from the left: what is collapsed at one depth makes equal prefixes for the next.
 	for depth := range fanoutDepths {
 		groups := map[string]map[string]*child{}
 		for i, e := range entries {
-			if len(e.segs) <= depth {
+			if len(e.segs) <= depth || e.refused {
 				continue
 			}
 			prefix := strings.Join(e.segs[:depth], "/")
@@ -314,6 +354,7 @@ func (t *Table) Collapse(counts []int64) (of []uint32, names []string, overflow 
 				}
 			}
 		}
+		placeRefused(entries, depth)
 	}
 	total := map[string]int64{}
 	final := make([]string, len(t.names))

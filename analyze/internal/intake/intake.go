@@ -222,7 +222,7 @@ func (s *Sink) Request(r *record.Request) error {
 
 // append keeps a finished request, and counts it where it belongs.
 func (s *Sink) append(rec *reqlog.Rec, t *Tally) error {
-	t.count(rec.Endpoint, 1)
+	t.finished(rec)
 	if MayRunOn(rec.Outcome) {
 		if err := s.broken.Append(rec); err != nil {
 			return err

@@ -62,3 +62,43 @@ func TestForksGatherOneEvidence(t *testing.T) {
 		}
 	}
 }
+
+// TestRequestsThatAreRefusedAreCounted: of whatever goroutine.
+func TestRequestsThatAreRefusedAreCounted(t *testing.T) {
+	src := &record.Source{Name: "a.log", Format: "nginx"}
+	first := intake.New(intake.Options{})
+	defer first.Close()
+	for i, status := range []int{200, 404, 403, 500, 404, 502} {
+		out := record.Answered
+		if status == 502 {
+			out = record.Cut
+		}
+		fork := first.Fork()
+		r := record.Request{Pos: record.Pos{Source: src, Line: int64(i + 1)}, Layer: record.LayerRouter, Phase: record.Completed, Outcome: out, Status: status,
+			Start: 1_795_161_600_000_000_000, End: 1_795_161_600_000_000_001, Method: []byte("GET"), Path: []byte("/a"), Container: []byte("web-1")}
+		if err := fork.Request(&r); err != nil {
+			t.Fatal(err)
+		}
+		if err := fork.Join(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ev, err := first.Finish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var finished, refused int32
+	for _, x := range ev.Tallies {
+		if x != nil {
+			for _, n := range x.Counts {
+				finished += n
+			}
+			for _, n := range x.Refused {
+				refused += n
+			}
+		}
+	}
+	if finished != 6 || refused != 3 {
+		t.Errorf("%d finished, %d refused", finished, refused)
+	}
+}

@@ -10,6 +10,7 @@ type Tally struct {
 	N, Named   int64   // lines, and those of them that name their container
 	Containers []bool  // by raw container id
 	Counts     []int32 // finished requests by raw endpoint id
+	Refused    []int32 // those that were answered as if there were no such endpoint
 	// print is the sum of a hash of each line, whatever their order: what a file given twice has twice.
 	print uint64
 }
@@ -27,7 +28,12 @@ func (t *Tally) Add(o *Tally) {
 	t.print += o.print
 	for e, n := range o.Counts {
 		if n != 0 {
-			t.count(uint32(e), n)
+			count(&t.Counts, uint32(e), n)
+		}
+	}
+	for e, n := range o.Refused {
+		if n != 0 {
+			count(&t.Refused, uint32(e), n)
 		}
 	}
 	for c, seen := range o.Containers {
@@ -44,11 +50,22 @@ func (t *Tally) saw(c uint32) {
 	t.Containers[c] = true
 }
 
-func (t *Tally) count(e uint32, n int32) {
-	for int(e) >= len(t.Counts) {
-		t.Counts = append(t.Counts, make([]int32, 64)...)
+// finished counts a finished request.
+func (t *Tally) finished(r *reqlog.Rec) {
+	count(&t.Counts, r.Endpoint, 1)
+	if r.Outcome == record.Answered {
+		switch r.Status {
+		case 400, 403, 404, 405, 410, 444: // as those who look for weak spots are answered, whatever they ask for
+			count(&t.Refused, r.Endpoint, 1)
+		}
 	}
-	t.Counts[e] += n
+}
+
+func count(counts *[]int32, e uint32, n int32) {
+	for int(e) >= len(*counts) {
+		*counts = append(*counts, make([]int32, 64)...)
+	}
+	(*counts)[e] += n
 }
 
 // line adds the print of one line.

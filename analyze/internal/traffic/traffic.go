@@ -112,7 +112,7 @@ func (t *Traffic) prepare() error {
 	for k, s := range t.Evidence.Series {
 		t.curveOf[curveKey{k.Container, k.Metric}] = append(t.curveOf[curveKey{k.Container, k.Metric}], s)
 	}
-	t.Endpoints.of, t.Endpoints.Names, t.Endpoints.Overflow = t.Evidence.Endpoints.Collapse(t.endpointCounts())
+	t.Endpoints.of, t.Endpoints.Names, t.Endpoints.Overflow = t.Evidence.Endpoints.Collapse(t.endpointCounts(), t.refusedAlways())
 	for len(t.Endpoints.of) < t.Evidence.Endpoints.Len() {
 		t.Endpoints.of = append(t.Endpoints.of, 0)
 	}
@@ -141,6 +141,34 @@ func (t *Traffic) endpointCounts() []int64 {
 		}
 	}
 	return counts
+}
+
+// refusedAlways tells, by raw endpoint id, of which endpoints all requests were answered as if there were no such endpoint. What began and
+// never ended was not.
+func (t *Traffic) refusedAlways() []bool {
+	refused := make([]bool, t.Evidence.Endpoints.Len())
+	left := make([]int64, len(refused)) // requests that were not
+	for at, x := range t.Evidence.Tallies {
+		if x == nil || t.Evidence.Again[at] {
+			continue
+		}
+		for e, n := range x.Counts[:min(len(x.Counts), len(left))] {
+			left[e] += int64(n)
+		}
+		for e, n := range x.Refused[:min(len(x.Refused), len(left))] {
+			left[e] -= int64(n)
+			refused[e] = refused[e] || n > 0
+		}
+	}
+	for _, starts := range t.Evidence.Open {
+		for i := range starts {
+			left[starts[i].Endpoint]++
+		}
+	}
+	for e := range refused {
+		refused[e] = refused[e] && left[e] == 0
+	}
+	return refused
 }
 
 // mapContainers gives the first of the fleet dense indexes in the order of their names; 0 is none. The records of the others are left
