@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"bytes"
+	"cmp"
 	"os"
 	"time"
 
@@ -106,10 +107,12 @@ func (p *kernelParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (b
 
 // yearsOf gives the dates of a source their years.
 func yearsOf(src *record.Source) func(month, day int) int {
-	if src != nil && src.Near != 0 {
-		return stamp.NearestYear(src.Near)
+	year := stamp.YearFinder(modified(src))
+	if src == nil || src.Near == 0 {
+		return year
 	}
-	return stamp.YearFinder(modified(src))
+	near := stamp.NearestYear(src.Near)
+	return func(month, day int) int { return cmp.Or(near(month, day), year(month, day)) }
 }
 
 // modified is when a file was last written; zero for anything that is no file.

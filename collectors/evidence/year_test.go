@@ -33,11 +33,12 @@ func TestATimeWithoutAYearIsOfTheYearOfTheOtherEvidence(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, files := range map[string]map[string]string{
-		"beside an access log":    {"a.log": access, "messages": messages},
-		"before an access log":    {"messages": messages, "z.log": access},
-		"beside times in numbers": {"a.log": pino, "messages": messages},
-		"in one file":             {"all.log": messages + access},
-		"in an archive":           {"a.log": access, "b.tar": packed.String()},
+		"beside what is much older": {"pod.json": `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a","creationTimestamp":"2026-06-01T00:00:00Z"},"spec":{},"status":{}}`, "messages": messages},
+		"beside an access log":      {"a.log": access, "messages": messages},
+		"before an access log":      {"messages": messages, "z.log": access},
+		"beside times in numbers":   {"a.log": pino, "messages": messages},
+		"in one file":               {"all.log": messages + access},
+		"in an archive":             {"a.log": access, "b.tar": packed.String()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -47,6 +48,9 @@ func TestATimeWithoutAYearIsOfTheYearOfTheOtherEvidence(t *testing.T) {
 					t.Fatal(err)
 				}
 				written := time.Date(2025, 6, 1, 0, 0, 0, 0, time.UTC)
+				if name == "beside what is much older" {
+					written = time.Date(2027, 1, 2, 0, 0, 0, 0, time.UTC)
+				}
 				if err := os.Chtimes(path, written, written); err != nil {
 					t.Fatal(err)
 				}

@@ -243,11 +243,16 @@ func Parse(b []byte) (t record.Time, zoned, ok bool) {
 	return 0, false, false
 }
 
-// FirstIn returns the first time with a year, or in milliseconds since 1970, that stands anywhere in a text; 0 where there is none.
+// FirstIn returns the first time with a year, or in milliseconds since 1970, that stands anywhere in a text; 0 where there is none. What
+// journalctl says of its journal ("-- Journal begins at …") may be of years before.
 func FirstIn(text []byte) record.Time {
 	var c Clock
+	aside := false
 	for i, b := range text {
-		if !number.IsDigit(b) || i > 0 && number.IsDigit(text[i-1]) {
+		if i == 0 || text[i-1] == '\n' {
+			aside = cut.HasPrefix(text[i:], "-- ")
+		}
+		if aside || !number.IsDigit(b) || i > 0 && number.IsDigit(text[i-1]) {
 			continue
 		}
 		rest := text[i:]
@@ -267,11 +272,15 @@ func FirstIn(text []byte) record.Time {
 	return 0
 }
 
-// NearestYear gives a year to dates without one: that in which the date lies nearest to a time.
+// nearBy is how far from a time that the evidence tells a date may lie to be taken for one of its year: what is saved of one incident is of
+// weeks, while when a container was made, or a certificate ends, lies any time off.
+const nearBy = 31 * 24 * time.Hour
+
+// NearestYear gives a year to dates without one: that in which the date lies near to a time, 0 where it does in none.
 func NearestYear(near record.Time) func(month, day int) int {
 	at := near.Std().UTC()
 	return func(month, day int) int {
-		best, least := 0, time.Duration(math.MaxInt64)
+		best, least := 0, nearBy
 		for y := at.Year() - 1; y <= at.Year()+1; y++ {
 			if d := time.Date(y, time.Month(month), day, 12, 0, 0, 0, time.UTC).Sub(at).Abs(); d < least {
 				best, least = y, d
