@@ -90,6 +90,37 @@ func TestCollapseMakesValuesOfManyRareChildrenAndKeepsCommonOnes(t *testing.T) {
 	}
 }
 
+// Products of a shop are named by words and a number, and some are asked for all day long: they are products all the same.
+func TestManyNamesWrittenAlikeWithNumbersAreValuesHoweverOftenEachIsAskedFor(t *testing.T) {
+	for name, c := range map[string]struct {
+		children int
+		named    func(i int) string
+		want     string
+	}{
+		"words and a number":        {40, func(i int) string { return fmt.Sprintf("%c-old-house-%d", 'a'+rune(i%26), 100+i) }, "GET /p/{id}/stock"},
+		"letters, a dash, a number": {40, func(i int) string { return fmt.Sprintf("%cK-%d", 'A'+rune(i%26), 100+i) }, "GET /p/{id}/stock"},
+		"numbered names":            {40, func(i int) string { return fmt.Sprintf("form%d", i) }, ""},
+		"words alone":               {40, slug, ""},
+		"few":                       {30, func(i int) string { return fmt.Sprintf("old-house-%d", 100+i) }, ""},
+	} {
+		tab := NewTable()
+		in := tab.Interner()
+		counts := make([]int64, 200)
+		for i := range c.children {
+			counts[in.ID([]byte("GET"), []byte("/p/"+c.named(i)+"/stock"), nil)] += int64(20 + 7*i)
+		}
+		counts[in.ID([]byte("GET"), []byte("/p/export"), nil)] += 5
+		_, names, _ := tab.Collapse(counts, nil)
+		want := c.children + 2 // with Overflow and the export
+		if c.want != "" {
+			want = 3
+		}
+		if len(names) != want || c.want != "" && !slices.Contains(names, c.want) || !slices.Contains(names, "GET /p/export") {
+			t.Errorf("%s: %d names, want %d: %q", name, len(names), want, names)
+		}
+	}
+}
+
 // Those who look for weak spots ask for hundreds of names: that makes no values of the few that there are.
 func TestNamesThatAreAlwaysRefusedMakeNoValuesOfOthers(t *testing.T) {
 	for name, c := range map[string]struct {

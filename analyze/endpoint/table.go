@@ -26,6 +26,7 @@ const (
 	rareHits    = 3
 	rareShare   = 0.8
 	commonShare = 0.01
+	// So many whose names are written alike, and have numbers, are values however often each is asked for (see manyNumbered).
 	// manyFanout: so many children are values however often each is asked for. Nobody names a thousand siblings, and each product of a
 	// shop is asked for a few times a day.
 	manyFanout = 1000
@@ -286,6 +287,53 @@ func placeRefused(entries []entry, depth int) {
 	}
 }
 
+// formOf is what the words and numbers of a segment are written as, where it has both or several: "red-fox-12" and "old-house-by-the-sea-7"
+// are "a-0". It is empty for words alone, and for what numbers a name, as "form12" does: there may be many of these.
+func formOf(seg string) string {
+	form := make([]byte, 0, len(seg))
+	numbers := false
+	for i := range len(seg) {
+		c := seg[i]
+		switch {
+		case c >= '0' && c <= '9':
+			c, numbers = '0', true
+		case c|0x20 >= 'a' && c|0x20 <= 'z', c >= 0x80:
+			c = 'a'
+		}
+		n := len(form)
+		if n > 0 && form[n-1] == c {
+			continue
+		}
+		if c == 'a' && n > 1 && form[n-2] == 'a' && form[n-1] != '0' { // another word
+			form = form[:n-1]
+			continue
+		}
+		form = append(form, c)
+	}
+	if !numbers || len(form) < len("a-0") {
+		return ""
+	}
+	return string(form)
+}
+
+// manyNumbered returns the forms with numbers that more than minFanout children have: nobody names so many siblings by numbers, however often
+// some of them are asked for.
+func manyNumbered(g map[string]*child) map[string]bool {
+	count := map[string]int{}
+	for seg := range g {
+		if form := formOf(seg); form != "" && seg != value {
+			count[form]++
+		}
+	}
+	many := map[string]bool{}
+	for form, n := range count {
+		if n > minFanout {
+			many[form] = true
+		}
+	}
+	return many
+}
+
 // Collapse looks at all templates with their numbers of requests and returns, for each raw id, the id of its endpoint in names.
 // refused tells of which raw templates all requests were answered as if there were no such endpoint; nil where none were.
 // names is sorted, so that the answer does not depend on the order in which templates were seen; names[0] is Overflow.
@@ -342,11 +390,11 @@ func (t *Table) Collapse(counts []int64, refused []bool) (of []uint32, names []s
 					rare++
 				}
 			}
-			if float64(rare) < rareShare*float64(len(g)) && len(g) <= manyFanout {
-				continue
-			}
+			many := float64(rare) >= rareShare*float64(len(g)) || len(g) > manyFanout
+			numbered := manyNumbered(g)
 			for seg, c := range g {
-				if seg == value || float64(c.n) >= commonShare*float64(total) && c.n >= rareHits {
+				common := float64(c.n) >= commonShare*float64(total) && c.n >= rareHits
+				if seg == value || (!many || common) && !numbered[formOf(seg)] {
 					continue
 				}
 				for _, i := range c.entries {
