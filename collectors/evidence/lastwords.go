@@ -502,8 +502,8 @@ func workerSign(line []byte) (sign, bool) {
 }
 
 // heapAfterGC reads V8's report of a collection, "[23082:0xd596c50]   105131 ms: Mark-Compact (reduce) 126.8 (133.6) -> 126.5 (131.6) MB, …",
-// and returns the bytes in use after the last one on the line (V8's MB are 2^20 bytes), and the number of the process, nil where it stands
-// not at the beginning.
+// and returns the bytes in use after the last one on the line (V8's MB are 2^20 bytes), and the number of the process, nil where it is
+// not told.
 func heapAfterGC(line []byte) (used int64, pid []byte, ok bool) {
 	i := bytes.LastIndex(line, []byte(") -> "))
 	if i < 0 || !bytes.Contains(line[:i], []byte(" ms: ")) {
@@ -515,8 +515,11 @@ func heapAfterGC(line []byte) (used int64, pid []byte, ok bool) {
 	if !ok || mb <= 0 || mb > 1e7 || !bytes.Contains(rest, []byte("MB")) {
 		return 0, nil, false
 	}
-	if id, _, found := bytes.Cut(line, []byte(":0x")); found && len(id) > 1 && id[0] == '[' && number.IsDigits(id[1:]) {
-		pid = id[1:]
+	if id, _, found := bytes.Cut(line, []byte(":0x")); found {
+		// V8 keeps the last bytes of its reports only, and what is left of the one before may stand in front: "li[1152:0x286a9db0]".
+		if open := bytes.LastIndexByte(id, '['); open >= 0 && len(id) > open+1 && number.IsDigits(id[open+1:]) {
+			pid = id[open+1:]
+		}
 	}
 	return int64(mb * (1 << 20)), pid, true
 }

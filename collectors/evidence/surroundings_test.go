@@ -55,6 +55,19 @@ FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memor
 	}
 }
 
+func TestTheNumberOfAProcessStandsBehindWhatIsLeftOfTheReportBefore(t *testing.T) {
+	for _, front := range []string{"", "li", ") ", "allocation failure; [1] fi"} {
+		sink := collectText(t, "all.log", `{"level":30,"time":1794836876000,"pid":17,"hostname":"web-1","msg":"hello"}
+{"level":30,"time":1794836877000,"pid":18,"hostname":"web-2","msg":"hello"}
+`+front+`[17:0xd596c50]   105131 ms: Mark-Compact (reduce) 126.8 (133.6) -> 126.5 (131.6) MB, 19.95 / 0.01 ms
+FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory
+`)
+		if len(sink.Crashes) != 1 || sink.Crashes[0].Instance != "17" || sink.Crashes[0].UsedBytes == 0 {
+			t.Errorf("behind %q: %+v", front, sink.Crashes)
+		}
+	}
+}
+
 func TestJobsThatAnApplicationLogsAreKept(t *testing.T) {
 	sink := collectText(t, "app.ndjson", `{"level":30,"time":1794836877000,"pid":17,"hostname":"web-6","job":"refresh-usage-statistics","rows":400,"duration":456,"msg":"job completed"}
 {"level":30,"time":1794836878000,"pid":17,"hostname":"web-6","msg":"job completed"}

@@ -20,6 +20,8 @@ const (
 	dumpClocks = 5 * time.Second
 	// toldAfter is how long after a dump its process may be told to have ended.
 	toldAfter = 30 * time.Second
+	// wordsAfter is the same for words without any number, which may be of a process that went on.
+	wordsAfter = 15 * time.Second
 )
 
 // speaker is a container that logged under the number of a process.
@@ -50,7 +52,7 @@ func (c *Canon) tieDumps(ev *intake.Evidence, processes []*record.Crash) []*reco
 		}
 		name, some := spokeBefore(by[k.Instance], k.Time), false
 		if name == "" && k.Host == "" {
-			name, some = endedAfter(ends, k.Time)
+			name, some = endedAfter(ends, k.Time, toldAfter)
 		}
 		if name != "" {
 			k.Container, k.Instance = name, ""
@@ -76,13 +78,56 @@ func spokeBefore(by []speaker, at record.Time) string {
 }
 
 // endedAfter returns the only container that was told to have ended right after an instant, empty where there are several, and whether some was.
-func endedAfter(ends []told, at record.Time) (name string, some bool) {
+func endedAfter(ends []told, at record.Time, within time.Duration) (name string, some bool) {
 	i, _ := slices.BinarySearchFunc(ends, at.Add(-dumpClocks), func(e told, t record.Time) int { return cmp.Compare(e.at, t) })
-	for ; i < len(ends) && ends[i].at.Sub(at) <= toldAfter; i++ {
+	for ; i < len(ends) && ends[i].at.Sub(at) <= within; i++ {
 		if some && ends[i].container != name {
 			return "", true
 		}
 		name, some = ends[i].container, true
 	}
 	return name, some
+}
+
+// tieWords gives last words on which nothing names anybody the only container that was told right after to have ended by itself. Of those that
+// remain there is a warning.
+func tieWords(ev *intake.Evidence, words []*record.Crash) {
+	words = slices.DeleteFunc(words, func(k *record.Crash) bool { return k.Exited || k.Time == 0 })
+	if len(words) == 0 || !namesSome(ev) {
+		return
+	}
+	var ends []told
+	for i := range ev.Crashes {
+		if k := &ev.Crashes[i]; k.Container != "" && k.Exited && k.Kind != record.CrashOOMKill && !killed(k.ExitCode) {
+			ends = append(ends, told{k.Time, k.Host, k.Container})
+		}
+	}
+	slices.SortFunc(ends, byTime)
+	const code, text = "container_not_told", "last words of a process that nothing names, in a log of several containers, and no container or more than one is told to have ended then; they were left out: save the log of each by itself, or with names (kubectl logs --prefix)"
+	for _, k := range words {
+		if name, _ := endedAfter(ends, k.Time, wordsAfter); name != "" {
+			k.Container = name
+			continue
+		}
+		like := intake.WarningKey{Code: code, Text: text, Source: k.Pos.Source}
+		w := ev.Warnings[like]
+		if w == nil {
+			w = &record.Warning{Code: code, Text: text, Pos: k.Pos, Example: k.Text}
+			ev.Warnings[like] = w
+		}
+		if k.Pos.Line < w.Pos.Line {
+			w.Pos, w.Example = k.Pos, k.Text
+		}
+		w.Count++
+	}
+}
+
+// killed reports whether an exit status tells of a process that did not end by itself.
+func killed(code int) bool { return code == 0 || code == 137 || code == 143 }
+
+// namesSome reports whether some record names a container: where none does there is only one.
+func namesSome(ev *intake.Evidence) bool {
+	some := false
+	eachName(ev, func(string, bool) { some = true })
+	return some
 }

@@ -256,10 +256,12 @@ func (c *Canon) ofBoth(name, instance string) (string, string) {
 // apply rewrites the names in all small records. A crash or event that names only an instance gets its container; one that names only a
 // process is looked at when all have their names.
 func (c *Canon) apply(ev *intake.Evidence) {
-	var processes []*record.Crash
+	var processes, words []*record.Crash
 	for i := range ev.Crashes {
 		k := &ev.Crashes[i]
-		if k.Container == "" && k.Instance != "" {
+		if k.Container == "" && k.Instance == "" {
+			words = append(words, k)
+		} else if k.Container == "" {
 			if k.Container = c.Of(k.Instance); k.Container == k.Instance && processID(k.Instance) && c.alias[k.Instance] == "" {
 				k.Container = ""
 				processes = append(processes, k)
@@ -283,6 +285,7 @@ func (c *Canon) apply(ev *intake.Evidence) {
 		ev.Profiles[i].Container = c.Of(ev.Profiles[i].Container)
 	}
 	c.tieProcesses(ev, processes)
+	tieWords(ev, words)
 	renameMeasured(ev, c.Of)
 }
 

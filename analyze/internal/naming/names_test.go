@@ -201,6 +201,47 @@ func TestADumpIsOfTheContainerThatLoggedUnderItsNumber(t *testing.T) {
 	}
 }
 
+// Words without a name and a number are of who ended by itself right then, if that is one.
+func TestWordsThatNameNobodyAreOfTheOnlyOneThatEndedThen(t *testing.T) {
+	const at = record.Time(1_700_000_000e9)
+	words := record.Crash{Time: at, Kind: record.CrashException, ExitCode: -1, Text: "TypeError", Pos: record.Pos{Line: 7}}
+	exit := func(after int, container string, code int) record.Crash {
+		return record.Crash{Time: at + record.Time(after)*1e9, Container: container, Kind: record.CrashExit, Exited: true, ExitCode: code}
+	}
+	for _, c := range []struct {
+		name    string
+		crashes []record.Crash
+		want    string
+		left    int64
+	}{
+		{"one ended", []record.Crash{words, exit(2, "web-2", 1), exit(300, "web-1", 1)}, "web-2", 0},
+		{"one ended, whose status is not told", []record.Crash{words, exit(2, "web-2", -1)}, "web-2", 0},
+		{"two ended", []record.Crash{words, exit(2, "web-2", 1), exit(9, "web-3", 1)}, "", 1},
+		{"one ended, another was killed", []record.Crash{words, exit(2, "web-2", 1), exit(9, "web-3", 137)}, "web-2", 0},
+		{"one was killed", []record.Crash{words, exit(2, "web-2", 137)}, "", 1},
+		{"one ended long after", []record.Crash{words, exit(40, "web-2", 1)}, "", 1},
+		{"nobody is named", []record.Crash{words}, "", 0},
+		{"words twice", []record.Crash{words, words, exit(300, "web-1", 1)}, "", 2},
+	} {
+		ev := evidence(t, c.crashes, nil)
+		if _, err := Resolve(ev, 0, 0); err != nil {
+			t.Fatal(err)
+		}
+		if got := ev.Crashes[0].Container; got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+		left := int64(0)
+		for like, w := range ev.Warnings {
+			if left += w.Count; like.Code != "container_not_told" || w.Example != "TypeError" || w.Pos.Line != 7 {
+				t.Errorf("%s: %+v %+v", c.name, like, w)
+			}
+		}
+		if left != c.left {
+			t.Errorf("%s: %d warnings, want %d", c.name, left, c.left)
+		}
+	}
+}
+
 // TestAddressesThatContainersHadInTurn: in a small network the next task has the address of the one that ended.
 func TestAddressesThatContainersHadInTurn(t *testing.T) {
 	at := func(m int) record.Time {
