@@ -25,6 +25,7 @@ func TestAContainerIsKnownByItsBrokenConnections(t *testing.T) {
 		single    bool                  // only one connection breaks at each death
 		machine   bool                  // deaths name a process and its machine
 		own       bool                  // the application logs what it answered under the names of those that die
+		unhealthy bool                  // they are killed because they fail their health checks, and no crash is told
 		tied      bool
 	}{
 		"each at its own deaths":              {deaths: 4, brokeWith: own, tied: true},
@@ -41,6 +42,7 @@ func TestAContainerIsKnownByItsBrokenConnections(t *testing.T) {
 		"one connection, 10 s later":          {deaths: 6, brokeWith: own, single: true, after: 10 * time.Second},
 		"with a log of the application's own": {deaths: 4, brokeWith: own, own: true, tied: true},
 		"processes of machines":               {deaths: 4, brokeWith: own, machine: true, tied: true},
+		"killed as they do not answer":        {deaths: 4, brokeWith: own, unhealthy: true, tied: true},
 		"two with one short name":             {deaths: 4, brokeWith: own, names: "unix:/run/%d/app.sock"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -82,6 +84,18 @@ func TestAContainerIsKnownByItsBrokenConnections(t *testing.T) {
 				}
 				for d := range c.deaths {
 					death := killed([]string{"pod-a", "pod-b"}[d%2], dawn.Add(time.Duration(d+1)*45*time.Minute))
+					if c.unhealthy {
+						for kind, at := range map[record.LifecycleKind]record.Time{record.HealthCheckFailed: death.Time.Add(-time.Second), record.Stopped: death.Time, record.Up: death.Time.Add(3 * time.Second)} {
+							e := record.Lifecycle{Pos: death.Pos, Time: at, Kind: kind, Container: death.Container, ExitCode: 137}
+							if kind == record.HealthCheckFailed {
+								e.Reason = "health_status: unhealthy"
+							}
+							if err := s.Lifecycle(&e); err != nil {
+								t.Fatal(err)
+							}
+						}
+						continue
+					}
 					if c.machine {
 						death.Host, death.Container, death.Instance = death.Container, "", fmt.Sprint(4000+d)
 					}
@@ -124,8 +138,10 @@ func TestTasksAreKnownByTheAddressAtWhichConnectionsBroke(t *testing.T) {
 		often     bool                  // connections to the third address break every few minutes
 		early     bool                  // a task is measured before the one died that had its address
 		tied      bool
+		name      string // of the first that died
 	}{
-		"each at its own":            {deaths: 6, brokeWith: own, broken: 1, tied: true},
+		"each at its own":            {deaths: 6, brokeWith: own, broken: 1, tied: true, name: "10.0.0.0:80"},
+		"one at each":                {deaths: 3, brokeWith: func(d int) []int { return []int{d} }, broken: 1, tied: true, name: "04e35ca1db671209ec4f55060f1c989f"},
 		"some without a connection":  {deaths: 6, brokeWith: func(d int) []int { return []int{d % 2}[:min(1, d)] }, broken: 1, tied: true},
 		"most without a connection":  {deaths: 6, brokeWith: func(d int) []int { return []int{d % 2}[:d%6/4] }, broken: 1},
 		"two addresses at each":      {deaths: 6, brokeWith: func(int) []int { return []int{0, 1} }, broken: 1},
@@ -166,6 +182,9 @@ func TestTasksAreKnownByTheAddressAtWhichConnectionsBroke(t *testing.T) {
 					}
 				}
 			})
+			if c.name != "" && (len(r.Crashes) == 0 || r.Crashes[0].Container != c.name) {
+				t.Errorf("crashes %+v, want the first of %s", r.Crashes, c.name)
+			}
 			said := strings.Contains(strings.Join(r.Method, "\n"), "known by their connections")
 			accused := r.Verdict.Endpoint != nil && *r.Verdict.Endpoint == "GET /export"
 			if said != c.tied || accused != (c.tied && c.after == 0) { // what broke later need not be what was open

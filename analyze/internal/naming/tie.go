@@ -63,8 +63,20 @@ func (c *Canon) tieByBreaks(ev *intake.Evidence, from, to record.Time) (tied int
 	if len(turns) == 0 {
 		turns = inTurn(signs, first, breaksOf(cut, 1), oneWithin)
 	}
+	had := map[string]int{}
+	for _, address := range turns {
+		had[address]++
+	}
 	for name, address := range turns {
-		c.takeAddress(c.key(name), address)
+		if had[address] > 1 {
+			c.takeAddress(c.key(name), address)
+			continue
+		}
+		for raw, other := range strange { // nobody else had it
+			if other == address {
+				c.alias[c.key(ev.Containers[raw])] = name
+			}
+		}
 	}
 	return len(turns), nil
 }
@@ -210,7 +222,7 @@ func (c *Canon) routedOnly(ev *intake.Evidence, strange []string) (routed map[st
 	return routed, true
 }
 
-// signsOfUnserved returns the times of the signs of death of each container that no request knows. Those at which there are no requests
+// signsOfUnserved returns the times at which each container that no request knows died or was killed. Those at which there are no requests
 // are left out: they cannot have broken any.
 func (c *Canon) signsOfUnserved(ev *intake.Evidence, from, to record.Time, served map[string]bool) map[string][]record.Time {
 	var logged intake.Span
@@ -224,6 +236,11 @@ func (c *Canon) signsOfUnserved(ev *intake.Evidence, from, to record.Time, serve
 	}
 	to = min(to, logged.Last)
 	signs := map[string][]record.Time{}
+	sign := func(name string, at record.Time) {
+		if name != "" && !served[name] && at >= from && at <= to {
+			signs[name] = append(signs[name], at)
+		}
+	}
 	shared := sharedMachines(ev)
 	for i := range ev.Crashes {
 		k := &ev.Crashes[i]
@@ -231,8 +248,12 @@ func (c *Canon) signsOfUnserved(ev *intake.Evidence, from, to record.Time, serve
 		if name == "" && processID(k.Instance) && !shared[k.Host] {
 			name = c.Of(k.Host)
 		}
-		if name != "" && !served[name] && k.Time >= from && k.Time <= to {
-			signs[name] = append(signs[name], k.Time)
+		sign(name, k.Time)
+	}
+	// What a stop has to kill, or a failed health check, breaks connections as well.
+	for i := range ev.Events {
+		if e := &ev.Events[i]; e.Kind == record.Stopped && e.ExitCode == 128+9 {
+			sign(c.Of(e.Container), e.Time)
 		}
 	}
 	return signs

@@ -33,12 +33,7 @@ func (t *Traffic) Untied() (u Untied) {
 			}
 		}
 	}
-	strange, _ := t.Names.Strangers(t.Evidence)
-	for _, name := range strange {
-		if naming.AddressOf(name) != "" {
-			u.Addresses = append(u.Addresses, name)
-		}
-	}
+	u.Addresses = t.StrangeAddresses()
 	if len(u.Addresses)+len(u.Containers) == 0 {
 		return Untied{}
 	}
@@ -47,4 +42,16 @@ func (t *Traffic) Untied() (u Untied) {
 		*names = slices.Compact(*names)
 	}
 	return u
+}
+
+// StrangeAddresses returns the addresses that requests name and that nothing ties to any container.
+func (t *Traffic) StrangeAddresses() (addresses []string) {
+	strange, _ := t.Names.Strangers(t.Evidence)
+	for _, name := range strange {
+		if naming.AddressOf(name) != "" {
+			addresses = append(addresses, name)
+		}
+	}
+	slices.Sort(addresses)
+	return slices.Compact(addresses)
 }
