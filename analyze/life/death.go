@@ -51,7 +51,12 @@ type Death struct {
 	// Unfinished, when not 0, is how many requests the process had begun and never ended before it started again, which is all that tells
 	// of its end.
 	Unfinished int
+	// Broke, when not 0, is how many of its requests broke off as it ended, which is all that tells of its end; see [Broken].
+	Broke int
 }
+
+// Inferred reports whether no source tells of the death.
+func (d *Death) Inferred() bool { return d.Unfinished > 0 || d.Broke > 0 }
 
 // ID returns the id used in reports.
 func (d *Death) ID() string { return fmt.Sprintf("c%d", d.Index+1) }

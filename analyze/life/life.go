@@ -6,7 +6,7 @@
 //
 // Each question has its file: which signs tell of one death (cluster), what they say of it together (death), how each end of a container
 // came about (ends) and whether it was asked for (planned) or due to its health (health), which ends only the next life tells of (replaced,
-// again, ownstarts), what the ends of a fleet have in common (patterns), and how they cut its time into lives (lives).
+// again, ownstarts) or broken requests (broken), what the ends of a fleet have in common (patterns), and how they cut its time into lives (lives).
 package life
 
 import (
@@ -39,6 +39,8 @@ type Input struct {
 	Planned []Span
 	// Unfinished are, by container and in time order, the starts of the requests that a log tells of and whose ends it does not.
 	Unfinished map[string][]record.Time
+	// Broke are, by container and in time order, the moments at which requests tell that it ended; empty where a source would tell of ends.
+	Broke map[string][]Broken
 	// End is the end of the evidence.
 	End record.Time
 }
@@ -101,13 +103,14 @@ func Analyze(in Input) *Result {
 	SortCrashes(crashes)
 	SortEvents(events)
 	plan := schedule{deploys: deploys(events), planned: append(slices.Clone(in.Planned), announced(events)...)}
-	r := &Result{Deploys: plan.deploys, Planned: plan.planned, Told: tellOfEnds(crashes, events)}
+	r := &Result{Deploys: plan.deploys, Planned: plan.planned, Told: TellOfEnds(crashes, events)}
 
 	all := containers(crashes, events, in.Seen)
 	for _, c := range all {
 		r.Containers = append(r.Containers, c.name)
 		c.findEnds(plan)
 	}
+	endsByBreaks(all, in.Broke)
 	endsByOwnStarts(all, in.Unfinished)
 	for _, c := range all {
 		c.explainReplacements()
@@ -126,8 +129,8 @@ func Analyze(in Input) *Result {
 	return r
 }
 
-// tellOfEnds reports whether a source is among these that would have told of a death.
-func tellOfEnds(crashes []record.Crash, events []record.Lifecycle) bool {
+// TellOfEnds reports whether a source is among these that would have told of a death.
+func TellOfEnds(crashes []record.Crash, events []record.Lifecycle) bool {
 	return slices.ContainsFunc(events, func(e record.Lifecycle) bool { return !onlyStart(&e) }) ||
 		slices.ContainsFunc(crashes, func(c record.Crash) bool { return c.Exited })
 }

@@ -2,6 +2,7 @@ package life
 
 import (
 	"cmp"
+	"net/netip"
 	"regexp"
 	"strings"
 )
@@ -37,16 +38,31 @@ func cutSuffix(name string) string {
 // An id of an instance: Docker cuts its 64 digits to 12, Cloud Run and App Engine have more than 64.
 var instanceID = regexp.MustCompile(`^[0-9a-f]{12,}$`)
 
-// UnknownPool is the pool of containers that go by ids and whose service no source tells.
+// What Nomad prints of the id of an allocation; names are of letters alone, or of few digits.
+var allocationID = regexp.MustCompile(`^[0-9a-f]{8}$`)
+
+// UnknownPool is the pool of containers that go by ids or addresses and whose service no source tells.
 const UnknownPool = "container"
 
 // IsID reports whether a container goes by an id, which says nothing of what it is one of.
 func IsID(name string) bool { return instanceID.MatchString(name) }
 
+// Nameless reports whether a container goes by an id or an address.
+func Nameless(name string) bool {
+	if IsID(name) || allocationID.MatchString(name) && strings.ContainsAny(name, "0123456789") && strings.ContainsAny(name, "abcdef") {
+		return true
+	}
+	_, err := netip.ParseAddr(strings.Trim(name, "[]"))
+	if err != nil {
+		_, err = netip.ParseAddrPort(name)
+	}
+	return err == nil
+}
+
 // Pool returns what a container is one of: its name without the number or the pod suffix ("web-3", "web.3" and
 // "web-5d9c7b6f4-x2x7k" are of "web"), else its service. Companions of pods are of pools of their own ("web/istio-proxy").
 func Pool(name, service string) string {
-	if IsID(name) {
+	if Nameless(name) {
 		return cmp.Or(service, UnknownPool)
 	}
 	if pod, companion := PodOf(name); companion {

@@ -36,6 +36,10 @@ func (t *Traffic) lives() error {
 	}
 	in := life.Input{Crashes: t.Evidence.Crashes, Events: t.Evidence.Events, Unfinished: t.unfinishedStarts(), End: t.Window.To}
 	in.Planned = append(in.Planned, t.Asked.Planned...)
+	var err error
+	if in.Broke, err = t.brokenEnds(); err != nil {
+		return err
+	}
 	for k, s := range t.Evidence.Seen {
 		if s.First <= t.Window.To && s.Last >= t.Window.From { // one stray time must not make it seem at work for years
 			in.Seen = append(in.Seen, life.Seen{Container: k.Container, Instance: k.Instance, First: max(s.First, t.Window.From), Last: min(s.Last, t.Window.To)})

@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -45,6 +46,8 @@ func (q *inquiry) writeCrashes() {
 			notes = append(notes, "the platform lost the container and moved it; nothing says that the process died")
 		}
 		switch {
+		case x.Broke > 0:
+			notes = append(notes, "inferred from its requests: no source tells of the end")
 		case x.Unfinished > 0:
 			notes = append(notes, fmt.Sprintf("inferred: it started again, and %d request(s) that it had begun never ended; no source tells how the process ended", x.Unfinished))
 		case !x.Exited:
@@ -66,6 +69,25 @@ func (q *inquiry) writeCrashes() {
 		s := &q.traffic.Life.Restarts[i]
 		r.Restarts = append(r.Restarts, finding.Restart{Time: s.Time.Std(), Container: s.Container, Reason: s.Reason, Detail: clip(s.Detail, 200)})
 	}
+}
+
+// broke counts the deaths that are inferred from requests that broke off.
+func (q *inquiry) broke() (n int) {
+	for i := range q.traffic.Life.Deaths {
+		if q.traffic.Life.Deaths[i].Broke > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// ofMemory is " of memory" where nothing says that some deaths, of class byMemory, were of something else; empty where requests alone tell of
+// them, which say nothing of that.
+func (q *inquiry) ofMemory(deaths []int) string {
+	if slices.ContainsFunc(deaths, func(d int) bool { return q.traffic.Life.Deaths[d].Broke == 0 }) {
+		return " of memory"
+	}
+	return ""
 }
 
 // pick chooses at most six signs of a death to quote: the most telling ones, in time order.

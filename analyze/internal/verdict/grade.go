@@ -38,11 +38,11 @@ func lower(g, atMost finding.Grade) finding.Grade {
 	return g
 }
 
-// inferred counts the deaths of which only the start after them tells.
+// inferred counts the deaths of which no source tells.
 func (q *inquiry) inferred(deaths []int) int {
 	n := 0
 	for _, d := range deaths {
-		if q.traffic.Life.Deaths[d].Unfinished > 0 {
+		if q.traffic.Life.Deaths[d].Inferred() {
 			n++
 		}
 	}
@@ -52,7 +52,7 @@ func (q *inquiry) inferred(deaths []int) int {
 // toldSupport counts the deaths that some source tells of and that support the leader of an evaluation.
 func (q *inquiry) toldSupport(res *inflight.Result, deaths []int) (n int) {
 	for i, d := range deaths {
-		if q.traffic.Life.Deaths[d].Unfinished == 0 && res.Endpoints[res.Leader].LR[i] >= inflight.Supported {
+		if !q.traffic.Life.Deaths[d].Inferred() && res.Endpoints[res.Leader].LR[i] >= inflight.Supported {
 			n++
 		}
 	}
@@ -158,7 +158,10 @@ func (q *inquiry) lowerInflight(g *graded, res *inflight.Result, deaths []int, s
 		g.lower(most, "no crash separates it from "+strings.Join(names, ", "))
 	}
 	if n := q.inferred(deaths); 2*n > len(deaths) && q.toldSupport(res, deaths) < conclusiveCrash && g.above(finding.Likely) {
-		g.lower(finding.Likely, fmt.Sprintf("no source tells of %d of the deaths: containers started again with requests open", n))
+		g.lower(finding.Likely, fmt.Sprintf("no source tells of %d of the deaths: they are inferred from requests", n))
+	}
+	if q.inferred(deaths) == len(deaths) && s.supported < 2 && g.above(finding.Possible) {
+		g.lower(finding.Possible, "no source tells that anything died, and one death that is inferred is not enough")
 	}
 	if n, there := q.atUntoldEnds(res, deaths); n >= untoldEnds && untoldEnds*there <= n && !s.again && g.above(finding.Possible) {
 		g.lower(finding.Possible, fmt.Sprintf("containers started again in their place %d more times, of which nobody says why, and it was cut off at %d of those", n, there))

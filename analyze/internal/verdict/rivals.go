@@ -296,7 +296,7 @@ func (q *inquiry) capacity(deaths []int) (candidate, bool) {
 			v.Grade = finding.Likely
 		}
 		detail = fmt.Sprintf("the load in the %s before %d of %d stories was %.1f times the usual, above %.0f %% of all such stretches; %d of %d containers died", minutes(peakWindow), peaks, stories, minRise, 100*minRank, died, fleet)
-		v.Summary = fmt.Sprintf("The load exceeded what the containers can hold: %d of %d died of memory as the load was %.1f times the usual, and no endpoint is out of line.", died, fleet, minRise)
+		v.Summary = fmt.Sprintf("The load exceeded what the containers can hold: %d of %d died%s as the load was %.1f times the usual, and no endpoint is out of line.", died, fleet, q.ofMemory(deaths), minRise)
 	case 2*surges > stories:
 		detail = fmt.Sprintf("the load was %.1f times the usual within a minute of the first death of %d of %d stories, and while containers died; %d of %d did", minSurge, surges, stories, died, fleet)
 		v.Summary = fmt.Sprintf("The load was %.1f times the usual while %d of %d containers died, again and again: more than they can hold, unless callers that try again make it; no endpoint is out of line.", minSurge, died, fleet)
@@ -318,8 +318,8 @@ func (q *inquiry) pool(deaths []int) (dead, fleet int) {
 		died[x.Container] = true
 		pool := q.poolOf(x.Container)
 		pools[pool] = true
-		if life.IsID(x.Container) {
-			pools[life.UnknownPool] = true // those that go by ids and whose service nobody tells may be of it
+		if life.Nameless(x.Container) {
+			pools[life.UnknownPool] = true // those that go by ids or addresses and whose service nobody tells may be of it
 		}
 	}
 	all := maps.Clone(died)

@@ -71,6 +71,7 @@ func ownRules() []finding.Rule {
 		unendedRule(),
 		traffic.LatencyRule(),
 		traffic.FailingRule(),
+		traffic.BrokenRule(),
 		{ID: "hang.stale-members", Title: "A list of live instances that did not notice", Question: "Did clients go on calling an instance that was gone?",
 			Test:       "A container that the platform lost, and a refresh of the list of live instances of its service, without it, only later.",
 			Thresholds: []finding.Threshold{{Name: "delay", Value: "2 min", Why: "health checks take a dead instance off a list within a minute or so"}}, Source: "recorded incidents", Limits: "Needs a platform log that tells of such lists."},

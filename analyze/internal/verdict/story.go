@@ -260,7 +260,11 @@ func (q *inquiry) warningRows() {
 		own("no_container", q.measured.Counts.Total, "requests do not say which container served them: all containers are looked at as one, which proves less")
 	}
 	if dead := q.unheard(); len(dead) > 0 && len(q.untied.Dead) == 0 {
-		own("requests_missing", int64(len(dead)), fmt.Sprintf("containers died of which there is no request, while others like them serve (%s): did they never come up, or is their log missing? Their deaths speak against every endpoint", listSome(dead, 4)))
+		why := "did they never come up, or is their log missing?"
+		if strange := q.traffic.StrangeAddresses(); len(strange) > 0 {
+			why = fmt.Sprintf("did they never come up, is their log missing, or were they at an address that nothing ties to a container (%s)?", listSome(strange, 4))
+		}
+		own("requests_missing", int64(len(dead)), fmt.Sprintf("containers died of which there is no request, while others like them serve (%s): %s Their deaths speak against every endpoint", listSome(dead, 4), why))
 	}
 	if len(q.untied.Addresses) > 0 {
 		own("untied_addresses", int64(len(q.untied.Addresses)), fmt.Sprintf("requests name what served them by address (%s), and no source ties those to what died (%s): which requests were open at a death is not known; save what has both (docker inspect, kubectl get pods -o json), or log the name of the container", listSome(q.untied.Addresses, 4), listSome(q.untied.Dead, 4)))

@@ -155,8 +155,11 @@ func (q *inquiry) deathEvents() (out []finding.Event) {
 		if x.Unfinished > 0 {
 			text = fmt.Sprintf("%s ended with %d request(s) open, and started again", x.Container, x.Unfinished)
 		}
+		if x.Broke > 0 {
+			text = fmt.Sprintf("%s ended: %s", x.Container, x.Signs[0].Text)
+		}
 		died := observed(x.Time, finding.EventCrash, text, pos, x.Container)
-		died.Observed, died.Crash = x.Unfinished == 0, x.ID()
+		died.Observed, died.Crash = !x.Inferred(), x.ID()
 		out = append(out, died)
 		of := lives[x.Container] // in the order of time
 		if i := sort.Search(len(of), func(i int) bool { return q.traffic.Life.Lives[of[i]].Start > x.Time }); i < len(of) && q.traffic.Life.Lives[of[i]].Start.Sub(x.Time) < startsSoon {

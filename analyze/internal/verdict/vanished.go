@@ -115,6 +115,6 @@ func (q *inquiry) hungBefore(deaths []int) (candidate, bool) {
 	}
 	c := q.hungCandidate(deaths)
 	c.verdict.Grade = lower(c.verdict.Grade, finding.Likely)
-	c.verdict.Summary = strings.TrimSuffix(c.verdict.Summary, ".") + fmt.Sprintf(". Meanwhile %s died of memory, the first when %d such calls had begun on %s: what waits holds memory.", q.deathsText(deaths), calls, countText(len(on), "container"))
+	c.verdict.Summary = strings.TrimSuffix(c.verdict.Summary, ".") + fmt.Sprintf(". Meanwhile %s died%s, the first when %d such calls had begun on %s: what waits holds memory.", q.deathsText(deaths), q.ofMemory(deaths), calls, countText(len(on), "container"))
 	return c, true
 }

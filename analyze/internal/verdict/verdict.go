@@ -154,6 +154,9 @@ func (q *inquiry) decide() error {
 			r.Verdict.Summary += fmt.Sprintf(" That is %d of %d deaths; the others have causes of their own.", len(main.deaths), all)
 		}
 	}
+	if broke := q.broke(); broke > 0 && broke == len(q.traffic.Life.Deaths) {
+		r.Verdict.Summary += " No source tells of the deaths: they are inferred from requests that broke off."
+	}
 	for _, c := range cands {
 		if c.verdict.Endpoint != nil {
 			for _, d := range c.deaths {
@@ -419,6 +422,9 @@ func (q *inquiry) generalChecks(main *candidate) (checks []finding.Check) {
 				}
 			}
 			tell("rival.load", out, detail)
+		}
+		if n := q.broke(); n > 0 {
+			tell("death.broken", finding.Neutral, fmt.Sprintf("no source tells of %d of the %d deaths: requests broke off together, none that was open was answered later, and the container answered nobody for longer than usual", n, len(q.traffic.Life.Deaths)))
 		}
 		if n := len(q.traffic.Life.Restarts); n > 0 {
 			tell("rival.planned", finding.Neutral, fmt.Sprintf("%d end(s) of containers were planned or silent (%s) and are left out of the crashes", n, q.restartReasons()))
