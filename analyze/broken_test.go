@@ -2,6 +2,7 @@ package analyze_test
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -162,6 +163,105 @@ func TestWhoKillsIsNamedByTheRouterAlone(t *testing.T) {
 			}
 			if !slices.ContainsFunc(r.Checks, func(c finding.Check) bool { return c.Rule == "death.broken" }) {
 				t.Errorf("checks %+v", r.Checks)
+			}
+		})
+	}
+}
+
+// TestRecordedRoutersAlone: of the recordings in the repository, one whose router shows who held the event loop, and one in which requests
+// waited for a peer that hung until health checks killed: who waits did not kill.
+func TestRecordedRoutersAlone(t *testing.T) {
+	for name, c := range map[string]struct {
+		crashes  int
+		endpoint string
+		says     string
+	}{
+		"blocked-event-loop": {5, "POST /api/sessions/{id}/candidates", "No source tells of the deaths"},
+		"waiting-workers":    {21, "", "POST /api/payments/intents gathered"},
+		"hung-host":          {0, "", "hangs"},
+	} {
+		r := investigate(t, []string{filepath.Join("..", "testdata", "incidents", name, "router.log.zst")})
+		got := ""
+		if r.Verdict.Endpoint != nil {
+			got = *r.Verdict.Endpoint
+		}
+		if len(r.Crashes) != c.crashes || got != c.endpoint || !strings.Contains(r.Verdict.Summary, c.says) {
+			t.Errorf("%s: %d crashes, %q accused: %s", name, len(r.Crashes), got, r.Verdict.Summary)
+		}
+	}
+}
+
+// TestRequestsThatBreakOffAreNotNothing: nothing names containers, and nothing tells of deaths.
+func TestRequestsThatBreakOffAreNotNothing(t *testing.T) {
+	for name, c := range map[string]struct {
+		broke func(path string, i int) (ran time.Duration) // of the i-th request of a path; 0: it is answered
+		told  bool                                         // a platform tells of a container
+		says  string
+	}{
+		"exports in the middle of their work": {func(path string, i int) time.Duration {
+			if path == "/export" && i%15 == 7 {
+				return 20 * time.Second
+			}
+			return 0
+		}, false, "4 of 60 requests of GET /export broke off after 20 s"},
+		"and a platform that tells of no death": {func(path string, i int) time.Duration {
+			if path == "/export" && i%15 == 7 {
+				return 20 * time.Second
+			}
+			return 0
+		}, true, ""},
+		"two of them": {func(path string, i int) time.Duration {
+			if path == "/export" && i%30 == 7 {
+				return 20 * time.Second
+			}
+			return 0
+		}, false, ""},
+		"exports as they begin": {func(path string, i int) time.Duration {
+			if path == "/export" && i%15 == 7 {
+				return 300 * time.Millisecond
+			}
+			return 0
+		}, false, ""},
+		"what takes so long anyway": {func(path string, i int) time.Duration {
+			if path == "/slow" && i%15 == 7 {
+				return 20 * time.Second
+			}
+			return 0
+		}, false, ""},
+		"all alike": {func(_ string, i int) time.Duration {
+			if i%60 == 7 {
+				return 20 * time.Second
+			}
+			return 0
+		}, false, ""},
+		"none": {func(string, int) time.Duration { return 0 }, false, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := look(t, analyze.Options{}, func(s record.Sink) {
+				line, of := int64(0), map[string]int{}
+				give := func(path string, at record.Time, took time.Duration) {
+					line++
+					of[path]++
+					status, outcome := 200, record.Answered
+					if ran := c.broke(path, of[path]); ran > 0 {
+						status, outcome, took = 502, record.Cut, ran
+					}
+					request(t, s, line, "", path, at, took, status, outcome)
+				}
+				for i := range 6000 {
+					at := dawn.Add(time.Duration(i) * time.Second)
+					give("/usual", at, 40*time.Millisecond)
+					if i%100 == 0 {
+						give("/export", at, time.Second)
+						give("/slow", at, 15*time.Second)
+					}
+				}
+				if c.told {
+					said(t, s, "platform.log", 60, "web-2", record.Stopped, "stopped")
+				}
+			})
+			if got := r.Verdict.Cause == finding.Undetermined; got != (c.says != "") || r.Verdict.Endpoint != nil || !strings.Contains(r.Verdict.Summary, c.says) {
+				t.Errorf("%+v", r.Verdict)
 			}
 		})
 	}

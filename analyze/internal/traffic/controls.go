@@ -2,6 +2,7 @@ package traffic
 
 import (
 	"slices"
+	"sort"
 	"time"
 
 	"lastcall/analyze/internal/intake"
@@ -158,6 +159,46 @@ func (t *Traffic) AnsweredMeanwhile(deaths []int, endpoint int) ([]Meanwhile, er
 		out = append(out, Meanwhile{s.answered, float64(s.usual) * s.to.Sub(s.from).Seconds() / waitsUsual.Seconds()})
 	}
 	return out, err
+}
+
+// Meantime is what became of the requests of an endpoint, on all containers, that began while some of it were open until a container died.
+type Meantime struct{ Answered, Unanswered int }
+
+// InTheMeantime counts what became of the requests of an endpoint, on all containers, from when the oldest of it began that was open at one of
+// some deaths until that death.
+func (t *Traffic) InTheMeantime(deaths []int, endpoint int) (m Meantime, err error) {
+	since := map[int]record.Time{} // by death
+	for i := range t.Pending {
+		p := &t.Pending[i]
+		if p.Death < 0 || int(p.Endpoint) != endpoint || !slices.Contains(deaths, p.Death) {
+			continue
+		}
+		if first, ok := since[p.Death]; !ok || p.Start < first {
+			since[p.Death] = p.Start
+		}
+	}
+	var spans []life.Span
+	for d, first := range since {
+		spans = append(spans, life.Span{From: first, To: t.Deaths.At[d]})
+	}
+	spans = union(spans)
+	within := func(at record.Time) bool {
+		i := sort.Search(len(spans), func(i int) bool { return spans[i].To >= at })
+		return i < len(spans) && spans[i].Contains(at)
+	}
+	for i := range t.Pending {
+		if p := &t.Pending[i]; int(p.Endpoint) == endpoint && p.Outcome != record.Refused && within(p.Start) {
+			m.Unanswered++
+		}
+	}
+	if len(spans) == 0 {
+		return m, nil
+	}
+	return m, t.lines(t.Evidence.Log.EachUnsorted, countedLines, func(r *reqlog.Rec) {
+		if int(r.Endpoint) == endpoint && r.Outcome == record.Answered && within(r.Start) {
+			m.Answered++
+		}
+	})
 }
 
 // Arrivals are the requests that began within a stretch of time.

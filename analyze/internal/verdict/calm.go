@@ -103,6 +103,10 @@ func (q *inquiry) calm() candidate {
 		c.verdict.Grade = lower(c.verdict.Grade, finding.Possible)
 		c.verdict.Summary += fmt.Sprintf(" Of what was given, %s could not be read: what it tells is not known.", listSome(names, 3))
 	}
+	if b, ok := q.brokeOff(); ok && c.verdict.Cause.Harmless() && !q.traffic.Life.Told {
+		q.tellBrokenOff(&c, &b)
+		return c
+	}
 	if e, n, all := q.neverEnded(); n > 0 && c.verdict.Cause.Harmless() && !q.traffic.Life.Told {
 		began := fmt.Sprintf("%d of %d requests of %s began and never ended by the log, and of all others %d: a process that dies leaves that, and so does a caller that goes away.",
 			n, q.measured.Counts.PerEndpoint[e], q.traffic.Endpoints.Names[e], all-n)
@@ -437,7 +441,7 @@ func (q *inquiry) calmWithout(c *candidate, silent, again, planned int) {
 				fallen.times(), listSome(fallen.on, 4), what)
 		}
 	case q.measured.Counts.Total > 0:
-		c.verdict = finding.Verdict{Cause: finding.None, Grade: finding.Possible, Summary: "The requests show no crash (no connection broke at once on a container), but no platform log was there to tell, and " + noMemory + "."}
+		c.verdict = finding.Verdict{Cause: finding.None, Grade: finding.Possible, Summary: "The requests show no crash (no connections of a container broke at once), but no platform log was there to tell, and " + noMemory + "."}
 	case len(q.traffic.Evidence.Profiles) > 0:
 		c.verdict = finding.Verdict{Cause: finding.Undetermined, Grade: finding.Insufficient, Summary: "Profiles alone tell what took memory, not who asked for it: no crashes, no requests and no memory readings were seen."}
 	default:

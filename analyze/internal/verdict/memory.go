@@ -144,6 +144,9 @@ func (q *inquiry) explainMemory(c class, deaths []int) []candidate {
 		return []candidate{*leak}
 	}
 	if g.accuses() {
+		if c, ok := q.gathered(deaths, res.Leader); ok {
+			return []candidate{c.following(g.checks)}
+		}
 		how, asked := q.howKilled(deaths, bursty)
 		g.checks = append(slices.Clone(g.checks), asked...)
 		return q.withSecond(how, c, deaths, res, g)

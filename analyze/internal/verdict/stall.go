@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"lastcall/analyze/finding"
+	"lastcall/analyze/internal/stat"
 	"lastcall/collectors/record"
 )
 
@@ -73,21 +74,8 @@ const (
 // onlyWaits reports whether containers went on answering others while a request of an endpoint was open that is to have held their CPU until
 // a health check killed them. A request that waits for something that hangs does that, until it and its like fill all workers.
 func (q *inquiry) onlyWaits(deaths []int, endpoint int) (candidate, bool) {
-	meanwhile, err := q.traffic.AnsweredMeanwhile(deaths, endpoint)
-	if err != nil {
-		return candidate{}, false // the next pass fails alike, and says so
-	}
-	waits, asked := 0, 0
-	for _, m := range meanwhile {
-		if m.Usual < waitsLeast {
-			continue
-		}
-		asked++
-		if float64(m.Answered) >= waitsShare*m.Usual {
-			waits++
-		}
-	}
-	if asked == 0 || 2*waits <= asked {
+	waits, asked := q.othersAnswered(deaths, endpoint)
+	if 2*waits <= asked {
 		return candidate{}, false
 	}
 	name := q.traffic.Endpoints.Names[endpoint]
@@ -95,6 +83,81 @@ func (q *inquiry) onlyWaits(deaths []int, endpoint int) (candidate, bool) {
 		Detail: fmt.Sprintf("before %d of %d deaths other requests were answered while %s was open: it did not hold the CPU or the event loop", waits, asked, name)}
 	return candidate{deaths: deaths, class: byStall, endpoint: -1, named: endpoint, checks: []finding.Check{told}, verdict: finding.Verdict{Cause: finding.Undetermined, Grade: finding.Possible,
 		Summary: fmt.Sprintf("Health checks killed %s while requests of %s waited, and others were answered meanwhile, so it seems to hold no CPU. Something that it calls may hang, until waiting requests fill all workers.", q.containersText(deaths), name)}}, true
+}
+
+// othersAnswered counts the deaths before which others were answered while a request of an endpoint was open, of those of which that is known.
+func (q *inquiry) othersAnswered(deaths []int, endpoint int) (answered, of int) {
+	meanwhile, err := q.traffic.AnsweredMeanwhile(deaths, endpoint)
+	if err != nil {
+		return 0, 0 // the next pass fails alike, and says so
+	}
+	for _, m := range meanwhile {
+		if m.Usual < waitsLeast {
+			continue
+		}
+		of++
+		if float64(m.Answered) >= waitsShare*m.Usual {
+			answered++
+		}
+	}
+	return answered, of
+}
+
+// callersOpen is of how many callers requests of an endpoint were open at a death, in the median.
+func (q *inquiry) callersOpen(deaths []int, endpoint int) float64 {
+	callers := map[int]map[uint64]bool{}
+	for i := range q.traffic.Pending {
+		p := &q.traffic.Pending[i]
+		if p.Death < 0 || int(p.Endpoint) != endpoint {
+			continue
+		}
+		if callers[p.Death] == nil {
+			callers[p.Death] = map[uint64]bool{}
+		}
+		who := uint64(p.User)
+		if who == 0 {
+			who = 1<<32 | uint64(i)
+		}
+		callers[p.Death][who] = true
+	}
+	n := make([]float64, len(deaths))
+	for i, d := range deaths {
+		n[i] = float64(len(callers[d]))
+	}
+	return stat.Median(n)
+}
+
+const (
+	// hangsCallers and more had requests open at a death, and no more than hangsAnswered of all were answered meanwhile.
+	hangsCallers  = 3
+	hangsAnswered = 0.2
+)
+
+// gathered reports whether requests of an endpoint that are to have killed, at deaths that only requests tell of, gathered before them, of
+// several callers, and hardly one was answered on any container meanwhile, or others were: it is as likely that they wait for something that
+// hangs, and that what waits fills all workers until a health check kills, as that they kill.
+func (q *inquiry) gathered(deaths []int, endpoint int) (candidate, bool) {
+	if slices.ContainsFunc(deaths, func(d int) bool { return q.traffic.Life.Deaths[d].Broke == 0 }) {
+		return candidate{}, false
+	}
+	callers := q.callersOpen(deaths, endpoint)
+	if callers < hangsCallers {
+		return candidate{}, false
+	}
+	m, err := q.traffic.InTheMeantime(deaths, endpoint)
+	if err != nil {
+		return candidate{}, false // the next pass fails alike, and says so
+	}
+	if float64(m.Answered) > hangsAnswered*float64(m.Answered+m.Unanswered) {
+		if waits, asked := q.othersAnswered(deaths, endpoint); 2*waits <= asked {
+			return candidate{}, false
+		}
+	}
+	name := q.traffic.Endpoints.Names[endpoint]
+	detail := fmt.Sprintf("requests of %.0f callers were open at a death (median), and of the %d that began meanwhile on all containers %d were answered", callers, m.Answered+m.Unanswered, m.Answered)
+	told := finding.Check{Rule: "stall.gathered", Outcome: finding.Contradicts, Detail: detail}
+	return candidate{deaths: deaths, class: byMemory, endpoint: -1, named: endpoint, checks: []finding.Check{told}, verdict: finding.Verdict{Cause: finding.Undetermined, Grade: finding.Possible,
+		Summary: fmt.Sprintf("Requests of %s gathered before %s died: %s. Either they kill, or something that it calls hangs, and what waits fills all workers until a health check kills.", name, q.deathsText(deaths), detail)}}, true
 }
 
 // silences counts the deaths before which the runtime's readings stopped early.
