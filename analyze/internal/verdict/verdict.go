@@ -155,7 +155,7 @@ func (q *inquiry) decide() error {
 		}
 	}
 	if broke := q.broke(); broke > 0 && broke == len(q.traffic.Life.Deaths) {
-		r.Verdict.Summary += " No source tells of the deaths: they are inferred from requests that broke off."
+		r.Verdict.Summary += " No source tells of the deaths: they are inferred from requests that broke off, as they also do at a stop that does not wait for them."
 	}
 	for _, c := range cands {
 		if c.verdict.Endpoint != nil {
