@@ -60,6 +60,9 @@ func endsByBreaks(all []*container, broken map[string][]Broken) {
 		d := deathOf(x.start)
 		d.Broke = of[i].Requests
 		x.container.addDeath(d)
+		if b := of[i]; b.Silent > 0 && !x.container.startBetween(b.Time, b.Time.Add(startedAgain)) {
+			x.container.addBegin(b.Time.Add(b.Silent))
+		}
 	}
 }
 

@@ -96,6 +96,12 @@ func (c *container) addDeath(d Death) {
 	c.diedAt.add(d.Time)
 }
 
+// addBegin notes that a life had begun by an instant.
+func (c *container) addBegin(at record.Time) {
+	i, _ := slices.BinarySearch(c.begins, at)
+	c.begins = slices.Insert(c.begins, i, at)
+}
+
 func (c *container) addRestart(r Restart) {
 	r.Container = c.name
 	c.restarts = append(c.restarts, r)

@@ -164,7 +164,11 @@ func (q *inquiry) deathEvents() (out []finding.Event) {
 		of := lives[x.Container] // in the order of time
 		if i := sort.Search(len(of), func(i int) bool { return q.traffic.Life.Lives[of[i]].Start > x.Time }); i < len(of) && q.traffic.Life.Lives[of[i]].Start.Sub(x.Time) < startsSoon {
 			start := q.traffic.Life.Lives[of[i]].Start
-			out = append(out, observed(start, finding.EventStart, x.Container+" starts again", told[begin{x.Container, start}], x.Container))
+			e := observed(start, finding.EventStart, x.Container+" starts again", told[begin{x.Container, start}], x.Container)
+			if x.Broke > 0 && e.Source == "" {
+				e.Text, e.Observed = x.Container+" answers again", false
+			}
+			out = append(out, e)
 		}
 	}
 	return out
