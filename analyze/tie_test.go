@@ -319,3 +319,34 @@ func TestARequestIsNotOpenInAnotherContainerOfThePod(t *testing.T) {
 		})
 	}
 }
+
+// TestWordsAreOfWhoseConnectionsBroke: a dump in the log of a whole service names nobody, and the router tells whose requests broke off then.
+func TestWordsAreOfWhoseConnectionsBroke(t *testing.T) {
+	for name, c := range map[string]struct {
+		broke []int // containers
+		after time.Duration
+		want  string
+	}{
+		"of one":          {[]int{1}, time.Second, "web-1"},
+		"of two":          {[]int{1, 2}, time.Second, "process 1"},
+		"of none":         {nil, 0, "process 1"},
+		"of one, earlier": {[]int{1}, -time.Minute, "process 1"},
+	} {
+		r := look(t, analyze.Options{}, func(s record.Sink) {
+			serve := serving(t, s, routerLog, "web-%d")
+			for i := range 3600 {
+				serve(i%3, "/usual", dawn.Add(time.Duration(i)*time.Second), 50*time.Millisecond, record.Answered)
+			}
+			at := dawn.Add(30 * time.Minute)
+			for _, of := range c.broke {
+				serve(of, "/export", at.Add(c.after-20*time.Second), 20*time.Second, record.Cut)
+			}
+			if err := s.Crash(&record.Crash{Pos: record.Pos{Source: &record.Source{Name: "all.log"}, Line: 7}, Time: at, Kind: record.CrashHeapLimit, Instance: "1", ExitCode: -1}); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if len(r.Crashes) != 1 || r.Crashes[0].Container != c.want {
+			t.Errorf("%s: %+v", name, r.Crashes)
+		}
+	}
+}

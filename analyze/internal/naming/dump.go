@@ -30,13 +30,100 @@ type speaker struct {
 	first, last record.Time
 }
 
-// tieDumps gives dumps that name only a process the container that logged under its number, or whose end was told right after. It returns
-// those that remain: where several ends were told right after, one of them is the end of that process, and which is not known.
-func (c *Canon) tieDumps(ev *intake.Evidence, processes []*record.Crash) []*record.Crash {
+// speech is what tells whose words are on which nothing names anybody.
+type speech struct {
+	ends   []told                   // by themselves, where another source tells of them
+	starts []told                   // in the order of time
+	first  map[string]record.Time   // since when each container is known to be there
+	broke  map[string][]record.Time // when connections broke, by container
+	times  []record.Time            // of all such words, in order
+}
+
+// hear gathers what tells whose words are.
+func (c *Canon) hear(ev *intake.Evidence, words []*record.Crash) (*speech, error) {
+	s := &speech{first: c.firstSeen(ev)}
+	for _, k := range words {
+		s.times = append(s.times, k.Time)
+	}
+	slices.Sort(s.times)
+	for i := range ev.Crashes {
+		if k := &ev.Crashes[i]; k.Container != "" && k.Exited && k.Kind != record.CrashOOMKill && !killed(k.ExitCode) {
+			s.ends = append(s.ends, told{k.Time, k.Host, k.Container})
+		}
+	}
+	for i := range ev.Events {
+		if e := &ev.Events[i]; e.Container != "" && e.Kind == record.Up {
+			s.starts = append(s.starts, told{e.Time, e.Host, e.Container})
+		}
+	}
+	slices.SortFunc(s.ends, byTime)
+	slices.SortFunc(s.starts, byTime)
+	names := make([]string, len(ev.Containers))
+	for raw, name := range ev.Containers {
+		if raw != intake.OtherContainers {
+			names[raw] = c.Of(name)
+		}
+	}
+	cut, err := cutsOf(ev, names)
+	if err != nil {
+		return nil, err
+	}
+	s.broke = breaksOf(cut, 1)
+	return s, nil
+}
+
+// speaker returns whose words were said at an instant: those of the only container that is told to have ended by itself right after, or that
+// started again before the next such words, or whose connections broke then. It is empty where that is none or more than one.
+func (s *speech) speaker(at record.Time) string {
+	if name, some := endedAfter(s.ends, at, wordsAfter); some {
+		return name
+	}
+	if name := s.startedNext(at); name != "" {
+		return name
+	}
+	name := ""
+	for other, moments := range s.broke {
+		i, _ := slices.BinarySearch(moments, at.Add(-dumpClocks))
+		if i == len(moments) || moments[i].Sub(at) > wordsAfter {
+			continue
+		}
+		if name != "" {
+			return ""
+		}
+		name = other
+	}
+	return name
+}
+
+// startedNext returns the only container that was there before and started again after an instant, before the next words.
+func (s *speech) startedNext(at record.Time) string {
+	until := at.Add(startsAgain)
+	if i, _ := slices.BinarySearch(s.times, at.Add(dumpClocks)); i < len(s.times) {
+		until = min(until, s.times[i])
+	}
+	name := ""
+	i, _ := slices.BinarySearchFunc(s.starts, at, func(e told, t record.Time) int { return cmp.Compare(e.at, t) })
+	for ; i < len(s.starts) && s.starts[i].at <= until; i++ {
+		other := s.starts[i].container
+		if first, known := s.first[other]; !known || first >= at.Add(-dumpClocks) || other == name {
+			continue
+		}
+		if name != "" {
+			return ""
+		}
+		name = other
+	}
+	return name
+}
+
+// tieDumps gives dumps that name only a process the container that logged under its number, or that its end, its next start or its connections
+// tell of. It returns those that remain: where several ends were told right after, one of them is the end of that process, and which is not
+// known.
+func (c *Canon) tieDumps(ev *intake.Evidence, processes []*record.Crash, s *speech) []*record.Crash {
 	by := map[string][]speaker{}
-	for k, s := range ev.Seen {
+	for k, x := range ev.Seen {
 		if name := c.Of(k.Container); name != "" && processID(k.Instance) {
-			by[k.Instance] = append(by[k.Instance], speaker{name, s.First, s.Last})
+			by[k.Instance] = append(by[k.Instance], speaker{name, x.First, x.Last})
 		}
 	}
 	var ends []told
@@ -53,6 +140,9 @@ func (c *Canon) tieDumps(ev *intake.Evidence, processes []*record.Crash) []*reco
 		name, some := spokeBefore(by[k.Instance], k.Time), false
 		if name == "" && k.Host == "" {
 			name, some = endedAfter(ends, k.Time, toldAfter)
+			if !some {
+				name = s.speaker(k.Time)
+			}
 		}
 		if name != "" {
 			k.Container, k.Instance = name, ""
@@ -89,23 +179,14 @@ func endedAfter(ends []told, at record.Time, within time.Duration) (name string,
 	return name, some
 }
 
-// tieWords gives last words on which nothing names anybody the only container that was told right after to have ended by itself. Of those that
-// remain there is a warning.
-func tieWords(ev *intake.Evidence, words []*record.Crash) {
-	words = slices.DeleteFunc(words, func(k *record.Crash) bool { return k.Exited || k.Time == 0 })
-	if len(words) == 0 || !namesSome(ev) {
+// tieWords gives last words on which nothing names anybody their container. Of those that remain there is a warning.
+func tieWords(ev *intake.Evidence, words []*record.Crash, s *speech) {
+	if !namesSome(ev) {
 		return
 	}
-	var ends []told
-	for i := range ev.Crashes {
-		if k := &ev.Crashes[i]; k.Container != "" && k.Exited && k.Kind != record.CrashOOMKill && !killed(k.ExitCode) {
-			ends = append(ends, told{k.Time, k.Host, k.Container})
-		}
-	}
-	slices.SortFunc(ends, byTime)
 	const code, text = "container_not_told", "last words of a process that nothing names, in a log of several containers, and no container or more than one is told to have ended then; they were left out: save the log of each by itself, or with names (kubectl logs --prefix)"
 	for _, k := range words {
-		if name, _ := endedAfter(ends, k.Time, wordsAfter); name != "" {
+		if name := s.speaker(k.Time); name != "" {
 			k.Container = name
 			continue
 		}

@@ -32,7 +32,13 @@ func Resolve(ev *intake.Evidence, from, to record.Time) (*Canon, error) {
 	if c.Tied, err = c.tieByBreaks(ev, from, to); err != nil {
 		return nil, err
 	}
-	c.apply(ev)
+	named, err := c.apply(ev)
+	if err == nil && named && c.Tied == 0 {
+		c.Tied, err = c.tieByBreaks(ev, from, to) // now that it is known who died
+	}
+	if err != nil {
+		return nil, err
+	}
 	return c, nil
 }
 
@@ -254,8 +260,8 @@ func (c *Canon) ofBoth(name, instance string) (string, string) {
 }
 
 // apply rewrites the names in all small records. A crash or event that names only an instance gets its container; one that names only a
-// process is looked at when all have their names.
-func (c *Canon) apply(ev *intake.Evidence) {
+// process, or nobody, is looked at when all have their names; named says that some of these got one.
+func (c *Canon) apply(ev *intake.Evidence) (named bool, err error) {
 	var processes, words []*record.Crash
 	for i := range ev.Crashes {
 		k := &ev.Crashes[i]
@@ -284,9 +290,21 @@ func (c *Canon) apply(ev *intake.Evidence) {
 	for i := range ev.Profiles {
 		ev.Profiles[i].Container = c.Of(ev.Profiles[i].Container)
 	}
-	c.tieProcesses(ev, processes)
-	tieWords(ev, words)
+	words = slices.DeleteFunc(words, func(k *record.Crash) bool { return k.Exited || k.Time == 0 })
+	if len(processes)+len(words) > 0 {
+		s, err := c.hear(ev, slices.Concat(processes, words))
+		if err != nil {
+			return false, err
+		}
+		c.tieProcesses(ev, slices.Clone(processes), s)
+		tieWords(ev, words, s)
+		named = slices.ContainsFunc(slices.Concat(processes, words), func(k *record.Crash) bool {
+			_, process := IsProcess(k.Container)
+			return k.Container != "" && !process
+		})
+	}
 	renameMeasured(ev, c.Of)
+	return named, nil
 }
 
 // rename gives small records other names, those of containers; two that get one name are one.

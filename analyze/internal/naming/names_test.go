@@ -1,6 +1,7 @@
 package naming
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -238,6 +239,42 @@ func TestWordsThatNameNobodyAreOfTheOnlyOneThatEndedThen(t *testing.T) {
 		}
 		if left != c.left {
 			t.Errorf("%s: %d warnings, want %d", c.name, left, c.left)
+		}
+	}
+}
+
+// Words are also of the only one that starts again before the next words, as a process of pod after pod has the number 1.
+func TestWordsAreOfWhoStartsAgainNext(t *testing.T) {
+	const at = record.Time(1_700_000_000e9)
+	words := func(after int) record.Crash {
+		return record.Crash{Time: at + record.Time(after)*1e9, Kind: record.CrashHeapLimit, ExitCode: -1, Instance: "1"}
+	}
+	up := func(after int, container string) record.Lifecycle {
+		return record.Lifecycle{Time: at + record.Time(after)*1e9, Container: container, Kind: record.Up, Reason: record.Listening}
+	}
+	before := []record.Lifecycle{up(-600, "web-1"), up(-590, "web-2")}
+	for _, c := range []struct {
+		name   string
+		words  []record.Crash
+		starts []record.Lifecycle
+		want   []string
+	}{
+		{"one starts again", []record.Crash{words(0)}, []record.Lifecycle{up(10, "web-1")}, []string{"web-1"}},
+		{"one starts twice", []record.Crash{words(0)}, []record.Lifecycle{up(10, "web-1"), up(12, "web-1")}, []string{"web-1"}},
+		{"two start again", []record.Crash{words(0)}, []record.Lifecycle{up(10, "web-1"), up(20, "web-2")}, []string{"process 1"}},
+		{"two after each other", []record.Crash{words(0), words(30)}, []record.Lifecycle{up(10, "web-1"), up(45, "web-2")}, []string{"web-1", "web-2"}},
+		{"two at one time", []record.Crash{words(0), words(2)}, []record.Lifecycle{up(10, "web-1"), up(15, "web-2")}, []string{"process 1", "process 1"}},
+		{"a new one starts", []record.Crash{words(0)}, []record.Lifecycle{up(10, "web-9")}, []string{"process 1"}},
+		{"one starts long after", []record.Crash{words(0)}, []record.Lifecycle{up(90, "web-1")}, []string{"process 1"}},
+	} {
+		ev := evidence(t, c.words, slices.Concat(before, c.starts))
+		if _, err := Resolve(ev, 0, 0); err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range c.want {
+			if got := ev.Crashes[i].Container; got != want {
+				t.Errorf("%s: words %d are of %q, want %q", c.name, i, got, want)
+			}
 		}
 	}
 }

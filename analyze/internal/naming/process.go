@@ -42,11 +42,11 @@ func byTime(a, b told) int {
 }
 
 // tieProcesses gives crashes that name only a process their container, or a name of their own. All other records have theirs.
-func (c *Canon) tieProcesses(ev *intake.Evidence, processes []*record.Crash) {
+func (c *Canon) tieProcesses(ev *intake.Evidence, processes []*record.Crash, s *speech) {
 	if len(processes) == 0 {
 		return
 	}
-	if processes = c.tieDumps(ev, processes); len(processes) == 0 {
+	if processes = c.tieDumps(ev, processes, s); len(processes) == 0 {
 		return
 	}
 	slices.SortFunc(processes, func(a, b *record.Crash) int {
