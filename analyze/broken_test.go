@@ -168,24 +168,31 @@ func TestWhoKillsIsNamedByTheRouterAlone(t *testing.T) {
 	}
 }
 
-// TestRecordedRoutersAlone: of the recordings in the repository, one whose router shows who held the event loop, and one in which requests
-// waited for a peer that hung until health checks killed: who waits did not kill.
+// TestRecordedRoutersAlone: of the recordings in the repository, one whose router shows who held the event loop, one in which requests
+// waited for a peer that hung until health checks killed (who waits did not kill), and one whose metrics tell of the same ends once more.
 func TestRecordedRoutersAlone(t *testing.T) {
 	for name, c := range map[string]struct {
+		files    []string
 		crashes  int
+		restarts int
 		endpoint string
 		says     string
 	}{
-		"blocked-event-loop": {5, "POST /api/sessions/{id}/candidates", "No source tells of the deaths"},
-		"waiting-workers":    {21, "", "POST /api/payments/intents gathered"},
-		"hung-host":          {0, "", "hangs"},
+		"blocked-event-loop": {[]string{"router.log.zst"}, 5, 0, "POST /api/sessions/{id}/candidates", "No source tells of the deaths"},
+		"waiting-workers":    {[]string{"router.log.zst"}, 21, 0, "", "POST /api/payments/intents gathered"},
+		"hung-host":          {[]string{"router.log.zst"}, 0, 0, "", "hangs"},
+		"native-leak":        {[]string{"router.log.zst", "metrics.csv.zst"}, 4, 4, "GET /api/sessions/{id}/attestations", "leaks"},
 	} {
-		r := investigate(t, []string{filepath.Join("..", "testdata", "incidents", name, "router.log.zst")})
+		var paths []string
+		for _, f := range c.files {
+			paths = append(paths, filepath.Join("..", "testdata", "incidents", name, f))
+		}
+		r := investigate(t, paths)
 		got := ""
 		if r.Verdict.Endpoint != nil {
 			got = *r.Verdict.Endpoint
 		}
-		if len(r.Crashes) != c.crashes || got != c.endpoint || !strings.Contains(r.Verdict.Summary, c.says) {
+		if len(r.Crashes) != c.crashes || len(r.Restarts) != c.restarts || got != c.endpoint || !strings.Contains(r.Verdict.Summary, c.says) {
 			t.Errorf("%s: %d crashes, %q accused: %s", name, len(r.Crashes), got, r.Verdict.Summary)
 		}
 	}

@@ -96,6 +96,7 @@ var subsets = []struct {
 	{"datadog", []string{"datadog_logs.ndjson", "datadog_metrics.json"}},
 	{"datadog+router", []string{"datadog_logs.ndjson", "datadog_metrics.json", "router.log"}},
 	{"router", []string{"router.log"}},
+	{"router+metrics", []string{"router.log", "metrics.csv"}},
 	{"app", []string{"app.ndjson"}},
 	{"platform", []string{"platform.log"}},
 	{"metrics", []string{"metrics.csv"}},

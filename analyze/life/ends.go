@@ -12,8 +12,8 @@ import (
 // confirmWithin: words that need not be last (a logged exception) count as a death only if a restart follows so soon.
 const confirmWithin = 5 * time.Minute
 
-// findEnds finds the deaths and restarts of one container, but those that only the application's own starts tell of (endsByOwnStarts).
-// What is found later rests on what was found before: the better told end comes first.
+// findEnds finds the deaths and restarts of one container of which some source tells. What is found later (endsByBreaks, endsByNext,
+// endsByOwnStarts) rests on what was found before: the better told end comes first.
 func (c *container) findEnds(plan schedule) {
 	c.schedule = plan
 	c.begins = c.starts()
@@ -24,6 +24,10 @@ func (c *container) findEnds(plan schedule) {
 	}
 	c.endsByEvents()
 	c.restartedThemselves()
+}
+
+// endsByNext finds the ends of one container of which all that tells is what followed: another instance, or a start.
+func (c *container) endsByNext() {
 	c.silentReplacements()
 	c.startedAgain()
 }

@@ -111,6 +111,9 @@ func Analyze(in Input) *Result {
 		c.findEnds(plan)
 	}
 	endsByBreaks(all, in.Broke)
+	for _, c := range all {
+		c.endsByNext()
+	}
 	endsByOwnStarts(all, in.Unfinished)
 	for _, c := range all {
 		c.explainReplacements()
