@@ -88,6 +88,12 @@ func TestDeathsAreSeenInRequestsWhereNothingElseTells(t *testing.T) {
 				said(t, s, "app.log", sec, "web-1", record.Up, record.Listening)
 			}
 		}, 1},
+		"its application logs that it starts again, soon after it had": {silent(at, at+20), func(s record.Sink, line func() int64) {
+			cut(t, s, line, "web-1", 4)
+			for _, sec := range []int{1, at - 90, at + 18} {
+				said(t, s, "app.log", sec, "web-1", record.Up, record.Listening)
+			}
+		}, 1},
 		"its application logs its starts, and none then": {silent(at, at+20), func(s record.Sink, line func() int64) {
 			cut(t, s, line, "web-1", 4)
 			said(t, s, "app.log", 1, "web-1", record.Up, record.Listening)

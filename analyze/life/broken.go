@@ -2,6 +2,7 @@ package life
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"lastcall/analyze/finding"
@@ -44,7 +45,10 @@ func endsByBreaks(all []*container, broken map[string][]Broken) {
 			if c.schedule.deployed(b.Time, signGap) || within(c.schedule.planned, b.Time) {
 				continue
 			}
-			if len(starts) > 0 && !c.startBetween(b.Time.Add(-clockSlack), b.Time.Add(startedAgain)) {
+			startsAgain := func(e *record.Lifecycle) bool {
+				return e.Time >= b.Time.Add(-clockSlack) && e.Time <= b.Time.Add(startedAgain)
+			}
+			if len(starts) > 0 && !slices.ContainsFunc(starts, startsAgain) {
 				continue
 			}
 			ends = append(ends, ownEnd{container: c, start: &record.Lifecycle{Time: b.Time, Container: c.name, Pos: b.Pos, Text: b.String()}})
