@@ -88,6 +88,8 @@ func TestDeathsAreSeenInRequestsWhereNothingElseTells(t *testing.T) {
 				said(t, s, "app.log", sec, "web-1", record.Up, record.Listening)
 			}
 		}, 1},
+		"the log of all has a gap then":                                  {func(_, i int) bool { return i > at && i <= at+900 }, func(s record.Sink, line func() int64) { cut(t, s, line, "web-1", 4) }, 0},
+		"nobody is answered for half a minute, and it is not for longer": {func(c, i int) bool { return i > at && i <= at+30 || c == 1 && i > at && i <= at+50 }, func(s record.Sink, line func() int64) { cut(t, s, line, "web-1", 4) }, 1},
 		"its application logs that it starts again, soon after it had": {silent(at, at+20), func(s record.Sink, line func() int64) {
 			cut(t, s, line, "web-1", 4)
 			for _, sec := range []int{1, at - 90, at + 18} {

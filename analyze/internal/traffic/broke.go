@@ -28,6 +28,10 @@ const (
 	brokeMissedMany = 3
 	// maxBroke moments of one container are no deaths.
 	maxBroke = 200
+	// nobody: where nobody at all was answered for so long, the log has a gap rather than the container a silence. A silence is looked at for
+	// brokeLong at most: a container that is the only one, and comes back later than that, may have no log meanwhile.
+	nobody    = time.Minute
+	brokeLong = 10 * time.Minute
 )
 
 // brokeMoment is a moment at which connections to a container broke.
@@ -44,14 +48,18 @@ type brokeMoment struct {
 // them was answered afterwards, and it answered nobody for longer than its usual pace explains. Only where no source would tell of ends:
 // it takes a pass over all requests.
 func (t *Traffic) brokenEnds() (map[string][]life.Broken, error) {
-	if !t.Containers.Named || len(t.Evidence.Crashes) > 0 || life.TellOfEnds(nil, t.Evidence.Events) {
-		return nil, nil
+	if !t.Containers.Named || len(t.Evidence.Crashes) > 0 || life.TellOfEnds(nil, t.Evidence.Events) || t.Sampled.Fraction > 0 {
+		return nil, nil // where only windows were fetched, what is silent may be what was not
 	}
 	moments := t.brokeMoments()
 	if len(moments) == 0 {
 		return nil, nil
 	}
+	served := newSeconds(t.Window.From, t.Window.To)
 	err := t.lines(t.Evidence.Log.EachUnsorted, countedLines, func(r *reqlog.Rec) {
+		if r.Outcome == record.Answered {
+			served.add(r.Start)
+		}
 		if of := moments[r.Container]; of != nil && r.Outcome != record.Refused {
 			seeBroken(of, r)
 		}
@@ -67,7 +75,7 @@ func (t *Traffic) brokenEnds() (map[string][]life.Broken, error) {
 			}
 		}
 		for i := range of {
-			if b, ok := t.brokenEnd(c, &of[i]); ok {
+			if b, ok := t.brokenEnd(c, &of[i], served); ok {
 				out[t.Containers.Names[c]] = append(out[t.Containers.Names[c]], b)
 			}
 		}
@@ -128,13 +136,19 @@ func seeBroken(of []brokeMoment, r *reqlog.Rec) {
 }
 
 // brokenEnd reports whether a container ended at a moment.
-func (t *Traffic) brokenEnd(c uint32, m *brokeMoment) (life.Broken, bool) {
-	served := min(brokeUsual, m.from.Sub(max(t.spans[c].First, t.Window.From)))
-	if m.survived || m.open == 0 || served < brokeLeast {
+func (t *Traffic) brokenEnd(c uint32, m *brokeMoment, served *seconds) (life.Broken, bool) {
+	alive := min(brokeUsual, m.from.Sub(max(t.spans[c].First, t.Window.From)))
+	if m.survived || m.open == 0 || alive < brokeLeast {
 		return life.Broken{}, false
 	}
 	silent := cmp.Or(m.next, t.Window.To).Sub(m.to)
-	missed, least := float64(m.usual)*silent.Seconds()/served.Seconds(), float64(brokeMissed)
+	heard := min(silent, brokeLong)
+	if len(t.Containers.Names) > 2 {
+		heard = served.until(m.to, m.to.Add(heard)).Sub(m.to)
+	} else if silent > brokeLong {
+		return life.Broken{}, false
+	}
+	missed, least := float64(m.usual)*heard.Seconds()/alive.Seconds(), float64(brokeMissed)
 	if m.open >= naming.MinBroken {
 		least = brokeMissedMany
 	}
@@ -149,6 +163,36 @@ func (t *Traffic) brokenEnd(c uint32, m *brokeMoment) (life.Broken, bool) {
 	return b, true
 }
 
+// seconds are those of a window in which something happened.
+type seconds struct {
+	from record.Time
+	in   []uint64 // a bit for each
+}
+
+func newSeconds(from, to record.Time) *seconds {
+	return &seconds{from: from, in: make([]uint64, max(0, int64(to.Sub(from)/time.Second))/64+1)}
+}
+
+func (s *seconds) add(at record.Time) {
+	if i := int64(at.Sub(s.from) / time.Second); i >= 0 && i/64 < int64(len(s.in)) {
+		s.in[i/64] |= 1 << (i % 64)
+	}
+}
+
+// until returns the last instant up to which it happened again and again, no longer than nobody apart.
+func (s *seconds) until(from, to record.Time) record.Time {
+	last := from
+	for at := from; at <= to && at.Sub(last) < nobody; at = at.Add(time.Second) {
+		if i := int64(at.Sub(s.from) / time.Second); i >= 0 && i/64 < int64(len(s.in)) && s.in[i/64]&(1<<(i%64)) != 0 {
+			last = at
+		}
+	}
+	if to.Sub(last) < nobody {
+		return to
+	}
+	return last
+}
+
 // BrokenRule documents the test.
 func BrokenRule() finding.Rule {
 	return finding.Rule{ID: "death.broken", Title: "Deaths that only requests tell of", Question: "No platform log or events were given: do the requests show that containers died?",
@@ -157,6 +201,7 @@ func BrokenRule() finding.Rule {
 		Thresholds: []finding.Threshold{
 			{Name: "one or two requests", Value: fmt.Sprintf("%d requests missed, by the rate of the five minutes before", brokeMissed), Why: "a connection that the router kept too long breaks alone, and the container goes on answering; by chance nobody comes for so long once in 1,100 times"},
 			{Name: "more", Value: fmt.Sprintf("%d requests missed", brokeMissedMany), Why: "that they break together and none is left says most of it"},
+			{Name: "a gap of the log", Value: "a minute in which nobody at all is answered", Why: "then it is not the container that is silent"},
 			{Name: "together", Value: fmt.Sprintf("%g s apart", naming.BreakGap.Seconds()), Why: "recorded: a process that ends breaks all within milliseconds; access logs tell whole seconds"}},
 		Source: "recorded incidents: of 37 deaths 30 are found in the log of the router alone, and nothing that was none", Limits: "Blind where nothing was open, or the container is back before the next request comes. It says that a process ended, not how: likely at best."}
 }
