@@ -292,9 +292,12 @@ func (c *Canon) apply(ev *intake.Evidence) (named bool, err error) {
 	}
 	words = slices.DeleteFunc(words, func(k *record.Crash) bool { return k.Exited || k.Time == 0 })
 	if len(processes)+len(words) > 0 {
-		s, err := c.hear(ev, slices.Concat(processes, words))
-		if err != nil {
-			return false, err
+		s := &speech{}
+		said := slices.DeleteFunc(slices.Concat(processes, words), func(k *record.Crash) bool { return k.Kind == record.CrashOOMKill && k.Instance != "" }) // by a kernel
+		if len(said) > 0 {
+			if s, err = c.hear(ev, said); err != nil {
+				return false, err
+			}
 		}
 		c.tieProcesses(ev, slices.Clone(processes), s)
 		tieWords(ev, words, s)

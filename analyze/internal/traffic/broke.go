@@ -69,6 +69,7 @@ func (t *Traffic) brokenEnds() (map[string][]life.Broken, error) {
 	}
 	out := map[string][]life.Broken{}
 	for c, of := range moments {
+		// Where nothing was answered up to the next moment, it is silent beyond that.
 		for i := len(of) - 2; i >= 0; i-- {
 			if of[i].next == 0 {
 				of[i].next = of[i+1].next
