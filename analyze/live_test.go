@@ -1,3 +1,7 @@
+//go:build !race
+
+// Not with the race detector: it brings the Datadog client, which takes minutes to compile for it.
+
 package analyze_test
 
 import (
