@@ -88,6 +88,9 @@ func (a *Analyzer) Lifecycle(e *record.Lifecycle) error { return a.gathered.Life
 // Job implements record.Sink.
 func (a *Analyzer) Job(j *record.Job) error { return a.gathered.Job(j) }
 
+// Message implements record.Sink.
+func (a *Analyzer) Message(m *record.Message) error { return a.gathered.Message(m) }
+
 // Exposure implements record.Sink.
 func (a *Analyzer) Exposure(e *record.Exposure) error { return a.gathered.Exposure(e) }
 

@@ -48,6 +48,11 @@ func (r *recorder) Job(x *record.Job) error {
 	c := *x
 	return r.keep(func(s record.Sink) error { return s.Job(&c) })
 }
+func (r *recorder) Message(x *record.Message) error {
+	c := *x
+	c.Container, c.Instance, c.Service, c.Text = bytes.Clone(c.Container), bytes.Clone(c.Instance), bytes.Clone(c.Service), bytes.Clone(c.Text)
+	return r.keep(func(s record.Sink) error { return s.Message(&c) })
+}
 func (r *recorder) Exposure(x *record.Exposure) error {
 	c := *x
 	return r.keep(func(s record.Sink) error { return s.Exposure(&c) })

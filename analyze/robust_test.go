@@ -65,6 +65,12 @@ func (e editor) Job(x *record.Job) error {
 	return e.to.Job(&c)
 }
 
+func (e editor) Message(x *record.Message) error {
+	c := *x
+	e.edit(&c.Pos, &c.Time)
+	return e.to.Message(&c)
+}
+
 func (e editor) Exposure(x *record.Exposure) error {
 	c := *x
 	e.edit(&c.Pos, &c.From, &c.To)

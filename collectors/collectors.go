@@ -195,6 +195,7 @@ func (w *watch) Sample(x *record.Sample) error       { return w.lost.note(w.Sink
 func (w *watch) Crash(x *record.Crash) error         { return w.lost.note(w.Sink.Crash(x)) }
 func (w *watch) Lifecycle(x *record.Lifecycle) error { return w.lost.note(w.Sink.Lifecycle(x)) }
 func (w *watch) Job(x *record.Job) error             { return w.lost.note(w.Sink.Job(x)) }
+func (w *watch) Message(x *record.Message) error     { return w.lost.note(w.Sink.Message(x)) }
 func (w *watch) Exposure(x *record.Exposure) error   { return w.lost.note(w.Sink.Exposure(x)) }
 func (w *watch) Profile(x *record.Profile) error     { return w.lost.note(w.Sink.Profile(x)) }
 func (w *watch) Warn(x *record.Warning) error        { return w.lost.note(w.Sink.Warn(x)) }

@@ -17,6 +17,7 @@ const (
 	EventMembers   EventKind = "members" // the list of live instances changed
 	EventMemory    EventKind = "memory"
 	EventRequest   EventKind = "request"
+	EventSaid      EventKind = "said"   // a line of a log that stands before deaths, and seldom elsewhere
 	EventOnset     EventKind = "onset"  // a container begins to slow down
 	EventBroken    EventKind = "broken" // connections broke all at once
 	EventHang      EventKind = "hang"
@@ -33,7 +34,7 @@ func (k EventKind) rank() int {
 		return 0
 	case EventDeploy, EventPlanned, EventRestart:
 		return 1
-	case EventRequest, EventLastWords:
+	case EventRequest, EventLastWords, EventSaid:
 		return 2
 	}
 	return lastRank

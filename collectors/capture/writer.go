@@ -517,6 +517,9 @@ func (s *Slice) Lifecycle(r *record.Lifecycle) error {
 // Job writes one record.
 func (s *Slice) Job(r *record.Job) error { return s.put(func(c *chunk) { c.job(r) }) }
 
+// Message writes nothing: what is captured comes from services, and those are not asked for all that was logged.
+func (s *Slice) Message(*record.Message) error { return nil }
+
 // Exposure writes one record.
 func (s *Slice) Exposure(r *record.Exposure) error {
 	return s.put(func(c *chunk) { c.exposure(r) })

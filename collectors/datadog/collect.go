@@ -418,6 +418,7 @@ func (t tee) Lifecycle(r *record.Lifecycle) error {
 	return errors.Join(t.a.Lifecycle(r), t.b.Lifecycle(r))
 }
 func (t tee) Job(r *record.Job) error           { return errors.Join(t.a.Job(r), t.b.Job(r)) }
+func (tee) Message(*record.Message) error       { return nil } // see tap
 func (t tee) Exposure(r *record.Exposure) error { return errors.Join(t.a.Exposure(r), t.b.Exposure(r)) }
 func (t tee) Profile(r *record.Profile) error   { return errors.Join(t.a.Profile(r), t.b.Profile(r)) }
 func (t tee) Warn(r *record.Warning) error      { return errors.Join(t.a.Warn(r), t.b.Warn(r)) }
@@ -580,6 +581,9 @@ func (s *tap) Job(r *record.Job) error {
 	s.t.locked(func() { s.t.add(r.Pos.Source, "jobs", r.Start) })
 	return s.Sink.Job(r)
 }
+
+// Message keeps none: lines are fetched around deaths rather than elsewhere, so that how often one is written at other times is not known.
+func (s *tap) Message(*record.Message) error { return nil }
 
 func (s *tap) Exposure(r *record.Exposure) error {
 	s.t.locked(func() {

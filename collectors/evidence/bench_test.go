@@ -26,6 +26,7 @@ func (c *counter) Sample(*record.Sample) error       { return nil }
 func (c *counter) Crash(*record.Crash) error         { return nil }
 func (c *counter) Lifecycle(*record.Lifecycle) error { return nil }
 func (c *counter) Job(*record.Job) error             { return nil }
+func (c *counter) Message(*record.Message) error     { return nil }
 func (c *counter) Exposure(*record.Exposure) error   { return nil }
 func (c *counter) Profile(*record.Profile) error     { return nil }
 func (c *counter) Cover(*record.Coverage) error      { return nil }

@@ -108,6 +108,7 @@ type dispatcher struct {
 	first   *jsonLine           // the first of json, where it is that
 	next    nextParser          // the first of text, where it is that
 	words   format.LineParser   // the one of text that looks for last words in any line
+	chat    *lastWordsParser    // that one
 	kept    []format.LineParser // by index of the chain: those that are made once
 	used    bool                // lines were parsed
 	stale   bool                // the parsers that are made anew for every chunk are of an older one
@@ -174,10 +175,10 @@ func (d *dispatcher) parsers() {
 			d.text, d.needs = append(d.text, p), append(d.needs, needs(f))
 		}
 	}
-	d.first, d.next, d.words = nil, nil, nil
+	d.first, d.next, d.words, d.chat = nil, nil, nil, nil
 	for _, p := range d.text {
 		if w, ok := p.(*lastWordsParser); ok {
-			d.words = w
+			d.words, d.chat = w, w
 		}
 	}
 	if len(d.json) > 0 {
@@ -287,6 +288,7 @@ func (d *dispatcher) line(no int64, line []byte) error {
 	if d.stale {
 		d.parsers()
 	}
+	d.begin()
 	if line[0] != '{' && cut.IsColoured(line) {
 		// As Docker Compose and stern colour the names of containers, and loggers their levels.
 		if d.plain = cut.AppendPlain(d.plain[:0], line); len(d.plain) == 0 {
@@ -345,8 +347,14 @@ func (d *dispatcher) line(no int64, line []byte) error {
 	if handled || err != nil {
 		return d.handles(handled, err)
 	}
-	d.miss(no, line, isJSON)
-	return nil
+	return d.miss(no, line, isJSON)
+}
+
+// begin forgets the line before.
+func (d *dispatcher) begin() {
+	if d.chat != nil {
+		d.chat.split = plainLine{}
+	}
 }
 
 // behindHeader offers what a process said behind the header of journalctl or syslog to the formats of requests. Others know such headers.
@@ -372,7 +380,7 @@ func (d *dispatcher) behindHeader(no int64, l *journalLine) (handled bool, err e
 }
 
 // miss counts a line that no parser took.
-func (d *dispatcher) miss(no int64, line []byte, isJSON bool) {
+func (d *dispatcher) miss(no int64, line []byte, isJSON bool) error {
 	switch {
 	case len(bytes.TrimSpace(line)) == 0:
 	case cut.LooksBinary(line):
@@ -381,7 +389,11 @@ func (d *dispatcher) miss(no int64, line []byte, isJSON bool) {
 		d.malformed.see(no, line)
 	default:
 		d.unknown.see(no, line)
+		if d.chat != nil {
+			return d.chat.chatter(no, d.sink)
+		}
 	}
+	return nil
 }
 
 // handles counts a line that was handled.
@@ -441,6 +453,7 @@ func (d *dispatcher) docker(no int64, around frame, line []byte) (bool, error) {
 
 // stored offers a line that a store of logs received at a time, 0 where it does not say, from a container.
 func (d *dispatcher) stored(no int64, t record.Time, from *speaker, line []byte) error {
+	d.begin()
 	if line[0] != '{' && cut.IsColoured(line) {
 		d.plain = cut.AppendPlain(d.plain[:0], line)
 		line = d.plain
@@ -459,7 +472,7 @@ func (d *dispatcher) stored(no int64, t record.Time, from *speaker, line []byte)
 		handled, err = d.received(no, t, from, line)
 	}
 	if !handled && err == nil {
-		d.miss(no, line, isJSON)
+		err = d.miss(no, line, isJSON)
 	}
 	return d.handles(handled, err)
 }
@@ -489,8 +502,8 @@ func (d *dispatcher) received(no int64, t record.Time, from *speaker, text []byt
 	_, timed := stamp.Read(text)
 	if !timed && (messageMayMatter(text) || isUpperStart(text)) {
 		if handled, err := d.messages.parse(pos, t, who.Container, who.Instance, who.Service, who.Host, who.Version, text, d.sink); handled || err != nil {
-			if w, ok := d.words.(*lastWordsParser); ok {
-				w.sign = no // the rest of what is told of an end is its own
+			if d.chat != nil {
+				d.chat.sign = no // the rest of what is told of an end is its own
 			}
 			return handled, err
 		}

@@ -49,6 +49,7 @@ type herokuParser struct {
 	words  lastWords
 	dynos  dynoMemory
 	origin origin.Origin
+	told   record.Message
 	clock  stamp.Clock // UTC
 }
 
@@ -79,7 +80,11 @@ func (p *herokuParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (b
 		}
 		o.Container = h.Proc
 		handled, err := p.words.parse(o, h.Body, sink)
-		return handled || err != nil || !othersMayTake(h.Body), err
+		if handled || err != nil || othersMayTake(h.Body) {
+			return handled, err
+		}
+		p.told = record.Message{Pos: o.Pos, Time: o.Time, Container: h.Proc, Text: h.Body}
+		return true, sink.Message(&p.told)
 	}
 	if !h.Stamp.Zoned {
 		if err := warning.Tell(sink, o.Pos, "no_timezone", warning.NoZone, line); err != nil {

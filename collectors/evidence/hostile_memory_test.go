@@ -38,6 +38,7 @@ func (c *counts) Sample(*record.Sample) error       { c.samples++; return nil }
 func (c *counts) Crash(*record.Crash) error         { c.crashes++; return nil }
 func (c *counts) Lifecycle(*record.Lifecycle) error { c.lifecycles++; return nil }
 func (c *counts) Job(*record.Job) error             { c.jobs++; return nil }
+func (c *counts) Message(*record.Message) error     { return nil }
 func (c *counts) Exposure(*record.Exposure) error   { return nil }
 func (c *counts) Profile(*record.Profile) error     { return nil }
 func (c *counts) Cover(*record.Coverage) error      { return nil }

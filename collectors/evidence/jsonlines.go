@@ -194,6 +194,7 @@ type jsonLine struct {
 
 	messages messageReader
 	jobs     jobReader
+	told     record.Message
 }
 
 // Forget implements format.Forgetful.
@@ -389,10 +390,13 @@ func (l *jsonLine) message(t record.Time, container, instance, service, host, ve
 		}
 	}
 	// A job may fail for want of memory: its message counts all the same.
+	isJob := false
 	if l.scan.Have.HasAny(&l.format.jobs) && len(l.line) <= jsondoc.MaxParsed {
-		if _, err := l.jobs.parse(l.pos, t, container, instance, l.line, sink); err != nil {
+		job, err := l.jobs.parse(l.pos, t, container, instance, l.line, sink)
+		if err != nil {
 			return err
 		}
+		isJob = job
 	}
 	if len(msg) == 0 {
 		return nil
@@ -403,11 +407,17 @@ func (l *jsonLine) message(t record.Time, container, instance, service, host, ve
 	if handled, err := l.router.parse(l.pos, t, service, msg, sink); handled || err != nil {
 		return err
 	}
-	if !messageMayMatter(msg) && !isErrorHead(msg) {
-		return nil
+	if messageMayMatter(msg) || isErrorHead(msg) {
+		handled, err := l.messages.parse(l.pos, t, string(container), string(instance), string(service), string(host), string(version), msg, sink)
+		if handled || err != nil {
+			return err
+		}
 	}
-	_, err := l.messages.parse(l.pos, t, string(container), string(instance), string(service), string(host), string(version), msg, sink)
-	return err
+	if isJob {
+		return nil // it is named by more than its message
+	}
+	l.told = record.Message{Pos: l.pos, Time: t, Container: container, Instance: instance, Service: service, Text: msg}
+	return sink.Message(&l.told)
 }
 
 // unframeJSON finds the JSON object behind a platform's, a container runtime's, kubectl's or syslog's own text: `… app[web.1]: {…}`,

@@ -245,7 +245,7 @@ func (l *jsonLine) newPlan() *jsonPlan {
 		if !find(ref, &v) {
 			return nil
 		}
-		if p.says && i != bufContainer && i != bufInstance {
+		if p.says && i != bufContainer && i != bufInstance && i != bufService {
 			continue
 		}
 		if v.Step < 0 {
@@ -312,7 +312,7 @@ func (l *jsonLine) planned(p *jsonPlan, lineNo int64, line []byte, sink record.S
 		return false, nil
 	}
 	if p.says {
-		return l.plannedWords(p, at, line, sink), nil
+		return l.plannedWords(p, lineNo, at, line, sink)
 	}
 	var took time.Duration
 	v, whole := int64(0), false
@@ -345,27 +345,36 @@ func (l *jsonLine) planned(p *jsonPlan, lineNo int64, line []byte, sink record.S
 	return true, sink.Request(r)
 }
 
-// plannedWords is planned for a line that is no request: done when it says nothing of interest.
-func (l *jsonLine) plannedWords(p *jsonPlan, at record.Time, line []byte, sink record.Sink) (done bool) {
+// plannedWords is planned for a line that is no request: done when it is no sign of an end, nor a request in other words.
+func (l *jsonLine) plannedWords(p *jsonPlan, lineNo int64, at record.Time, line []byte, sink record.Sink) (done bool, err error) {
 	raw := p.message.Raw(l.scan, line)
+	msg := raw
+	if p.message.Escaped {
+		l.bufs[bufMessage] = jsonscan.Unescape(l.bufs[bufMessage][:0], raw)
+		msg = l.bufs[bufMessage]
+	}
 	if idle := &p.idle[len(raw)%len(p.idle)]; !bytes.Equal(*idle, raw) {
-		msg := raw
-		if p.message.Escaped {
-			l.bufs[bufMessage] = jsonscan.Unescape(l.bufs[bufMessage][:0], msg)
-			msg = l.bufs[bufMessage]
-		}
 		if mayBeRouterMessage(msg) || messageMayMatter(msg) || isErrorHead(msg) {
-			return false
+			return false, nil
 		}
 		if len(raw) <= maxIdle {
 			*idle = append((*idle)[:0], raw...)
 		}
 	}
+	r := &p.req
+	container := r.Container
 	if s, ok := sink.(*tally); ok {
-		s.see(at, p.req.Container, p.req.Instance)
+		s.see(at, container, r.Instance)
+		if len(container) == 0 {
+			container = s.containerOfFile()
+		}
 	}
 	l.taken = p.taken
-	return true
+	if len(msg) == 0 {
+		return true, nil
+	}
+	l.told = record.Message{Pos: record.Pos{Source: l.src, Line: lineNo}, Time: at, Container: container, Instance: r.Instance, Service: r.Service, Text: msg}
+	return true, sink.Message(&l.told)
 }
 
 // mayBeLower says whether a word may have lower-case letters; a loop over a few bytes costs more, because nobody can foresee its end.

@@ -73,6 +73,9 @@ type lastWordsParser struct {
 	last     record.Time // of the last line that had a time
 	lastLine int64
 	sign     int64
+
+	split plainLine // the line that was offered last; of no use once the next one is read
+	told  record.Message
 }
 
 // Forget implements format.Forgetful.
@@ -111,6 +114,7 @@ func (p *lastWordsParser) parseAt(lineNo int64, received record.Time, line []byt
 	if l.stamp.Time != 0 {
 		p.last, p.lastLine = l.stamp.Time, lineNo
 	}
+	p.split = l
 	if p.panic.crash.Time != 0 {
 		o := origin.Origin{Pos: record.Pos{Source: p.src, Line: lineNo}, Container: l.container}
 		if c := p.panic.next(&o, l.body); c != nil {
@@ -169,6 +173,27 @@ func (p *lastWordsParser) parseAt(lineNo int64, received record.Time, line []byt
 		return true, warning.Tell(sink, o.Pos, "no_year", warning.NoYear, line)
 	}
 	return true, nil
+}
+
+// chatter passes on the line that was offered last, which nobody took, as what a process said. One without a time of its own tells nothing
+// that can be placed.
+func (p *lastWordsParser) chatter(lineNo int64, sink *tally) error {
+	l := &p.split
+	if l.stamp.Time == 0 || len(l.body) == 0 {
+		return nil
+	}
+	p.told = record.Message{Pos: record.Pos{Source: p.src, Line: lineNo}, Time: l.stamp.Time, Container: l.container, Text: l.body}
+	m := &p.told
+	if len(m.Container) == 0 {
+		m.Container = p.file
+	}
+	if len(m.Container) == 0 {
+		_, m.Container, m.Instance = sink.lastSeen()
+	}
+	if len(m.Container) == 0 {
+		m.Container = sink.containerOfFile()
+	}
+	return sink.Message(m)
 }
 
 // follows reports whether a line belongs to the dump after (or around) last words: known, and without a say.

@@ -150,6 +150,9 @@ func (p *herokuRouterParser) ParseLine(lineNo int64, line []byte, sink record.Si
 
 // unframe finds the router's own text behind other headers. The time is 0 where the line has none.
 func (p *herokuRouterParser) unframe(line []byte) (t record.Time, body []byte, zoned, ok bool) {
+	if bytes.IndexByte(line, '=') < 0 {
+		return 0, nil, false, false // it has no pairs
+	}
 	if isHerokuRouterBody(line) {
 		return 0, line, true, true
 	}

@@ -46,6 +46,7 @@ type scalingoParser struct {
 	src    *record.Source
 	words  lastWords
 	origin origin.Origin
+	told   record.Message
 	clock  stamp.Clock // UTC
 }
 
@@ -75,7 +76,11 @@ func (p *scalingoParser) ParseLine(lineNo int64, line []byte, sink record.Sink) 
 	}
 	o.Container = tag
 	handled, err := p.words.parse(o, body, sink)
-	return handled || err != nil || !othersMayTake(body), err
+	if handled || err != nil || othersMayTake(body) {
+		return handled, err
+	}
+	p.told = record.Message{Pos: o.Pos, Time: t, Container: tag, Text: body}
+	return true, sink.Message(&p.told)
 }
 
 // isScalingoPlatform recognises the tags under which the platform itself speaks; what copies its log may name it in full.

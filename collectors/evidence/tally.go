@@ -194,6 +194,15 @@ func (t *tally) Job(j *record.Job) error {
 	return t.fail(t.next.Job(j))
 }
 
+// Message passes what processes said, of which no coverage tells: it proves nothing by itself.
+func (t *tally) Message(m *record.Message) error {
+	if t.query.From != 0 && m.Time < t.query.From || t.query.To != 0 && m.Time > t.query.To ||
+		t.query.Service != "" && len(m.Service) > 0 && string(m.Service) != t.query.Service {
+		return nil
+	}
+	return t.fail(t.next.Message(m))
+}
+
 func (t *tally) Exposure(e *record.Exposure) error {
 	if t.otherService(sigExposure, e.Service) || !t.in(sigExposure, e.From, e.To) {
 		return nil

@@ -309,6 +309,16 @@ type Job struct {
 	Instance   string
 }
 
+// Message is what a process logged that is neither a request, nor a run of a job, nor a sign of its end. Its texts are valid only until
+// the Sink returns: a Sink that keeps one must copy.
+type Message struct {
+	Pos                 Pos
+	Time                Time
+	Container, Instance []byte // empty when unknown
+	Service             []byte
+	Text                []byte // what the process wrote, without what a platform put before it
+}
+
 // Exposure is what a backend computed over many requests that are not seen one by one: counts and latency of one endpoint.
 type Exposure struct {
 	Pos      Pos
@@ -372,6 +382,7 @@ type Sink interface {
 	Crash(*Crash) error
 	Lifecycle(*Lifecycle) error
 	Job(*Job) error
+	Message(*Message) error
 	Exposure(*Exposure) error
 	Profile(*Profile) error
 	Warn(*Warning) error
@@ -402,6 +413,9 @@ func (Discard) Lifecycle(*Lifecycle) error { return nil }
 
 // Job does nothing.
 func (Discard) Job(*Job) error { return nil }
+
+// Message does nothing.
+func (Discard) Message(*Message) error { return nil }
 
 // Exposure does nothing.
 func (Discard) Exposure(*Exposure) error { return nil }

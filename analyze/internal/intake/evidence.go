@@ -33,6 +33,7 @@ type Evidence struct {
 	Crashes   []record.Crash
 	Events    []record.Lifecycle
 	Jobs      []record.Job
+	Chatter   *Chatter
 	Exposures []record.Exposure
 	Profiles  []record.Profile
 	Series    map[SeriesKey]*Series

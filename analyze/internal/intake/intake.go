@@ -115,7 +115,7 @@ func newSink(parent *Sink, all *shared) *Sink {
 		writer: all.log.Writer(), broken: all.unanswered.Writer(), ends: all.endpoints.Interner(), cache: map[string]named{}, begun: map[OpenKey][]begun{},
 		kept: Evidence{
 			Open: map[OpenKey][]reqlog.Rec{}, Details: map[uint32]Detail{}, Series: map[SeriesKey]*Series{}, Seen: map[SeenKey]*Sighting{},
-			Warnings: map[WarningKey]*record.Warning{},
+			Warnings: map[WarningKey]*record.Warning{}, Chatter: newChatter(),
 		},
 	}
 }
@@ -472,6 +472,14 @@ func (s *Sink) Job(j *record.Job) error {
 	return nil
 }
 
+// Message implements record.Sink.
+func (s *Sink) Message(m *record.Message) error {
+	if len(m.Service) == 0 || !s.otherService(string(m.Service)) {
+		s.kept.Chatter.add(m)
+	}
+	return nil
+}
+
 // Exposure implements record.Sink.
 func (s *Sink) Exposure(e *record.Exposure) error {
 	if !s.otherService(e.Service) {
@@ -556,6 +564,7 @@ func (s *Sink) Join() error {
 	p.kept.Crashes = append(p.kept.Crashes, s.kept.Crashes...)
 	p.kept.Events = append(p.kept.Events, s.kept.Events...)
 	p.kept.Jobs = append(p.kept.Jobs, s.kept.Jobs...)
+	p.kept.Chatter.join(s.kept.Chatter)
 	p.kept.Exposures = append(p.kept.Exposures, s.kept.Exposures...)
 	p.kept.Profiles = append(p.kept.Profiles, s.kept.Profiles...)
 	for k, e := range s.kept.Series {

@@ -213,6 +213,7 @@ func (w *watch) Lifecycle(l *record.Lifecycle) error {
 }
 
 func (w *watch) Job(*record.Job) error           { return nil }
+func (w *watch) Message(*record.Message) error   { return nil }
 func (w *watch) Exposure(*record.Exposure) error { return nil }
 func (w *watch) Profile(*record.Profile) error   { return nil }
 func (w *watch) Warn(*record.Warning) error      { return nil }

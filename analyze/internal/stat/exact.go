@@ -22,3 +22,17 @@ func logChoose(n, k int) float64 {
 	rest, _ := math.Lgamma(float64(n - k + 1))
 	return of - chosen - rest
 }
+
+// BinomialTail is the probability of at least k successes in n trials of probability p each.
+func BinomialTail(k, n int, p float64) (tail float64) {
+	switch {
+	case k <= 0 || p >= 1:
+		return 1
+	case p <= 0:
+		return 0
+	}
+	for i := k; i <= n; i++ {
+		tail += math.Exp(logChoose(n, i) + float64(i)*math.Log(p) + float64(n-i)*math.Log1p(-p))
+	}
+	return min(tail, 1)
+}

@@ -25,6 +25,9 @@ func (q *inquiry) actions() {
 		add("observe", "latency.slow", fmt.Sprintf("Look at what requests waited for from %s to %s: a database, something else that they call, the machine.", clockTime(slow.From), clockTime(slow.To)))
 	}
 	if v.Cause == finding.Undetermined {
+		if q.ledBy != "" && v.Endpoint == nil {
+			add("fix", "lines.before", "Look at what the code does where it logs “"+q.ledBy+"”, and at what it was given the last time before each death.")
+		}
 		switch {
 		case v.Endpoint != nil:
 			add("mitigate", "burst.open-at-onset", "Limit or switch off "+listAll(causes[0].endpoints)+" until it is known how it kills, and block the request or caller shown in the examples.")
@@ -90,7 +93,7 @@ func (q *inquiry) actions() {
 			add("observe", "burst.open-at-onset", "Read what the processes wrote just before "+listSome(at, 3)+": they ended by an error, and its first line and trace say where.")
 		case len(q.untied.Containers) > 0:
 			add("observe", "burst.open-at-onset", "Save what tells which container of the pods died (kubectl get pods -o json), and ask again with it.")
-		default:
+		case q.ledBy == "":
 			add("observe", "burst.open-at-onset", "Look at what the processes do without a request just before "+listSome(at, 3)+" (jobs, timers, consumers), and let the runtime write a heap snapshot when memory runs out.")
 		}
 	}

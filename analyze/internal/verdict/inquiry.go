@@ -39,6 +39,9 @@ type inquiry struct {
 	failing   []traffic.Failing // looked for where nothing died
 	latency   traffic.Singles   // of those that are accused
 
+	said  []finding.Event // what was logged before deaths that nothing explains
+	ledBy string          // the first such line, or job
+
 	report *finding.Report
 }
 

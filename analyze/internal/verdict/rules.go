@@ -35,6 +35,7 @@ func ownRules() []finding.Rule {
 		agesRule(),
 		atOnceRule(),
 		clockRule(),
+		linesBeforeRule(),
 		momentRule(),
 		afterRule(),
 		{ID: "stall.memory-flat", Title: "Memory at a death by health check", Question: "Did the container stop answering because memory was short?",

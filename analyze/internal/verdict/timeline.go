@@ -23,7 +23,7 @@ const (
 
 // timeline is what happened, in the order of time: what sources tell, and what was made out of it.
 func (q *inquiry) timeline() []finding.Event {
-	events := slices.Concat(q.platformEvents(), q.plannedEvents(), q.restartEvents(), q.deathEvents(), q.requestEvents(), q.onsetEvents(), q.breakEvents(), q.hangEvents())
+	events := slices.Concat(q.platformEvents(), q.plannedEvents(), q.restartEvents(), q.deathEvents(), q.requestEvents(), q.said, q.onsetEvents(), q.breakEvents(), q.hangEvents())
 	events = slices.DeleteFunc(events, func(e finding.Event) bool { return e.Time.UnixNano() == 0 })
 	slices.SortStableFunc(events, func(a, b finding.Event) int {
 		return cmp.Or(a.Time.Compare(b.Time), strings.Compare(a.Container, b.Container), strings.Compare(string(a.Kind), string(b.Kind)), strings.Compare(a.Text, b.Text))

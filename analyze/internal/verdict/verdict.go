@@ -123,6 +123,7 @@ func (q *inquiry) decide() error {
 		if c := &cands[i]; c.verdict.Cause == finding.Undetermined && c.verdict.Endpoint == nil && len(c.deaths) > 0 {
 			q.tellClock(c)
 		}
+		q.tellLines(&cands[i])
 		q.nameCode(&cands[i])
 		r.Checks = append(r.Checks, cands[i].checks...)
 	}

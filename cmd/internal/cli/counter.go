@@ -27,6 +27,7 @@ func (c *counter) Sample(*record.Sample) error       { return c.add() }
 func (c *counter) Crash(*record.Crash) error         { return c.add() }
 func (c *counter) Lifecycle(*record.Lifecycle) error { return c.add() }
 func (c *counter) Job(*record.Job) error             { return c.add() }
+func (*counter) Message(*record.Message) error       { return nil } // they are no evidence by themselves
 func (c *counter) Exposure(*record.Exposure) error   { return c.add() }
 func (c *counter) Profile(*record.Profile) error     { return c.add() }
 func (c *counter) Warn(*record.Warning) error        { return nil }

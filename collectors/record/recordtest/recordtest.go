@@ -21,6 +21,7 @@ type Sink struct {
 	Lifecycles []record.Lifecycle // but for what is no event
 	Mains      []string           // of record.MainContainer the names
 	Jobs       []record.Job
+	Messages   []record.Message
 	Exposures  []record.Exposure
 	Profiles   []record.Profile
 	Warnings   []record.Warning
@@ -96,6 +97,15 @@ func (s *Sink) Job(v *record.Job) error {
 	return s.Fail
 }
 
+// Message keeps a deep copy.
+func (s *Sink) Message(v *record.Message) error {
+	c := *v
+	c.Container, c.Instance, c.Service = bytes.Clone(c.Container), bytes.Clone(c.Instance), bytes.Clone(c.Service)
+	c.Text = bytes.Clone(c.Text)
+	s.Messages = append(s.Messages, c)
+	return s.Fail
+}
+
 // Exposure keeps a copy.
 func (s *Sink) Exposure(v *record.Exposure) error {
 	c := *v
@@ -155,6 +165,7 @@ func (s *Sink) Join() error {
 	root.Lifecycles = append(root.Lifecycles, s.Lifecycles...)
 	root.Mains = append(root.Mains, s.Mains...)
 	root.Jobs = append(root.Jobs, s.Jobs...)
+	root.Messages = append(root.Messages, s.Messages...)
 	root.Exposures = append(root.Exposures, s.Exposures...)
 	root.Profiles = append(root.Profiles, s.Profiles...)
 	root.Warnings = append(root.Warnings, s.Warnings...)
@@ -187,6 +198,9 @@ func (s *Sink) Sort() {
 		return cmp.Or(byPos(a.Pos, b.Pos, a.Time, b.Time), cmp.Compare(a.Kind, b.Kind))
 	})
 	slices.SortStableFunc(s.Jobs, func(a, b record.Job) int { return byPos(a.Pos, b.Pos, a.Start, b.Start) })
+	slices.SortStableFunc(s.Messages, func(a, b record.Message) int {
+		return cmp.Or(byPos(a.Pos, b.Pos, a.Time, b.Time), bytes.Compare(a.Text, b.Text))
+	})
 	slices.SortStableFunc(s.Exposures, func(a, b record.Exposure) int {
 		return cmp.Or(byPos(a.Pos, b.Pos, a.From, b.From), cmp.Compare(a.Method, b.Method), cmp.Compare(a.Route, b.Route))
 	})

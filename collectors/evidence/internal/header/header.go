@@ -37,6 +37,9 @@ func herokuAfter(line []byte, st stamp.Stamp, ok bool) (HerokuLine, bool) {
 		return HerokuLine{}, false
 	}
 	rest := line[st.N+1:]
+	if !bytes.Contains(rest, []byte("heroku")) && !bytes.Contains(rest, []byte("app")) {
+		return HerokuLine{}, false // most lines of others
+	}
 	// The host name of a syslog header may stand between the time and "heroku[…]".
 	for range 3 {
 		if app, proc, body, ok := HerokuTag(rest); ok {

@@ -1,0 +1,184 @@
+package analyze_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"lastcall/analyze"
+	"lastcall/analyze/finding"
+	"lastcall/collectors/record"
+)
+
+// talking is a service of four containers that log while they work, for four hours, and some of which die without a word.
+type talking struct {
+	seed   uint64
+	deaths []death
+	// says makes the lines of a container whose deaths those are, beside what all containers log at random.
+	says func(say func(at time.Duration, text string), r *rand.Rand, container int, deaths []time.Duration)
+}
+
+type death struct {
+	container int
+	at        time.Duration
+}
+
+const talkingFor = 4 * time.Hour
+
+func (w talking) report(t *testing.T) *finding.Report {
+	t.Helper()
+	r := rand.New(rand.NewPCG(w.seed, 1))
+	src := &record.Source{Name: "app.log", Format: "text"}
+	return look(t, analyze.Options{}, func(s record.Sink) {
+		line := int64(0)
+		for c := range 4 {
+			name := fmt.Sprint("web-", c)
+			var deaths []time.Duration
+			for _, d := range w.deaths {
+				if d.container == c {
+					deaths = append(deaths, d.at)
+				}
+			}
+			for at := time.Duration(0); at < talkingFor; at += 10 * time.Second {
+				line++
+				request(t, s, line, name, "/api/orders", dawn.Add(at), 40*time.Millisecond, 200, record.Answered)
+			}
+			say := func(at time.Duration, text string) {
+				if at < 0 || at > talkingFor || slices.ContainsFunc(deaths, func(d time.Duration) bool { return at >= d && at < d+4*time.Second }) {
+					return
+				}
+				line++
+				if err := s.Message(&record.Message{Pos: record.Pos{Source: src, Line: line}, Time: dawn.Add(at), Container: []byte(name), Text: []byte(text)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for k := range 30 { // from every half a minute to every hour
+				every := 30 * time.Second << (k % 8)
+				for at := time.Duration(r.Float64() * float64(every)); at < talkingFor; at += time.Duration(r.ExpFloat64() * float64(every)) {
+					say(at, fmt.Sprintf("%s of %d things", strings.Repeat("work ", k+1), r.IntN(1000)))
+				}
+			}
+			if w.says != nil {
+				w.says(say, r, c, deaths)
+			}
+			for _, d := range deaths {
+				line++
+				if err := s.Crash(&record.Crash{Pos: record.Pos{Source: &record.Source{Name: "platform.log"}, Line: line}, Time: dawn.Add(d), Exited: true, ExitCode: 137, Kind: record.CrashOther, Container: name}); err != nil {
+					t.Fatal(err)
+				}
+				said(t, s, "platform.log", int((d + 4*time.Second).Seconds()), name, record.Up, "")
+			}
+		}
+	})
+}
+
+// before returns what the report tells of lines before deaths.
+func before(r *finding.Report) (out []string) {
+	for _, c := range r.Checks {
+		if c.Rule == "lines.before" {
+			out = append(out, c.Detail)
+		}
+	}
+	return out
+}
+
+func fiveDeaths() []death {
+	return []death{{0, 40 * time.Minute}, {1, 75 * time.Minute}, {0, 110 * time.Minute}, {2, 160 * time.Minute}, {3, 215 * time.Minute}}
+}
+
+// TestWhatIsLoggedBeforeDeathsIsTold: a job in the process that no request tells of, at its deaths and now and then.
+func TestWhatIsLoggedBeforeDeathsIsTold(t *testing.T) {
+	job := func(say func(time.Duration, string), r *rand.Rand, _ int, deaths []time.Duration) {
+		for at := time.Duration(r.IntN(40)) * time.Minute; at < talkingFor; at += 40 * time.Minute {
+			say(at, fmt.Sprintf("building digest of %d campaigns for user%d@example.org", r.IntN(100), r.IntN(100)))
+		}
+		for _, d := range deaths {
+			say(d-time.Duration(20+r.IntN(20))*time.Second, fmt.Sprintf("building digest of %d campaigns for user%d@example.org", 4000+r.IntN(100), r.IntN(100)))
+		}
+	}
+	w := talking{seed: 3, deaths: fiveDeaths(), says: job}
+	r := w.report(t)
+	if found := before(r); len(found) != 1 || !strings.Contains(found[0], "“building digest of # campaigns for #” before each of 5 deaths") {
+		t.Errorf("found %q", found)
+	}
+	if v := r.Verdict; v.Endpoint != nil || !strings.Contains(v.Summary, "building digest of #") {
+		t.Errorf("verdict %+v", v)
+	}
+	told := 0
+	for _, e := range r.Timeline {
+		if e.Kind == finding.EventSaid {
+			told++
+			if e.Source != "app.log" || e.Line == 0 || !e.Observed || !strings.HasSuffix(e.Text, "logs “building digest of # campaigns for #”") {
+				t.Errorf("event %+v", e)
+			}
+		}
+	}
+	if told != 5 {
+		t.Errorf("%d events in the timeline, want one for each death", told)
+	}
+}
+
+// TestLinesThatStandEverywhereTellNothing: what is logged all the time, by all at the deaths, at each start, as an end itself, or before too few.
+func TestLinesThatStandEverywhereTellNothing(t *testing.T) {
+	for name, w := range map[string]talking{
+		"nothing": {seed: 1, deaths: fiveDeaths()},
+		"logged every minute": {seed: 2, deaths: fiveDeaths(), says: func(say func(time.Duration, string), _ *rand.Rand, _ int, _ []time.Duration) {
+			for at := time.Duration(0); at < talkingFor; at += time.Minute {
+				say(at, "tick")
+			}
+		}},
+		"logged by the living as well": {seed: 3, deaths: fiveDeaths(), says: func(say func(time.Duration, string), _ *rand.Rand, _ int, _ []time.Duration) {
+			for _, d := range fiveDeaths() {
+				say(d.at-30*time.Second, "the database does not answer")
+			}
+		}},
+		"the end itself": {seed: 4, deaths: fiveDeaths(), says: func(say func(time.Duration, string), _ *rand.Rand, _ int, deaths []time.Duration) {
+			for _, d := range deaths {
+				say(d-100*time.Millisecond, "==== stack trace ====")
+			}
+		}},
+		"a stop": {seed: 5, deaths: fiveDeaths(), says: func(say func(time.Duration, string), _ *rand.Rand, _ int, deaths []time.Duration) {
+			for _, d := range deaths {
+				say(d-10*time.Second, "SIGTERM received, shutting down")
+			}
+		}},
+		"two deaths": {seed: 6, deaths: fiveDeaths()[:2], says: func(say func(time.Duration, string), _ *rand.Rand, _ int, deaths []time.Duration) {
+			for _, d := range deaths {
+				say(d-30*time.Second, "building digest")
+			}
+		}},
+		"starts, and deaths soon after": {seed: 7, deaths: []death{{0, 40 * time.Minute}, {0, 41 * time.Minute}, {0, 42*time.Minute + time.Second}, {0, 43*time.Minute + 2*time.Second}, {0, 44*time.Minute + 5*time.Second}},
+			says: func(say func(time.Duration, string), _ *rand.Rand, _ int, deaths []time.Duration) {
+				say(0, "reading the configuration")
+				for _, d := range deaths {
+					say(d+6*time.Second, "reading the configuration")
+				}
+			}},
+	} {
+		if found := before(w.report(t)); len(found) > 0 {
+			t.Errorf("%s: found %q", name, found)
+		}
+	}
+}
+
+// TestChanceSeldomPutsALineBeforeDeaths: deaths at random among 30 lines of all paces.
+func TestChanceSeldomPutsALineBeforeDeaths(t *testing.T) {
+	found, runs := 0, 150
+	for seed := range uint64(runs) {
+		r := rand.New(rand.NewPCG(seed, 7))
+		var deaths []death
+		for range 3 + r.IntN(6) {
+			deaths = append(deaths, death{r.IntN(4), time.Duration(10+r.IntN(220)) * time.Minute})
+		}
+		if f := before(talking{seed: seed, deaths: deaths}.report(t)); len(f) > 0 {
+			t.Logf("seed %d: %q", seed, f)
+			found++
+		}
+	}
+	if found > 2 { // one in a thousand is what the rule allows
+		t.Errorf("found a line in %d of %d", found, runs)
+	}
+}
