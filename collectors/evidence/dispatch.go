@@ -564,7 +564,7 @@ func (d *dispatcher) flush() {
 		missed
 		code, text string
 	}{
-		{d.unknown, "unrecognised_lines", "lines that are neither requests nor signs of life or death, such as an application's own chatter; they were passed over"},
+		{d.unknown, "unrecognised_lines", "lines that are neither requests nor signs of life or death, such as an application's own chatter; they are looked at only for what stands before deaths"},
 		{d.malformed, "malformed_line", "lines that begin as JSON and are broken; they were left out"},
 		{d.binary, "binary_line", "lines of binary rubbish; they were left out"},
 	} {
