@@ -386,12 +386,12 @@ func TestDeathsOfAStallThatAreDeathsOfMemoryAreGradedByTheirOwnEvidence(t *testi
 	}
 }
 
-// TestMillionsOfNamesDoNotBlowUp: as many different paths, ids, instances. A million containers goes through the whole
+// TestManyNamesDoNotBlowUp: different paths, ids, instances, containers. A million endpoints of as many containers go through the whole
 // program, in cli.
-func TestMillionsOfNamesDoNotBlowUp(t *testing.T) {
-	million := 1_000_000
+func TestManyNamesDoNotBlowUp(t *testing.T) {
+	many := 150_000
 	if testing.Short() {
-		million = 50_000
+		many = 50_000
 	}
 	src := &record.Source{Name: "log", Format: "scalingo-router"}
 	for _, c := range []struct {
@@ -399,35 +399,35 @@ func TestMillionsOfNamesDoNotBlowUp(t *testing.T) {
 		n    int
 		make func(i int, s record.Sink, q *record.Request) error
 	}{
-		{"containers", million / 4, func(i int, s record.Sink, q *record.Request) error {
+		{"containers", many, func(i int, s record.Sink, q *record.Request) error {
 			q.Container = fmt.Appendf(q.Container[:0], "web-%d", i)
 			return s.Request(q)
 		}},
-		{"paths", million, func(i int, s record.Sink, q *record.Request) error {
+		{"paths", many, func(i int, s record.Sink, q *record.Request) error {
 			q.Path = append(q.Path[:0], "/x/"...)
 			for k := i + 1; k > 0; k /= 26 {
 				q.Path = append(q.Path, byte('a'+k%26), '-')
 			}
 			return s.Request(q)
 		}},
-		{"instances", million / 4, func(i int, s record.Sink, q *record.Request) error {
+		{"instances", many, func(i int, s record.Sink, q *record.Request) error {
 			q.Instance = fmt.Appendf(q.Instance[:0], "%d", i)
 			return s.Request(q)
 		}},
-		{"starts that never end", million, func(i int, s record.Sink, q *record.Request) error {
+		{"starts that never end", many, func(i int, s record.Sink, q *record.Request) error {
 			q.ID = fmt.Appendf(q.ID[:0], "%d", i)
 			q.Phase, q.Layer = record.Started, record.LayerApp
 			return s.Request(q)
 		}},
-		{"requests that were given up on", million / 4, func(i int, s record.Sink, q *record.Request) error {
+		{"requests that were given up on", many, func(i int, s record.Sink, q *record.Request) error {
 			q.ID = fmt.Appendf(q.ID[:0], "%d", i)
 			q.Outcome = record.GaveUp
 			return s.Request(q)
 		}},
-		{"memory series", million / 4, func(i int, s record.Sink, q *record.Request) error {
+		{"memory series", many, func(i int, s record.Sink, q *record.Request) error {
 			return s.Sample(&record.Sample{Pos: q.Pos, Time: q.Start, Metric: record.RSS, Value: 1e8, Container: "web-1", Instance: fmt.Sprint(i)})
 		}},
-		{"times", million / 4, func(i int, s record.Sink, q *record.Request) error {
+		{"times", many, func(i int, s record.Sink, q *record.Request) error {
 			q.Start = record.Time(uint64(i) * 0x9E3779B97F4A7C15 >> 1)
 			q.End = q.Start
 			return s.Request(q)

@@ -82,11 +82,16 @@ func fewer(n float64) string {
 // spoken is when the containers were alive whose log there is, and which of the deaths are theirs.
 type spoken struct {
 	containers map[string]int
-	lives      [][]life.Span   // by container
-	ends       [][]record.Time // the deaths of each, in the order of time
-	total      time.Duration
-	groups     [][]saidDeath
+	lives      [][]life.Span                   // by container
+	alive      []time.Duration                 // sum of the lives of each
+	ends       [][]record.Time                 // the deaths of each, in the order of time
+	groups     [][]saidDeath                   // deaths that are looked at, those of one moment together
+	died       map[int]bool                    // the containers of those
+	asked      map[time.Duration][][]saidDeath // see longEnough
 }
+
+// sayings are when containers wrote a line, by container.
+type sayings map[int][]intake.Saying
 
 // saidDeath is a death of a container whose log there is.
 type saidDeath struct {
@@ -96,7 +101,7 @@ type saidDeath struct {
 
 // spokenOf finds the lives in which something was logged.
 func (q *inquiry) spokenOf(deaths []int) *spoken {
-	ch, s := q.traffic.Evidence.Chatter, &spoken{containers: map[string]int{}}
+	ch, s := q.traffic.Evidence.Chatter, &spoken{containers: map[string]int{}, died: map[int]bool{}, asked: map[time.Duration][][]saidDeath{}}
 	spans := map[string]intake.Span{}
 	for i, raw := range ch.Containers {
 		if i < len(ch.Spans) && ch.Spans[i].First != 0 {
@@ -126,19 +131,20 @@ func (q *inquiry) spokenOf(deaths []int) *spoken {
 		if !ok {
 			c = len(s.lives)
 			s.containers[l.Container] = c
-			s.lives, s.ends = append(s.lives, nil), append(s.ends, nil)
+			s.lives, s.ends, s.alive = append(s.lives, nil), append(s.ends, nil), append(s.alive, 0)
 		}
 		if l.Death >= 0 {
 			s.ends[c] = append(s.ends[c], q.endOf(l.Death))
 		}
 		s.lives[c] = append(s.lives[c], life.Span{From: begin, To: end})
-		s.total += end.Sub(begin)
+		s.alive[c] += end.Sub(begin)
 	}
 	var own []saidDeath
 	for _, d := range deaths {
 		c, ok := s.containers[q.traffic.Life.Deaths[d].Container]
 		if at := q.endOf(d); ok && spans[q.traffic.Life.Deaths[d].Container].First < at {
 			own = append(own, saidDeath{d, c, from[d], at})
+			s.died[c] = true
 		}
 	}
 	slices.SortFunc(own, func(a, b saidDeath) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.death, b.death)) })
@@ -191,7 +197,7 @@ func (q *inquiry) linesBefore(deaths []int) []lineBefore {
 		if len(line.Times) < beforeLeast || tellsOfStop(line.Text) {
 			continue
 		}
-		said := make([][]intake.Saying, len(s.lives))
+		said := sayings{}
 		for _, x := range line.Times {
 			if c := of[x.Container]; c >= 0 {
 				said[c] = append(said[c], x)
@@ -213,8 +219,8 @@ func (q *inquiry) linesBefore(deaths []int) []lineBefore {
 }
 
 // jobsSaid is when each container began each job that logs tell of by name.
-func (q *inquiry) jobsSaid(s *spoken) map[string][][]intake.Saying {
-	jobs := map[string][][]intake.Saying{}
+func (q *inquiry) jobsSaid(s *spoken) map[string]sayings {
+	jobs := map[string]sayings{}
 	for i := range q.traffic.Evidence.Jobs {
 		j := &q.traffic.Evidence.Jobs[i]
 		c, ok := s.containers[j.Container]
@@ -222,7 +228,7 @@ func (q *inquiry) jobsSaid(s *spoken) map[string][][]intake.Saying {
 			continue
 		}
 		if jobs[j.Name] == nil {
-			jobs[j.Name] = make([][]intake.Saying, len(s.lives))
+			jobs[j.Name] = sayings{}
 		}
 		jobs[j.Name][c] = append(jobs[j.Name][c], intake.Saying{Time: j.Start, Line: j.Pos.Line, Source: j.Pos.Source})
 	}
@@ -230,7 +236,7 @@ func (q *inquiry) jobsSaid(s *spoken) map[string][][]intake.Saying {
 }
 
 // stands reports whether a line stands before deaths, and seldom elsewhere, at the distance at which that is the least probable by chance.
-func (s *spoken) stands(said [][]intake.Saying, tried float64) (best lineBefore, ok bool) {
+func (s *spoken) stands(said sayings, tried float64) (best lineBefore, ok bool) {
 	n := 0
 	for c := range said {
 		slices.SortFunc(said[c], compareSayings)
@@ -242,7 +248,7 @@ func (s *spoken) stands(said [][]intake.Saying, tried float64) (best lineBefore,
 		return best, false
 	}
 	for _, within := range beforeWithin() {
-		if l := s.before(said, within); l != nil && (!ok || l.p < best.p) {
+		if l := s.before(said, n, within); l != nil && (!ok || l.p < best.p) {
 			best, ok = *l, true
 		}
 	}
@@ -251,7 +257,7 @@ func (s *spoken) stands(said [][]intake.Saying, tried float64) (best lineBefore,
 }
 
 // elsewhere counts the sayings that are not at an end.
-func (s *spoken) elsewhere(said [][]intake.Saying) (n float64) {
+func (s *spoken) elsewhere(said sayings) (n float64) {
 	for c := range said {
 		ends := s.ends[c]
 		for _, x := range said[c] {
@@ -270,16 +276,17 @@ func compareSayings(a, b intake.Saying) int {
 
 // before counts the deaths that have a line before them within a distance; nil where there are too few. How many would by chance is taken from
 // the share of all time that lies so close behind the line, or of the other containers at those deaths, whichever is more.
-func (s *spoken) before(said [][]intake.Saying, within time.Duration) *lineBefore {
+func (s *spoken) before(said sayings, times int, within time.Duration) *lineBefore {
+	groups := s.longEnough(within)
+	n := len(groups)
+	if float64(times) < beforeShare*float64(n) {
+		return nil
+	}
 	l := &lineBefore{said: map[int]intake.Saying{}, from: within}
-	n, hits, others := 0, 0, 0.0
-	for _, group := range s.groups {
-		of, before := 0, 0
+	hits := 0
+	for _, group := range groups {
+		before := 0
 		for _, d := range group {
-			if d.at.Sub(d.from) < beforeLives*within {
-				continue
-			}
-			of++
 			x, ok := lastSaid(said[d.container], d.at.Add(-within), d.at)
 			if !ok {
 				continue
@@ -289,30 +296,52 @@ func (s *spoken) before(said [][]intake.Saying, within time.Duration) *lineBefor
 			l.from, l.to = min(l.from, ago), max(l.to, ago)
 			l.said[d.death] = x
 		}
-		if of == 0 {
-			continue
-		}
-		n++
-		l.of += of
-		if 2*before > of {
+		l.of += len(group)
+		if 2*before > len(group) {
 			hits++
 		}
-		others += s.shareOfOthers(said, group, within)
 	}
 	if hits < beforeLeast || float64(hits) < beforeShare*float64(n) {
 		return nil
 	}
+	others := 0.0
+	for _, group := range groups {
+		others += s.shareOfOthers(said, group, within)
+	}
 	l.deaths = len(l.said)
-	covered := within
+	// Other services in the same log, which never write the line, tell nothing.
+	covered, total := within, time.Duration(0)
+	for c := range s.died {
+		total += s.alive[c]
+	}
 	for c := range said {
+		if !s.died[c] {
+			total += s.alive[c]
+		}
 		for _, span := range s.lives[c] {
 			covered += coveredBy(said[c], span, within)
 		}
 	}
-	p := min(1, max(float64(covered)/float64(s.total), others/float64(n)))
+	p := min(1, max(float64(covered)/float64(total), others/float64(n)))
 	l.expected = p * float64(l.of)
 	l.p = stat.BinomialTail(hits, n, p)
 	return l
+}
+
+// longEnough are the deaths of lives that had lasted long enough for a distance.
+func (s *spoken) longEnough(within time.Duration) [][]saidDeath {
+	if groups, ok := s.asked[within]; ok {
+		return groups
+	}
+	var groups [][]saidDeath
+	for _, group := range s.groups {
+		group = slices.DeleteFunc(slices.Clone(group), func(d saidDeath) bool { return d.at.Sub(d.from) < beforeLives*within })
+		if len(group) > 0 {
+			groups = append(groups, group)
+		}
+	}
+	s.asked[within] = groups
+	return groups
 }
 
 // lastSaid is the last saying in a stretch of time.
@@ -337,11 +366,12 @@ func coveredBy(said []intake.Saying, span life.Span, within time.Duration) (sum 
 	return sum
 }
 
-// shareOfOthers is of how many containers that lived on as a group died the line was said as close before.
-func (s *spoken) shareOfOthers(said [][]intake.Saying, group []saidDeath, within time.Duration) float64 {
+// shareOfOthers is of how many containers that lived on as a group died, and that write the line at all, it was written as close before.
+func (s *spoken) shareOfOthers(said sayings, group []saidDeath, within time.Duration) float64 {
 	at := group[0].at
 	alive, saying := 0, 0
-	for c, lives := range s.lives {
+	for c := range said {
+		lives := s.lives[c]
 		i := sort.Search(len(lives), func(i int) bool { return lives[i].To > at.Add(beforeApart) })
 		if i == len(lives) || lives[i].From > at.Add(-within) || slices.ContainsFunc(group, func(d saidDeath) bool { return d.container == c }) {
 			continue

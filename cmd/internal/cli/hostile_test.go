@@ -243,13 +243,13 @@ func hostileCases(t *testing.T) []hostileCase {
 				fmt.Fprintf(w, "2026-11-16 13:30:50.937512207 +0000 UTC [router] method=GET path=\"/x%d/y\" host=h%d request_id=%d container=web-%d from=\"1.2.3.4\" protocol=https status=200 duration=0.503s bytes=990\n", i, i, i, i)
 			})
 		}, heavy: true},
-		{name: "300 000 containers that crash", records: "crashes 300000", warnings: "container_overflow 290000, death_overflow 6000", peakMB: 500, stdin: func() io.Reader {
-			return evidencetest.Generate(300_000, func(w *bytes.Buffer, i int) {
+		{name: "100 000 containers that crash", records: "crashes 100000", warnings: "container_overflow 90000, death_overflow 6000", peakMB: 500, stdin: func() io.Reader {
+			return evidencetest.Generate(100_000, func(w *bytes.Buffer, i int) {
 				w.WriteString(strings.ReplaceAll(evidencetest.Crash, "web-1", fmt.Sprint("web-", i)))
 			})
 		}, heavy: true},
-		{name: "a table of 300 000 containers", records: "memory 300000", warnings: "container_overflow 290000", peakMB: 500, stdin: func() io.Reader {
-			return io.MultiReader(text(evidencetest.TableHead), evidencetest.Generate(300_000, func(w *bytes.Buffer, i int) {
+		{name: "a table of 100 000 containers", records: "memory 100000", warnings: "container_overflow 90000", peakMB: 500, stdin: func() io.Reader {
+			return io.MultiReader(text(evidencetest.TableHead), evidencetest.Generate(100_000, func(w *bytes.Buffer, i int) {
 				w.WriteString(strings.Replace(evidencetest.TableRow, "web-1", fmt.Sprint("web-", i), 1))
 			}))
 		}, heavy: true},
