@@ -1,8 +1,11 @@
 package analyze_test
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +13,7 @@ import (
 
 	"lastcall/analyze"
 	"lastcall/analyze/finding"
+	"lastcall/collectors/evidence"
 	"lastcall/collectors/record"
 )
 
@@ -194,5 +198,46 @@ func TestOtherServicesInTheSameLogAreNoComparison(t *testing.T) {
 	}}
 	if found := before(w.report(t)); len(found) > 0 {
 		t.Errorf("found %q", found)
+	}
+}
+
+// TestTheLogOfOneProcessAloneLeavesALead: nothing names the container, nothing tells of requests, and each life has a number of its own.
+func TestTheLogOfOneProcessAloneLeavesALead(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	type line struct {
+		at   time.Duration
+		text string
+	}
+	var all []line
+	for at := time.Duration(0); at < talkingFor; at += time.Duration(r.ExpFloat64() * 6e9) {
+		all = append(all, line{at, []string{"cache refreshed, 5 entries", "flushing", "user 7 logged in"}[r.IntN(3)]})
+	}
+	pid := 100
+	for k := range 12 {
+		at := time.Duration(5+20*k)*time.Minute + time.Duration(r.IntN(200))*time.Second
+		all = append(all, line{at, fmt.Sprintf("building digest of %d campaigns", 10*k)})
+		if k%2 == 0 {
+			all = append(all, line{at + 30*time.Second, fmt.Sprintf("[%d:0x5d3a]   105131 ms: Mark-Compact (reduce) 126.8 (133.6) -> 126.5 (131.6) MB, 19.95 / 0.01 ms", pid)},
+				line{at + 30*time.Second, "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory"},
+				line{at + 31*time.Second, "server is listening on port 3000"})
+			pid += 13
+		}
+	}
+	slices.SortStableFunc(all, func(a, b line) int { return cmp.Compare(a.at, b.at) })
+	var text strings.Builder
+	for _, l := range all {
+		fmt.Fprintf(&text, "%s %s\n", dawn.Add(l.at).Std().Format("2006-01-02T15:04:05.000Z"), l.text)
+	}
+	path := filepath.Join(t.TempDir(), "app.log")
+	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	report := look(t, analyze.Options{}, func(s record.Sink) {
+		if err := evidence.New(evidence.Options{Paths: []string{path}}).Collect(t.Context(), record.Query{}, s); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if found := before(report); len(report.Crashes) != 6 || len(found) != 1 || !strings.Contains(found[0], "“building digest of # campaigns” before each of 6 deaths, 30 s earlier") {
+		t.Errorf("%d deaths, found %q", len(report.Crashes), found)
 	}
 }

@@ -89,7 +89,8 @@ func (c *container) sameDeath(k *cluster, s *record.Crash) bool {
 	}
 	if k.exit == nil {
 		// Words of a process that began after the others had been said are not of theirs. An exit may be told late.
-		return s.Exited || !c.startBetween(k.last.Add(clockSlack), s.Time)
+		last := k.signs[len(k.signs)-1]
+		return s.Exited || !c.startBetween(k.last.Add(clockSlack), s.Time) && !(fatal(last) && fatal(s) && c.startedBetween(last, s))
 	}
 	told, again := k.told[sourceName(s.Pos)]
 	again = again && s.Exited && s.Pos.Source != nil // its source told of an exit already

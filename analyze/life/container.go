@@ -74,21 +74,46 @@ func (c *container) see(s Seen) {
 }
 
 // starts returns the instants at which a new life of the container is known to begin: a Starting event, or an Up event without one
-// shortly before.
+// shortly before, or behind words in the same log that are always those of an end.
 func (c *container) starts() []record.Time {
 	var s []record.Time
+	var last *record.Lifecycle
 	for _, e := range c.events {
 		switch e.Kind {
 		case record.Starting:
-			s = append(s, e.Time)
+			s, last = append(s, e.Time), e
 		case record.Up:
-			if len(s) == 0 || e.Time.Sub(s[len(s)-1]) > bootTime {
-				s = append(s, e.Time)
+			if last == nil || e.Time.Sub(last.Time) > bootTime || c.endedBetween(last, e) {
+				s, last = append(s, e.Time), e
 			}
 		}
 	}
 	slices.Sort(s)
 	return s
+}
+
+// endedBetween reports whether the log that tells of two starts has the last words of an end between them.
+func (c *container) endedBetween(from, to *record.Lifecycle) bool {
+	i := sort.Search(len(c.crashes), func(i int) bool { return c.crashes[i].Time >= from.Time })
+	for ; i < len(c.crashes) && c.crashes[i].Time <= to.Time; i++ {
+		if s := c.crashes[i]; fatal(s) && liesBetween(s.Pos, from.Pos, to.Pos) {
+			return true
+		}
+	}
+	return false
+}
+
+// startedBetween reports whether the log that tells of two ends has a start between them, however soon after the first: within one log the order
+// of the lines is that of what happened.
+func (c *container) startedBetween(from, to *record.Crash) bool {
+	return slices.ContainsFunc(c.between(from.Time, to.Time), func(e *record.Lifecycle) bool {
+		return (e.Kind == record.Starting || e.Kind == record.Up) && liesBetween(e.Pos, from.Pos, to.Pos)
+	})
+}
+
+// liesBetween reports whether a line lies between two others of its source, oldest or newest first.
+func liesBetween(p, a, b record.Pos) bool {
+	return p.Source != nil && p.Source == a.Source && p.Source == b.Source && (a.Line < p.Line && p.Line < b.Line || b.Line < p.Line && p.Line < a.Line)
 }
 
 func (c *container) addDeath(d Death) {

@@ -83,6 +83,11 @@ func (s *story) maintenance(t float64, reason, text string) *story {
 	return s.event(t, record.Maintenance).because(reason).but(func(e *record.Lifecycle) { e.Container, e.Text = "", text })
 }
 
+// listens adds the application's own word that it serves.
+func (s *story) listens(t float64) *story {
+	return s.event(t, record.Up).because(record.Listening).but(func(e *record.Lifecycle) { e.Pos.Source = appLog })
+}
+
 // health adds the state that Docker says a container to be in.
 func (s *story) health(t float64, state string) *story {
 	kind := record.LifecycleOther
@@ -195,6 +200,15 @@ func TestEndsOfContainers(t *testing.T) {
 			tell().words(0, record.CrashHeapLimit).id("4711").exit(events, 4, 134).id(idA), "heap_limit 134 @4.0"},
 		{"words of the next life are not words of the last",
 			tell().words(0, record.CrashHeapLimit).event(10, record.Starting).words(50, record.CrashHeapLimit).event(60, record.Starting), "heap_limit @0.0; heap_limit @50.0"},
+		{"a log that has a start between two ends has two, however close",
+			tell().listens(-60).words(0, record.CrashHeapLimit).listens(1.2).words(12, record.CrashHeapLimit).listens(13).words(25, record.CrashHeapLimit),
+			"heap_limit @0.0; heap_limit @12.0; heap_limit @25.0"},
+		{"without a start between words of an end are those of one",
+			tell().listens(-60).words(0, record.CrashHeapLimit).words(12, record.CrashHeapLimit), "heap_limit @12.0"},
+		{"a start that another clock tells of within seconds may be older",
+			tell().words(0, record.CrashHeapLimit).event(1.2, record.Up).words(12, record.CrashHeapLimit), "heap_limit @0.0"},
+		{"a process that listens twice is one where it said nothing of an end between",
+			tell().listens(-60).words(-30, record.CrashException).listens(-29).words(0, record.CrashHeapLimit), "heap_limit @0.0"},
 		{"two minutes apart are two deaths even without anything between",
 			tell().exit(platform, 0, 137).exit(events, 120, 137), "unknown 137 @0.0; unknown 137 @120.0"},
 		{"containers do not share their deaths",

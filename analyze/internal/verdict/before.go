@@ -12,6 +12,7 @@ import (
 
 	"lastcall/analyze/finding"
 	"lastcall/analyze/internal/intake"
+	"lastcall/analyze/internal/naming"
 	"lastcall/analyze/internal/stat"
 	"lastcall/analyze/life"
 	"lastcall/collectors/record"
@@ -115,8 +116,9 @@ func (q *inquiry) spokenOf(deaths []int) *spoken {
 	from := map[int]record.Time{} // by death, when the life began
 	for i := range q.traffic.Life.Lives {
 		l := &q.traffic.Life.Lives[i]
-		span, ok := spans[l.Container]
-		if l.Container == "" || !ok {
+		name := owner(l.Container)
+		span, ok := spans[name]
+		if !ok {
 			continue
 		}
 		begin, end := max(l.Start, span.First, q.traffic.Window.From), min(l.End, max(span.Last, l.Start), q.traffic.Window.To)
@@ -127,10 +129,10 @@ func (q *inquiry) spokenOf(deaths []int) *spoken {
 		if end <= begin {
 			continue
 		}
-		c, ok := s.containers[l.Container]
+		c, ok := s.containers[name]
 		if !ok {
 			c = len(s.lives)
-			s.containers[l.Container] = c
+			s.containers[name] = c
 			s.lives, s.ends, s.alive = append(s.lives, nil), append(s.ends, nil), append(s.alive, 0)
 		}
 		if l.Death >= 0 {
@@ -139,13 +141,24 @@ func (q *inquiry) spokenOf(deaths []int) *spoken {
 		s.lives[c] = append(s.lives[c], life.Span{From: begin, To: end})
 		s.alive[c] += end.Sub(begin)
 	}
+	for c := range s.lives {
+		slices.Sort(s.ends[c])
+		slices.SortFunc(s.lives[c], func(a, b life.Span) int { return cmp.Compare(a.To, b.To) })
+	}
 	var own []saidDeath
 	for _, d := range deaths {
-		c, ok := s.containers[q.traffic.Life.Deaths[d].Container]
-		if at := q.endOf(d); ok && spans[q.traffic.Life.Deaths[d].Container].First < at {
-			own = append(own, saidDeath{d, c, from[d], at})
-			s.died[c] = true
+		name := owner(q.traffic.Life.Deaths[d].Container)
+		c, ok := s.containers[name]
+		at := q.endOf(d)
+		if !ok || spans[name].First >= at {
+			continue
 		}
+		begin := from[d]
+		if i, _ := slices.BinarySearch(s.ends[c], at); i > 0 {
+			begin = max(begin, s.ends[c][i-1]) // where nothing tells of starts
+		}
+		own = append(own, saidDeath{d, c, begin, at})
+		s.died[c] = true
 	}
 	slices.SortFunc(own, func(a, b saidDeath) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.death, b.death)) })
 	for _, d := range own {
@@ -156,6 +169,14 @@ func (q *inquiry) spokenOf(deaths []int) *spoken {
 		}
 	}
 	return s
+}
+
+// owner is whose log a container's is: of a process in a log that names nobody, the machine's, or that of nobody.
+func owner(container string) string {
+	if host, ok := naming.IsProcess(container); ok {
+		return host
+	}
+	return container
 }
 
 // endOf is the first sign of an end: what is logged later may be a part of it.
