@@ -26,7 +26,7 @@ func (q *inquiry) actions() {
 	}
 	if v.Cause == finding.Undetermined {
 		if q.ledBy != "" && v.Endpoint == nil {
-			add("fix", "lines.before", "Look at what the code does where it logs “"+q.ledBy+"”, and at what it was given the last time before each death.")
+			add("fix", "lines.before", "Look at what was worked on just before each death by "+q.ledBy+".")
 		}
 		switch {
 		case v.Endpoint != nil:

@@ -69,7 +69,8 @@ func (l *lineBefore) String() string {
 	if l.deaths == l.of {
 		before = fmt.Sprintf("each of %d deaths", l.of)
 	}
-	return fmt.Sprintf("the container had %s before %s, %s earlier (%s expected by chance)", l.did("logged", "begun"), before, ago, fewer(l.expected))
+	// What is quoted stands last: what looks like a secret in it is masked to its end.
+	return fmt.Sprintf("before %s, %s earlier (%s expected by chance), the container had %s", before, ago, fewer(l.expected), l.did("logged", "begun"))
 }
 
 // fewer writes an expected number of deaths.
@@ -432,7 +433,9 @@ func (q *inquiry) tellLines(c *candidate) {
 		return
 	}
 	first := &found[0]
-	q.ledBy = cmp.Or(q.ledBy, first.logged)
+	if q.ledBy == "" {
+		q.ledBy = strings.TrimSpace(first.did("the code that logs", ""))
+	}
 	c.verdict.Summary += " What they logged may lead to it: " + first.String() + "."
 	for d, x := range first.said {
 		e := observed(x.Time, finding.EventSaid, q.traffic.Life.Deaths[d].Container+" "+first.did("logs", "begins"), record.Pos{Source: x.Source, Line: x.Line}, q.traffic.Life.Deaths[d].Container)

@@ -40,7 +40,7 @@ type inquiry struct {
 	latency   traffic.Singles   // of those that are accused
 
 	said  []finding.Event // what was logged before deaths that nothing explains
-	ledBy string          // the first such line, or job
+	ledBy string          // the first such line, or job, in words
 
 	report *finding.Report
 }

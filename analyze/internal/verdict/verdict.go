@@ -6,6 +6,7 @@
 //	grade.go     how sure the open requests are of whom they point to
 //	rivals.go    what else explains deaths (also ages.go, hostmemory.go, lowered.go, planned.go)
 //	suspects.go  the ranked rows, with the reason that clears each; pattern.go: one request from crash to crash
+//	before.go    what was logged before deaths and seldom elsewhere
 //	second.go    a second look, with paths that differ in one segment taken as one, when nothing stood out
 //	story.go     all that explains the verdict rather than makes it (crashes.go, timeline.go, actions.go, charts.go)
 //

@@ -261,6 +261,17 @@ func hostileCases(t *testing.T) []hostileCase {
 				w.WriteString(strings.Replace(strings.Replace(evidencetest.Scalingo, "request_id=1 container=web-3 ", fmt.Sprintf("request_id=%d ", i), 1), "2026-11-16 13:30:50", now, 1))
 			})
 		}, heavy: true},
+		{name: "300 000 lines, none of which is like another, between deaths", records: "crashes 3", peakMB: 120, stdin: func() io.Reader {
+			said := evidencetest.Generate(300_000, func(w *bytes.Buffer, i int) {
+				word := []byte("abcdef")
+				for k := range word {
+					word[k] += byte(i >> (4 * k) & 15)
+				}
+				fmt.Fprintf(w, "2026-11-16 13:%02d:%02d +0000 UTC [web-1] this is %s, and no other\n", i/60%60, i%60, word)
+			})
+			crash := func(at string) string { return strings.Replace(evidencetest.Crash, "13:47:57", at, 1) }
+			return io.MultiReader(text(crash("13:10:00"), crash("13:20:00"), crash("13:30:00")), said)
+		}, heavy: true},
 		{name: "names of a megabyte", records: "requests 2", give: one(strings.Replace(evidencetest.Scalingo, "web-3", strings.Repeat("w", mb), 1) + strings.Replace(evidencetest.Scalingo, "/x", "/"+strings.Repeat("x", mb), 1))},
 		// Tables.
 		{name: "a newline within quotation marks", records: "memory 2", warnings: "column_not_used 1", give: one("time,container,rss_bytes,note\n2026-11-16T13:47:57Z,web-1,1000000,\"two\nlines\"\n2026-11-16T13:48:57Z,web-1,1000000,\n")},
@@ -407,6 +418,27 @@ func hostileCases(t *testing.T) []hostileCase {
 			leakyEvidence(l.T, filepath.Join(l.dir, "in"))
 			return both(filepath.Join(l.dir, "in"), "--verbose")
 		}, check: lacks(slices.Collect(maps.Values(planted))...)},
+		{name: "secrets in a line before each death", records: "crashes 4, requests 481", warnings: "requests_missing 1", give: func(l lab) []string {
+			values := slices.Sorted(maps.Values(planted))
+			var in strings.Builder
+			begin := time.Date(2026, 11, 16, 10, 0, 0, 0, time.UTC)
+			for i := range 4*120 + 1 {
+				at := begin.Add(time.Duration(i) * 30 * time.Second)
+				stamp := func(after time.Duration) string { return at.Add(after).Format(time.DateTime) + " +0000 UTC" }
+				in.WriteString(strings.Replace(evidencetest.Scalingo, "2026-11-16 13:30:50.937512207 +0000 UTC", stamp(0), 1))
+				fmt.Fprintf(&in, "%s [web-1] tick\n", stamp(time.Second))
+				if i%120 == 60 {
+					fmt.Fprintf(&in, "%s [web-1] paying for %s\n%s [web-1] with password: swordfish\n", stamp(5*time.Second), strings.Join(values, " and "), stamp(6*time.Second))
+					in.WriteString(strings.Replace(evidencetest.Crash, "2026-11-16 13:47:57.859982910 +0000 UTC", stamp(25*time.Second), 1))
+				}
+			}
+			return both(l.file("in/a.log", in.String()))
+		}, check: func(t *testing.T, e ended) {
+			lacks(append(slices.Collect(maps.Values(planted)), "swordfish")...)(t, e)
+			if !strings.Contains(e.out, "before each of 4 deaths, 20 s earlier") || !strings.Contains(e.out, "“paying for # and #") {
+				t.Errorf("what was logged before the deaths is not told: %s", e.out)
+			}
+		}},
 		// Config and flags.
 		{name: "a YAML bomb", code: 2, stderr: "more than 100000 nodes", give: func(l lab) []string {
 			bomb := "version: 1\na0: &a0 [x,x,x,x,x,x,x,x,x,x]\n"
