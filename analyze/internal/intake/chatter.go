@@ -3,7 +3,9 @@ package intake
 import (
 	"bytes"
 	"container/heap"
+	"encoding/binary"
 	"maps"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -36,6 +38,7 @@ type Spoken struct {
 	Text  string // with a # for what differs
 	Count int64
 	Times []Saying // nil where there were more than MaxSayings; in no order
+	left  bool     // it is not kept
 }
 
 // weight is what the line takes of maxChatter. It never falls.
@@ -52,8 +55,9 @@ type Chatter struct {
 	below      uint64 // where it is not 0, lines whose hash is not less are left out
 	Spans      Spans  // of all that containers said, by number
 	buf        []byte
-	last       uint32 // the container that spoke last
-	silent     bool   // there are too many containers
+	known      []knownShape // by the lowest bits of the shape
+	last       uint32       // the container that spoke last
+	silent     bool         // there are too many containers
 }
 
 func newChatter() *Chatter {
@@ -69,20 +73,79 @@ func (c *Chatter) add(m *record.Message) {
 		return
 	}
 	c.Spans.Add(c.last, m.Time, m.Time)
-	c.buf = appendSpoken(c.buf[:0], m.Text)
+	s := c.spoken(m.Text)
+	if s.left {
+		return
+	}
+	before := s.weight()
+	s.say(1, Saying{m.Time, m.Pos.Line, m.Pos.Source, c.last})
+	c.weight += s.weight() - before
+	c.bound()
+}
+
+// knownShape is what lines are told as that are alike but for the digits at their places.
+type knownShape struct {
+	shape uint64
+	line  *Spoken
+}
+
+// knownShapes is how many shapes are remembered; shapeBytes bounds the lines that have one.
+const (
+	knownShapes = 1 << 10
+	shapeBytes  = 256
+)
+
+// spoken is the line that a text is told as. Most are known by their shape, which spares looking at their words.
+func (c *Chatter) spoken(text []byte) *Spoken {
+	shape := shapeOf(text)
+	if shape == 0 {
+		return c.find(text)
+	}
+	if c.known == nil {
+		c.known = make([]knownShape, knownShapes)
+	}
+	k := &c.known[shape%knownShapes]
+	if k.shape != shape || k.line.left {
+		k.shape, k.line = shape, c.find(text)
+	}
+	return k.line
+}
+
+// find is spoken for a text of any shape. What is left out is one line, which is said to be.
+func (c *Chatter) find(text []byte) *Spoken {
+	c.buf = appendSpoken(c.buf[:0], text)
 	h := hash(c.buf)
 	if h == 0 || c.below != 0 && h >= c.below {
-		return
+		return &Spoken{left: true}
 	}
 	s := c.lines[h]
 	if s == nil {
 		s = &Spoken{Text: string(c.buf)}
 		c.keep(h, s)
 	}
-	before := s.weight()
-	s.say(1, Saying{m.Time, m.Pos.Line, m.Pos.Source, c.last})
-	c.weight += s.weight() - before
-	c.bound()
+	return s
+}
+
+// shapeOf is a hash of a text that is the same whatever its digits are; 0 where the text has none.
+func shapeOf(text []byte) uint64 {
+	n := len(text)
+	if n < 8 || n > shapeBytes {
+		return 0
+	}
+	h := uint64(n)
+	for i := 0; i < n-8; i += 8 {
+		h = mixShape(h, binary.LittleEndian.Uint64(text[i:]))
+	}
+	return max(mixShape(h, binary.LittleEndian.Uint64(text[n-8:])), 1)
+}
+
+func mixShape(h, x uint64) uint64 {
+	const low7, high = 0x7f7f7f7f7f7f7f7f, 0x8080808080808080
+	t := x ^ 0x3030303030303030                          // digits are less than ten now
+	digits := ^(t&low7 + 0x7676767676767676) & ^t & high // their high bits
+	x &^= digits>>7 | digits>>6 | digits>>5 | digits>>4  // each is a zero
+	hi, lo := bits.Mul64(h^x^0xa0761d6478bd642f, 0xe7037ed1a0b428db)
+	return hi ^ lo
 }
 
 // id numbers a container.
@@ -119,9 +182,16 @@ func (s *Spoken) say(n int64, times ...Saying) {
 func (c *Chatter) bound() {
 	for c.weight > maxChatter {
 		c.below = heap.Pop(&c.kept).(uint64)
-		c.weight -= c.lines[c.below].weight()
-		delete(c.lines, c.below)
+		c.drop(c.below)
 	}
+}
+
+// drop leaves out a line.
+func (c *Chatter) drop(h uint64) {
+	s := c.lines[h]
+	c.weight -= s.weight()
+	s.left, s.Times = true, nil
+	delete(c.lines, h)
 }
 
 // join adds what another one kept, which is not to be used any more.
@@ -142,9 +212,7 @@ func (c *Chatter) join(o *Chatter) {
 	if o.below != 0 && (c.below == 0 || o.below < c.below) {
 		c.below = o.below
 		for len(c.kept) > 0 && c.kept[0] >= c.below {
-			h := heap.Pop(&c.kept).(uint64)
-			c.weight -= c.lines[h].weight()
-			delete(c.lines, h)
+			c.drop(heap.Pop(&c.kept).(uint64))
 		}
 	}
 	for h, from := range o.lines {

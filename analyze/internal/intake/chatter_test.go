@@ -1,6 +1,7 @@
 package intake_test
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -154,7 +155,7 @@ func TestTooManyContainersSayNothing(t *testing.T) {
 
 // FuzzSpoken: no number and no address is told, whatever the line.
 func FuzzSpoken(f *testing.F) {
-	for _, s := range []string{"building digest of 412 campaigns", `level=info msg="import of a file" id=9`, "it's 'a b' `c d", "a\tb=\"", "judy@example.org"} {
+	for _, s := range []string{"building digest of 412 campaigns", `level=info msg="import of a file" id=9`, "0123456789:/ABC\xb0\xb9 9", "it's 'a b' `c d", "a\tb=\"", "judy@example.org"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -162,8 +163,26 @@ func FuzzSpoken(f *testing.F) {
 		if strings.ContainsAny(got, "0123456789@") || len(got) > 160 || strings.HasPrefix(got, " ") || strings.HasSuffix(got, " ") {
 			t.Errorf("%q is told as %q", text, got)
 		}
-		if again := intake.SpokenText(text); string(again) != got {
-			t.Errorf("%q is told as %q, then as %q", text, got, again)
+		// Lines of one shape are told alike, and no other byte is taken for a digit.
+		other := bytes.Clone(text)
+		for i, c := range other {
+			if c >= '0' && c <= '9' {
+				other[i] = '9' - (c-'0')%10
+			}
+		}
+		if again := string(intake.SpokenText(other)); again != got || intake.ShapeOf(other) != intake.ShapeOf(text) {
+			t.Errorf("%q is told as %q, %q as %q; shapes %x and %x", text, got, other, again, intake.ShapeOf(text), intake.ShapeOf(other))
+		}
+		for i, c := range text {
+			for _, near := range []byte{'/', ':', c ^ 0x80, c ^ 1, c ^ 0x10} {
+				if (c < '0' || c > '9') && (near < '0' || near > '9') && near != c && len(text) >= 8 && len(text) <= 256 {
+					other := bytes.Clone(text)
+					other[i] = near
+					if intake.ShapeOf(other) == intake.ShapeOf(text) {
+						t.Errorf("%q and %q have one shape", text, other)
+					}
+				}
+			}
 		}
 	})
 }
