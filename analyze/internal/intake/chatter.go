@@ -56,12 +56,13 @@ type Chatter struct {
 	Spans      Spans  // of all that containers said, by number
 	buf        []byte
 	known      []knownShape // by the lowest bits of the shape
+	rest       Spoken       // stands for all that is left out
 	last       uint32       // the container that spoke last
 	silent     bool         // there are too many containers
 }
 
 func newChatter() *Chatter {
-	return &Chatter{Containers: []string{""}, ids: map[string]uint32{"": 0}, lines: map[uint64]*Spoken{}}
+	return &Chatter{Containers: []string{""}, ids: map[string]uint32{"": 0}, lines: map[uint64]*Spoken{}, rest: Spoken{left: true}}
 }
 
 // add keeps a message.
@@ -105,18 +106,18 @@ func (c *Chatter) spoken(text []byte) *Spoken {
 		c.known = make([]knownShape, knownShapes)
 	}
 	k := &c.known[shape%knownShapes]
-	if k.shape != shape || k.line.left {
+	if k.shape != shape {
 		k.shape, k.line = shape, c.find(text)
 	}
-	return k.line
+	return k.line // what is left out remains so
 }
 
-// find is spoken for a text of any shape. What is left out is one line, which is said to be.
+// find is spoken for a text of any shape.
 func (c *Chatter) find(text []byte) *Spoken {
 	c.buf = appendSpoken(c.buf[:0], text)
 	h := hash(c.buf)
 	if h == 0 || c.below != 0 && h >= c.below {
-		return &Spoken{left: true}
+		return &c.rest
 	}
 	s := c.lines[h]
 	if s == nil {
