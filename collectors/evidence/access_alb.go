@@ -23,9 +23,10 @@ import (
 // "Access logs for your Application Load Balancer".
 type albLog struct{ zone *time.Location }
 
-func (albLog) requests()    {}
-func (albLog) OnlyText()    {}
-func (albLog) Name() string { return "aws-alb" }
+func (albLog) requests()       {}
+func (albLog) OnlyText()       {}
+func (albLog) Needs() []string { return []string{`"`} }
+func (albLog) Name() string    { return "aws-alb" }
 
 func (f albLog) Sniff(head []byte) int { return format.SniffParser(f, head) }
 

@@ -32,10 +32,10 @@ import (
 // logs.
 type combinedLog struct{ zone *time.Location }
 
-func (combinedLog) requests()    {}
-func (combinedLog) needs() byte  { return '"' }
-func (combinedLog) OnlyText()    {}
-func (combinedLog) Name() string { return "access-log" }
+func (combinedLog) requests()       {}
+func (combinedLog) Needs() []string { return []string{`"`} }
+func (combinedLog) OnlyText()       {}
+func (combinedLog) Name() string    { return "access-log" }
 
 func (f combinedLog) Sniff(head []byte) int { return format.SniffParser(f, head) }
 

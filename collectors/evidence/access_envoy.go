@@ -24,10 +24,10 @@ import (
 // Logs".
 type envoyLog struct{ zone *time.Location }
 
-func (envoyLog) requests()    {}
-func (envoyLog) needs() byte  { return '"' }
-func (envoyLog) OnlyText()    {}
-func (envoyLog) Name() string { return "envoy" }
+func (envoyLog) requests()       {}
+func (envoyLog) Needs() []string { return []string{`"`} }
+func (envoyLog) OnlyText()       {}
+func (envoyLog) Name() string    { return "envoy" }
 
 func (f envoyLog) Sniff(head []byte) int { return format.SniffParser(f, head) }
 

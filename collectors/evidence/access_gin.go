@@ -20,10 +20,10 @@ import (
 // a handler put into the context as an error stands on the lines after. Source: github.com/gin-gonic/gin logger.go, defaultLogFormatter.
 type ginLog struct{ zone *time.Location }
 
-func (ginLog) requests()    {}
-func (ginLog) needs() byte  { return '|' }
-func (ginLog) OnlyText()    {}
-func (ginLog) Name() string { return "gin" }
+func (ginLog) requests()       {}
+func (ginLog) Needs() []string { return []string{"|"} }
+func (ginLog) OnlyText()       {}
+func (ginLog) Name() string    { return "gin" }
 
 func (f ginLog) Sniff(head []byte) int {
 	if !bytes.Contains(head, ginTag) {

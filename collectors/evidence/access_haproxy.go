@@ -22,10 +22,10 @@ import (
 // The four letters of the termination state say who ended the request. Source: HAProxy configuration manual, 8.2.3 and 8.5.
 type haproxyLog struct{ zone *time.Location }
 
-func (haproxyLog) requests()    {}
-func (haproxyLog) needs() byte  { return '"' }
-func (haproxyLog) OnlyText()    {}
-func (haproxyLog) Name() string { return "haproxy" }
+func (haproxyLog) requests()       {}
+func (haproxyLog) Needs() []string { return []string{`"`} }
+func (haproxyLog) OnlyText()       {}
+func (haproxyLog) Name() string    { return "haproxy" }
 
 func (f haproxyLog) Sniff(head []byte) int { return format.SniffParser(f, head) }
 

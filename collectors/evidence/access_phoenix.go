@@ -23,10 +23,10 @@ import (
 // format puts before it. Source: Plug lib/plug/logger.ex; Phoenix lib/phoenix/logger.ex; Elixir Logger.Formatter.
 type phoenixLog struct{ zone *time.Location }
 
-func (phoenixLog) requests()    {}
-func (phoenixLog) needs() byte  { return '[' }
-func (phoenixLog) OnlyText()    {}
-func (phoenixLog) Name() string { return "phoenix" }
+func (phoenixLog) requests()       {}
+func (phoenixLog) Needs() []string { return []string{"["} }
+func (phoenixLog) OnlyText()       {}
+func (phoenixLog) Name() string    { return "phoenix" }
 
 func (f phoenixLog) Sniff(head []byte) int {
 	for _, level := range phoenixLevels {

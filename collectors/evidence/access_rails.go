@@ -28,8 +28,12 @@ type railsLog struct {
 	zoned  bool          // the head tells it
 }
 
-func (railsLog) requests()    {}
-func (railsLog) OnlyText()    {}
+func (railsLog) requests() {}
+func (railsLog) OnlyText() {}
+
+// Needs implements format.Picky: "Started " and "Completed ", "RoutingError".
+func (railsLog) Needs() []string { return []string{"ted ", "utin"} }
+
 func (railsLog) Name() string { return "rails" }
 
 func (f railsLog) Sniff(head []byte) int {

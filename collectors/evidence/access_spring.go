@@ -30,9 +30,9 @@ func (springLog) requests() {}
 // Sequential implements Sequential: an end takes its beginning from a line before.
 func (springLog) Sequential() bool { return true }
 
-func (springLog) OnlyText()    {}
-func (springLog) needs() byte  { return '[' }
-func (springLog) Name() string { return "spring" }
+func (springLog) OnlyText()       {}
+func (springLog) Needs() []string { return []string{"["} }
+func (springLog) Name() string    { return "spring" }
 
 func (f springLog) Sniff(head []byte) int {
 	if !bytes.Contains(head, springBefore) {

@@ -20,10 +20,10 @@ import (
 // Source: Uvicorn uvicorn/logging.py, AccessFormatter; uvicorn/protocols/http/h11_impl.py.
 type uvicornLog struct{ zone *time.Location }
 
-func (uvicornLog) requests()    {}
-func (uvicornLog) needs() byte  { return '"' }
-func (uvicornLog) OnlyText()    {}
-func (uvicornLog) Name() string { return "uvicorn" }
+func (uvicornLog) requests()       {}
+func (uvicornLog) Needs() []string { return []string{`"`} }
+func (uvicornLog) OnlyText()       {}
+func (uvicornLog) Name() string    { return "uvicorn" }
 
 func (f uvicornLog) Sniff(head []byte) int {
 	if !bytes.Contains(head, uvicornDash) {

@@ -21,10 +21,10 @@ import (
 // Source: uWSGI documentation, "Formatting uWSGI requests logs".
 type uwsgiLog struct{ zone *time.Location }
 
-func (uwsgiLog) requests()    {}
-func (uwsgiLog) needs() byte  { return '=' }
-func (uwsgiLog) OnlyText()    {}
-func (uwsgiLog) Name() string { return "uwsgi" }
+func (uwsgiLog) requests()       {}
+func (uwsgiLog) Needs() []string { return []string{"="} }
+func (uwsgiLog) OnlyText()       {}
+func (uwsgiLog) Name() string    { return "uwsgi" }
 
 func (f uwsgiLog) Sniff(head []byte) int { return format.SniffParser(f, head) }
 

@@ -29,6 +29,9 @@ type datadogEvents struct{}
 // Name implements Format.
 func (datadogEvents) Name() string { return "datadog-events" }
 
+// OnlyObjects implements format.ObjectsOnly.
+func (datadogEvents) OnlyObjects() {}
+
 // Sniff implements Format.
 func (datadogEvents) Sniff(head []byte) int { return format.SniffLines(head, mayBeDatadogEvent) }
 

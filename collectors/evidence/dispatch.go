@@ -8,6 +8,7 @@ import (
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/metrics"
+	"lastcall/collectors/evidence/internal/pieces"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/internal/lines"
@@ -102,7 +103,7 @@ type dispatcher struct {
 	src     *record.Source
 	sink    *tally
 	text    []format.LineParser // for lines of text
-	needs   []byte              // of each of text, see needs
+	picky   pickiness           // of text
 	behind  []int               // those of text that are also offered what stands behind a header: requests
 	json    []format.LineParser // for lines that hold a JSON object
 	first   *jsonLine           // the first of json, where it is that
@@ -140,7 +141,7 @@ func (m *missed) see(lineNo int64, line []byte) {
 }
 
 func newDispatcher(chain []format.LineFormat, src *record.Source, sink *tally) *dispatcher {
-	d := &dispatcher{chain: chain, src: src, sink: sink, named: sink.file}
+	d := &dispatcher{chain: chain, src: src, sink: sink, named: sink.file, picky: newPickiness(chain)}
 	d.parsers()
 	return d
 }
@@ -151,7 +152,7 @@ func newDispatcher(chain []format.LineFormat, src *record.Source, sink *tally) *
 func (d *dispatcher) parsers() {
 	d.stale = false
 	old := d.kept
-	d.kept, d.text, d.needs, d.behind, d.json = nil, d.text[:0], d.needs[:0], d.behind[:0], d.json[:0]
+	d.kept, d.text, d.picky.formats, d.behind, d.json = nil, d.text[:0], d.picky.formats[:0], d.behind[:0], d.json[:0]
 	for i, f := range d.chain {
 		var p format.LineParser
 		if i < len(old) {
@@ -168,11 +169,13 @@ func (d *dispatcher) parsers() {
 		if _, ok := f.(format.TextOnly); !ok {
 			d.json = append(d.json, p)
 		}
-		if _, ok := p.(*jsonLine); !ok {
+		_, object := p.(*jsonLine)
+		if _, ok := f.(format.ObjectsOnly); !ok && !object {
 			if keep != nil {
 				d.behind = append(d.behind, len(d.text))
 			}
-			d.text, d.needs = append(d.text, p), append(d.needs, needs(f))
+			d.text = append(d.text, p)
+			d.picky.add(f, p)
 		}
 	}
 	d.first, d.next, d.words, d.chat = nil, nil, nil, nil
@@ -318,8 +321,12 @@ func (d *dispatcher) line(no int64, line []byte) error {
 		}
 	}
 	framed := !isJSON && line[len(line)-1] == '}' // perhaps
+	var found pieces.Found
+	if !isJSON {
+		found = d.picky.in(line)
+	}
 	for i, p := range parsers {
-		if !isJSON && d.needs[i] != 0 && bytes.IndexByte(line, d.needs[i]) < 0 {
+		if !isJSON && !d.picky.may(i, found) {
 			continue
 		}
 		if framed && p == d.words {
@@ -362,9 +369,10 @@ func (d *dispatcher) behindHeader(no int64, l *journalLine) (handled bool, err e
 	if len(l.text) == 0 {
 		return true, nil
 	}
+	found := d.picky.in(l.text)
 	for _, i := range d.behind {
 		p := d.text[i]
-		if d.needs[i] != 0 && bytes.IndexByte(l.text, d.needs[i]) < 0 {
+		if !d.picky.may(i, found) {
 			continue
 		}
 		if r, ok := p.(receivedParser); ok {
@@ -509,8 +517,9 @@ func (d *dispatcher) received(no int64, t record.Time, from *speaker, text []byt
 		}
 	}
 	framed := text[len(text)-1] == '}' // perhaps
+	found := d.picky.in(text)
 	for i, p := range d.text {
-		if d.needs[i] != 0 && bytes.IndexByte(text, d.needs[i]) < 0 {
+		if !d.picky.may(i, found) {
 			continue
 		}
 		var handled bool

@@ -29,8 +29,6 @@ type (
 	requestFormat interface{ requests() }
 	// dialects is written in several ways, each with a name.
 	dialects interface{ Dialect(head []byte) string }
-	// picky takes only lines that have a certain byte, 0 where there is none: it spares most lines of others the formats of access logs.
-	picky interface{ needs() byte }
 	// headed is told by the head of an input how to read the rest of it.
 	headed interface {
 		forHead(head []byte) format.LineFormat
@@ -73,12 +71,4 @@ func formatName(f format.Format, head []byte) string {
 		return d.Dialect(head)
 	}
 	return f.Name()
-}
-
-// needs is a byte that every line has which a format takes, 0 where none is known.
-func needs(f format.LineFormat) byte {
-	if n, ok := f.(picky); ok {
-		return n.needs()
-	}
-	return 0
 }

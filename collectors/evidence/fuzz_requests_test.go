@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/formattest"
 	"lastcall/collectors/record"
 	"lastcall/collectors/record/recordtest"
 )
@@ -105,11 +106,7 @@ func FuzzRequestLines(f *testing.F) {
 			if len(line) == 0 {
 				return
 			}
-			if c := needs(lf); c != 0 && bytes.IndexByte(line, c) < 0 {
-				if _, handled := parse(lf.NewParser(src)); handled {
-					t.Fatalf("%s takes a line without %q: %q", lf.Name(), c, line)
-				}
-			}
+			formattest.CheckPicky(t, lf, string(before)+"\n"+string(line))
 			remembering := lf.NewParser(src)
 			for range 2 {
 				if len(before) > 0 {

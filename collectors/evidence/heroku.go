@@ -39,6 +39,9 @@ func (herokuPlatform) Sniff(head []byte) int {
 // OnlyText spares the format lines that are JSON objects.
 func (herokuPlatform) OnlyText() {}
 
+// Needs implements format.Picky: "heroku[web.1]:", "app[web.1]:".
+func (herokuPlatform) Needs() []string { return []string{"hero", "app"} }
+
 // NewParser implements LineFormat.
 func (herokuPlatform) NewParser(src *record.Source) format.LineParser {
 	return &herokuParser{src: src, dynos: dynoMemory{}}

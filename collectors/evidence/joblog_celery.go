@@ -20,9 +20,9 @@ import (
 // Source: Celery celery/app/trace.py, celery/worker/strategy.py; celery/app/defaults.py, worker_log_format.
 type celeryLog struct{ zone *time.Location }
 
-func (celeryLog) needs() byte  { return ']' }
-func (celeryLog) OnlyText()    {}
-func (celeryLog) Name() string { return "celery" }
+func (celeryLog) Needs() []string { return []string{"]"} }
+func (celeryLog) OnlyText()       {}
+func (celeryLog) Name() string    { return "celery" }
 
 func (f celeryLog) Sniff(head []byte) int {
 	if !bytes.Contains(head, celeryTask) {

@@ -22,7 +22,8 @@ import (
 // On Heroku it leaves the time to the platform. A run that raises ends with "fail". Source: Sidekiq lib/sidekiq/logger.rb, job_logger.rb.
 type sidekiqLog struct{ zone *time.Location }
 
-func (sidekiqLog) Name() string { return "sidekiq" }
+func (sidekiqLog) Needs() []string { return []string{"jid"} }
+func (sidekiqLog) Name() string    { return "sidekiq" }
 
 func (f sidekiqLog) Sniff(head []byte) int {
 	if !bytes.Contains(head, []byte(" jid=")) && !bytes.Contains(head, sidekiqKey) {

@@ -26,6 +26,9 @@ type journald struct{}
 // Name implements Format.
 func (journald) Name() string { return "journald" }
 
+// OnlyObjects implements format.ObjectsOnly.
+func (journald) OnlyObjects() {}
+
 // Sequential implements Sequential: the kernel's report spans entries.
 func (journald) Sequential() bool { return true }
 

@@ -55,6 +55,9 @@ func (kernelOOM) Sniff(head []byte) int {
 // OnlyText spares the format lines that are JSON objects.
 func (kernelOOM) OnlyText() {}
 
+// Needs implements format.Picky: of the header "[12345.678]", of "kernel:", and of the lines that Report.Line takes.
+func (kernelOOM) Needs() []string { return append(kernel.Needs(), "[", "nel:") }
+
 // NewParser implements LineFormat.
 func (f kernelOOM) NewParser(src *record.Source) format.LineParser {
 	return &kernelParser{src: src, clock: stamp.Clock{Zone: f.zone}}
@@ -71,6 +74,9 @@ type kernelParser struct {
 
 // Forget implements format.Forgetful.
 func (p *kernelParser) Forget() { p.report = kernel.Report{} }
+
+// Gathers implements format.Gathering: within a report that was printed without headers.
+func (p *kernelParser) Gathers() bool { return p.report.Since() > 0 }
 
 // ParseLine implements LineParser.
 func (p *kernelParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {

@@ -54,10 +54,10 @@ var namesWithID = func() namesOfAccess {
 	return names
 }()
 
-func (keyValueLog) requests()    {}
-func (keyValueLog) needs() byte  { return '=' }
-func (keyValueLog) OnlyText()    {}
-func (keyValueLog) Name() string { return "key-value-log" }
+func (keyValueLog) requests()       {}
+func (keyValueLog) Needs() []string { return []string{"="} }
+func (keyValueLog) OnlyText()       {}
+func (keyValueLog) Name() string    { return "key-value-log" }
 
 func (f keyValueLog) Sniff(head []byte) int {
 	if !mayBePairs(head) {

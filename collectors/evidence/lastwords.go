@@ -7,6 +7,7 @@ import (
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/origin"
+	"lastcall/collectors/evidence/internal/pieces"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
@@ -214,39 +215,12 @@ func lineMayMatter(line []byte) bool {
 			return true
 		}
 	}
-	return hasPiece(line) && anywhereMatters(line)
+	return telltales.In(line) != 0 && anywhereMatters(line)
 }
 
-// pieces are four bytes of each needle of anywhereMatters, those that are rarest in ordinary text.
-var pieces = [...]string{"mory", "(pid", "umpe", "ghtE", ") ->", "L ER", "eRej", "oom-", "SEGV", "gmen", "sten", "unni", "rted", "d pr", "rver"}
-
-// pieceBits has four bits for each piece: of a byte those of the places that it has in them.
-var pieceBits = func() (bits [256]uint64) {
-	for n, p := range pieces {
-		for i := range len(p) {
-			bits[p[i]] |= 1 << (4*n + i)
-		}
-	}
-	return bits
-}()
-
-// The first and the last bit of every piece.
-const (
-	pieceFirst = 0x1111_1111_1111_1111 >> (64 - 4*len(pieces))
-	pieceLast  = pieceFirst << 3
-)
-
-// hasPiece reports whether a line holds a piece. All are looked for at once: a bit of seen says that what comes before ends with the piece
-// up to there (the search of Baeza-Yates and Gonnet). A log of much chatter is mostly lines that hold none.
-func hasPiece(line []byte) bool {
-	var seen, found uint64
-	for _, c := range line {
-		// Twice is one place further. A last bit would run into the next piece, but then there is nothing more to find.
-		seen = (2*seen + pieceFirst) & pieceBits[c]
-		found |= seen
-	}
-	return found&pieceLast != 0
-}
+// telltales are four bytes of each needle of anywhereMatters, those that are rarest in ordinary text. A log of much chatter is mostly lines
+// that hold none.
+var telltales = pieces.New("mory", "(pid", "umpe", "ghtE", ") ->", "L ER", "eRej", "oom-", "SEGV", "gmen", "sten", "unni", "rted", "d pr", "rver")
 
 // telling are the bytes, rare enough in ordinary text, at which anywhereMatters looks closer: one for each of its needles.
 var telling = [256]bool{'y': true, '(': true, '>': true, ':': true, 'V': true, 'f': true, 'g': true, 'd': true, 'v': true}

@@ -34,10 +34,10 @@ var monologNames = func() namesOfAccess {
 	return names
 }()
 
-func (monologLog) requests()    {}
-func (monologLog) OnlyText()    {}
-func (monologLog) needs() byte  { return '{' }
-func (monologLog) Name() string { return "monolog" }
+func (monologLog) requests()       {}
+func (monologLog) OnlyText()       {}
+func (monologLog) Needs() []string { return []string{"{"} }
+func (monologLog) Name() string    { return "monolog" }
 
 func (f monologLog) Sniff(head []byte) int {
 	if !holdsMonolog(head) {

@@ -29,6 +29,9 @@ type herokuRouter struct{ zone *time.Location }
 func (herokuRouter) requests() {}
 func (herokuRouter) OnlyText() {}
 
+// Needs implements format.Picky: a pair, or "heroku[router]:".
+func (herokuRouter) Needs() []string { return []string{"=", "hero"} }
+
 func (herokuRouter) Name() string { return "heroku-router" }
 
 func (herokuRouter) Sniff(head []byte) int {

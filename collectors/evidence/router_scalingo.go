@@ -25,6 +25,9 @@ type scalingoRouter struct{ zone *time.Location }
 func (scalingoRouter) requests() {}
 func (scalingoRouter) OnlyText() {}
 
+// Needs implements format.Picky: a pair, or "[router]".
+func (scalingoRouter) Needs() []string { return []string{"=", "["} }
+
 func (scalingoRouter) Name() string { return "scalingo-router" }
 
 func (scalingoRouter) Sniff(head []byte) int {

@@ -37,6 +37,9 @@ func (scalingoPlatform) Sniff(head []byte) int {
 // OnlyText spares the format lines that are JSON objects.
 func (scalingoPlatform) OnlyText() {}
 
+// Needs implements format.Picky: "[web-1]".
+func (scalingoPlatform) Needs() []string { return []string{"["} }
+
 // NewParser implements LineFormat.
 func (scalingoPlatform) NewParser(src *record.Source) format.LineParser {
 	return &scalingoParser{src: src}

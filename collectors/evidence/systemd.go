@@ -39,7 +39,8 @@ func (systemdLog) Sequential() bool { return true }
 // OnlyText spares the format lines that are JSON objects.
 func (systemdLog) OnlyText() {}
 
-func (systemdLog) needs() byte { return '[' }
+// Needs implements format.Picky.
+func (systemdLog) Needs() []string { return []string{"["} }
 
 // Sniff implements Format.
 func (f systemdLog) Sniff(head []byte) int {

@@ -73,11 +73,17 @@ type moment struct {
 // Forget implements format.Forgetful.
 func (p *dockerTextParser) Forget() { *p = dockerTextParser{src: p.src, clock: p.clock} }
 
+// maxMoment is more than a line has that is a time alone.
+const maxMoment = 80
+
 // maxTold bounds the containers that are remembered.
 const maxTold = 10_000
 
 // ParseLine implements LineParser.
 func (p *dockerTextParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
+	if len(line) > maxMoment && bytes.IndexByte(line, '/') < 0 {
+		return false, nil // most lines of others
+	}
 	line = bytes.TrimSpace(afterClearing(line))
 	if len(line) == 0 || line[0] == '{' && p.last.at == 0 && !p.rows {
 		return false, nil

@@ -9,7 +9,7 @@ import (
 func LooksBinary(head []byte) bool {
 	control := 0
 	for _, c := range head {
-		if c == 0 || c < 0x20 && c != '\t' && c != '\n' && c != '\r' && c != 0x1b && c != '\f' {
+		if c < 0x20 && c != '\t' && c != '\n' && c != '\r' && c != 0x1b && c != '\f' {
 			control++
 		}
 	}

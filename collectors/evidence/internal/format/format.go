@@ -51,8 +51,25 @@ type WholeFormat interface {
 	Parse(ctx context.Context, src *record.Source, r io.Reader, sink record.Sink) error
 }
 
-// TextOnly is implemented by line formats that are spared lines that are JSON objects.
-type TextOnly interface{ OnlyText() }
+// TextOnly is implemented by line formats that are spared lines that are JSON objects, and ObjectsOnly by those that are spared all others.
+type (
+	TextOnly    interface{ OnlyText() }
+	ObjectsOnly interface{ OnlyObjects() }
+)
+
+// Picky is implemented by line formats of which every line holds one of a few short texts: it spares their parsers most lines of others. One
+// of four bytes tells about as much as the whole word, and there is room for 64 bytes in all. What a parser makes of a line must not
+// depend on whether it was offered the others, unless it is Gathering.
+type Picky interface {
+	// Needs are the texts, not empty.
+	Needs() []string
+}
+
+// Gathering is implemented by the parser of a Picky format that may be amid something of which any line may be a part.
+type Gathering interface {
+	// Gathers reports whether the next line may be one.
+	Gathers() bool
+}
 
 // Forgetful is implemented by what carries something from one line to a later one. Where several goroutines share a file, whoever
 // hands them its chunks calls Forget at the beginning of each, or makes a new one: which goroutine reads which chunk is chance, and

@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -181,4 +182,43 @@ func FuzzLine(t *testing.T, f format.LineFormat, line string) {
 		t.Fatalf("read twice, read differently:\n%s", diff)
 	}
 	CheckSane(t, a)
+	CheckPicky(t, f, line)
+}
+
+// CheckPicky reads a text twice, once without the lines that hold nothing of what the format needs: what it makes of the others, and
+// which it takes, must be the same. It does nothing for formats that are not format.Picky.
+func CheckPicky(t testing.TB, f format.LineFormat, text string) {
+	t.Helper()
+	picky, ok := f.(format.Picky)
+	if !ok {
+		return
+	}
+	needs := picky.Needs()
+	src := &record.Source{Name: "picky", Format: f.Name()}
+	var all, some recordtest.Sink
+	everything, spared := f.NewParser(src), f.NewParser(src)
+	gathering, _ := spared.(format.Gathering)
+	no := int64(0)
+	for line := range strings.SplitSeq(text, "\n") {
+		no++
+		if line = strings.TrimSuffix(line, "\r"); len(line) == 0 {
+			continue
+		}
+		took, err := everything.ParseLine(no, []byte(line), &all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		offered := gathering != nil && gathering.Gathers() || slices.ContainsFunc(needs, func(s string) bool { return strings.Contains(line, s) })
+		if took && !offered {
+			t.Fatalf("%s takes a line that holds none of %q: %q", f.Name(), needs, line)
+		}
+		if offered {
+			if again, _ := spared.ParseLine(no, []byte(line), &some); again != took {
+				t.Fatalf("%s takes %q only if it was offered what came before: %v", f.Name(), line, took)
+			}
+		}
+	}
+	if diff := cmp.Diff(&all, &some, cmpopts.IgnoreUnexported(recordtest.Sink{})); diff != "" {
+		t.Fatalf("%s makes something of lines that hold none of %q:\n%s", f.Name(), needs, diff)
+	}
 }

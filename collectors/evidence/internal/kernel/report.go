@@ -68,6 +68,17 @@ func (k *Report) Line(o *origin.Origin, b []byte, sink record.Sink) (handled boo
 	return false, nil
 }
 
+// Needs are texts of which one stands in every line that a Report takes while it gathers nothing, see format.Picky.
+func Needs() []string {
+	return []string{
+		"oom-",        // "invoked oom-killer", "oom-kill:"
+		"y: u",        // "memory: usage"
+		"f li",        // "as a result of limit of"
+		"d pr",        // "Killed process"
+		"egfa", "ps:", // "segfault", "traps:"
+	}
+}
+
 // field reads "key=value" up to the next comma.
 func field(b []byte, key string) []byte {
 	i := bytes.Index(b, []byte(key))

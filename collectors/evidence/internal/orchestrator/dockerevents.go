@@ -26,6 +26,9 @@ type dockerEvents struct{}
 // Name implements Format.
 func (dockerEvents) Name() string { return "docker-events" }
 
+// Needs implements format.Picky: " container ", "Actor" of an object.
+func (dockerEvents) Needs() []string { return []string{"tain", "Act"} }
+
 // Sequential implements Sequential: whether a death was asked for is told by the kill before it.
 func (dockerEvents) Sequential() bool { return true }
 

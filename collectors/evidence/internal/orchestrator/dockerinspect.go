@@ -23,6 +23,9 @@ type dockerInspect struct{}
 // Name implements Format.
 func (dockerInspect) Name() string { return "docker-inspect" }
 
+// OnlyObjects implements format.ObjectsOnly.
+func (dockerInspect) OnlyObjects() {}
+
 // Sniff implements Format.
 func (dockerInspect) Sniff(head []byte) int { return format.SniffLines(head, isDockerInspect) }
 

@@ -27,6 +27,9 @@ var _ format.LineFormat = ecsStateChanges{}
 // Name implements Format.
 func (ecsStateChanges) Name() string { return "ecs-state-changes" }
 
+// OnlyObjects implements format.ObjectsOnly.
+func (ecsStateChanges) OnlyObjects() {}
+
 // Sniff implements Format.
 func (ecsStateChanges) Sniff(head []byte) int { return format.SniffLines(head, mayBeECSEvent) }
 

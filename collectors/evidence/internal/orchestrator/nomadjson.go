@@ -29,6 +29,9 @@ var _ format.LineFormat = nomadJSON{}
 // Name implements Format.
 func (nomadJSON) Name() string { return "nomad-allocations" }
 
+// OnlyObjects implements format.ObjectsOnly.
+func (nomadJSON) OnlyObjects() {}
+
 // Sniff implements Format: the head may hold the beginning of the first allocation only.
 func (nomadJSON) Sniff(head []byte) int {
 	head = bytes.TrimLeft(head, " \t\r\n[")

@@ -33,6 +33,9 @@ type platformEvents struct {
 // Name implements Format.
 func (platformEvents) Name() string { return "platform-events" }
 
+// OnlyObjects implements format.ObjectsOnly.
+func (platformEvents) OnlyObjects() {}
+
 // Sniff implements Format.
 func (platformEvents) Sniff(head []byte) int {
 	var parser fastjson.Parser

@@ -25,6 +25,9 @@ var _ format.LineFormat = renderEvents{}
 // Name implements Format.
 func (renderEvents) Name() string { return "render-events" }
 
+// OnlyObjects implements format.ObjectsOnly.
+func (renderEvents) OnlyObjects() {}
+
 // Sniff implements Format.
 func (renderEvents) Sniff(head []byte) int { return format.SniffLines(head, mayBeRenderEvent) }
 
