@@ -28,7 +28,7 @@ import (
 // FilterLogEvents and GetLogEvents; AWS CLI user guide, "Pagination".
 type cloudWatchEvents struct{ logs []format.LineFormat }
 
-func (cloudWatchEvents) requests() {}
+func (cloudWatchEvents) Requests() {}
 
 // Name implements Format.
 func (cloudWatchEvents) Name() string { return "cloudwatch-logs" }
@@ -174,7 +174,7 @@ func (p *cloudWatchReader) add(l *cloudWatchLine, untimed bool) error {
 // "Supported logs and discovered fields".
 type cloudWatchInsights struct{ logs []format.LineFormat }
 
-func (cloudWatchInsights) requests() {}
+func (cloudWatchInsights) Requests() {}
 
 // Name implements Format.
 func (cloudWatchInsights) Name() string { return "cloudwatch-insights" }
@@ -233,7 +233,7 @@ func (p *cloudWatchReader) row() error {
 // goes on without a time. Source: AWS CLI command reference, "logs tail".
 type cloudWatchTail struct{ logs []format.LineFormat }
 
-func (cloudWatchTail) requests() {}
+func (cloudWatchTail) Requests() {}
 
 // Name implements Format.
 func (cloudWatchTail) Name() string { return "cloudwatch-tail" }

@@ -62,8 +62,8 @@ func (r *run) lines(ctx context.Context, src *record.Source, best format.Format,
 		}
 	}
 	for i, f := range chain {
-		if h, ok := f.(headed); ok {
-			chain[i] = h.forHead(head)
+		if h, ok := f.(format.Headed); ok {
+			chain[i] = h.ForHead(head)
 		}
 	}
 	workers := r.opts.Workers
@@ -107,7 +107,7 @@ type dispatcher struct {
 	behind  []int               // those of text that are also offered what stands behind a header: requests
 	json    []format.LineParser // for lines that hold a JSON object
 	first   *jsonLine           // the first of json, where it is that
-	next    nextParser          // the first of text, where it is that
+	next    format.NextParser   // the first of text, where it is that
 	words   format.LineParser   // the one of text that looks for last words in any line
 	chat    *lastWordsParser    // that one
 	kept    []format.LineParser // by index of the chain: those that are made once
@@ -188,7 +188,7 @@ func (d *dispatcher) parsers() {
 		d.first, _ = d.json[0].(*jsonLine)
 	}
 	if len(d.text) > 0 {
-		d.next, _ = d.text[0].(nextParser)
+		d.next, _ = d.text[0].(format.NextParser)
 	}
 }
 
@@ -265,7 +265,7 @@ func (d *dispatcher) each(first int64, data []byte) error {
 			}
 		}
 		if d.next != nil && data[0] != '{' {
-			n, ok, err := d.next.parseNext(no, data, d.sink)
+			n, ok, err := d.next.ParseNext(no, data, d.sink)
 			if err != nil {
 				return err
 			}
@@ -375,8 +375,8 @@ func (d *dispatcher) behindHeader(no int64, l *journalLine) (handled bool, err e
 		if !d.picky.may(i, found) {
 			continue
 		}
-		if r, ok := p.(receivedParser); ok {
-			handled, err = r.parseAt(no, l.time, l.text, d.sink)
+		if r, ok := p.(format.ReceivedParser); ok {
+			handled, err = r.ParseAt(no, l.time, l.text, d.sink)
 		} else {
 			handled, err = p.ParseLine(no, l.text, d.sink)
 		}
@@ -453,7 +453,7 @@ func (d *dispatcher) docker(no int64, around frame, line []byte) (bool, error) {
 		return false, nil
 	}
 	d.sink.see(t, nil, nil)
-	if file := d.sink.containerOfFile(); d.file == nil || !bytes.Equal(d.file.container, file) {
+	if file := d.sink.ContainerOfFile(); d.file == nil || !bytes.Equal(d.file.container, file) {
 		d.file = newSpeaker(metrics.Labels{Container: string(file)})
 	}
 	return d.received(no, t, d.file, text)
@@ -530,8 +530,8 @@ func (d *dispatcher) received(no int64, t record.Time, from *speaker, text []byt
 				return handled, err
 			}
 		}
-		if r, ok := p.(receivedParser); ok {
-			handled, err = r.parseAt(no, t, text, d.sink)
+		if r, ok := p.(format.ReceivedParser); ok {
+			handled, err = r.ParseAt(no, t, text, d.sink)
 		} else {
 			handled, err = p.ParseLine(no, text, d.sink)
 		}

@@ -10,19 +10,19 @@
 //     names).
 //   - A whole document ([WholeFormat]) is parsed from its beginning. Lines ([LineFormat]) go to a dispatcher, one for each goroutine
 //     (dispatch.go), which offers a line to the recognised format first and then to the others, in one order: a log may mix several. What
-//     stands before a line, of Docker, Kubernetes, syslog or a platform, is taken off once, and tells who wrote it (front.go). What no
-//     format takes is counted, with an example.
+//     stands before a line, of Docker, Kubernetes, syslog or a platform, is taken off once, and tells who wrote it (internal/front). Formats that
+//     need a text that the line does not hold are not asked (picky.go). What no format takes is counted, with an example.
 //   - Records go through a tally (tally.go), which narrows them to what was asked, merges warnings, and learns what is known only at the end
 //     of the input, or of all of them: which container a file is of (filename.go), and whose ends were told nowhere (endstold.go).
 //   - What cannot be used is refused with what to save instead (refusal.go).
 //
 // # Where a format is
 //
-// Each is a file of its own. Those that share nothing with others are packages beneath internal: metrics, and what orchestrators tell.
-// Those of logs are here, as they share the quick ways through a line: access_*.go are lines of text that are requests, json_*.go dialects
-// of JSON lines (jsonlines.go is what they have in common, jsonplan.go the quick way), router_*.go what routers of platforms write,
-// joblog_*.go runs of jobs, lastwords*.go what processes say when they die.
+// Each is a file of its own. Lines of text that are requests, of routers, servers and frameworks, are in internal/access; metrics, and what
+// orchestrators tell, in packages beside it. Here are those that share the quick way through JSON lines, or what a process says: json_*.go
+// are dialects of JSON lines (jsonlines.go is what they have in common, jsonplan.go the quick way; keyvalue.go, monolog.go and spring.go
+// make such lines of others), joblog_*.go runs of jobs, lastwords*.go what processes say when they die.
 //
-// A new format implements [LineFormat] or [WholeFormat], is listed in registry.go or small.go, and has a test with lines as they are
+// A new format implements [LineFormat] or [WholeFormat], is listed in registry.go, small.go or its package, and has a test with lines as they are
 // recorded, one with lines that are nearly so, and a fuzz target.
 package evidence

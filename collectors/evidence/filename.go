@@ -8,8 +8,6 @@ import (
 
 	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
-	"lastcall/collectors/evidence/internal/header"
-	"lastcall/collectors/record"
 )
 
 // fileNames are the containers that sources tell of. A file that is named after one, `web-1.log` or `web-1.access.log`, is its log: what
@@ -70,55 +68,4 @@ func isDeployed(pod []byte) bool {
 	pod = pod[:bytes.LastIndexByte(pod, '-')]
 	hash := pod[bytes.LastIndexByte(pod, '-')+1:]
 	return len(hash) >= 6 && len(hash) <= 10 && len(hash) < len(pod) && bytes.ContainsAny(hash, "0123456789")
-}
-
-// containerBefore is the container that Docker Compose, `kubectl logs --prefix`, stern, Heroku or Scalingo put before a line; nil where they did
-// not. What they put there ends before end.
-func containerBefore(line []byte, end int) []byte {
-	if container, _, ok := header.Kubectl(line); ok {
-		return container
-	}
-	if container, _, ok := header.Stern(line[:end]); ok {
-		return container
-	}
-	if h, ok := header.Heroku(line[:end]); ok {
-		return h.Proc
-	}
-	if _, tag, _, ok := header.Scalingo(line[:end]); ok {
-		return tag
-	}
-	if bar := bytes.IndexByte(line[:min(end, 80)], '|'); bar > 0 {
-		if name := bytes.TrimRight(line[:bar], " "); containers.IsName(name) {
-			return name
-		}
-	}
-	return nil
-}
-
-// servedHere is the container of a line that its server wrote: the one that stands before it, or whose log the file is.
-func servedHere(front []byte, sink record.Sink) []byte {
-	if len(front) == 0 {
-		if s, ok := sink.(*tally); ok {
-			front = s.containerOfFile()
-		}
-	}
-	if len(front) == 0 {
-		return nil
-	}
-	// A proxy within a pod hands on to what is in the pod.
-	if pod, _, _ := strings.Cut(string(front), "/"); isProxyName(pod) {
-		return nil
-	}
-	return front
-}
-
-// isProxyName knows the names of containers that hand requests on to others.
-func isProxyName(container string) bool {
-	return slices.ContainsFunc(cut.Words(container), func(word string) bool {
-		switch word {
-		case "nginx", "httpd", "apache", "traefik", "caddy", "haproxy", "envoy", "varnish", "proxy", "ingress", "gateway", "balancer", "loadbalancer", "lb", "router":
-			return true
-		}
-		return false
-	})
 }

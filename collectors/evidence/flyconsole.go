@@ -28,7 +28,7 @@ type flyConsole struct{ logs []format.LineFormat }
 
 var _ format.WholeFormat = flyConsole{}
 
-func (flyConsole) requests() {}
+func (flyConsole) Requests() {}
 
 // Name implements Format.
 func (flyConsole) Name() string { return "fly-logs-text" }

@@ -32,7 +32,7 @@ import (
 // superfly/flyctl, logs/entry.go; superfly/init-snapshot, src/bin/init.
 type flyLog struct{ logs []format.LineFormat }
 
-func (flyLog) requests() {}
+func (flyLog) Requests() {}
 
 // Name implements Format.
 func (flyLog) Name() string { return "fly-logs" }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lastcall/collectors/evidence/internal/access"
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/formattest"
 	"lastcall/collectors/record"
@@ -66,9 +67,12 @@ var seedLines = []string{
 // requestFormats are those of this file's concern.
 func requestFormats() []format.LineFormat {
 	var out []format.LineFormat
+	for _, f := range append(access.Routers(time.UTC), access.Logs(time.UTC)...) {
+		out = append(out, f.(format.LineFormat))
+	}
 	for _, f := range formats(time.UTC) {
 		switch f := f.(type) {
-		case scalingoRouter, herokuRouter, *jsonLines, combinedLog, haproxyLog, envoyLog, albLog, uwsgiLog, ginLog, uvicornLog, railsLog, monologLog, dotnetLog, grpcLog, keyValueLog, jsonMessages:
+		case *jsonLines, monologLog, dotnetLog, grpcLog, keyValueLog, jsonMessages:
 			out = append(out, f.(format.LineFormat))
 		}
 	}

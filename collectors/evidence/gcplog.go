@@ -18,6 +18,7 @@ import (
 	"lastcall/collectors/evidence/internal/metrics"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/outcome"
+	"lastcall/collectors/evidence/internal/request"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
@@ -38,7 +39,7 @@ import (
 // Balancing, "Logging and monitoring", statusDetails.
 type gcpLog struct{ logs []format.LineFormat }
 
-func (gcpLog) requests() {}
+func (gcpLog) Requests() {}
 
 // Name implements Format.
 func (gcpLog) Name() string { return "gcp-logging" }
@@ -221,7 +222,7 @@ func gcpNames(resource, labels *fastjson.Value, log *storedLog) metrics.Labels {
 func (p *gcpReader) request(e *gcpEntry) (bool, error) {
 	h := e.value.Get("httpRequest")
 	took, ok := number.DurationWithUnit(jsondoc.Text(h.Get("latency")), 9)
-	path := pathOfURL(h.GetStringBytes("requestUrl"))
+	path := request.Path(h.GetStringBytes("requestUrl"))
 	status, _ := number.HTTPStatus(jsondoc.Text(h.Get("status")))
 	if !ok || took < 0 || len(path) == 0 || path[0] != '/' {
 		return false, nil
@@ -229,7 +230,7 @@ func (p *gcpReader) request(e *gcpEntry) (bool, error) {
 	names := &e.from.names
 	r := record.Request{
 		Pos: p.log.pos(e.line), Layer: record.LayerApp, Outcome: record.Answered, Start: e.time, End: e.time.Add(took), Status: status,
-		Method: upperMethod(h.GetStringBytes("requestMethod")), Path: path, Container: []byte(names.Container), Service: []byte(names.Service),
+		Method: request.UpperMethod(h.GetStringBytes("requestMethod")), Path: path, Container: []byte(names.Container), Service: []byte(names.Service),
 		Version: []byte(names.Version), Client: jsondoc.Text(h.Get("remoteIp")),
 	}
 	r.ID = gcpTrace(e.value)

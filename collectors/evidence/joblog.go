@@ -3,6 +3,7 @@ package evidence
 import (
 	"time"
 
+	"lastcall/collectors/evidence/internal/front"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
@@ -25,7 +26,7 @@ func newJobLog(src *record.Source, zone *time.Location) jobLog {
 
 // jobLine is what a line tells of a run.
 type jobLine struct {
-	before   front
+	before   front.Front
 	name, id []byte
 	pid      []byte
 	ended    bool
@@ -35,17 +36,17 @@ type jobLine struct {
 // emit passes on what a line tells of a run.
 func (p *jobLog) emit(lineNo int64, l jobLine, line []byte, sink record.Sink) error {
 	pos := record.Pos{Source: p.req.Pos.Source, Line: lineNo}
-	container, t := l.before.container, l.before.time
+	container, t := l.before.Container, l.before.Time
 	if s, ok := sink.(*tally); ok {
 		s.see(t, container, l.pid)
 		if len(container) == 0 {
-			container = s.containerOfFile()
+			container = s.ContainerOfFile()
 		}
 	}
 	if t == 0 {
 		return warning.Tell(sink, pos, "no_time", "lines of background jobs without a time; they were left out: save the log with its timestamps", line)
 	}
-	if !l.before.zoned {
+	if !l.before.Zoned {
 		if err := warning.Tell(sink, pos, "no_timezone", warning.NoTimezone, line); err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/front"
 	"lastcall/collectors/record"
 )
 
@@ -41,12 +42,12 @@ var celeryTask = []byte("] Task ")
 type celeryParser struct{ jobLog }
 
 func (p *celeryParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
-	return p.parseAt(lineNo, 0, line, sink)
+	return p.ParseAt(lineNo, 0, line, sink)
 }
 
-// parseAt implements receivedParser.
-func (p *celeryParser) parseAt(lineNo int64, received record.Time, line []byte, sink record.Sink) (bool, error) {
-	i := bytes.Index(line[:min(len(line), maxFront)], celeryTask)
+// ParseAt implements format.ReceivedParser.
+func (p *celeryParser) ParseAt(lineNo int64, received record.Time, line []byte, sink record.Sink) (bool, error) {
+	i := bytes.Index(line[:min(len(line), front.Max)], celeryTask)
 	if i < 0 {
 		return false, nil
 	}
@@ -55,7 +56,7 @@ func (p *celeryParser) parseAt(lineNo int64, received record.Time, line []byte, 
 	if !ok || len(name) == 0 || len(id) == 0 || !bytes.HasSuffix(task, []byte("]")) {
 		return false, nil
 	}
-	l := jobLine{name: name, id: id, before: readFront(line[:i], &p.clock).received(received)}
+	l := jobLine{name: name, id: id, before: front.Read(line[:i], &p.clock).Received(received)}
 	switch {
 	case bytes.HasPrefix(tells, []byte("received")):
 	case bytes.HasPrefix(tells, []byte("succeeded in ")):

@@ -8,6 +8,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/front"
 	"lastcall/collectors/evidence/internal/jsondoc"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/record"
@@ -44,17 +45,17 @@ type sidekiqParser struct {
 var sidekiqKey = []byte(`"jid"`)
 
 func (p *sidekiqParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
-	return p.parseAt(lineNo, 0, line, sink)
+	return p.ParseAt(lineNo, 0, line, sink)
 }
 
-// parseAt implements receivedParser.
-func (p *sidekiqParser) parseAt(lineNo int64, received record.Time, line []byte, sink record.Sink) (bool, error) {
+// ParseAt implements format.ReceivedParser.
+func (p *sidekiqParser) ParseAt(lineNo int64, received record.Time, line []byte, sink record.Sink) (bool, error) {
 	var l jobLine
 	var ok bool
 	if n := len(line); n > 0 && line[n-1] == '}' {
 		l, ok = p.object(line, received)
 	} else if l, ok = p.text(line); ok {
-		l.before = l.before.received(received)
+		l.before = l.before.Received(received)
 	}
 	if !ok {
 		return false, nil
@@ -85,7 +86,7 @@ func (p *sidekiqParser) text(line []byte) (l jobLine, ok bool) {
 	if l.ended, ok = sidekiqWord(line[colon+2:]); !ok || line[colon+1] != ' ' {
 		return l, false
 	}
-	start := bytes.Index(line[:min(colon, maxFront)], []byte("pid="))
+	start := bytes.Index(line[:min(colon, front.Max)], []byte("pid="))
 	if start < 0 || start > 0 && line[start-1] != ' ' {
 		return l, false
 	}
@@ -109,7 +110,7 @@ func (p *sidekiqParser) text(line []byte) (l jobLine, ok bool) {
 		return l, false
 	}
 	l.took = jobTook(elapsed)
-	l.before = readFront(line[:start], &p.clock)
+	l.before = front.Read(line[:start], &p.clock)
 	return l, true
 }
 
@@ -119,7 +120,7 @@ func (p *sidekiqParser) object(line []byte, received record.Time) (l jobLine, ok
 		return l, false
 	}
 	open := bytes.IndexByte(line, '{')
-	if open < 0 || open > maxFront {
+	if open < 0 || open > front.Max {
 		return l, false
 	}
 	v, err := p.json.ParseBytes(line[open:])
@@ -139,9 +140,9 @@ func (p *sidekiqParser) object(line []byte, received record.Time) (l jobLine, ok
 	if seconds, ok := jsondoc.Number(ctx.Get("elapsed")); ok && seconds > 0 && seconds <= maxJob.Seconds() {
 		l.took = time.Duration(seconds * float64(time.Second))
 	}
-	l.before = readFront(line[:open], &p.clock).received(received)
+	l.before = front.Read(line[:open], &p.clock).Received(received)
 	if t, _, zoned, ok := p.clock.Read(v.GetStringBytes("ts")); ok { // its own
-		l.before.time, l.before.zoned = t, zoned
+		l.before.Time, l.before.Zoned = t, zoned
 	}
 	return l, true
 }

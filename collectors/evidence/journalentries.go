@@ -30,7 +30,7 @@ import (
 // logging driver".
 type journalEntries struct{ logs []format.LineFormat }
 
-func (journalEntries) requests() {}
+func (journalEntries) Requests() {}
 
 // Name implements Format.
 func (journalEntries) Name() string { return "journald" }

@@ -83,7 +83,7 @@ func containerOfJournal(host, tag []byte) []byte {
 	switch {
 	case len(tag) == 12 && containers.IsID(tag):
 		return tag
-	case isProxyName(string(tag)), isProxyName(string(host)), isSystemUnit(string(tag)):
+	case containers.IsProxy(string(tag)), containers.IsProxy(string(host)), isSystemUnit(string(tag)):
 		return nil
 	}
 	return host

@@ -7,6 +7,7 @@ import (
 	"lastcall/collectors/evidence/internal/jsonscan"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/outcome"
+	"lastcall/collectors/evidence/internal/request"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
@@ -166,7 +167,7 @@ func (d *accessDialect) text(l *jsonLine, field, value int) []byte {
 	if v.Kind == jsonscan.Absent {
 		return nil
 	}
-	return orNone(l.unescaped(field, v))
+	return request.OrNone(l.unescaped(field, v))
 }
 
 // served is the container that a line of a request names. What stands under "host" or "server" may be whom the client asked for instead,
@@ -178,7 +179,7 @@ func (d *accessDialect) served(l *jsonLine, layer record.Layer) []byte {
 		if v.End == v.Start {
 			continue
 		}
-		text := orNone(l.unescaped(bufContainer, v))
+		text := request.OrNone(l.unescaped(bufContainer, v))
 		if (name == "host" || name == "server") && isHostHeader(text, asked) {
 			if name == "server" && layer == record.LayerRouter && len(text) > 0 && number.IsDigit(text[0]) && bytes.IndexByte(text, ':') > 0 {
 				return text // address and port of an upstream
@@ -213,7 +214,7 @@ func (d *accessDialect) begin(l *jsonLine, sink record.Sink) (bool, error) {
 	if l.head == nil && len(l.format.begins) == 0 || d.named(l, accessStatus).Kind != jsonscan.Absent || isErrorLevel(l.scan.Raw(d.named(l, accessLevel))) {
 		return false, nil
 	}
-	id, method, path := d.text(l, bufID, accessID), upperMethod(d.text(l, bufMethod, accessMethod)), pathOfURL(d.text(l, bufPath, accessPath))
+	id, method, path := d.text(l, bufID, accessID), request.UpperMethod(d.text(l, bufMethod, accessMethod)), request.Path(d.text(l, bufPath, accessPath))
 	when := d.named(l, accessTime)
 	if len(id) == 0 || len(method) == 0 || len(path) == 0 || when.Kind == jsonscan.Absent {
 		return false, nil
@@ -243,7 +244,7 @@ func (d *accessDialect) begin(l *jsonLine, sink record.Sink) (bool, error) {
 // who fills in what a line says of its process and of who asked.
 func (d *accessDialect) who(l *jsonLine, r *record.Request) {
 	r.Instance, r.User = d.text(l, bufInstance, accessInstance), d.text(l, bufUser, accessUser)
-	r.Client = firstAddress(d.text(l, bufClient, accessClient))
+	r.Client = request.FirstAddress(d.text(l, bufClient, accessClient))
 	r.Service, r.Version = d.text(l, bufService, accessService), d.text(l, bufVersion, accessVersion)
 }
 
@@ -338,8 +339,8 @@ func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 			return true, err
 		}
 	}
-	tried := upstreams{addrs: d.text(l, bufUpstream, accessProxied)}
-	proxied := lastOfList(tried.addrs)
+	tried := request.Upstreams{Addrs: d.text(l, bufUpstream, accessProxied)}
+	proxied := request.LastOfList(tried.Addrs)
 	layer := record.LayerApp
 	if len(proxied) > 0 || d.named(l, accessSeconds).Kind != jsonscan.Absent {
 		layer = record.LayerRouter
@@ -348,7 +349,7 @@ func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	if r.End, r.Status = t, status; known {
 		r.Start = t - record.Time(duration)
 	}
-	r.Method, r.Path, r.Route = upperMethod(method), pathOfURL(path), route
+	r.Method, r.Path, r.Route = request.UpperMethod(method), request.Path(path), route
 	switch {
 	case len(l.frame.container) > 0:
 		r.Container = l.frame.container
@@ -372,9 +373,9 @@ func (d accessDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	case status == 499:
 		r.Outcome = record.ClientGone
 	}
-	if known && len(l.frame.container) == 0 && tried.several() {
-		tried.took, tried.statuses = d.text(l, bufMessage, accessTried), d.text(l, bufOther, accessAnswered)
-		if err := tried.tell(r, sink); err != nil {
+	if known && len(l.frame.container) == 0 && tried.Several() {
+		tried.Took, tried.Statuses = d.text(l, bufMessage, accessTried), d.text(l, bufOther, accessAnswered)
+		if err := tried.Tell(r, sink); err != nil {
 			return true, err
 		}
 	}
@@ -411,8 +412,8 @@ type jsonMessages struct{ *jsonLines }
 func (jsonMessages) last()        {}
 func (jsonMessages) Name() string { return "json-log" }
 
-// forHead: what a line says needs no head.
-func (f jsonMessages) forHead([]byte) format.LineFormat { return f }
+// ForHead: what a line says needs no head.
+func (f jsonMessages) ForHead([]byte) format.LineFormat { return f }
 
 // Sniff is never sure: the messages of any format's log look like this one's.
 func (f jsonMessages) Sniff(head []byte) int { return min(f.jsonLines.Sniff(head), 5) }

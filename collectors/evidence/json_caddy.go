@@ -5,6 +5,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/outcome"
+	"lastcall/collectors/evidence/internal/request"
 )
 
 // caddyDialect reads Caddy's access log. duration is seconds, ts the end. Source: Caddy documentation, "How Logging Works".
@@ -45,7 +46,7 @@ func (caddyDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	}
 	r := l.request(record.LayerRouter)
 	r.Start, r.End = t-record.Time(took), t
-	r.Method, r.Path = upperMethod(l.text(bufMethod, caddyMethod)), l.text(bufPath, caddyPath)
+	r.Method, r.Path = request.UpperMethod(l.text(bufMethod, caddyMethod)), l.text(bufPath, caddyPath)
 	r.Client, r.User = l.text(bufClient, caddyClient, caddyRemote), l.text(bufUser, caddyUser)
 	r.Container, r.ID = l.text(bufContainer, caddyUpstream), l.text(bufID, caddyID)
 	if r.Status, ok = number.HTTPStatus(l.raw(caddyStatus)); !ok {

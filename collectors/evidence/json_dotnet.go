@@ -6,6 +6,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/request"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
@@ -35,10 +36,10 @@ func newDotnetLog(zone *time.Location) dotnetLog {
 	return dotnetLog{newJSONLines(zone, d)}
 }
 
-// forHead implements headed. A log whose head has no such request is spared a second look at every line that others leave.
-func (f dotnetLog) forHead(head []byte) format.LineFormat {
+// ForHead implements format.Headed. A log whose head has no such request is spared a second look at every line that others leave.
+func (f dotnetLog) ForHead(head []byte) format.LineFormat {
 	if holdsDotnet(head) {
-		return f.jsonLines.forHead(head)
+		return f.jsonLines.ForHead(head)
 	}
 	return f.jsonLines.none()
 }
@@ -110,7 +111,7 @@ func (d dotnetDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	}
 	r := l.request(record.LayerApp)
 	r.Phase, r.Outcome, r.Start, r.End = record.Started, record.OutcomeUnknown, t, t
-	r.Method, r.Path, r.ID = upperMethod(l.text(bufMethod, method)), l.text(bufPath, path), d.text(l, bufID, accessID)
+	r.Method, r.Path, r.ID = request.UpperMethod(l.text(bufMethod, method)), l.text(bufPath, path), d.text(l, bufID, accessID)
 	if r.Container = l.frame.container; len(r.Container) == 0 {
 		r.Container = d.served(l, r.Layer)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/outcome"
+	"lastcall/collectors/evidence/internal/request"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
@@ -60,9 +61,9 @@ func (envoyDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	} else if err := warning.Tell(sink, l.pos, "no_duration", "access log lines without a duration; add it to the log format", l.line); err != nil {
 		return true, err
 	}
-	r.Method, r.Path = upperMethod(l.text(bufMethod, envoyMethod)), l.text(bufPath, envoyOriginPath, envoyPath, envoyOrigPath)
+	r.Method, r.Path = request.UpperMethod(l.text(bufMethod, envoyMethod)), l.text(bufPath, envoyOriginPath, envoyPath, envoyOrigPath)
 	r.Container, r.ID = l.text(bufContainer, envoyUpstream), l.text(bufID, envoyID, envoyID2)
-	r.Client = firstAddress(l.text(bufClient, envoyXFF))
+	r.Client = request.FirstAddress(l.text(bufClient, envoyXFF))
 	if len(r.Client) == 0 {
 		r.Client = l.text(bufClient, envoyClient)
 		if i := bytes.LastIndexByte(r.Client, ':'); i > 0 {

@@ -35,10 +35,10 @@ func newGRPCLog(zone *time.Location) grpcLog {
 	}
 }
 
-// forHead implements headed. As in dotnetLog, a log whose head has no call is spared a second look at every line that others leave.
-func (f grpcLog) forHead(head []byte) format.LineFormat {
+// ForHead implements format.Headed. As in dotnetLog, a log whose head has no call is spared a second look at every line that others leave.
+func (f grpcLog) ForHead(head []byte) format.LineFormat {
 	if f.hasCall(head) {
-		return f.jsonLines.forHead(head)
+		return f.jsonLines.ForHead(head)
 	}
 	return f.jsonLines.none()
 }

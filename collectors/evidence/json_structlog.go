@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/request"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 )
@@ -78,5 +79,5 @@ func structlogLine(b []byte) (method, path []byte, ok bool) {
 	if n := len(path); n > 1 && path[0] == '\'' && path[n-1] == '\'' {
 		path = path[1 : n-1]
 	}
-	return method, path, ok && isMethod(method) && len(path) > 0 && path[0] == '/'
+	return method, path, ok && request.IsMethod(method) && len(path) > 0 && path[0] == '/'
 }

@@ -5,6 +5,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/outcome"
+	"lastcall/collectors/evidence/internal/request"
 	"lastcall/collectors/record"
 )
 
@@ -60,7 +61,7 @@ func (traefikDialect) take(l *jsonLine, sink record.Sink) (bool, error) {
 	}
 	r := l.request(record.LayerRouter)
 	r.Start, r.End, r.Status = start, start+record.Time(took), status
-	r.Method, r.Path = upperMethod(l.text(bufMethod, traefikMethod)), l.text(bufPath, traefikPath)
+	r.Method, r.Path = request.UpperMethod(l.text(bufMethod, traefikMethod)), l.text(bufPath, traefikPath)
 	r.Container = l.text(bufContainer, traefikAddr, traefikURLHost, traefikURL)
 	if i := bytes.Index(r.Container, []byte("://")); i >= 0 {
 		r.Container = r.Container[i+3:]

@@ -15,7 +15,7 @@ import (
 // Datadog's API, {"data":[…],"meta":{…}}, or a bare array, as browsers and jq save them. The entries are those of jsonLines.
 type jsonArray struct{ lines *jsonLines }
 
-func (jsonArray) requests()    {}
+func (jsonArray) Requests()    {}
 func (jsonArray) Name() string { return "json-array" }
 
 // errEnough ends the look at the head.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"time"
 
+	"lastcall/collectors/evidence/internal/access"
 	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
@@ -78,7 +79,7 @@ func newJSONLines(zone *time.Location, dialects ...jsonDialect) *jsonLines {
 	return f
 }
 
-func (f *jsonLines) requests()    {}
+func (f *jsonLines) Requests()    {}
 func (f *jsonLines) Name() string { return "json" }
 
 func (f *jsonLines) Sniff(head []byte) int {
@@ -92,8 +93,8 @@ func (f *jsonLines) Dialect(head []byte) string {
 	return name
 }
 
-// forHead is the format for an input with this head.
-func (f *jsonLines) forHead(head []byte) format.LineFormat {
+// ForHead is the format for an input with this head.
+func (f *jsonLines) ForHead(head []byte) format.LineFormat {
 	if !holdsJSON(head) {
 		return f
 	}
@@ -184,7 +185,7 @@ type jsonLine struct {
 	slots  []int16  // of the dialect that looks at the line
 	taken  int      // the dialect that took it
 	bufs   [16]bufs // by field of the request, for texts with escapes
-	router *routerMessage
+	router *access.RouterMessages
 	tags   datadogTagSet
 	sent   jsonRequest    // what send or say got last
 	sentBy requestDialect // of a completed request
@@ -386,7 +387,7 @@ func (l *jsonLine) message(t record.Time, container, instance, service, host, ve
 	if s, ok := sink.(*tally); ok {
 		s.see(t, container, instance)
 		if len(container) == 0 {
-			container = s.containerOfFile()
+			container = s.ContainerOfFile()
 		}
 	}
 	// A job may fail for want of memory: its message counts all the same.
@@ -402,9 +403,9 @@ func (l *jsonLine) message(t record.Time, container, instance, service, host, ve
 		return nil
 	}
 	if l.router == nil {
-		l.router = newRouterMessage(l.format.zone)
+		l.router = access.NewRouterMessages(l.format.zone)
 	}
-	if handled, err := l.router.parse(l.pos, t, service, msg, sink); handled || err != nil {
+	if handled, err := l.router.Parse(l.pos, t, service, msg, sink); handled || err != nil {
 		return err
 	}
 	if messageMayMatter(msg) || isErrorHead(msg) {
@@ -492,40 +493,3 @@ func (d *dockerLogLine) open(line []byte, c *stamp.Clock) (text []byte, t record
 	t, _, _, ok = c.Read(d.scan.Raw(d.scan.Values[2]))
 	return bytes.TrimRight(d.scan.Text(d.scan.Values[0], &d.buf), "\r\n"), t, ok
 }
-
-// routerMessage reads router lines that travel as messages of another log.
-type routerMessage struct {
-	heroku   *herokuRouterParser
-	scalingo *scalingoRouterParser
-}
-
-func newRouterMessage(zone *time.Location) *routerMessage {
-	src := &record.Source{}
-	return &routerMessage{
-		heroku:   herokuRouter{zone}.NewParser(src).(*herokuRouterParser),
-		scalingo: scalingoRouter{zone}.NewParser(src).(*scalingoRouterParser),
-	}
-}
-
-func (m *routerMessage) parse(pos record.Pos, t record.Time, service, msg []byte, sink record.Sink) (bool, error) {
-	i := routerMethod(msg)
-	if i < 0 || !bytes.Contains(msg, []byte(" path=")) {
-		return false, nil
-	}
-	if j := bytes.Index(msg, []byte("at=")); j >= 0 && j < i && isHerokuRouterBody(msg[j:]) {
-		m.heroku.req.Pos, m.heroku.req.Service = pos, service
-		return m.heroku.request(t, msg[j:], msg, sink)
-	}
-	if bytes.Contains(msg, []byte(" container=")) && bytes.Contains(msg, []byte(" duration=")) {
-		m.scalingo.req.Pos, m.scalingo.req.Service = pos, service
-		return m.scalingo.request(t, msg[i:], msg, sink)
-	}
-	return false, nil
-}
-
-// routerMethod is where the method stands in a router line; below 0: the message is none.
-func routerMethod(msg []byte) int {
-	return bytes.Index(msg[:min(len(msg), 300)], []byte("method="))
-}
-
-func mayBeRouterMessage(msg []byte) bool { return routerMethod(msg) >= 0 }

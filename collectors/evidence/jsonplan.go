@@ -6,8 +6,10 @@ import (
 	"math"
 	"time"
 
+	"lastcall/collectors/evidence/internal/access"
 	"lastcall/collectors/evidence/internal/jsonscan"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/request"
 	"lastcall/collectors/evidence/internal/swar"
 	"lastcall/collectors/record"
 )
@@ -105,9 +107,9 @@ func (l *jsonLine) send(d requestDialect, q *jsonRequest, t record.Time, sink re
 		*fields[i] = l.refText(i, ref)
 	}
 	r.Layer = d.layer(l.refText(bufOther, q.source), r.Service)
-	r.Method = upperMethod(r.Method)
+	r.Method = request.UpperMethod(r.Method)
 	if q.url {
-		r.Path = pathOfURL(r.Path)
+		r.Path = request.Path(r.Path)
 	}
 	if q.framed && len(l.frame.container) > 0 {
 		// The platform knows better which of its containers wrote than the process, whose host name is often a random id.
@@ -262,9 +264,9 @@ func (l *jsonLine) newPlan() *jsonPlan {
 			p.fixed = false
 		}
 	}
-	p.req.Method = upperMethod(p.req.Method)
+	p.req.Method = request.UpperMethod(p.req.Method)
 	if q.url && !p.url {
-		p.req.Path = pathOfURL(p.req.Path)
+		p.req.Path = request.Path(p.req.Path)
 	}
 	if !p.says {
 		p.req.Layer = p.dialect.layer(p.source.Text, p.req.Service)
@@ -331,10 +333,10 @@ func (l *jsonLine) planned(p *jsonPlan, lineNo int64, line []byte, sink record.S
 		}
 	}
 	if p.method >= 0 && mayBeLower(line, s.Span(p.method)) {
-		r.Method = upperMethod(r.Method)
+		r.Method = request.UpperMethod(r.Method)
 	}
 	if p.url {
-		r.Path = pathOfURL(r.Path)
+		r.Path = request.Path(r.Path)
 	}
 	if !p.fixed {
 		r.Layer = p.dialect.layer(p.source.Raw(s, line), r.Service)
@@ -354,7 +356,7 @@ func (l *jsonLine) plannedWords(p *jsonPlan, lineNo int64, at record.Time, line 
 		msg = l.bufs[bufMessage]
 	}
 	if idle := &p.idle[len(raw)%len(p.idle)]; !bytes.Equal(*idle, raw) {
-		if mayBeRouterMessage(msg) || messageMayMatter(msg) || isErrorHead(msg) {
+		if access.MayBeRouterMessage(msg) || messageMayMatter(msg) || isErrorHead(msg) {
 			return false, nil
 		}
 		if len(raw) <= maxIdle {
@@ -366,7 +368,7 @@ func (l *jsonLine) plannedWords(p *jsonPlan, lineNo int64, at record.Time, line 
 	if s, ok := sink.(*tally); ok {
 		s.see(at, container, r.Instance)
 		if len(container) == 0 {
-			container = s.containerOfFile()
+			container = s.ContainerOfFile()
 		}
 	}
 	l.taken = p.taken

@@ -14,6 +14,7 @@ import (
 
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/jsonscan"
+	"lastcall/collectors/evidence/internal/request"
 	"lastcall/collectors/record"
 	"lastcall/collectors/record/recordtest"
 )
@@ -161,7 +162,7 @@ func TestLowerCaseIsSeenInMethodsOfAnyLength(t *testing.T) {
 				for _, before := range []string{"", "get ", "lower case "} {
 					line := append([]byte(before), word...)
 					span := jsonscan.Span{Start: uint32(len(before)), End: uint32(len(line))}
-					if upper := bytes.ToUpper(word); !bytes.Equal(upperMethod(word), word) && !mayBeLower(line, span) {
+					if upper := bytes.ToUpper(word); !bytes.Equal(request.UpperMethod(word), word) && !mayBeLower(line, span) {
 						t.Fatalf("%q becomes %q", word, upper)
 					}
 				}

@@ -6,10 +6,13 @@ import (
 	"slices"
 	"time"
 
+	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/front"
 	"lastcall/collectors/evidence/internal/header"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/request"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
@@ -54,7 +57,7 @@ var namesWithID = func() namesOfAccess {
 	return names
 }()
 
-func (keyValueLog) requests()       {}
+func (keyValueLog) Requests()       {}
 func (keyValueLog) Needs() []string { return []string{"="} }
 func (keyValueLog) OnlyText()       {}
 func (keyValueLog) Name() string    { return "key-value-log" }
@@ -70,8 +73,8 @@ func (f keyValueLog) NewParser(src *record.Source) format.LineParser {
 	return &keyValueParser{src: src, json: f.json.NewParser(src).(*jsonLine)}
 }
 
-// forHead implements headed.
-func (f keyValueLog) forHead(head []byte) format.LineFormat {
+// ForHead implements format.Headed.
+func (f keyValueLog) ForHead(head []byte) format.LineFormat {
 	if !mayBePairs(head) {
 		return f
 	}
@@ -82,9 +85,9 @@ func (f keyValueLog) forHead(head []byte) format.LineFormat {
 			asJSON = append(append(asJSON, fr.object...), '\n')
 		}
 	})
-	json := f.json.forHead(asJSON).(*jsonLines)
+	json := f.json.ForHead(asJSON).(*jsonLines)
 	if len(json.begins) == 0 && bytes.Contains(asJSON, []byte(`"id":`)) {
-		if with := f.withID.forHead(asJSON).(*jsonLines); len(with.begins) > 0 {
+		if with := f.withID.ForHead(asJSON).(*jsonLines); len(with.begins) > 0 {
 			json = with
 		}
 	}
@@ -183,8 +186,8 @@ func (p *keyValueParser) rewrite(line []byte) (kv keyValueLine, ok bool) {
 		}
 	}
 	p.buf = append(b, '}')
-	kv.object, kv.container = p.buf, readFront(before, &p.json.clock).container
-	return kv, !isProxyName(string(kv.container))
+	kv.object, kv.container = p.buf, front.Read(before, &p.json.clock).Container
+	return kv, !containers.IsProxy(string(kv.container))
 }
 
 // saysMessage reports whether one of the pairs is a message.
@@ -323,7 +326,7 @@ func idBefore(before []byte) []byte {
 			return nil
 		}
 		before = before[i+1:]
-		if end := bytes.IndexByte(before, ']'); end >= 0 && isRequestID(before[:end]) {
+		if end := bytes.IndexByte(before, ']'); end >= 0 && request.IsID(before[:end]) {
 			return before[:end]
 		}
 	}

@@ -305,7 +305,7 @@ type aware struct{ *recordtest.Sink }
 
 func (aware) lastSeen() (record.Time, []byte, []byte) { return 42, []byte("web-7"), []byte("23082") }
 
-func (aware) containerOfFile() []byte { return nil }
+func (aware) ContainerOfFile() []byte { return nil }
 
 func TestPlainOutputBetweenStructuredLinesTakesTheirTimeAndName(t *testing.T) {
 	sink := &recordtest.Sink{}

@@ -89,17 +89,17 @@ func (p *lastWordsParser) Forget() {
 // process that logs JSON) has neither time nor name of its own. The container is given only when all lines so far were of one.
 type surroundings interface {
 	lastSeen() (t record.Time, container, instance []byte)
-	// containerOfFile is the container whose log this is by the name of its file.
-	containerOfFile() []byte
+	// ContainerOfFile is the container whose log this is by the name of its file.
+	ContainerOfFile() []byte
 }
 
 // ParseLine implements LineParser.
 func (p *lastWordsParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
-	return p.parseAt(lineNo, 0, line, sink)
+	return p.ParseAt(lineNo, 0, line, sink)
 }
 
-// parseAt implements receivedParser: the time of whoever received the line stands in for one that names no zone.
-func (p *lastWordsParser) parseAt(lineNo int64, received record.Time, line []byte, sink record.Sink) (bool, error) {
+// ParseAt implements format.ReceivedParser: the time of whoever received the line stands in for one that names no zone.
+func (p *lastWordsParser) ParseAt(lineNo int64, received record.Time, line []byte, sink record.Sink) (bool, error) {
 	if p.year == nil {
 		p.year = yearsOf(p.src)
 	}
@@ -148,7 +148,7 @@ func (p *lastWordsParser) parseAt(lineNo int64, received record.Time, line []byt
 			}
 		}
 		if len(o.Container) == 0 {
-			o.Container = s.containerOfFile()
+			o.Container = s.ContainerOfFile()
 		}
 	}
 	if !matters {
@@ -191,7 +191,7 @@ func (p *lastWordsParser) chatter(lineNo int64, sink *tally) error {
 		_, m.Container, m.Instance = sink.lastSeen()
 	}
 	if len(m.Container) == 0 {
-		m.Container = sink.containerOfFile()
+		m.Container = sink.ContainerOfFile()
 	}
 	return sink.Message(m)
 }

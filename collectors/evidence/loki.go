@@ -29,7 +29,7 @@ import (
 // Answers to queries of metrics are Prometheus's. Source: Grafana Loki, "HTTP API", "Query logs within a range of time".
 type lokiStreams struct{ logs []format.LineFormat }
 
-func (lokiStreams) requests() {}
+func (lokiStreams) Requests() {}
 
 // Name implements Format.
 func (lokiStreams) Name() string { return "loki" }
@@ -188,7 +188,7 @@ func (p *lokiReader) unreadable(why string) error {
 // logcli leaves out the labels where it is asked to. Sources: grafana/loki, pkg/logcli/output/jsonl.go; grafana/grafana, logRowsToReadableJson.
 type lokiLines struct{ logs []format.LineFormat }
 
-func (lokiLines) requests() {}
+func (lokiLines) Requests() {}
 
 // Name implements Format.
 func (lokiLines) Name() string { return "loki-lines" }

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"time"
 
+	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/front"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/record"
 )
@@ -34,7 +36,7 @@ var monologNames = func() namesOfAccess {
 	return names
 }()
 
-func (monologLog) requests()       {}
+func (monologLog) Requests()       {}
 func (monologLog) OnlyText()       {}
 func (monologLog) Needs() []string { return []string{"{"} }
 func (monologLog) Name() string    { return "monolog" }
@@ -51,8 +53,8 @@ func holdsMonolog(head []byte) bool {
 	return bytes.Contains(head, []byte("] ")) && (bytes.Contains(head, []byte(".INFO: ")) || bytes.Contains(head, []byte(".DEBUG: ")) || bytes.Contains(head, []byte(".NOTICE: ")))
 }
 
-// forHead implements headed.
-func (f monologLog) forHead(head []byte) format.LineFormat {
+// ForHead implements format.Headed.
+func (f monologLog) ForHead(head []byte) format.LineFormat {
 	if !holdsMonolog(head) {
 		return f
 	}
@@ -63,7 +65,7 @@ func (f monologLog) forHead(head []byte) format.LineFormat {
 			asJSON = append(append(asJSON, object...), '\n')
 		}
 	})
-	return monologLog{f.json.forHead(asJSON).(*jsonLines)}
+	return monologLog{f.json.ForHead(asJSON).(*jsonLines)}
 }
 
 func (f monologLog) NewParser(src *record.Source) format.LineParser {
@@ -76,11 +78,11 @@ type monologParser struct {
 }
 
 func (p *monologParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
-	return p.parseAt(lineNo, 0, line, sink)
+	return p.ParseAt(lineNo, 0, line, sink)
 }
 
-// parseAt implements receivedParser.
-func (p *monologParser) parseAt(lineNo int64, received record.Time, line []byte, sink record.Sink) (bool, error) {
+// ParseAt implements format.ReceivedParser.
+func (p *monologParser) ParseAt(lineNo int64, received record.Time, line []byte, sink record.Sink) (bool, error) {
 	container, object, ok := p.rewrite(received, line)
 	if !ok {
 		return false, nil
@@ -100,13 +102,13 @@ func (p *monologParser) rewrite(received record.Time, line []byte) (container, o
 	if !ok {
 		return nil, nil, false
 	}
-	front := readFront(l.before, &p.json.clock).received(received)
-	if isProxyName(string(front.container)) {
+	before := front.Read(l.before, &p.json.clock).Received(received)
+	if containers.IsProxy(string(before.Container)) {
 		return nil, nil, false
 	}
 	b := append(p.buf[:0], `{"timestamp":"`...)
-	if _, _, zoned, _ := p.json.clock.Read(l.time); !zoned && front.time != 0 && front.zoned {
-		b = front.time.Std().AppendFormat(b, time.RFC3339Nano)
+	if _, _, zoned, _ := p.json.clock.Read(l.time); !zoned && before.Time != 0 && before.Zoned {
+		b = before.Time.Std().AppendFormat(b, time.RFC3339Nano)
 	} else {
 		b = append(b, l.time...)
 	}
@@ -115,12 +117,12 @@ func (p *monologParser) rewrite(received record.Time, line []byte) (container, o
 	b = appendPair(b, []byte("msg"), l.message, false)
 	b = append(append(b, ','), l.context[1:]...)
 	p.buf = b
-	return front.container, b, true
+	return before.Container, b, true
 }
 
 // readMonolog takes a line apart, whatever stands before it.
 func readMonolog(line []byte, c *stamp.Clock) (l monologLine, ok bool) {
-	head := line[:min(len(line), maxFront)]
+	head := line[:min(len(line), front.Max)]
 	for from := 0; ; {
 		i := bytes.Index(head[from:], []byte("] "))
 		if i < 0 {

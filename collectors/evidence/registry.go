@@ -3,6 +3,7 @@ package evidence
 import (
 	"time"
 
+	"lastcall/collectors/evidence/internal/access"
 	"lastcall/collectors/evidence/internal/format"
 )
 
@@ -20,24 +21,9 @@ func formats(zone *time.Location) []format.Format {
 		newAccessDialect(),
 		pinoChatter{},
 	)
-	all := []format.Format{
-		scalingoRouter{zone},
-		herokuRouter{zone},
-		json,
-		jsonArray{json},
-		combinedLog{zone},
-		haproxyLog{zone},
-		envoyLog{zone},
-		albLog{zone},
-		uwsgiLog{zone},
-		ginLog{zone},
-		uvicornLog{zone},
-		railsLog{zone: zone},
-		phoenixLog{zone},
-		springLog{zone: zone},
-		newMonologLog(zone),
-		newKeyValueLog(zone),
-	}
+	all := append(access.Routers(zone), json, jsonArray{json})
+	all = append(all, access.Logs(zone)...)
+	all = append(all, springLog{zone: zone}, newMonologLog(zone), newKeyValueLog(zone))
 	all = append(all, smallFormats(zone)...)
 	all = append(all, newDotnetLog(zone), newGRPCLog(zone))
 	all = append(all, jsonMessages{newJSONLines(zone, messageDialect{newAccessDialect()})})

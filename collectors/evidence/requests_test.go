@@ -643,53 +643,6 @@ func TestTimesWithoutAZoneAreTakenInTheZoneThatWasNamed(t *testing.T) {
 	}
 }
 
-func TestLogfmtReadsTheSameWithAndWithoutPrediction(t *testing.T) {
-	lines := []string{
-		`method=GET path="/a" host=h request_id=1 container=w from="1" status=200 duration=1s bytes=5 referer="-"`,
-		`method=GET path="/a" host=h request_id=1 container=w from="1" status=200 duration=1s bytes=5 error="x"`,
-		`method=GET path="/a b\"c" host=h request_id=1 container=w from="1" status=200 duration=1s`,
-		`method=GET path="/a"b" host=h request_id=1 container=w from="1" status=200 duration=1s`,
-		`method=GET host=h path="/a" status=200`,
-		`method=GET method=POST path="/a" status=200 duration=1s container=w request_id=1 from="" status=500`,
-		`method=GET path="/a" status=200 `, `method=GET path="/a`, `method=`, ``, `method`, `=x`, `method=GET  path=/bare status=1`,
-		`method=GET path="/a" host=h request_id=1 container=w from="1" status=200 duration=1s bytes=5 referer="-" x`,
-		`method=GET path="/a" host=h request_id=1 container="w" from="1" status=200 duration=1s`,
-		`method=GET error=e path="/a" host=h request_id=1 container=w from="1" status=200 duration=1s`,
-		`method=GET path="/a" host=h request_id=1 container=w from=1 status=200 duration=1s a-key-of-many-letters="x" error="y"`,
-		`method=GET path="/a" a-key-of-many-letters=1 host=h request_id= container= from=1 status=200 duration=`,
-	}
-	for _, all := range []bool{true, false} {
-		remembering := newScalingoLogfmt()
-		for _, before := range lines {
-			for _, line := range lines {
-				remembering.scan([]byte(before), all)
-				fresh := newScalingoLogfmt()
-				ok1 := remembering.scan([]byte(line), all)
-				ok2 := fresh.scan([]byte(line), all)
-				if ok2 && ok1 {
-					if diff := cmp.Diff(valuesOf(fresh), valuesOf(remembering)); diff != "" {
-						t.Fatalf("%q after %q:\n%s", line, before, diff)
-					}
-				}
-				if ok1 != ok2 {
-					t.Fatalf("%q after %q: %v, without memory %v", line, before, ok1, ok2)
-				}
-			}
-		}
-	}
-}
-
-// valuesOf are the pairs that were found.
-func valuesOf(l *logfmt) map[string]string {
-	out := map[string]string{}
-	for i, k := range l.keys {
-		if l.has(i) {
-			out[k] = string(l.get(i))
-		}
-	}
-	return out
-}
-
 func TestAllDialectsTogetherWantNoMoreValuesThanTheScanHasRoomFor(t *testing.T) {
 	for _, f := range formats(nil) {
 		j, ok := f.(*jsonLines)

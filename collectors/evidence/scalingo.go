@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"strings"
 
+	"lastcall/collectors/evidence/internal/access"
 	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/front"
 	"lastcall/collectors/evidence/internal/header"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/origin"
@@ -106,17 +108,9 @@ func otherFormatsBody(body []byte) bool {
 
 // othersMayTake reports whether what a container printed, and what is none of its last words, may be a line of another format.
 func othersMayTake(body []byte) bool {
-	head := body[:min(len(body), 2*maxFront)]
-	for _, s := range othersWords {
-		if bytes.Contains(head, s) {
-			return true
-		}
-	}
-	return bytes.Contains(body, statusWord)
+	head := body[:min(len(body), 2*front.Max)]
+	return access.MayBeOfFramework(head) || bytes.Contains(head, []byte(" jid=")) || bytes.Contains(head, celeryTask) || bytes.Contains(body, statusWord)
 }
-
-// othersWords are of Rails, Gin, Sidekiq, Celery and Phoenix.
-var othersWords = [...][]byte{railsStarted, railsCompleted, railsUnrouted, []byte("[GIN] "), []byte(" jid="), celeryTask, phoenixID}
 
 // scalingoMessage handles an event as it stands in a message that has lost its own time: "[system] [web-1] Container web-1 …".
 func scalingoMessage(o *origin.Origin, msg []byte, sink record.Sink) (bool, error) {

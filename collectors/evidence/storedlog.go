@@ -50,7 +50,7 @@ type speaker struct {
 
 func newSpeaker(names metrics.Labels) *speaker {
 	s := &speaker{container: []byte(names.Container), names: names}
-	if !isProxyName(names.Container) {
+	if !containers.IsProxy(names.Container) {
 		s.frame.container = s.container
 	}
 	return s
@@ -219,8 +219,8 @@ func (s *storedLog) chain() []format.LineFormat {
 		}
 	}
 	for i, f := range chain {
-		if h, ok := f.(headed); ok {
-			chain[i] = h.forHead(head)
+		if h, ok := f.(format.Headed); ok {
+			chain[i] = h.ForHead(head)
 		}
 	}
 	return chain

@@ -148,7 +148,7 @@ func (t *tally) Request(r *record.Request) error {
 		return nil
 	}
 	if len(r.Container) == 0 && r.Layer == record.LayerApp {
-		r.Container = t.containerOfFile()
+		r.Container = t.ContainerOfFile()
 	}
 	return t.fail(t.next.Request(r))
 }
@@ -243,8 +243,8 @@ func (t *tally) lastSeen() (at record.Time, container, instance []byte) {
 	return t.seen, t.seenContainer, t.seenInstance
 }
 
-// containerOfFile is the container whose log this is by the name of its file; nil where that is unknown, or the lines name others.
-func (t *tally) containerOfFile() []byte {
+// ContainerOfFile is the container whose log this is by the name of its file; nil where that is unknown, or the lines name others.
+func (t *tally) ContainerOfFile() []byte {
 	if t.seenMany {
 		return nil
 	}

@@ -1,8 +1,13 @@
 package evidence
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
 	"lastcall/collectors/record/recordtest"
 )
@@ -38,5 +43,21 @@ func TestAskingForAServiceAllocatesNothingForARequest(t *testing.T) {
 	r := record.Request{Service: []byte("a-service-whose-name-is-longer-than-what-fits-on-the-stack"), Layer: record.LayerRouter, Start: 1, End: 2}
 	if n := testing.AllocsPerRun(100, func() { _ = tally.Request(&r) }); n > 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestWarningsOfEveryLineAreCountedAndTheFirstIsTheExample(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(5, 5))
+	for range 200 {
+		quick, slow := newTally(record.Discard{}, &record.Source{}, record.Query{}), newTally(record.Discard{}, &record.Source{}, record.Query{})
+		for range rnd.IntN(20) {
+			pos := record.Pos{Line: rnd.Int64N(10)}
+			code, example := string(rune('a'+rnd.IntN(3))), fmt.Sprint("line ", pos.Line)
+			_ = warning.Tell(quick, pos, code, "text", []byte(example))
+			_ = slow.Warn(&record.Warning{Code: code, Pos: pos, Count: 1, Text: "text", Example: example})
+		}
+		if diff := cmp.Diff(slow.warns, quick.warns); diff != "" {
+			t.Fatal(diff)
+		}
 	}
 }

@@ -3,7 +3,9 @@ package containers
 
 import (
 	"bytes"
+	"slices"
 
+	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/number"
 )
 
@@ -109,4 +111,15 @@ func InPod(pod, container string) string {
 		return pod
 	}
 	return pod + "/" + container
+}
+
+// IsProxy knows the names of containers that hand requests on to others.
+func IsProxy(container string) bool {
+	return slices.ContainsFunc(cut.Words(container), func(word string) bool {
+		switch word {
+		case "nginx", "httpd", "apache", "traefik", "caddy", "haproxy", "envoy", "varnish", "proxy", "ingress", "gateway", "balancer", "loadbalancer", "lb", "router":
+			return true
+		}
+		return false
+	})
 }

@@ -71,6 +71,30 @@ type Gathering interface {
 	Gathers() bool
 }
 
+// Requests is implemented by formats whose lines are mostly requests: files of it are read last, once it is known who lived when, and its
+// parsers are kept from one chunk to the next, as what they learn from one line is no part of what they make of another.
+type Requests interface{ Requests() }
+
+// Headed is implemented by a line format that is told by the head of an input how to read the rest of it.
+type Headed interface {
+	ForHead(head []byte) LineFormat
+}
+
+// NextParser is a parser of text that need not be told where a line ends when it is like the ones before.
+type NextParser interface {
+	LineParser
+	// ParseNext is ParseLine for the line at the beginning of data, if it is one of the usual; otherwise ok is false and nothing is
+	// done. n is the length of the line with its end. It takes no line that begins with a blank or a brace.
+	ParseNext(lineNo int64, data []byte, sink record.Sink) (n int, ok bool, err error)
+}
+
+// ReceivedParser is a parser of text that has no exact time of its own: what received it may tell one.
+type ReceivedParser interface {
+	LineParser
+	// ParseAt is ParseLine for a text that was received at a time, 0 where that is unknown.
+	ParseAt(lineNo int64, received record.Time, line []byte, sink record.Sink) (handled bool, err error)
+}
+
 // Forgetful is implemented by what carries something from one line to a later one. Where several goroutines share a file, whoever
 // hands them its chunks calls Forget at the beginning of each, or makes a new one: which goroutine reads which chunk is chance, and
 // the result must not be.

@@ -3,6 +3,7 @@ package header
 
 import (
 	"bytes"
+
 	"lastcall/collectors/record"
 
 	"lastcall/collectors/evidence/internal/containers"

@@ -1,4 +1,4 @@
-package evidence
+package access
 
 import (
 	"bytes"
@@ -8,6 +8,7 @@ import (
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/outcome"
+	"lastcall/collectors/evidence/internal/request"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
@@ -24,7 +25,7 @@ import (
 // Logs".
 type envoyLog struct{ zone *time.Location }
 
-func (envoyLog) requests()       {}
+func (envoyLog) Requests()       {}
 func (envoyLog) Needs() []string { return []string{`"`} }
 func (envoyLog) OnlyText()       {}
 func (envoyLog) Name() string    { return "envoy" }
@@ -99,9 +100,9 @@ func (p *envoyParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bo
 	r := &p.req
 	r.Layer, r.Phase = record.LayerRouter, record.Completed
 	r.Start, r.End = t, t+record.Time(d)
-	r.Status, r.Method, r.Path = status, method, pathOfURL(path)
-	r.Client, r.ID = orNone(firstAddress(quoted[0])), orNone(quoted[2])
-	r.Container = orNone(bytes.TrimPrefix(quoted[4], []byte("tcp://")))
+	r.Status, r.Method, r.Path = status, method, request.Path(path)
+	r.Client, r.ID = request.OrNone(request.FirstAddress(quoted[0])), request.OrNone(quoted[2])
+	r.Container = request.OrNone(bytes.TrimPrefix(quoted[4], []byte("tcp://")))
 	r.Outcome = outcome.OfEnvoy(flags, status, len(r.Container) > 0)
 	if !zoned {
 		if err := warning.Tell(sink, r.Pos, "no_timezone", warning.NoTimezone, line); err != nil {

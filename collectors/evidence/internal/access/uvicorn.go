@@ -1,11 +1,13 @@
-package evidence
+package access
 
 import (
 	"bytes"
 	"time"
 
 	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/front"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/request"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
@@ -20,7 +22,7 @@ import (
 // Source: Uvicorn uvicorn/logging.py, AccessFormatter; uvicorn/protocols/http/h11_impl.py.
 type uvicornLog struct{ zone *time.Location }
 
-func (uvicornLog) requests()       {}
+func (uvicornLog) Requests()       {}
 func (uvicornLog) Needs() []string { return []string{`"`} }
 func (uvicornLog) OnlyText()       {}
 func (uvicornLog) Name() string    { return "uvicorn" }
@@ -45,12 +47,12 @@ type uvicornParser struct {
 }
 
 func (p *uvicornParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
-	return p.parseAt(lineNo, 0, line, sink)
+	return p.ParseAt(lineNo, 0, line, sink)
 }
 
-// parseAt implements receivedParser.
-func (p *uvicornParser) parseAt(lineNo int64, received record.Time, line []byte, sink record.Sink) (bool, error) {
-	dash := bytes.Index(line[:min(len(line), maxFront)], uvicornDash)
+// ParseAt implements format.ReceivedParser.
+func (p *uvicornParser) ParseAt(lineNo int64, received record.Time, line []byte, sink record.Sink) (bool, error) {
+	dash := bytes.Index(line[:min(len(line), front.Max)], uvicornDash)
 	if dash < 0 {
 		return false, nil
 	}
@@ -71,11 +73,11 @@ func (p *uvicornParser) parseAt(lineNo int64, received record.Time, line []byte,
 	}
 	r := &p.req
 	r.Pos.Line = lineNo
-	before := readFront(line[:start], &p.clock).received(received)
-	if before.time == 0 {
+	before := front.Read(line[:start], &p.clock).Received(received)
+	if before.Time == 0 {
 		return true, warning.Tell(sink, r.Pos, "no_time", "Uvicorn's access log lines have no time of their own; save the log with its timestamps (docker logs -t, kubectl logs --timestamps)", line)
 	}
-	if !before.zoned {
+	if !before.Zoned {
 		if err := warning.Tell(sink, r.Pos, "no_timezone", warning.NoTimezone, line); err != nil {
 			return true, err
 		}
@@ -84,8 +86,8 @@ func (p *uvicornParser) parseAt(lineNo int64, received record.Time, line []byte,
 		return true, err
 	}
 	r.Layer, r.Phase, r.Outcome = record.LayerApp, record.Completed, record.Answered
-	r.Start, r.End = 0, before.time
-	r.Method, r.Path, r.Status, r.Client, r.Container = method, pathOfURL(path), status, client[:colon], before.container
+	r.Start, r.End = 0, before.Time
+	r.Method, r.Path, r.Status, r.Client, r.Container = method, request.Path(path), status, client[:colon], before.Container
 	return true, sink.Request(r)
 }
 

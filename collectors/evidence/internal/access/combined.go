@@ -1,4 +1,4 @@
-package evidence
+package access
 
 import (
 	"bytes"
@@ -9,8 +9,10 @@ import (
 	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/front"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/outcome"
+	"lastcall/collectors/evidence/internal/request"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/swar"
 	"lastcall/collectors/evidence/internal/warning"
@@ -32,7 +34,7 @@ import (
 // logs.
 type combinedLog struct{ zone *time.Location }
 
-func (combinedLog) requests()       {}
+func (combinedLog) Requests()       {}
 func (combinedLog) Needs() []string { return []string{`"`} }
 func (combinedLog) OnlyText()       {}
 func (combinedLog) Name() string    { return "access-log" }
@@ -104,7 +106,7 @@ func requestLine(b []byte) (method, path, rest []byte, ok bool) {
 	if i := bytes.LastIndexByte(path, ' '); i >= 0 && bytes.HasPrefix(path[i+1:], []byte("HTTP/")) {
 		path = path[:i]
 	}
-	if !isMethod(method) {
+	if !request.IsMethod(method) {
 		return nil, nil, rest, true
 	}
 	return method, path, rest, true
@@ -155,8 +157,8 @@ func (p *combinedParser) ParseLine(lineNo int64, line []byte, sink record.Sink) 
 	return p.request(lineNo, &l, line, sink)
 }
 
-// parseNext implements nextParser.
-func (p *combinedParser) parseNext(lineNo int64, data []byte, sink record.Sink) (n int, ok bool, err error) {
+// ParseNext implements format.NextParser.
+func (p *combinedParser) ParseNext(lineNo int64, data []byte, sink record.Sink) (n int, ok bool, err error) {
 	var l combinedLine
 	if len(data) == 0 || data[0] == '{' || !p.usual(data, &l) {
 		return 0, false, nil
@@ -189,7 +191,7 @@ func (p *combinedParser) request(lineNo int64, l *combinedLine, line []byte, sin
 	r.ID, r.Container = tail.id, tail.container
 	if len(r.Container) == 0 {
 		if r.Container = tail.upstream; len(r.Container) == 0 && tail.byServer() {
-			r.Container = servedHere(l.front, sink)
+			r.Container = front.Server(l.front, sink)
 		}
 	}
 	if l.status >= 499 {
@@ -212,10 +214,10 @@ func (p *combinedParser) request(lineNo int64, l *combinedLine, line []byte, sin
 		}
 	}
 	if tail.retried {
-		tail.tried.find(line[l.tail:])
+		findUpstreams(&tail.tried, line[l.tail:])
 	}
-	if tail.tried.several() && tail.known {
-		if err := tail.tried.tell(r, sink); err != nil {
+	if tail.tried.Several() && tail.known {
+		if err := tail.tried.Tell(r, sink); err != nil {
 			return true, err
 		}
 	}
@@ -249,7 +251,7 @@ func (p *combinedParser) any(line []byte, l *combinedLine) bool {
 	if !ok || len(rest) > 4 && rest[4] != ' ' {
 		return false
 	}
-	*l = combinedLine{front: containerBefore(line, start), time: t, client: clientOf(line[:start]), method: method, path: pathOfURL(path), status: status, tail: len(line) - len(rest) + 4}
+	*l = combinedLine{front: front.Container(line, start), time: t, client: clientOf(line[:start]), method: method, path: request.Path(path), status: status, tail: len(line) - len(rest) + 4}
 	return true
 }
 
@@ -305,7 +307,7 @@ func (p *combinedParser) usual(b []byte, l *combinedLine) bool {
 	if l.status, ok = number.HTTPStatus(b[status : status+3]); !ok {
 		return false
 	}
-	l.time, l.client, l.method, l.path, l.tail = p.time, orNone(b[:space:space]), b[at:at+n:at+n], b[path:end:end], status+3
+	l.time, l.client, l.method, l.path, l.tail = p.time, request.OrNone(b[:space:space]), b[at:at+n:at+n], b[path:end:end], status+3
 	return true
 }
 
@@ -401,7 +403,7 @@ func clientOf(head []byte) []byte {
 	if i := bytes.LastIndexByte(head, ' '); i >= 0 {
 		head = head[i+1:]
 	}
-	return orNone(head)
+	return request.OrNone(head)
 }
 
 // combinedTail is what follows the status.
@@ -412,7 +414,7 @@ type combinedTail struct {
 	assumed                 bool // the unit of took is a guess
 	container, upstream, id []byte
 	retried                 bool // several upstreams are listed without a name
-	tried                   upstreams
+	tried                   request.Upstreams
 }
 
 // byServer reports whether whoever wrote the line answered the request: Apache's %D, which Tomcat and gunicorn have as well, or a time finer
@@ -550,7 +552,7 @@ func (t *combinedTail) expected(b []byte, kind tailKind, s *tailState) (rest []b
 			all &= charClasses[b[end]]
 			some |= charClasses[b[end]]
 		}
-		if all&inName == 0 || some&namesOne == 0 || b[0] < 'a' || b[0] > 'z' || t.container != nil || end > 128 || end >= 16 && isRequestID(b[:end]) {
+		if all&inName == 0 || some&namesOne == 0 || b[0] < 'a' || b[0] > 'z' || t.container != nil || end > 128 || end >= 16 && request.IsID(b[:end]) {
 			return nil, false
 		}
 		t.container = b[:end:end]
@@ -568,7 +570,7 @@ func (t *combinedTail) expected(b []byte, kind tailKind, s *tailState) (rest []b
 		}
 	case tailID:
 		end = swar.IndexFrom(b, 0, ' ')
-		if !isRequestID(b[:end]) {
+		if !request.IsID(b[:end]) {
 			return nil, false
 		}
 		t.id = b[:end:end]
@@ -668,7 +670,7 @@ func (t *combinedTail) token(b []byte, s *tailState) (rest []byte, kind tailKind
 				t.took, t.known = d, true
 				t.fromStart = s.serverURL // Traefik's format
 			}
-		case isRequestID(tok):
+		case request.IsID(tok):
 			t.id = tok
 			return b, tailID, true
 		case bytes.IndexByte(tok, '/') > 0: // %T/%D
@@ -690,7 +692,7 @@ func (t *combinedTail) token(b []byte, s *tailState) (rest []byte, kind tailKind
 	case c == ':' && len(tok) == 1: // between the upstreams of a request and those that it was redirected to
 		s.listed = t.upstream != nil
 		t.retried = t.retried || s.listed
-	case isRequestID(tok):
+	case request.IsID(tok):
 		t.id = tok
 		return b, tailID, true
 	case open == '"':
@@ -714,7 +716,7 @@ func (t *combinedTail) pair(key, value []byte) bool {
 	}
 	first, list := value, value
 	if i := bytes.IndexAny(value, ", "); i > 0 {
-		first, value = value[:i], lastOfList(value)
+		first, value = value[:i], request.LastOfList(value)
 	}
 	scale := -1
 	switch string(key) {
@@ -725,7 +727,7 @@ func (t *combinedTail) pair(key, value []byte) bool {
 	case "D", "duration_us", "time_us":
 		scale = 3
 	case "urt", "upstream_response_time":
-		t.tried.took = list
+		t.tried.Took = list
 		if !t.known {
 			scale = 9
 		}
@@ -733,10 +735,10 @@ func (t *combinedTail) pair(key, value []byte) bool {
 		t.container = value
 	case "ua", "upstream", "upstream_addr":
 		if bytes.IndexByte(value, ':') > 0 && number.IsDigit(value[0]) {
-			t.upstream, t.tried.addrs = value, list
+			t.upstream, t.tried.Addrs = value, list
 		}
 	case "us", "upstream_status":
-		t.tried.statuses = list
+		t.tried.Statuses = list
 	case "request_id", "req_id", "reqid", "id", "trace_id":
 		t.id = first
 	}
@@ -751,26 +753,6 @@ func (t *combinedTail) pair(key, value []byte) bool {
 	return true
 }
 
-// lastOfList is the last of the upstreams that nginx names ("10.0.0.1:80, 10.0.0.2:80", and behind a colon those of a redirect within), or of
-// their times: it tries one after the other, and the status and the time of the line are those of the last. Where none was left to try it
-// names their group, which has no port, and a dash for its time.
-func lastOfList(list []byte) []byte {
-	last := list
-	for rest := list; len(rest) > 0; {
-		i := bytes.LastIndexAny(rest, ", ")
-		one := rest[i+1:]
-		rest = rest[:max(i, 0)]
-		switch {
-		case bytes.IndexByte(one, ':') > 0:
-			return one
-		case len(one) == 0 || len(one) == 1 && (one[0] == '-' || one[0] == ':'):
-		case len(last) == len(list):
-			last = one
-		}
-	}
-	return last
-}
-
 // isSeconds recognises a number with a point, number.IsDigits one without.
 func isSeconds(b []byte) bool {
 	points := 0
@@ -782,22 +764,4 @@ func isSeconds(b []byte) bool {
 		}
 	}
 	return points == 1 && len(b) > 1
-}
-
-// isRequestID recognises a UUID or 16 to 64 hexadecimal digits that are no decimal number.
-func isRequestID(b []byte) bool {
-	if len(b) < 16 || len(b) > 64 {
-		return false
-	}
-	letters := false
-	for _, c := range b {
-		switch {
-		case number.IsDigit(c) || c == '-':
-		case c|0x20 >= 'a' && c|0x20 <= 'f':
-			letters = true
-		default:
-			return false
-		}
-	}
-	return letters
 }

@@ -6,6 +6,8 @@ import (
 
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/front"
+	"lastcall/collectors/evidence/internal/request"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
@@ -25,7 +27,7 @@ type springLog struct {
 	ended bool // the head has other lines at which requests end
 }
 
-func (springLog) requests() {}
+func (springLog) Requests() {}
 
 // Sequential implements Sequential: an end takes its beginning from a line before.
 func (springLog) Sequential() bool { return true }
@@ -41,10 +43,10 @@ func (f springLog) Sniff(head []byte) int {
 	return format.SniffParser(f, head)
 }
 
-// forHead implements headed.
-func (f springLog) forHead(head []byte) format.LineFormat {
+// ForHead implements format.Headed.
+func (f springLog) ForHead(head []byte) format.LineFormat {
 	if bytes.Contains(head, springBefore) && mayBePairs(head) {
-		ends := newKeyValueLog(f.zone).forHead(head).NewParser(&record.Source{})
+		ends := newKeyValueLog(f.zone).ForHead(head).NewParser(&record.Source{})
 		cut.FirstLines(head, format.SniffedLines, func(line []byte) {
 			if !f.ended && springThread(line) != nil {
 				f.ended, _ = ends.ParseLine(1, line, record.Discard{})
@@ -78,14 +80,14 @@ const maxThreads = 100_000
 func (p *springParser) Forget() { clear(p.begun) }
 
 func (p *springParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
-	return p.parseAt(lineNo, 0, line, sink)
+	return p.ParseAt(lineNo, 0, line, sink)
 }
 
-// parseAt implements receivedParser.
-func (p *springParser) parseAt(lineNo int64, received record.Time, line []byte, sink record.Sink) (bool, error) {
+// ParseAt implements format.ReceivedParser.
+func (p *springParser) ParseAt(lineNo int64, received record.Time, line []byte, sink record.Sink) (bool, error) {
 	r := &p.req
 	*r = record.Request{Pos: record.Pos{Source: r.Pos.Source, Line: lineNo}, Layer: record.LayerApp}
-	head := line[:min(len(line), 2*maxFront)]
+	head := line[:min(len(line), 2*front.Max)]
 	start := bytes.Index(head, springBefore)
 	text := springBefore
 	if start < 0 {
@@ -94,20 +96,20 @@ func (p *springParser) parseAt(lineNo int64, received record.Time, line []byte, 
 	if start < 1 || line[start-1] != ' ' || !p.message(line[start+len(text):]) {
 		return false, nil
 	}
-	before := readFront(line[:start], &p.clock).received(received)
-	if before.time == 0 {
+	before := front.Read(line[:start], &p.clock).Received(received)
+	if before.Time == 0 {
 		return true, warning.Tell(sink, r.Pos, "no_time", "lines of Spring's request logging without a time; they were left out: save the log with its timestamps", line)
 	}
-	if !before.zoned {
+	if !before.Zoned {
 		if err := warning.Tell(sink, r.Pos, "no_timezone", warning.NoTimezone, line); err != nil {
 			return true, err
 		}
 	}
-	r.Container, r.End = before.container, before.time
+	r.Container, r.End = before.Container, before.Time
 	thread := springThread(line[:start])
 	p.key = append(append(append(p.key[:0], r.Container...), 0), thread...)
 	if &text[0] == &springBefore[0] {
-		r.Phase, r.Outcome, r.Start = record.Started, record.OutcomeUnknown, before.time
+		r.Phase, r.Outcome, r.Start = record.Started, record.OutcomeUnknown, before.Time
 		p.begin(thread, r.Start)
 		return true, sink.Request(r)
 	}
@@ -153,7 +155,7 @@ func (p *springParser) message(b []byte) bool {
 	if last := bytes.LastIndexByte(rest, ']'); end < 0 {
 		end = last
 	}
-	if !isMethod(method) || end < 1 || rest[0] != '/' {
+	if !request.IsMethod(method) || end < 1 || rest[0] != '/' {
 		return false
 	}
 	p.req.Method, p.req.Path = method, rest[:end]
@@ -176,7 +178,7 @@ func springValue(b []byte, key string) []byte {
 // springThread is the name of the thread that stands in brackets before a message, as Spring Boot's pattern and most others have it: the last
 // that ends in a number. Boot cuts it to its last fifteen letters.
 func springThread(before []byte) []byte {
-	for rest := before[:min(len(before), 2*maxFront)]; ; {
+	for rest := before[:min(len(before), 2*front.Max)]; ; {
 		end := bytes.LastIndexByte(rest, ']')
 		if end < 0 {
 			return nil

@@ -1,4 +1,4 @@
-package evidence
+package access
 
 import (
 	"bytes"
@@ -8,6 +8,7 @@ import (
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/outcome"
+	"lastcall/collectors/evidence/internal/request"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
@@ -22,7 +23,7 @@ import (
 // The four letters of the termination state say who ended the request. Source: HAProxy configuration manual, 8.2.3 and 8.5.
 type haproxyLog struct{ zone *time.Location }
 
-func (haproxyLog) requests()       {}
+func (haproxyLog) Requests()       {}
 func (haproxyLog) Needs() []string { return []string{`"`} }
 func (haproxyLog) OnlyText()       {}
 func (haproxyLog) Name() string    { return "haproxy" }
@@ -97,7 +98,7 @@ func (p *haproxyParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (
 	r.Layer, r.Phase = record.LayerRouter, record.Completed
 	r.Start, r.End = t, t+record.Time(d)
 	r.Status, _ = number.HTTPStatus(statusText)
-	r.Method, r.Path = method, pathOfURL(path)
+	r.Method, r.Path = method, request.Path(path)
 	r.Container = server[slash+1:]
 	if string(r.Container) == "<NOSRV>" {
 		r.Container = nil
@@ -109,7 +110,7 @@ func (p *haproxyParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (
 	if i := bytes.LastIndexByte(client, ':'); i > 0 {
 		client = client[:i]
 	}
-	r.Client = orNone(client)
+	r.Client = request.OrNone(client)
 	r.Outcome = haproxyOutcome(state, r.Status, len(r.Container) > 0)
 	if line[start+1+20] == '.' {
 		if err := warning.Tell(sink, r.Pos, "no_timezone", warning.NoTimezone, line); err != nil {

@@ -1,4 +1,4 @@
-package evidence
+package access
 
 import (
 	"bytes"
@@ -8,6 +8,7 @@ import (
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/outcome"
+	"lastcall/collectors/evidence/internal/request"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
@@ -23,7 +24,7 @@ import (
 // "Access logs for your Application Load Balancer".
 type albLog struct{ zone *time.Location }
 
-func (albLog) requests()       {}
+func (albLog) Requests()       {}
 func (albLog) OnlyText()       {}
 func (albLog) Needs() []string { return []string{`"`} }
 func (albLog) Name() string    { return "aws-alb" }
@@ -94,8 +95,8 @@ func (p *albParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool
 	if at, ok := p.creation(rest); ok && at <= t {
 		r.Start = at
 	}
-	r.Status, r.Method, r.Path = status, method, pathOfURL(path)
-	r.Container, r.Client, r.ID = orNone(target), orNone(client), nil
+	r.Status, r.Method, r.Path = status, method, request.Path(path)
+	r.Container, r.Client, r.ID = request.OrNone(target), request.OrNone(client), nil
 	if i := bytes.LastIndexByte(client, ':'); i > 0 {
 		r.Client = client[:i]
 	}

@@ -1,4 +1,4 @@
-package evidence
+package request
 
 import (
 	"bytes"
@@ -9,7 +9,7 @@ import (
 	"lastcall/collectors/record"
 )
 
-// upstreams are the servers that nginx tried for one request, how long each took and what each answered, as it lists them:
+// Upstreams are the servers that nginx tried for one request, how long each took and what each answered, as it lists them:
 //
 //	upstream_addr          10.0.0.1:80, 10.0.0.2:80 : 10.0.0.3:80
 //	upstream_response_time 12.004, 0.031 : 0.120
@@ -18,22 +18,22 @@ import (
 // A comma stands where it went on to the next server as one failed (proxy_next_upstream: by default when the connection broke or the server
 // did not answer in time), a colon where an answer sent it to other servers. The one line, written at the end, tells of what succeeded; the
 // container that died under the request is named only here. Source: nginx ngx_http_upstream_module, $upstream_addr, $upstream_response_time.
-type upstreams struct{ addrs, took, statuses []byte }
+type Upstreams struct{ Addrs, Took, Statuses []byte }
 
 // maxTried bounds the servers of one list.
 const maxTried = 16
 
-// several reports whether more than one was tried.
-func (u *upstreams) several() bool { return len(u.addrs) > 0 && bytes.IndexAny(u.addrs, ", ") > 0 }
+// Several reports whether more than one was tried.
+func (u *Upstreams) Several() bool { return len(u.Addrs) > 0 && bytes.IndexAny(u.Addrs, ", ") > 0 }
 
-// tell passes on what became of the request at every server but the last, each as a request of its own, and leaves the last in r, which
+// Tell passes on what became of the request at every server but the last, each as a request of its own, and leaves the last in r, which
 // holds the whole. The servers were tried one after the other from the beginning on. Where the lists do not fit each other, or tell no
 // times, nothing is known of the others, and r stays as it is.
-func (u *upstreams) tell(r *record.Request, sink record.Sink) error {
+func (u *Upstreams) Tell(r *record.Request, sink record.Sink) error {
 	var addrs, took, statuses list
-	addrs.split(u.addrs)
-	took.split(u.took)
-	statuses.split(u.statuses)
+	addrs.split(u.Addrs)
+	took.split(u.Took)
+	statuses.split(u.Statuses)
 	n := addrs.n
 	if took.n != n {
 		return nil
@@ -119,51 +119,4 @@ func (l *list) split(b []byte) {
 			l.n++
 		}
 	}
-}
-
-// find finds the lists among the tokens after the status of a line in a text format that does not name them, as the ingress of nginx
-// writes them: `10.0.0.1:80, 10.0.0.2:80 0, 59 12.004, 0.031 502, 200`, the second the lengths of the answers.
-func (u *upstreams) find(tail []byte) {
-	for len(tail) > 0 {
-		list, rest := cutList(tail)
-		tail = rest
-		first, _, several := bytes.Cut(list, []byte(","))
-		if !several {
-			if first, _, several = bytes.Cut(list, []byte(" ")); !several {
-				continue
-			}
-		}
-		switch {
-		case u.addrs == nil:
-			if bytes.IndexByte(first, ':') > 0 {
-				u.addrs = list
-			}
-		case u.took == nil:
-			if isSeconds(first) {
-				u.took = list
-			}
-		case u.statuses == nil:
-			if _, ok := number.HTTPStatus(first); ok {
-				u.statuses = list
-			}
-		}
-	}
-}
-
-// cutList cuts the next list off b: a token, and those that a comma or a colon ties to it.
-func cutList(b []byte) (list, rest []byte) {
-	b = bytes.TrimLeft(b, " ")
-	whole := b
-	for tied := true; tied && len(b) > 0; {
-		tok, open, after := token(b)
-		if open != 0 {
-			if len(b) == len(whole) {
-				b = after
-			}
-			break
-		}
-		b = after
-		tied = len(tok) > 0 && (tok[len(tok)-1] == ',' || len(tok) == 1 && tok[0] == ':') || bytes.HasPrefix(b, []byte(": "))
-	}
-	return bytes.TrimRight(whole[:len(whole)-len(b)], " "), b
 }

@@ -1,4 +1,4 @@
-package evidence
+package access
 
 import (
 	"bytes"
@@ -9,6 +9,7 @@ import (
 	"lastcall/collectors/evidence/internal/header"
 	"lastcall/collectors/evidence/internal/number"
 	"lastcall/collectors/evidence/internal/outcome"
+	"lastcall/collectors/evidence/internal/request"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
@@ -22,7 +23,7 @@ import (
 // The line is written when the request ends. Source: Scalingo documentation, "Router logs".
 type scalingoRouter struct{ zone *time.Location }
 
-func (scalingoRouter) requests() {}
+func (scalingoRouter) Requests() {}
 func (scalingoRouter) OnlyText() {}
 
 // Needs implements format.Picky: a pair, or "[router]".
@@ -98,9 +99,9 @@ func (p *scalingoRouterParser) ParseLine(lineNo int64, line []byte, sink record.
 	return true, nil
 }
 
-// parseNext implements nextParser for the lines of requests that were answered, with the pairs in Scalingo's order. It makes of them what
+// ParseNext implements format.NextParser for the lines of requests that were answered, with the pairs in Scalingo's order. It makes of them what
 // request does.
-func (p *scalingoRouterParser) parseNext(lineNo int64, data []byte, sink record.Sink) (n int, ok bool, err error) {
+func (p *scalingoRouterParser) ParseNext(lineNo int64, data []byte, sink record.Sink) (n int, ok bool, err error) {
 	r := &p.req
 	t, method, ok := p.head.read(data)
 	if !ok {
@@ -136,7 +137,7 @@ func (p *scalingoRouterParser) parseNext(lineNo int64, data []byte, sink record.
 	}
 	r.Pos.Line = lineNo
 	routerRequest(r, t, took, true)
-	r.ID, r.Container, r.Client = orNone(r.ID), orNone(data[container:containerEnd:containerEnd]), address
+	r.ID, r.Container, r.Client = request.OrNone(r.ID), request.OrNone(data[container:containerEnd:containerEnd]), address
 	r.Outcome = record.Answered
 	return afterLine(data, durationEnd), true, sink.Request(r)
 }
@@ -189,11 +190,11 @@ func (p *scalingoRouterParser) request(t record.Time, body, line []byte, sink re
 	r := &p.req
 	routerRequest(r, t, took, known)
 	r.Status = status
-	r.Method = upperMethod(v.get(scalingoMethod))
+	r.Method = request.UpperMethod(v.get(scalingoMethod))
 	r.Path = v.get(scalingoPath)
-	r.ID = orNone(v.get(scalingoID))
-	r.Container = orNone(v.get(scalingoContainer))
-	r.Client = firstAddress(v.get(scalingoFrom))
+	r.ID = request.OrNone(v.get(scalingoID))
+	r.Container = request.OrNone(v.get(scalingoContainer))
+	r.Client = request.FirstAddress(v.get(scalingoFrom))
 	r.Outcome = record.Answered
 	if status >= 499 {
 		r.Outcome = outcome.OfRouter(status, v.get(scalingoError), len(r.Container) > 0)

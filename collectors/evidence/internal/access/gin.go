@@ -1,4 +1,4 @@
-package evidence
+package access
 
 import (
 	"bytes"
@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/front"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/request"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
@@ -20,7 +22,7 @@ import (
 // a handler put into the context as an error stands on the lines after. Source: github.com/gin-gonic/gin logger.go, defaultLogFormatter.
 type ginLog struct{ zone *time.Location }
 
-func (ginLog) requests()       {}
+func (ginLog) Requests()       {}
 func (ginLog) Needs() []string { return []string{"|"} }
 func (ginLog) OnlyText()       {}
 func (ginLog) Name() string    { return "gin" }
@@ -45,12 +47,12 @@ type ginParser struct {
 }
 
 func (p *ginParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
-	return p.parseAt(lineNo, 0, line, sink)
+	return p.ParseAt(lineNo, 0, line, sink)
 }
 
-// parseAt implements receivedParser.
-func (p *ginParser) parseAt(lineNo int64, received record.Time, line []byte, sink record.Sink) (bool, error) {
-	start := bytes.Index(line[:min(len(line), maxFront)], ginTag)
+// ParseAt implements format.ReceivedParser.
+func (p *ginParser) ParseAt(lineNo int64, received record.Time, line []byte, sink record.Sink) (bool, error) {
+	start := bytes.Index(line[:min(len(line), front.Max)], ginTag)
 	if start < 0 {
 		return false, nil
 	}
@@ -79,18 +81,18 @@ func (p *ginParser) parseAt(lineNo int64, received record.Time, line []byte, sin
 	var ok1, ok2, ok3 bool
 	r.Status, ok1 = number.HTTPStatus(cells[0])
 	took, ok2 := number.DurationWithUnit(cells[1], 0)
-	if r.Path, ok3 = goQuoted(path); !ok1 || !ok2 || !ok3 || !isMethod(method) {
+	if r.Path, ok3 = goQuoted(path); !ok1 || !ok2 || !ok3 || !request.IsMethod(method) {
 		return p.malformed(line, sink)
 	}
-	before := readFront(line[:start], &p.clock).received(received)
-	if before.zoned {
-		end = before.time
+	before := front.Read(line[:start], &p.clock).Received(received)
+	if before.Zoned {
+		end = before.Time
 	} else if err := warning.Tell(sink, r.Pos, "no_timezone", warning.NoTimezone, line); err != nil {
 		return true, err
 	}
 	r.Layer, r.Phase, r.Outcome = record.LayerApp, record.Completed, record.Answered
 	r.Start, r.End = end-record.Time(took), end
-	r.Method, r.Client, r.Container = method, cells[2], before.container
+	r.Method, r.Client, r.Container = method, cells[2], before.Container
 	return true, sink.Request(r)
 }
 
@@ -125,14 +127,4 @@ func goQuoted(b []byte) ([]byte, bool) {
 	}
 	b = b[1 : len(b)-1]
 	return b, bytes.IndexByte(b, '"') < 0
-}
-
-// isMethod recognises what may stand where the method of a request does.
-func isMethod(b []byte) bool {
-	for _, c := range b {
-		if (c < 'A' || c > 'Z') && c != '-' {
-			return false
-		}
-	}
-	return len(b) > 0
 }

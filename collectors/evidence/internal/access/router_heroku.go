@@ -1,4 +1,4 @@
-package evidence
+package access
 
 import (
 	"bytes"
@@ -9,6 +9,7 @@ import (
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/header"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/request"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/swar"
 	"lastcall/collectors/evidence/internal/warning"
@@ -26,7 +27,7 @@ import (
 // routing" and "Error codes".
 type herokuRouter struct{ zone *time.Location }
 
-func (herokuRouter) requests() {}
+func (herokuRouter) Requests() {}
 func (herokuRouter) OnlyText() {}
 
 // Needs implements format.Picky: a pair, or "heroku[router]:".
@@ -79,9 +80,9 @@ const (
 	herokuInfo      = "at=info method="
 )
 
-// parseNext implements nextParser for the lines of requests that were answered, with the pairs in Heroku's order. It makes of them what
+// ParseNext implements format.NextParser for the lines of requests that were answered, with the pairs in Heroku's order. It makes of them what
 // request does.
-func (p *herokuRouterParser) parseNext(lineNo int64, data []byte, sink record.Sink) (n int, ok bool, err error) {
+func (p *herokuRouterParser) ParseNext(lineNo int64, data []byte, sink record.Sink) (n int, ok bool, err error) {
 	r := &p.req
 	t, method, ok := p.head.read(data)
 	if !ok {
@@ -120,7 +121,7 @@ func (p *herokuRouterParser) parseNext(lineNo int64, data []byte, sink record.Si
 	}
 	r.Pos.Line = lineNo
 	routerRequest(r, t, time.Duration(waited+served)*time.Millisecond, true)
-	r.Container, r.Client = orNone(data[dyno:dynoEnd:dynoEnd]), address
+	r.Container, r.Client = request.OrNone(data[dyno:dynoEnd:dynoEnd]), address
 	r.Outcome = record.Answered
 	if r.Status == 499 {
 		r.Outcome = record.ClientGone
@@ -200,11 +201,11 @@ func (p *herokuRouterParser) request(t record.Time, body, line []byte, sink reco
 	// H10 and the like have no times at all: no dyno was reached, and the line stands for an instant.
 	routerRequest(r, t, connect+service, pairs.has(herokuService))
 	r.Status = status
-	r.Method = upperMethod(pairs.get(herokuMethod))
+	r.Method = request.UpperMethod(pairs.get(herokuMethod))
 	r.Path = pairs.get(herokuPath)
 	r.ID = pairs.get(herokuID)
-	r.Container = orNone(pairs.get(herokuDyno))
-	r.Client = firstAddress(pairs.get(herokuFwd))
+	r.Container = request.OrNone(pairs.get(herokuDyno))
+	r.Client = request.FirstAddress(pairs.get(herokuFwd))
 	r.Outcome = record.Answered
 	switch code := pairs.get(herokuCode); {
 	case len(code) > 0:

@@ -1,4 +1,4 @@
-package evidence
+package access
 
 import (
 	"bytes"
@@ -6,7 +6,9 @@ import (
 
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/front"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/request"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
@@ -21,7 +23,7 @@ import (
 // Source: uWSGI documentation, "Formatting uWSGI requests logs".
 type uwsgiLog struct{ zone *time.Location }
 
-func (uwsgiLog) requests()       {}
+func (uwsgiLog) Requests()       {}
 func (uwsgiLog) Needs() []string { return []string{"="} }
 func (uwsgiLog) OnlyText()       {}
 func (uwsgiLog) Name() string    { return "uwsgi" }
@@ -70,9 +72,9 @@ func (p *uwsgiParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bo
 	r.Start = p.clock.Local(st.Time)
 	r.End = r.Start + record.Time(took)
 	r.Status, r.Method, r.Path = status, method, path
-	r.Instance, r.Container = cut.Between(b, "[pid: ", "|"), containerBefore(line, start)
+	r.Instance, r.Container = cut.Between(b, "[pid: ", "|"), front.Container(line, start)
 	r.Client, _ = cut.Word(bytes.TrimPrefix(b[bytes.IndexByte(b, ']')+1:], []byte(" ")))
-	r.Client = orNone(r.Client)
+	r.Client = request.OrNone(r.Client)
 	if err := warning.Tell(sink, r.Pos, "no_timezone", warning.NoTimezone, line); err != nil {
 		return true, err
 	}

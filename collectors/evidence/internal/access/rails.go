@@ -1,4 +1,4 @@
-package evidence
+package access
 
 import (
 	"bytes"
@@ -6,7 +6,9 @@ import (
 
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/front"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/request"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
@@ -28,7 +30,7 @@ type railsLog struct {
 	zoned  bool          // the head tells it
 }
 
-func (railsLog) requests() {}
+func (railsLog) Requests() {}
 func (railsLog) OnlyText() {}
 
 // Needs implements format.Picky: "Started " and "Completed ", "RoutingError".
@@ -43,8 +45,8 @@ func (f railsLog) Sniff(head []byte) int {
 	return format.SniffParser(f, head)
 }
 
-// forHead implements headed.
-func (f railsLog) forHead(head []byte) format.LineFormat {
+// ForHead implements format.Headed.
+func (f railsLog) ForHead(head []byte) format.LineFormat {
 	if !bytes.Contains(head, railsStarted) {
 		return f
 	}
@@ -103,7 +105,7 @@ type railsLine struct {
 // split finds what Rails wrote within a line.
 func (p *railsParser) split(line []byte) (l railsLine, ok bool) {
 	start := -1
-	head := line[:min(len(line), 2*maxFront)]
+	head := line[:min(len(line), 2*front.Max)]
 	for _, k := range [...]struct {
 		kind railsKind
 		text []byte
@@ -124,7 +126,7 @@ func (p *railsParser) split(line []byte) (l railsLine, ok bool) {
 			break
 		}
 		from += i + 1
-		if end := bytes.IndexByte(line[from:start], ']'); end > 0 && isRequestID(line[from:from+end]) {
+		if end := bytes.IndexByte(line[from:start], ']'); end > 0 && request.IsID(line[from:from+end]) {
 			l.id, l.before = line[from:from+end], line[:from-1]
 			break
 		}
@@ -142,7 +144,7 @@ func (p *railsParser) split(line []byte) (l railsLine, ok bool) {
 func (p *railsParser) started(text []byte) (record.Time, bool) {
 	method, rest := cut.Word(text)
 	at := bytes.LastIndex(rest, []byte(" at "))
-	if at < 0 || !isMethod(method) || rest[0] != '"' {
+	if at < 0 || !request.IsMethod(method) || rest[0] != '"' {
 		return 0, false
 	}
 	t, n, zoned, ok := p.clock.Read(rest[at+4:])
@@ -178,11 +180,11 @@ func completed(text []byte) (status int, took time.Duration, ok bool) {
 }
 
 func (p *railsParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
-	return p.parseAt(lineNo, 0, line, sink)
+	return p.ParseAt(lineNo, 0, line, sink)
 }
 
-// parseAt implements receivedParser.
-func (p *railsParser) parseAt(lineNo int64, received record.Time, line []byte, sink record.Sink) (bool, error) {
+// ParseAt implements format.ReceivedParser.
+func (p *railsParser) ParseAt(lineNo int64, received record.Time, line []byte, sink record.Sink) (bool, error) {
 	l, ok := p.split(line)
 	if !ok {
 		return false, nil
@@ -211,8 +213,8 @@ func (p *railsParser) parseAt(lineNo int64, received record.Time, line []byte, s
 	if l.id == nil {
 		return true, warning.Tell(sink, r.Pos, "no_request_id", "lines of Rails without the id of their request, so that nothing ties its end to its beginning; they were left out (set config.log_tags = [:request_id])", line)
 	}
-	before := readFront(l.before, &p.clock).received(received)
-	t, zoned := before.time, before.zoned
+	before := front.Read(l.before, &p.clock).Received(received)
+	t, zoned := before.Time, before.Zoned
 	switch {
 	case zoned:
 	case own != 0 && l.ruby != 0: // as exact as the one, with the zone of the other
@@ -235,7 +237,7 @@ func (p *railsParser) parseAt(lineNo int64, received record.Time, line []byte, s
 			return true, err
 		}
 	}
-	r.Container = before.container
+	r.Container = before.Container
 	r.Start, r.End = t-record.Time(took), t
 	if l.kind == railsNoRoute {
 		r.Start = 0

@@ -1,4 +1,4 @@
-package evidence
+package access
 
 import (
 	"bytes"
@@ -6,7 +6,9 @@ import (
 
 	"lastcall/collectors/evidence/internal/cut"
 	"lastcall/collectors/evidence/internal/format"
+	"lastcall/collectors/evidence/internal/front"
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/request"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/record"
@@ -23,7 +25,7 @@ import (
 // format puts before it. Source: Plug lib/plug/logger.ex; Phoenix lib/phoenix/logger.ex; Elixir Logger.Formatter.
 type phoenixLog struct{ zone *time.Location }
 
-func (phoenixLog) requests()       {}
+func (phoenixLog) Requests()       {}
 func (phoenixLog) Needs() []string { return []string{"["} }
 func (phoenixLog) OnlyText()       {}
 func (phoenixLog) Name() string    { return "phoenix" }
@@ -62,7 +64,7 @@ type phoenixLine struct {
 
 // splitPhoenix finds what Elixir's logger wrote within a line.
 func splitPhoenix(line []byte) (l phoenixLine, ok bool) {
-	head := line[:min(len(line), 2*maxFront)]
+	head := line[:min(len(line), 2*front.Max)]
 	at := -1
 	for _, level := range phoenixLevels {
 		if at = bytes.Index(head, level); at >= 0 {
@@ -155,11 +157,11 @@ func sent(text []byte) (status int, took time.Duration, ok bool) {
 
 // ParseLine implements LineParser.
 func (p *phoenixParser) ParseLine(lineNo int64, line []byte, sink record.Sink) (bool, error) {
-	return p.parseAt(lineNo, 0, line, sink)
+	return p.ParseAt(lineNo, 0, line, sink)
 }
 
-// parseAt implements receivedParser.
-func (p *phoenixParser) parseAt(lineNo int64, received record.Time, line []byte, sink record.Sink) (bool, error) {
+// ParseAt implements format.ReceivedParser.
+func (p *phoenixParser) ParseAt(lineNo int64, received record.Time, line []byte, sink record.Sink) (bool, error) {
 	l, ok := splitPhoenix(line)
 	if !ok {
 		return false, nil
@@ -171,7 +173,7 @@ func (p *phoenixParser) parseAt(lineNo int64, received record.Time, line []byte,
 		r.Outcome = record.Answered
 	} else {
 		method, path := cut.Word(l.text)
-		if !isMethod(method) || len(path) == 0 || path[0] != '/' || bytes.IndexByte(path, ' ') >= 0 || l.id == nil && !l.timed {
+		if !request.IsMethod(method) || len(path) == 0 || path[0] != '/' || bytes.IndexByte(path, ' ') >= 0 || l.id == nil && !l.timed {
 			return false, nil
 		}
 		r.Phase, r.Method, r.Path = record.Started, method, path
@@ -179,20 +181,20 @@ func (p *phoenixParser) parseAt(lineNo int64, received record.Time, line []byte,
 	if l.id == nil {
 		return true, warning.Tell(sink, r.Pos, "no_request_id", "lines of Phoenix without the id of their request, so that nothing ties its end to its beginning; they were left out (set metadata: [:request_id] of the logger)", line)
 	}
-	before := readFront(l.before, &p.clock).received(received)
-	if before.time == 0 {
+	before := front.Read(l.before, &p.clock).Received(received)
+	if before.Time == 0 {
 		return true, warning.Tell(sink, r.Pos, "no_time", "lines of Phoenix with a time of day alone; they were left out: save the log with its timestamps (docker logs -t, kubectl logs --timestamps)", line)
 	}
-	if !before.zoned {
+	if !before.Zoned {
 		if err := warning.Tell(sink, r.Pos, "no_timezone", warning.NoTimezone, line); err != nil {
 			return true, err
 		}
 	}
-	t := before.time
+	t := before.Time
 	if l.timed {
 		t = withTimeOfDay(t, l.day)
 	}
-	r.Container = before.container
+	r.Container = before.Container
 	r.Start, r.End = t-record.Time(took), t
 	return true, sink.Request(r)
 }

@@ -1,4 +1,4 @@
-package evidence
+package access
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"lastcall/collectors/evidence/internal/number"
+	"lastcall/collectors/evidence/internal/request"
 	"lastcall/collectors/evidence/internal/stamp"
 	"lastcall/collectors/evidence/internal/swar"
 	"lastcall/collectors/record"
@@ -152,7 +153,7 @@ func addressValue(b []byte, p int) (address []byte, end int, ok bool) {
 	if end, ok = quotedValue(b, p); !ok {
 		return nil, 0, false
 	}
-	return firstAddress(b[p:end:end]), end, true
+	return request.FirstAddress(b[p:end:end]), end, true
 }
 
 // capitals is the number of capital letters before a blank with which b begins at p, at most seven; 0 where something else stands there.
@@ -177,43 +178,4 @@ func afterLine(b []byte, p int) int {
 		return p + i + 1
 	}
 	return len(b)
-}
-
-// pathOfURL cuts scheme and host off a URL; a path stays as it is.
-func pathOfURL(u []byte) []byte {
-	i := bytes.Index(u, []byte("://"))
-	if i < 0 || i > 8 {
-		return u
-	}
-	rest := u[i+3:]
-	if j := bytes.IndexByte(rest, '/'); j >= 0 {
-		return rest[j:]
-	}
-	return []byte("/")
-}
-
-// orNone cuts the dash that stands for nothing.
-func orNone(b []byte) []byte {
-	if len(b) == 1 && b[0] == '-' {
-		return nil
-	}
-	return b
-}
-
-// upperMethod returns the method in upper case; most are already.
-func upperMethod(b []byte) []byte {
-	for _, c := range b {
-		if c >= 'a' && c <= 'z' {
-			return bytes.ToUpper(b)
-		}
-	}
-	return b
-}
-
-// firstAddress cuts a list of addresses ("client, proxy1, proxy2") to the client's.
-func firstAddress(b []byte) []byte {
-	if i := bytes.IndexByte(b, ','); i >= 0 {
-		return bytes.TrimSpace(b[:i])
-	}
-	return b
 }

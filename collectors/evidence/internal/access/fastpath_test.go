@@ -1,8 +1,7 @@
-package evidence
+package access
 
 import (
 	"bytes"
-	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"testing"
@@ -13,7 +12,6 @@ import (
 	"lastcall/collectors/evidence/internal/containers"
 	"lastcall/collectors/evidence/internal/format"
 	"lastcall/collectors/evidence/internal/number"
-	"lastcall/collectors/evidence/internal/warning"
 	"lastcall/collectors/internal/lines"
 	"lastcall/collectors/record"
 	"lastcall/collectors/record/recordtest"
@@ -150,35 +148,35 @@ func agreeNext(t *testing.T, before, data []byte) (quick int) {
 	if len(before) == 0 || len(data) == 0 {
 		return 0
 	}
-	for _, format := range []format.LineFormat{scalingoRouter{}, herokuRouter{}, combinedLog{}} {
-		src := &record.Source{Name: format.Name()}
-		p := format.NewParser(src).(nextParser)
+	for _, f := range []format.LineFormat{scalingoRouter{}, herokuRouter{}, combinedLog{}} {
+		src := &record.Source{Name: f.Name()}
+		p := f.NewParser(src).(format.NextParser)
 		_, _ = p.ParseLine(1, before, record.Discard{})
 		for range 2 { // the first may leave something behind
 			var got, want recordtest.Sink
-			n, ok, err := p.parseNext(7, data, &got)
+			n, ok, err := p.ParseNext(7, data, &got)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if !ok {
 				if len(got.Requests)+len(got.Warnings) > 0 {
-					t.Fatalf("%s after %q: not handled, yet %v %v: %q", format.Name(), before, got.Requests, got.Warnings, data)
+					t.Fatalf("%s after %q: not handled, yet %v %v: %q", f.Name(), before, got.Requests, got.Warnings, data)
 				}
 				continue
 			}
 			quick++
 			line, rest := lines.Next(data)
 			if n != len(data)-len(rest) || len(bytes.TrimLeft(line, " \t")) < len(line) || line[0] == '{' {
-				t.Fatalf("%s after %q: %d bytes of %q", format.Name(), before, n, data)
+				t.Fatalf("%s after %q: %d bytes of %q", f.Name(), before, n, data)
 			}
-			if handled, err := format.NewParser(src).ParseLine(7, line, &want); !handled || err != nil {
-				t.Fatalf("%s: not of this format: %q (%v)", format.Name(), line, err)
+			if handled, err := f.NewParser(src).ParseLine(7, line, &want); !handled || err != nil {
+				t.Fatalf("%s: not of this format: %q (%v)", f.Name(), line, err)
 			}
 			if reflect.DeepEqual(want.Requests, got.Requests) && reflect.DeepEqual(want.Warnings, got.Warnings) {
 				continue
 			}
 			if diff := cmp.Diff(want.Requests, got.Requests) + cmp.Diff(want.Warnings, got.Warnings); diff != "" {
-				t.Fatalf("%s after %q: %q (thorough -, quick +)\n%s", format.Name(), before, data, diff)
+				t.Fatalf("%s after %q: %q (thorough -, quick +)\n%s", f.Name(), before, data, diff)
 			}
 		}
 	}
@@ -318,18 +316,49 @@ func TestDurationsReadEightBytesAtOnceAreThoseReadDigitByDigit(t *testing.T) {
 	}
 }
 
-func TestWarningsOfEveryLineAreCountedAndTheFirstIsTheExample(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(5, 5))
-	for range 200 {
-		quick, slow := newTally(record.Discard{}, &record.Source{}, record.Query{}), newTally(record.Discard{}, &record.Source{}, record.Query{})
-		for range rnd.IntN(20) {
-			pos := record.Pos{Line: rnd.Int64N(10)}
-			code, example := string(rune('a'+rnd.IntN(3))), fmt.Sprint("line ", pos.Line)
-			_ = warning.Tell(quick, pos, code, "text", []byte(example))
-			_ = slow.Warn(&record.Warning{Code: code, Pos: pos, Count: 1, Text: "text", Example: example})
-		}
-		if diff := cmp.Diff(slow.warns, quick.warns); diff != "" {
-			t.Fatal(diff)
+func TestLogfmtReadsTheSameWithAndWithoutPrediction(t *testing.T) {
+	lines := []string{
+		`method=GET path="/a" host=h request_id=1 container=w from="1" status=200 duration=1s bytes=5 referer="-"`,
+		`method=GET path="/a" host=h request_id=1 container=w from="1" status=200 duration=1s bytes=5 error="x"`,
+		`method=GET path="/a b\"c" host=h request_id=1 container=w from="1" status=200 duration=1s`,
+		`method=GET path="/a"b" host=h request_id=1 container=w from="1" status=200 duration=1s`,
+		`method=GET host=h path="/a" status=200`,
+		`method=GET method=POST path="/a" status=200 duration=1s container=w request_id=1 from="" status=500`,
+		`method=GET path="/a" status=200 `, `method=GET path="/a`, `method=`, ``, `method`, `=x`, `method=GET  path=/bare status=1`,
+		`method=GET path="/a" host=h request_id=1 container=w from="1" status=200 duration=1s bytes=5 referer="-" x`,
+		`method=GET path="/a" host=h request_id=1 container="w" from="1" status=200 duration=1s`,
+		`method=GET error=e path="/a" host=h request_id=1 container=w from="1" status=200 duration=1s`,
+		`method=GET path="/a" host=h request_id=1 container=w from=1 status=200 duration=1s a-key-of-many-letters="x" error="y"`,
+		`method=GET path="/a" a-key-of-many-letters=1 host=h request_id= container= from=1 status=200 duration=`,
+	}
+	for _, all := range []bool{true, false} {
+		remembering := newScalingoLogfmt()
+		for _, before := range lines {
+			for _, line := range lines {
+				remembering.scan([]byte(before), all)
+				fresh := newScalingoLogfmt()
+				ok1 := remembering.scan([]byte(line), all)
+				ok2 := fresh.scan([]byte(line), all)
+				if ok2 && ok1 {
+					if diff := cmp.Diff(valuesOf(fresh), valuesOf(remembering)); diff != "" {
+						t.Fatalf("%q after %q:\n%s", line, before, diff)
+					}
+				}
+				if ok1 != ok2 {
+					t.Fatalf("%q after %q: %v, without memory %v", line, before, ok1, ok2)
+				}
+			}
 		}
 	}
+}
+
+// valuesOf are the pairs that were found.
+func valuesOf(l *logfmt) map[string]string {
+	out := map[string]string{}
+	for i, k := range l.keys {
+		if l.has(i) {
+			out[k] = string(l.get(i))
+		}
+	}
+	return out
 }
