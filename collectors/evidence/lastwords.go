@@ -220,7 +220,9 @@ func lineMayMatter(line []byte) bool {
 
 // telltales are four bytes of each needle of anywhereMatters, those that are rarest in ordinary text. A log of much chatter is mostly lines
 // that hold none.
-var telltales = pieces.New("mory", "(pid", "umpe", "ghtE", ") ->", "L ER", "eRej", "oom-", "SEGV", "gmen", "sten", "unni", "rted", "d pr", "rver")
+var telltales = pieces.New(telltaleTexts[:]...)
+
+var telltaleTexts = [...]string{"mory", "(pid", "umpe", "ghtE", ") ->", "L ER", "eRej", "oom-", "SEGV", "gmen", "sten", "unni", "rted", "d pr", "rver"}
 
 // telling are the bytes, rare enough in ordinary text, at which anywhereMatters looks closer: one for each of its needles.
 var telling = [256]bool{'y': true, '(': true, '>': true, ':': true, 'V': true, 'f': true, 'g': true, 'd': true, 'v': true}

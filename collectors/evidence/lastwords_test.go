@@ -390,6 +390,26 @@ func FuzzThePrefilterNeverHidesASign(f *testing.F) {
 	})
 }
 
+// TestEveryTelltaleIsFound: one that had no place in the set would hide a sign.
+func TestEveryTelltaleIsFound(t *testing.T) {
+	for _, p := range telltaleTexts {
+		for before := range 12 {
+			for after := range 3 {
+				if line := strings.Repeat("a", before) + p + strings.Repeat("z", after); telltales.In([]byte(line)) == 0 {
+					t.Errorf("%q is not found in %q", p, line)
+				}
+			}
+		}
+		broken := p[:2] + "_" + p[2:] + "_" + p[:3]
+		if telltales.In([]byte(broken)) != 0 {
+			t.Errorf("%q holds no piece", broken)
+		}
+	}
+	if telltales.In(nil) != 0 {
+		t.Error("nothing holds a piece")
+	}
+}
+
 func FuzzPlainOutput(f *testing.F) {
 	f.Add("web-1  | 2026-11-16T13:47:50Z serving\nweb-1 | FATAL ERROR: Reached heap limit Allocation failed")
 	f.Add("[pod/web/app] [2026-11-16T13:47:50Z] panic: x")

@@ -30,7 +30,7 @@ func Logs(zone *time.Location) []format.Format {
 
 // MayBeOfFramework reports whether what a process printed holds a word of Rails, Gin or Phoenix.
 func MayBeOfFramework(text []byte) bool {
-	for _, s := range [...][]byte{railsStarted, railsCompleted, railsUnrouted, []byte("[GIN] "), phoenixID} {
+	for _, s := range [...][]byte{railsStarted, railsCompleted, railsUnrouted, ginTag, phoenixID} {
 		if bytes.Contains(text, s) {
 			return true
 		}
