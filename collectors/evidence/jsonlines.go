@@ -417,6 +417,12 @@ func (l *jsonLine) message(t record.Time, container, instance, service, host, ve
 	if isJob {
 		return nil // it is named by more than its message
 	}
+	if words, ok := access.InWords(msg); ok && bytes.IndexByte(msg, '\n') < 0 {
+		r := l.request(record.LayerApp)
+		r.Container, r.Instance, r.Service = container, instance, service
+		words.Fill(r, t)
+		return sink.Request(r)
+	}
 	l.told = record.Message{Pos: l.pos, Time: t, Container: container, Instance: instance, Service: service, Text: msg}
 	return sink.Message(&l.told)
 }

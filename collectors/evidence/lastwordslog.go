@@ -227,6 +227,10 @@ func splitPlain(line []byte, year func(month, day int) int) plainLine {
 		l.container, l.body = container, rest
 	}
 	body := l.body
+	if at, rest, ok := header.Nest(body); ok {
+		l.stamp, l.body = at, rest
+		return l
+	}
 	boxed := len(body) > 1 && body[0] == '['
 	if boxed {
 		body = body[1:]

@@ -23,7 +23,7 @@ func formats(zone *time.Location) []format.Format {
 	)
 	all := append(access.Routers(zone), json, jsonArray{json})
 	all = append(all, access.Logs(zone)...)
-	all = append(all, springLog{zone: zone}, newMonologLog(zone), newKeyValueLog(zone))
+	all = append(all, springLog{zone: zone}, newMonologLog(zone), newKeyValueLog(zone), access.Morgan(zone))
 	all = append(all, smallFormats(zone)...)
 	all = append(all, newDotnetLog(zone), newGRPCLog(zone))
 	all = append(all, jsonMessages{newJSONLines(zone, messageDialect{newAccessDialect()})})

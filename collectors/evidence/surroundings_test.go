@@ -169,3 +169,16 @@ func TestADumpThatTheEndOfAChunkCutsIsUnderstood(t *testing.T) {
 		}
 	}
 }
+
+// TestNestsDeathsAreOfTheTimeThatItsLinesTell: the last words of V8 have no time of their own.
+func TestNestsDeathsAreOfTheTimeThatItsLinesTell(t *testing.T) {
+	log := strings.Join([]string{
+		`web-1  | [Nest] 2640  - 11/20/2026, 12:06:28 AM     LOG [HTTP] GET /health 200 - 27ms`,
+		`web-1  | [Nest] 2640  - 11/20/2026, 12:06:29 AM    WARN [Jobs] nothing to do`,
+		`web-1  | FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory`,
+	}, "\n")
+	got := collectText(t, "app.log", log)
+	if len(got.Crashes) != 1 || got.Crashes[0].Container != "web-1" || got.Crashes[0].Time.Std().UTC().Format(time.RFC3339) != "2026-11-20T00:06:29Z" {
+		t.Errorf("crashes: %+v", got.Crashes)
+	}
+}

@@ -31,6 +31,7 @@ const Max = 256
 //	[pod/web-5d8f7b9c4-x2x9q/app] 2026-11-20T08:00:00Z  kubectl logs --prefix --timestamps
 //	web-5d8f7b9c4-x2x9q app 2026-11-20T08:00:00Z        stern -t
 //	2026-11-20T08:00:00.123Z stdout F                   the files of containerd and CRI-O
+//	[Nest] 2647  - 11/20/2026, 8:00:00 AM     LOG       the logger of NestJS
 func Read(b []byte, c *stamp.Clock) Front {
 	if len(b) == 0 {
 		return Front{}
@@ -57,6 +58,10 @@ func Read(b []byte, c *stamp.Clock) Front {
 			}
 		}
 	}
+	if at, _, ok := header.Nest(bytes.TrimLeft(b, " ")); ok {
+		f.Time = c.Local(at.Time)
+		return f
+	}
 	b = bytes.TrimLeft(b, " [") // loggers put their times in brackets as well
 	t, n, zoned, ok := c.Read(b)
 	if !ok {
@@ -67,13 +72,22 @@ func Read(b []byte, c *stamp.Clock) Front {
 		return f
 	}
 	if rest := b[n:]; len(rest) > 2 && rest[0] == ' ' {
-		if tag, _, ok := cut.Bracketed(rest[1:]); ok && containers.IsName(tag) {
+		if tag, _, ok := cut.Bracketed(rest[1:]); ok && containers.IsName(tag) && !isLevel(tag) {
 			f.Container = tag
 		} else if h, ok := header.HerokuAt(b, c); ok {
 			f.Container = h.Proc
 		}
 	}
 	return f
+}
+
+// isLevel recognises the levels that loggers of Node.js and Elixir write in brackets behind a time, in lower case as containers are.
+func isLevel(tag []byte) bool {
+	switch string(tag) {
+	case "error", "warn", "warning", "info", "http", "verbose", "debug", "silly", "trace", "fatal", "notice", "log":
+		return true
+	}
+	return false
 }
 
 // Received is the front of a text of which the line around it says when it was received, as in Docker's log files.

@@ -305,3 +305,41 @@ func YearFinder(now time.Time) func(month, day int) int {
 		return y
 	}
 }
+
+// ReadUS reads "11/24/2026, 4:06:03 PM", as JavaScript's Date.toLocaleString writes a time for the United States, which is what a container
+// without a locale is. Newer versions of ICU put a narrow space before the last word. It has no zone.
+func ReadUS(b []byte) (Stamp, bool) {
+	var part [6]int // month, day, year, hour, minute, second
+	n := 0
+	for i, sep := range [...]string{"/", "/", ", ", ":", ":", ""} {
+		from := n
+		for n < len(b) && n-from < 4 && number.IsDigit(b[n]) {
+			n++
+		}
+		v, ok := number.Digits(b[from:n])
+		if !ok || n == from || !cut.HasPrefix(b[n:], sep) {
+			return Stamp{}, false
+		}
+		part[i] = v
+		n += len(sep)
+	}
+	switch {
+	case cut.HasPrefix(b[n:], " "):
+		n++
+	case cut.HasPrefix(b[n:], "\u202f"):
+		n += len("\u202f")
+	default:
+		return Stamp{}, false
+	}
+	hour := part[3] % 12
+	switch {
+	case part[3] < 1 || part[3] > 12:
+		return Stamp{}, false
+	case cut.HasPrefix(b[n:], "PM"):
+		hour += 12
+	case !cut.HasPrefix(b[n:], "AM"):
+		return Stamp{}, false
+	}
+	t, ok := instant(part[2], part[0], part[1], hour, part[4], part[5], 0, 0)
+	return Stamp{Time: t, N: n + len("AM")}, ok
+}
